@@ -1,0 +1,1 @@
+"""Search spaces, supernet, gates, search algorithms, child networks, data and training."""

@@ -1,0 +1,118 @@
+"""Files that are never half-written, and JSON that says where it came from."""
+
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib import metadata
+from typing import Any
+
+Path = str | os.PathLike[str]
+
+_REPORTED_LIBRARIES = (
+    "tensorflow",
+    "keras",
+    "ai-edge-litert",
+    "tensorflow-datasets",
+    "numpy",
+    "scikit-learn",
+)
+
+
+def write_with(path: Path, write: Callable[[str], None]) -> None:
+    """Lets `write` fill a temporary file beside `path`, then renames it into place.
+
+    The temporary name keeps the ending of `path`, which some writers look at. When `write` fails
+    or the process dies, `path` is as it was before.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix
+    )
+    os.close(handle)
+    try:
+        write(temporary)
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        pathlib.Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes `content` to `path` atomically."""
+    write_with(path, lambda temporary: _fill(temporary, content))
+
+
+def _fill(path: str, content: bytes) -> None:
+    pathlib.Path(path).write_bytes(content)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Writes `data` as readable JSON, atomically. NaN and infinities are refused."""
+    text = json.dumps(data, indent=2, allow_nan=False) + "\n"
+    write_bytes(path, text.encode())
+
+
+def read_json(path: Path) -> Any:
+    """Reads a JSON file.
+
+    Raises:
+        ValueError: the file is missing, or is not JSON; the message names it and the place.
+    """
+    try:
+        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError):
+        raise ValueError(f"{path}: expected a JSON file, found none") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a JSON file ({error})") from None
+
+
+def provenance(**extra: Any) -> dict[str, Any]:
+    """What made a file: command line, git revision, library versions, machine.
+
+    Args:
+        **extra: further entries, for example the seed or the device.
+    """
+    return {
+        "command": " ".join([pathlib.Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "git_revision": _git_revision(),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "libraries": {name: _version(name) for name in _REPORTED_LIBRARIES},
+        **extra,
+    }
+
+
+def _version(library: str) -> str | None:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git_revision() -> str | None:
+    """Commit of the source tree, with `+changes` when it is not clean; None outside git."""
+    here = pathlib.Path(__file__).resolve().parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(here), *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout.strip()
+
+    try:
+        revision = git("rev-parse", "--short=12", "HEAD")
+        return revision + ("+changes" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
