@@ -1,0 +1,66 @@
+"""The spaces that come with the package."""
+
+from nas.candidates import Candidate, MBConv, Skip
+from nas.specs import Block, Head, SearchSpace, Slot, Stem
+
+Layer = Block | Slot
+# Width, number of slots, stride of the first.
+StageRow = tuple[int, int, int]
+
+
+def _slots(width: int, rows: list[StageRow], candidates: tuple[Candidate, ...]) -> list[Layer]:
+    """Slots stage by stage; where the shape is kept, skip is a candidate too."""
+    layers: list[Layer] = []
+    for output_width, depth, stride in rows:
+        for _ in range(depth):
+            keeps_shape = stride == 1 and width == output_width
+            choices = (*candidates, Skip()) if keeps_shape else candidates
+            layers.append(Slot(width, output_width, choices, stride))
+            width, stride = output_width, 1
+    return layers
+
+
+def _mbconvs(kernel_sizes: tuple[int, ...], expansions: tuple[int, ...]) -> tuple[MBConv, ...]:
+    return tuple(MBConv(k, e) for e in expansions for k in kernel_sizes)
+
+
+def proxyless_imagenet() -> SearchSpace:
+    """The paper's space: 21 slots, MBConv {3,6} x {3,5,7}, skip where the shape is kept."""
+    rows = [(24, 4, 2), (40, 4, 2), (80, 4, 2), (96, 4, 1), (192, 4, 2), (320, 1, 1)]
+    return SearchSpace(
+        name="proxyless_imagenet",
+        resolution=224,
+        num_classes=1000,
+        stem=Stem(32),
+        layers=(Block(MBConv(3, 1), 32, 16), *_slots(16, rows, _mbconvs((3, 5, 7), (3, 6)))),
+        head=Head(1280, dropout=0.1),
+    )
+
+
+def cifar() -> SearchSpace:
+    """Images of 32x32 pixels, sized to be searched and trained in minutes on two CPU cores.
+
+    The stem halves the image at once: on a CPU the time goes into large activations.
+    """
+    rows = [(16, 1, 1), (32, 3, 2), (64, 3, 2)]
+    return SearchSpace(
+        name="cifar",
+        resolution=32,
+        num_classes=10,
+        stem=Stem(16),
+        layers=tuple(_slots(16, rows, _mbconvs((3, 5, 7), (3, 6)))),
+        head=Head(128),
+    )
+
+
+def tiny() -> SearchSpace:
+    """Three slots of two or three candidates, for tests."""
+    rows = [(8, 1, 2), (16, 2, 2)]
+    return SearchSpace(
+        name="tiny",
+        resolution=32,
+        num_classes=10,
+        stem=Stem(8),
+        layers=tuple(_slots(8, rows, (MBConv(3, 1), MBConv(5, 3)))),
+        head=Head(32),
+    )
