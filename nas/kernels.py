@@ -1,0 +1,130 @@
+"""A chain of stages as one pure function of its input and its weights.
+
+The weights arrive as flat vectors, so that a path's weights are one row of a bank whatever their
+shapes, and the shapes may differ from call to call: one traced chain serves every kernel size and
+expansion.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from nas import child as child_lib
+from nas.candidates import Stage
+
+ACTIVATIONS = {None: tf.identity, "relu": tf.nn.relu, "relu6": tf.nn.relu6}
+
+
+class StageForm(NamedTuple):
+    """What must be known to trace a stage; sizes come with the weights."""
+
+    type: str
+    stride: int
+    activation: str | None
+
+    @classmethod
+    def of(cls, stage: Stage) -> "StageForm":
+        """The form of `stage`."""
+        return cls(stage.type, stage.stride, stage.activation)
+
+
+class ChainWeights(NamedTuple):
+    """Weights of one chain, flattened and joined, stage after stage.
+
+    Attributes:
+        kernels: every stage's kernel.
+        affine: every stage's scale, then offset.
+        moments: every stage's moving mean, then moving variance.
+    """
+
+    kernels: tf.Tensor
+    affine: tf.Tensor
+    moments: tf.Tensor
+
+
+class ChainShapes(NamedTuple):
+    """Shapes to cut `ChainWeights` by.
+
+    Attributes:
+        kernels: `[stages, 4]`, each stage's kernel shape.
+        widths: `[stages]`, each stage's output width.
+    """
+
+    kernels: tf.Tensor
+    widths: tf.Tensor
+
+    @classmethod
+    def of(cls, stages: Sequence[Stage]) -> "ChainShapes":
+        """The shapes of `stages`, as Python integers."""
+        return cls(
+            [list(stage.kernel_shape) for stage in stages], [stage.output_width for stage in stages]
+        )
+
+
+def run_chain(
+    x: tf.Tensor,
+    forms: Sequence[StageForm],
+    weights: ChainWeights,
+    shapes: ChainShapes,
+    training: bool,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Convolution, batch normalization and activation, stage after stage.
+
+    Args:
+        x: `[batch, height, width, channels]`.
+        forms: what the stages are.
+        weights: their weights; vectors longer than the shapes need are cut.
+        shapes: their shapes, tensors or Python integers.
+        training: normalize by the batch's own moments instead of the moving ones.
+
+    Returns:
+        The output, and the batch's moments in the layout of `weights.moments`, padded with zeros
+        to its length (the moving moments themselves when not training).
+    """
+    kernels = _cut_kernels(weights.kernels, shapes, len(forms))
+    affine = _cut_pairs(weights.affine, shapes, len(forms))
+    moments = _cut_pairs(weights.moments, shapes, len(forms))
+    batch_moments = []
+    for form, kernel, (scale, offset), (mean, variance) in zip(
+        forms, kernels, affine, moments, strict=True
+    ):
+        x = _convolve(x, tf.cast(kernel, x.dtype), form)
+        empty = tf.zeros([0], tf.float32)
+        x, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=x,
+            scale=scale,
+            offset=offset,
+            mean=empty if training else mean,
+            variance=empty if training else variance,
+            epsilon=child_lib.BATCH_NORM_EPSILON,
+            is_training=training,
+        )
+        batch_moments += [mean, variance]
+        x = ACTIVATIONS[form.activation](x)
+    if not training:
+        return x, weights.moments
+    joined = tf.concat(batch_moments, axis=0)
+    return x, tf.pad(joined, [[0, tf.shape(weights.moments)[0] - tf.shape(joined)[0]]])
+
+
+def _convolve(x: tf.Tensor, kernel: tf.Tensor, form: StageForm) -> tf.Tensor:
+    if form.type == "depthwise":
+        return tf.nn.depthwise_conv2d(x, kernel, [1, form.stride, form.stride, 1], "SAME")
+    return tf.nn.conv2d(x, kernel, form.stride, "SAME")
+
+
+def _cut_kernels(flat: tf.Tensor, shapes: ChainShapes, stages: int) -> list[tf.Tensor]:
+    sizes = tf.reduce_prod(shapes.kernels, axis=1)
+    parts = _split(flat, sizes, stages)
+    return [tf.reshape(parts[i], shapes.kernels[i]) for i in range(stages)]
+
+
+def _cut_pairs(flat: tf.Tensor, shapes: ChainShapes, stages: int) -> list[list[tf.Tensor]]:
+    parts = _split(flat, tf.multiply(shapes.widths, 2), stages)
+    return [tf.unstack(tf.reshape(part, [2, -1])) for part in parts]
+
+
+def _split(flat: tf.Tensor, sizes: tf.Tensor, stages: int) -> list[tf.Tensor]:
+    padding = tf.shape(flat)[0] - tf.reduce_sum(sizes)
+    return tf.split(flat, tf.concat([sizes, [padding]], axis=0), num=stages + 1)[:-1]
