@@ -1,0 +1,105 @@
+"""The folders of TensorFlow Datasets (TFDS): finding, reading and writing them."""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from nas import chatter
+
+
+def builder(name: str, data_dir: str | None = None) -> tfds.core.DatasetBuilder:
+    """TFDS' own builder of the data set `name` in `data_dir` (None: TFDS' default folder).
+
+    Raises:
+        ValueError: TFDS knows no such data set.
+    """
+    found = None
+    with chatter.silenced():
+        try:
+            found = tfds.builder(name, data_dir=os.path.expanduser(data_dir) if data_dir else None)
+        except tfds.core.DatasetNotFoundError:
+            pass
+    if found is None:
+        raise ValueError(
+            f"expected the name of a data set in TensorFlow Datasets, received {name!r}; "
+            "https://www.tensorflow.org/datasets/catalog lists them"
+        )
+    return found
+
+
+def is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
+    """Whether the data set lies in the builder's folder, complete."""
+    with chatter.silenced():
+        return builder.is_prepared()
+
+
+def prepared_builder(name: str, data_dir: str | None = None) -> tfds.core.DatasetBuilder:
+    """The builder of a data set that is prepared and holds labelled images of one size.
+
+    Raises:
+        ValueError: it does not; the message says what to do.
+    """
+    found = builder(name, data_dir)
+    if not is_prepared(found):
+        raise ValueError(
+            f"expected {name} in {found.data_dir}, found nothing; prepare it with "
+            f"python -m tools.prepare_data --dataset={name} --data_dir={found.data_dir_root}"
+        )
+    features = dict(found.info.features.items())
+    image, label = features.get("image"), features.get("label")
+    if not isinstance(image, tfds.features.Image) or not isinstance(
+        label, tfds.features.ClassLabel
+    ):
+        raise ValueError(f"{name}: expected the features image and label, found {list(features)}")
+    if None in image.shape or image.np_dtype != np.uint8:
+        raise ValueError(
+            f"{name}: expected 8-bit images of one size, "
+            f"found {image.np_dtype.__name__} of shape {image.shape}"
+        )
+    splits = set(found.info.splits)
+    if "train" not in splits or not splits & {"test", "validation"}:
+        raise ValueError(f"{name}: expected the splits train and test, found {sorted(splits)}")
+    return found
+
+
+def in_stored_order(builder: tfds.core.DatasetBuilder, split: str) -> tf.data.Dataset:
+    """Examples of a prepared split as they lie on disk, shard by shard: always the same order."""
+    config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+    return builder.as_dataset(split=split, shuffle_files=False, read_config=config)
+
+
+def write(
+    builder_class: type[tfds.core.GeneratorBasedBuilder],
+    splits: Mapping[str, Iterable[dict[str, Any]]],
+    data_dir: str,
+    class_names: list[str] | None = None,
+) -> None:
+    """Writes examples as if `builder_class` had downloaded them.
+
+    The folder appears only when it is complete.
+
+    Args:
+        builder_class: TFDS' own builder, which gives name, version and features.
+        splits: for every split its examples, as that builder's features. They are numbered in
+            order, as TFDS' builders of small images do it, and so are stored in the same order.
+        data_dir: TFDS folder.
+        class_names: names of the labels, where that builder learns them from the download.
+    """
+
+    class FromMemory(builder_class, skip_registration=True):  # type: ignore[misc,valid-type]
+        name = builder_class.name
+
+        def _split_generators(self, dl_manager):
+            if class_names:
+                self.info.features["label"].names = class_names
+            return {split: self._generate_examples(splits[split]) for split in splits}
+
+        def _generate_examples(self, examples):
+            return enumerate(examples)
+
+    with chatter.silenced():
+        FromMemory(data_dir=os.path.expanduser(data_dir)).download_and_prepare()
