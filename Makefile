@@ -1,0 +1,53 @@
+# Every target makes its environment first; it is made again only when pyproject.toml changes.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+STAMP := $(VENV)/.installed
+BIN := $(VENV)/bin
+PRESET ?= quick
+SEED ?= 0
+WORKDIR ?= runs/quick
+# Further flags of the pipeline, for example FLAGS="--recipe=float32 --target_latency=0.4".
+FLAGS ?=
+OURS := nas export latency_models tools tests
+
+.PHONY: help install search test test-integration lint format
+
+help:
+	@echo "make search            search, train, export and measure a network for CIFAR-10 on this machine"
+	@echo "                       (PRESET=$(PRESET) SEED=$(SEED) WORKDIR=$(WORKDIR) FLAGS=)"
+	@echo "make test              unit, contract, property and end-to-end tests"
+	@echo "make test-integration  tests with whole processes and programs of the machine"
+	@echo "make lint              format, lint, types, direction of imports"
+	@echo "make format            write the format"
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
+	  echo "error: expected Python 3.11, found $$("$(PYTHON)" --version 2>&1 || echo none):" \
+	    "install it, or name it: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@echo "installing into $(VENV) (first run only, about 2 min)"
+	@"$(PYTHON)" -m venv "$(VENV)" || { \
+	  echo "error: venv failed; on Debian: apt-get install python3.11-venv" >&2; exit 1; }
+	@"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+search: $(STAMP)
+	@"$(BIN)/python" -m tools.pipeline --preset=$(PRESET) --seed=$(SEED) --workdir=$(WORKDIR) $(FLAGS)
+
+test: $(STAMP)
+	@"$(BIN)/python" -m pytest -q
+
+test-integration: $(STAMP)
+	@"$(BIN)/python" -m pytest -q -m integration
+
+lint: $(STAMP)
+	@"$(BIN)/ruff" format --check $(OURS)
+	@"$(BIN)/ruff" check $(OURS)
+	@"$(BIN)/mypy"
+	@"$(BIN)/lint-imports"
+
+format: $(STAMP)
+	@"$(BIN)/ruff" format $(OURS)
+	@"$(BIN)/ruff" check --fix $(OURS)

@@ -1,0 +1,262 @@
+"""The manners of every command line: errors, titles, tables, progress, a clean stop."""
+
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import FrameType
+from typing import Any, TypeVar
+
+import tqdm
+from absl import app, flags, logging
+
+_DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
+
+# What a user can mend: bad input, a busy work dir, a missing or unwritable file, a full disk.
+USER_ERRORS: tuple[type[Exception], ...] = (ValueError, OSError)
+
+STOPPED = 130
+_SECONDS_BETWEEN_LINES = 20.0
+T = TypeVar("T")
+
+
+def run(main: Callable[[], None]) -> None:
+    """Parses the flags, runs `main`, and ends the process with an exit code.
+
+    One of `USER_ERRORS` becomes one line on stderr and exit code 1; `--debug` adds the traceback,
+    which every other exception always has. Ctrl-C and SIGTERM end with exit code 130.
+
+    Args:
+        main: takes nothing; what it returns is ignored.
+    """
+    # Third-party warnings are for developers; `python -W default` brings them back.
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    app.run(lambda argv: sys.exit(_exit_code(main, argv[1:])))
+
+
+def _exit_code(main: Callable[[], None], leftover: Sequence[str]) -> int:
+    logging.set_verbosity(logging.ERROR)
+    if leftover:
+        return _fail(f"unexpected argument {leftover[0]!r}: flags are written --name=value")
+    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        main()
+        sys.stdout.flush()
+        return 0
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", file=sys.stderr, flush=True)
+        return STOPPED
+    except BrokenPipeError:
+        # The reader of our output left, as `head` does. Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except USER_ERRORS as error:
+        if _DEBUG.value:
+            raise
+        return _fail(str(error) or type(error).__name__)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    return 1
+
+
+def title(text: str) -> None:
+    """Prints the heading of a stage, after an empty line; bold on a terminal."""
+    say("\n" + (f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text))
+
+
+def say(text: str = "") -> None:
+    """Prints one line, at once even into a pipe."""
+    print(text, flush=True)
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Aligned columns under a rule; columns of numbers stand to the right.
+
+    Args:
+        headers: one text a column.
+        rows: cells a row; None shows as `-`, floats with four significant digits.
+
+    Returns:
+        The table as text, without a newline at its end.
+
+    Raises:
+        ValueError: a row with another number of cells than there are headers.
+    """
+    rows = [list(row) for row in rows]
+    for row in rows:
+        if len(row) != len(headers):
+            raise ValueError(f"table: expected {len(headers)} cells a row, received {row}")
+    columns = []
+    for i, header in enumerate(headers):
+        values = [row[i] for row in rows]
+        cells = [_cell(value) for value in values]
+        width = max(len(text) for text in [header, *cells])
+        numeric = values and all(value is None or _is_number(value) for value in values)
+        align = str.rjust if numeric else str.ljust
+        columns.append([align(text, width) for text in [header, "-" * width, *cells]])
+    return "\n".join("  ".join(line).rstrip() for line in zip(*columns, strict=True))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:,}" if _is_number(value) else str(value)
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: `0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+class Progress:
+    """A bar with rate and time left on a terminal; elsewhere a line every 20 s and one at the end.
+
+    Everything goes to stderr, so that stdout holds results alone. Calls from several threads are
+    safe.
+
+    Example:
+        with console.Progress(total=500, label="blocks", unit="runs") as bar:
+            bar.update(10, latency_ms=1.25)
+    """
+
+    def __init__(
+        self, total: int | None = None, label: str = "", unit: str = "", initial: int = 0
+    ) -> None:
+        """Shows the bar at once.
+
+        Args:
+            total: number of steps; None when it is not known.
+            label: what is going on.
+            unit: what is counted, in the plural.
+            initial: steps already done, when earlier work goes on.
+        """
+        self.total, self.label, self.unit = total, label, unit
+        self.count = self._initial = initial
+        self.values: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._started = self._last_line = time.monotonic()
+        self._bar: _Bar | None = None
+        if sys.stderr.isatty():
+            self._bar = _Bar(
+                total=total,
+                desc=label,
+                unit=f" {unit}",
+                initial=initial,
+                dynamic_ncols=True,
+                mininterval=0.5,
+                file=sys.stderr,
+                bar_format=_BAR if total else _COUNT,
+            )
+
+    def __enter__(self) -> "Progress":
+        """The bar itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Closes the bar."""
+        self.close(failed=error[0] is not None)
+
+    def update(self, steps: int = 1, **values: Any) -> None:
+        """Counts `steps` more and shows `values` beside them."""
+        with self._lock:
+            self.count += steps
+            self.values.update(values)
+            if self._bar is not None:
+                self._bar.set_postfix_str(self._values_text(), refresh=False)
+                self._bar.update(steps)
+                return
+            now = time.monotonic()
+            if now - self._last_line >= _SECONDS_BETWEEN_LINES:
+                self._last_line = now
+                self._print(self._line(now - self._started))
+
+    def close(self, failed: bool = False) -> None:
+        """Shows the last state; without a terminal, says how long it took unless it failed."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.set_postfix_str(self._values_text(), refresh=False)
+                self._bar.close()
+            elif not failed:
+                took = duration(time.monotonic() - self._started)
+                self._print(self._joined(f"{self.label}: {self._count_text()} in {took}"))
+
+    def _count_text(self) -> str:
+        total = f"/{self.total}" if self.total else ""
+        return f"{self.count}{total} {self.unit}".rstrip()
+
+    def _line(self, elapsed: float) -> str:
+        done = self.count - self._initial
+        left = ""
+        if self.total and done:
+            left = f", {duration(elapsed / done * (self.total - self.count))} left"
+        return self._joined(f"{self.label}: {self._count_text()}{left}")
+
+    def _joined(self, text: str) -> str:
+        return ", ".join(filter(None, [text, self._values_text()]))
+
+    def _values_text(self) -> str:
+        return ", ".join(f"{name} {_cell(value)}" for name, value in self.values.items())
+
+    def _print(self, line: str) -> None:
+        print(f"  {line}", file=sys.stderr, flush=True)
+
+
+_BAR = "  {desc} {percentage:3.0f}% {bar:24} {n_fmt}/{total_fmt}{unit}, {time_left} left{postfix}"
+_COUNT = "  {desc} {n_fmt}{unit} in {time_spent}{postfix}"
+
+
+class _Bar(tqdm.tqdm):
+    """tqdm with times written as everywhere else."""
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        values = super().format_dict
+        spent, done = values["elapsed"], values["n"] - values["initial"]
+        rate = values["rate"] or (done / spent if spent else 0)
+        left = (values["total"] - values["n"]) / rate if values["total"] and rate else None
+        values["time_left"] = "?" if left is None else duration(max(left, 0.0))
+        values["time_spent"] = duration(spent)
+        return values
+
+
+def progress(
+    iterable: Iterable[T], total: int | None = None, label: str = "", unit: str = ""
+) -> Iterator[T]:
+    """Yields from `iterable` and shows how far it is; see `Progress`.
+
+    Args:
+        iterable: what to go through.
+        total: how many items it has; its length by default, where it has one.
+        label: what is going on.
+        unit: what the items are, in the plural.
+    """
+    if total is None and hasattr(iterable, "__len__"):
+        total = len(iterable)
+    with Progress(total, label, unit) as bar:
+        for item in iterable:
+            yield item
+            bar.update()

@@ -1,0 +1,92 @@
+"""One line of progress for a whole `fit`."""
+
+import threading
+import time
+from collections.abc import Collection
+from typing import Any
+
+import keras
+
+from tools import console
+
+_SECONDS_BETWEEN_UPDATES = 0.5
+
+
+class ProgressCallback(keras.callbacks.Callback):
+    """Shows epoch, step, time left and metrics of a `fit` on one line; use `verbose=0` with it.
+
+    Keras fetches metric values from the device for every callback that is not `async_safe`; this
+    one is, so training does not wait for the screen.
+
+    Args:
+        label: what is being trained.
+        metrics: names of the logs to show; all of them by default.
+    """
+
+    async_safe = True
+
+    def __init__(self, label: str = "training", metrics: Collection[str] | None = None) -> None:
+        """Stores the arguments."""
+        super().__init__()
+        self.label = label
+        self.metrics = metrics
+        self._lock = threading.Lock()
+        self._bar: console.Progress | None = None
+        self._epoch = 0
+        self._shown_steps = 0
+        self._last_update = 0.0
+
+    @property
+    def _steps(self) -> int | None:
+        return self.params.get("steps")
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Opens the line at the first epoch, which is not 0 where earlier training goes on."""
+        with self._lock:
+            self._epoch = epoch
+            if self._bar is None:
+                self._open(epoch)
+
+    def _open(self, epoch: int) -> None:
+        epochs, steps = self.params["epochs"], self._steps
+        self._shown_steps = epoch * steps if steps else 0
+        total = epochs * steps if steps else None
+        self._bar = console.Progress(total, self.label, "steps", self._shown_steps)
+        self._bar.values["epoch"] = f"{epoch + 1}/{epochs}"
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Moves the line on, at most twice a second."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._last_update >= _SECONDS_BETWEEN_UPDATES:
+                self._last_update = now
+                self._show(batch + 1, logs or {})
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Shows the epoch's metrics, the validation's among them."""
+        with self._lock:
+            self._show(self._steps or 0, logs or {})
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Closes the line; the next `fit` opens another."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.close()
+                self._bar = None
+
+    def close(self) -> None:
+        """Closes the line of a `fit` that was stopped by an exception."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.close(failed=True)
+                self._bar = None
+
+    def _show(self, step: int, logs: dict[str, Any]) -> None:
+        if self._bar is None:
+            return
+        done = self._epoch * self._steps + step if self._steps else self._shown_steps + step
+        # Batches are reported from several threads, so one may come late.
+        moved = max(done - self._shown_steps, 0)
+        self._shown_steps += moved
+        shown = {name: float(logs[name]) for name in (self.metrics or logs) if name in logs}
+        self._bar.update(moved, epoch=f"{self._epoch + 1}/{self.params['epochs']}", **shown)

@@ -1,0 +1,226 @@
+"""A work dir: owned by one command at a time, bound to its flags, aware of what is finished."""
+
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+from nas import files
+
+SCHEMA_VERSION = 1
+_MISSING = object()
+
+
+class WorkDir:
+    """The folder in which a command keeps everything it makes.
+
+    Use it as a context manager: entering creates the folder, takes its lock, and writes
+    `config.json` or compares with it. The lock is the operating system's, so it is released
+    whenever its owner ends, killed or not.
+
+    Example:
+        with WorkDir("runs/quick", {"seed": 0}, command="pipeline") as workdir:
+            workdir.stage("search", search, outputs=["child.json"])
+
+    Attributes:
+        path: the folder.
+        command: which command's flags and stages these are; one folder may serve several.
+        config: the flags, as JSON holds them.
+    """
+
+    def __init__(
+        self,
+        path: files.Path,
+        config: Mapping[str, Any],
+        free: Collection[str] = (),
+        command: str = "pipeline",
+    ) -> None:
+        """Stores the arguments; nothing is written before the folder is entered.
+
+        Args:
+            path: the folder; it need not exist.
+            config: flags and their values, of types that JSON has. Tuples become lists.
+            free: keys that may change from run to run, such as verbosity. They are not kept.
+            command: the name under which flags and stages are kept.
+
+        Raises:
+            ValueError: a value that JSON does not have.
+        """
+        self.path = pathlib.Path(path)
+        self.command = command
+        self.config = {
+            key: _as_json(key, value) for key, value in config.items() if key not in free
+        }
+        self._lock: int | None = None
+
+    def __enter__(self) -> "WorkDir":
+        """Takes the folder.
+
+        Raises:
+            BlockingIOError: another process owns it; the message names the process.
+            ValueError: `config.json` holds other values; the message names each difference.
+            OSError: the folder cannot be made or written.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = self._acquire()
+        try:
+            self._bind_config()
+        except BaseException:
+            self._release()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Gives the folder back."""
+        self._release()
+
+    def _acquire(self) -> int:
+        descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+            os.close(descriptor)
+            raise BlockingIOError(
+                f"{self.path} is in use by process {owner}: wait until it ends, stop it with "
+                f"`kill {owner}`, or choose another --workdir"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        return descriptor
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _bind_config(self) -> None:
+        path = self.path / "config.json"
+        record = self._read(path)
+        if self.command not in record:
+            record |= {"provenance": files.provenance(), self.command: self.config}
+            files.write_json(path, record)
+            return
+        differences = _differences(record[self.command], self.config)
+        if differences:
+            raise ValueError(
+                f"{self.path} was started with other flags ({'; '.join(differences)}): use the "
+                "same flags to go on, or another --workdir to start anew"
+            )
+
+    def _read(self, path: pathlib.Path) -> dict[str, Any]:
+        if not path.exists():
+            return {"schema_version": SCHEMA_VERSION}
+        record = files.read_json(path)
+        version = record.get("schema_version") if isinstance(record, dict) else None
+        if version != SCHEMA_VERSION:
+            raise ValueError(
+                f"{path}: expected schema_version {SCHEMA_VERSION}, received {version}: "
+                "choose another --workdir"
+            )
+        return record
+
+    def _stages(self) -> dict[str, dict[str, Any]]:
+        return self._read(self.path / "stages.json").get(self.command, {})
+
+    def _write_stages(self, stages: Mapping[str, Any]) -> None:
+        path = self.path / "stages.json"
+        files.write_json(path, self._read(path) | {self.command: stages})
+
+    def finished(self, name: str) -> bool:
+        """Whether stage `name` was marked and all its outputs are still there."""
+        record = self._stages().get(name)
+        if record is None or not record["finished"]:
+            return False
+        return all((self.path / output).exists() for output in record["outputs"])
+
+    def mark(self, name: str, seconds: float, outputs: Iterable[files.Path] = ()) -> None:
+        """Records stage `name` as finished; stages recorded after it are to be done again.
+
+        Args:
+            name: the stage.
+            seconds: how long it took.
+            outputs: what it wrote, relative to the folder.
+
+        Raises:
+            ValueError: an output is not there.
+        """
+        names = [os.fspath(output) for output in outputs]
+        for output in names:
+            if not (self.path / output).exists():
+                raise ValueError(
+                    f"stage {name}: expected it to write {self.path / output}, found nothing"
+                )
+        self._record(name, {"finished": True, "seconds": round(seconds, 3), "outputs": names})
+
+    def _record(self, name: str, record: dict[str, Any]) -> None:
+        earlier: dict[str, Any] = {}
+        for other, value in self._stages().items():
+            if other == name:
+                break
+            earlier[other] = value
+        self._write_stages({**earlier, name: record})
+
+    def stage(
+        self, name: str, action: Callable[[], object], outputs: Iterable[files.Path] = ()
+    ) -> bool:
+        """Runs `action` unless stage `name` is finished.
+
+        An action that was stopped runs again, and its earlier seconds count; only a killed
+        process loses them.
+
+        Args:
+            name: the stage.
+            action: does the work; it goes on from its own checkpoints, if it has any.
+            outputs: files it writes, relative to the folder.
+
+        Returns:
+            Whether the action ran.
+
+        Raises:
+            ValueError: the action did not write one of the outputs.
+        """
+        if self.finished(name):
+            return False
+        record = self._stages().get(name, {"finished": True})
+        before = 0.0 if record["finished"] else record["seconds"]
+        start = time.monotonic()
+        try:
+            action()
+        except BaseException:
+            seconds = round(before + time.monotonic() - start, 3)
+            self._record(name, {"finished": False, "seconds": seconds, "outputs": []})
+            raise
+        self.mark(name, before + time.monotonic() - start, outputs)
+        return True
+
+    @property
+    def stage_seconds(self) -> dict[str, float]:
+        """How long each finished stage took, in the order in which they ran."""
+        stages = self._stages()
+        return {name: record["seconds"] for name, record in stages.items() if record["finished"]}
+
+
+def _as_json(key: str, value: Any) -> Any:
+    with contextlib.suppress(TypeError, ValueError):
+        return json.loads(json.dumps(value, allow_nan=False))
+    raise ValueError(
+        f"{key}: expected a value that JSON has (text, finite number, true, false, null, list, "
+        f"object), received {value!r}"
+    )
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{key}: was {_shown(old.get(key, _MISSING))}, now {_shown(new.get(key, _MISSING))}"
+        for key in sorted({*old, *new})
+        if old.get(key, _MISSING) != new.get(key, _MISSING)
+    ]
+
+
+def _shown(value: Any) -> str:
+    return "not given" if value is _MISSING else json.dumps(value)
