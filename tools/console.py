@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -254,7 +254,7 @@ def progress(
         label: what is going on.
         unit: what the items are, in the plural.
     """
-    if total is None and hasattr(iterable, "__len__"):
+    if total is None and isinstance(iterable, Sized):
         total = len(iterable)
     with Progress(total, label, unit) as bar:
         for item in iterable:

@@ -33,12 +33,10 @@ class ProgressCallback(keras.callbacks.Callback):
         self._lock = threading.Lock()
         self._bar: console.Progress | None = None
         self._epoch = 0
+        self._steps_before = 0
+        self._step = 0
         self._shown_steps = 0
         self._last_update = 0.0
-
-    @property
-    def _steps(self) -> int | None:
-        return self.params.get("steps")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Opens the line at the first epoch, which is not 0 where earlier training goes on."""
@@ -46,9 +44,10 @@ class ProgressCallback(keras.callbacks.Callback):
             self._epoch = epoch
             if self._bar is None:
                 self._open(epoch)
+            self._steps_before, self._step = self._shown_steps, 0
 
     def _open(self, epoch: int) -> None:
-        epochs, steps = self.params["epochs"], self._steps
+        epochs, steps = self.params["epochs"], self.params.get("steps")
         self._shown_steps = epoch * steps if steps else 0
         total = epochs * steps if steps else None
         self._bar = console.Progress(total, self.label, "steps", self._shown_steps)
@@ -58,14 +57,16 @@ class ProgressCallback(keras.callbacks.Callback):
         """Moves the line on, at most twice a second."""
         now = time.monotonic()
         with self._lock:
+            # Batches are reported from several threads, so one may come late.
+            self._step = max(self._step, batch + 1)
             if now - self._last_update >= _SECONDS_BETWEEN_UPDATES:
                 self._last_update = now
-                self._show(batch + 1, logs or {})
+                self._show(logs or {})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Shows the epoch's metrics, the validation's among them."""
         with self._lock:
-            self._show(self._steps or 0, logs or {})
+            self._show(logs or {})
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Closes the line; the next `fit` opens another."""
@@ -81,12 +82,10 @@ class ProgressCallback(keras.callbacks.Callback):
                 self._bar.close(failed=True)
                 self._bar = None
 
-    def _show(self, step: int, logs: dict[str, Any]) -> None:
+    def _show(self, logs: dict[str, Any]) -> None:
         if self._bar is None:
             return
-        done = self._epoch * self._steps + step if self._steps else self._shown_steps + step
-        # Batches are reported from several threads, so one may come late.
-        moved = max(done - self._shown_steps, 0)
+        moved = self._steps_before + self._step - self._shown_steps
         self._shown_steps += moved
         shown = {name: float(logs[name]) for name in (self.metrics or logs) if name in logs}
         self._bar.update(moved, epoch=f"{self._epoch + 1}/{self.params['epochs']}", **shown)
