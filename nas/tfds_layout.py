@@ -1,7 +1,9 @@
 """The folders of TensorFlow Datasets (TFDS): finding, reading and writing them."""
 
+import contextlib
+import io
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,14 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from nas import chatter
+
+Example = dict[str, Any]
+Track = Callable[[Iterable[Example], int, str], Iterable[Example]]
+
+
+def untracked(examples: Iterable[Example], total: int, label: str) -> Iterable[Example]:
+    """The `Track` that shows nothing."""
+    return examples
 
 
 def builder(name: str, data_dir: str | None = None) -> tfds.core.DatasetBuilder:
@@ -72,11 +82,23 @@ def in_stored_order(builder: tfds.core.DatasetBuilder, split: str) -> tf.data.Da
     return builder.as_dataset(split=split, shuffle_files=False, read_config=config)
 
 
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps TFDS' own lines and bars back, and leaves stderr to ours."""
+    tfds.disable_progress_bar()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        tfds.enable_progress_bar()
+
+
 def write(
     builder_class: type[tfds.core.GeneratorBasedBuilder],
-    splits: Mapping[str, Iterable[dict[str, Any]]],
+    splits: Mapping[str, Sequence[Example]],
     data_dir: str,
     class_names: list[str] | None = None,
+    track: Track = untracked,
 ) -> None:
     """Writes examples as if `builder_class` had downloaded them.
 
@@ -88,6 +110,7 @@ def write(
             order, as TFDS' builders of small images do it, and so are stored in the same order.
         data_dir: TFDS folder.
         class_names: names of the labels, where that builder learns them from the download.
+        track: called as `track(examples, count, label)`; may show progress while it yields them.
     """
 
     class FromMemory(builder_class, skip_registration=True):  # type: ignore[misc,valid-type]
@@ -96,10 +119,11 @@ def write(
         def _split_generators(self, dl_manager):
             if class_names:
                 self.info.features["label"].names = class_names
-            return {split: self._generate_examples(splits[split]) for split in splits}
+            return {split: self._generate_examples(split) for split in splits}
 
-        def _generate_examples(self, examples):
-            return enumerate(examples)
+        def _generate_examples(self, split):
+            examples = splits[split]
+            return enumerate(track(examples, len(examples), f"writing {self.name} {split}"))
 
-    with chatter.silenced():
+    with _quiet():
         FromMemory(data_dir=os.path.expanduser(data_dir)).download_and_prepare()

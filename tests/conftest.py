@@ -1,0 +1,17 @@
+"""What tests of several packages share."""
+
+import pathlib
+
+import pytest
+
+from nas import data_sources
+
+TESTDATA = pathlib.Path(__file__).parent / "testdata"
+
+
+@pytest.fixture(scope="session")
+def fashion_data_dir(tmp_path_factory):
+    """A TFDS folder with `fashion_mnist`: 1000 training and 300 test images, balanced."""
+    data_dir = str(tmp_path_factory.mktemp("tfds"))
+    data_sources.write_fashion_mnist(TESTDATA / "fashion_mnist", data_dir)
+    return data_dir

@@ -1,0 +1,61 @@
+"""Brings a data set onto this machine, in the layout of TensorFlow Datasets, and describes it.
+
+Example:
+    python -m tools.prepare_data --dataset=cifar10
+"""
+
+from absl import flags
+
+from nas import data, data_sources
+from tools import console
+
+_DATASET = flags.DEFINE_string("dataset", "cifar10", "TFDS name of an image data set.")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
+_VALIDATION_SIZE = flags.DEFINE_integer(
+    "validation_size",
+    5000,
+    "Examples of the architecture-validation split; at most a fifth of the training examples.",
+    lower_bound=0,
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Picks the validation examples.", lower_bound=0)
+
+
+def main() -> None:
+    """Prepares, loads, and prints a summary."""
+    data_sources.prepare(
+        _DATASET.value,
+        _DATA_DIR.value,
+        report=console.say,
+        track=lambda examples, total, label: console.progress(examples, total, label, "images"),
+    )
+    dataset = data.load(
+        _DATASET.value,
+        _DATA_DIR.value,
+        validation_size=_VALIDATION_SIZE.value,
+        seed=_SEED.value,
+    )
+    height, width, channels = dataset.train.images.shape[1:]
+    duplicates = data.count_duplicates(dataset)
+    console.title(dataset.name)
+    console.say(
+        console.table(
+            ["split", "images"],
+            [
+                ["train", len(dataset.train)],
+                ["validation", len(dataset.validation)],
+                ["test", len(dataset.test)],
+            ],
+        )
+    )
+    console.say(f"images: {height}x{width}, {channels} channel{'s' if channels > 1 else ''}")
+    console.say(f"classes: {dataset.num_classes} ({_shortened(dataset.class_names)})")
+    counts = ", ".join(f"{where}: {count}" for where, count in duplicates.items())
+    console.say(f"identical images across splits: {counts}")
+
+
+def _shortened(names: tuple[str, ...], limit: int = 10) -> str:
+    return ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")
+
+
+if __name__ == "__main__":
+    console.run(main)
