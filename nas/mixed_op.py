@@ -68,7 +68,7 @@ class CandidateGroup(keras.layers.Layer):
         shapes = [kernels.ChainShapes.of(chain.stages) for chain in chains]
         self._kernel_shapes = np.array([s.kernels for s in shapes], np.int32)
         self._widths = np.array([s.widths for s in shapes], np.int32)
-        banks = zip(*(_fresh_rows(chain, rng) for chain in chains), strict=True)
+        banks = zip(*_fresh_rows(self.chains, rng), strict=True)
         names = ("kernels", "affine", "moments")
         for name, rows in zip(names, banks, strict=True):
             bank = _pad_rows(rows)
@@ -218,15 +218,33 @@ class MixedOp(keras.layers.Layer):
         return y
 
 
-def _fresh_rows(chain: Chain, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    kernel, affine, moments = [], [], []
-    for stage in chain.stages:
-        deviation = child_lib.kernel_stddev(stage)
-        kernel.append(rng.normal(0.0, deviation, int(np.prod(stage.kernel_shape))))
-        width = stage.output_width
-        affine += [np.ones(width), np.zeros(width)]
-        moments += [np.zeros(width), np.ones(width)]
-    return tuple(np.concatenate(parts).astype(np.float32) for parts in (kernel, affine, moments))
+def _fresh_rows(
+    chains: Sequence[Chain], rng: np.random.Generator
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Kernels, affine and moments of every chain, flattened.
+
+    The kernels of a stage are cut from one draw, leading channels and the spatial centre, each
+    scaled to its own fan-in. So a slot's candidates start as similar functions, and what follows
+    the slot is not confused by which of them was sampled; a supernet of independent draws learns
+    much more slowly at first.
+    """
+    shapes = [[stage.kernel_shape for stage in chain.stages] for chain in chains]
+    draws = [rng.standard_normal(largest) for largest in np.max(shapes, axis=0)]
+    rows = []
+    for chain in chains:
+        kernel, affine, moments = [], [], []
+        for stage, draw in zip(chain.stages, draws, strict=True):
+            size, _, inputs, filters = stage.kernel_shape
+            margin = (draw.shape[0] - size) // 2
+            window = slice(margin, margin + size)
+            deviation = child_lib.kernel_stddev(stage)
+            kernel.append(deviation * draw[window, window, :inputs, :filters].ravel())
+            width = stage.output_width
+            affine += [np.ones(width), np.zeros(width)]
+            moments += [np.zeros(width), np.ones(width)]
+        parts = (kernel, affine, moments)
+        rows.append(tuple(np.concatenate(part).astype(np.float32) for part in parts))
+    return rows
 
 
 def _pad_rows(rows: Sequence[np.ndarray]) -> np.ndarray:

@@ -48,7 +48,7 @@ def cifar() -> SearchSpace:
         resolution=32,
         num_classes=10,
         stem=Stem(16),
-        layers=tuple(_slots(16, rows, _mbconvs((3, 5, 7), (3, 6)))),
+        layers=tuple(_slots(16, rows, _mbconvs((3, 5), (3, 6)))),
         head=Head(128),
     )
 

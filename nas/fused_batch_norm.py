@@ -1,0 +1,35 @@
+"""Batch normalization by TensorFlow's fused kernel."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+class FusedBatchNormalization(keras.layers.BatchNormalization):
+    """`keras.layers.BatchNormalization` whose training step is one fused kernel.
+
+    Keras 3 computes moments and normalization as separate operations on TensorFlow, which makes
+    the training step of a small network about a third slower on a CPU. Weights and inference are
+    the stock layer's, so weights move between the two by `set_weights`. Masks and axes other than
+    the last are left to the stock layer.
+    """
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """As the stock layer; inputs are `[batch, height, width, channels]`."""
+        if not training or mask is not None or self.axis not in (-1, 3):
+            return super().call(inputs, training=training, mask=mask)
+        empty = tf.zeros([0], tf.float32)
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=tf.convert_to_tensor(self.gamma),
+            offset=tf.convert_to_tensor(self.beta),
+            mean=empty,
+            variance=empty,
+            epsilon=self.epsilon,
+            is_training=True,
+        )
+        keep = self.momentum
+        self.moving_mean.assign(self.moving_mean * keep + mean * (1.0 - keep))
+        self.moving_variance.assign(self.moving_variance * keep + variance * (1.0 - keep))
+        return outputs

@@ -1,0 +1,245 @@
+"""One search, from a data set and latencies to a child network."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nas import algorithms, checkpoints, data, derive, files, objectives, supernet
+from nas.objectives import Latencies
+from nas.specs import SearchSpace
+
+# A child may fall short of the target by this fraction before the most probable child under the
+# target is passed over for one nearer to it.
+TARGET_BAND = 0.03
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchConfig:
+    """Settings of a search; the defaults are the reference's for ImageNet (batch 256).
+
+    Attributes:
+        epochs: after the warm-up; weight and architecture steps.
+        warmup_epochs: weight steps on uniform paths.
+        batch_size: of weight steps and of architecture steps.
+        seed: of weights, paths and data order.
+        algorithm: key of `algorithms.ALGORITHMS`.
+        target_latency_ms: what the child's predicted latency is to be; 0 for accuracy alone.
+        warmup_learning_rate: start of the warm-up's cosine.
+        learning_rate: start of the search's cosine.
+        weight_decay: decoupled, on kernels. The reference's 4e-5 is L2 through momentum 0.9,
+            which is this 4e-4.
+        label_smoothing: in weight steps.
+        arch_learning_rate: of Adam(beta_1=0). Scale it with the number of architecture steps:
+            the reference's 1e-3 belongs to 120 epochs.
+        arch_period: an architecture step follows every so many weight steps.
+        latency_gain: integral gain of the latency controller, per architecture step.
+    """
+
+    epochs: int = 120
+    warmup_epochs: int = 40
+    batch_size: int = 256
+    seed: int = 0
+    algorithm: str = "proxyless_gradient"
+    target_latency_ms: float = 0.0
+    warmup_learning_rate: float = 0.05
+    learning_rate: float = 0.025
+    weight_decay: float = 4e-4
+    label_smoothing: float = 0.1
+    arch_learning_rate: float = 1e-3
+    arch_period: int = 5
+    latency_gain: float = 0.02
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "arch_period"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, received {getattr(self, name)}")
+        for name in ("warmup_epochs", "target_latency_ms"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}: expected at least 0, received {getattr(self, name)}")
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+        choices: the child's candidate in every slot.
+        most_probable: the same without regard to the target.
+        probabilities: `[slots, most candidates]`, NaN in the padding.
+        predicted_latency_ms: of the child; None without a target.
+    """
+
+    choices: tuple[int, ...]
+    most_probable: tuple[int, ...]
+    probabilities: np.ndarray
+    predicted_latency_ms: float | None
+
+
+def paired_batches(
+    dataset: data.Dataset, config: SearchConfig, first_step: int = 0
+) -> tf.data.Dataset:
+    """Pairs ((images, labels), (validation images, validation labels)) without end.
+
+    The second is empty in the warm-up and between architecture steps, and costs nothing there.
+    """
+    steps = data.steps_per_epoch(dataset.train, config.batch_size)
+    warmup = config.warmup_epochs * steps
+    period = config.arch_period
+
+    def is_due(step: int | tf.Tensor) -> tf.Tensor:
+        return tf.logical_and(step >= warmup, (step - warmup) % period == 0)
+
+    first_look = max(0, -(-(first_step - warmup) // period))
+    looks = data.training_batches(
+        dataset.validation, config.batch_size, config.seed + 1, first_step=first_look
+    )
+    nothing = looks.element_spec
+    empty = tf.data.Dataset.from_tensors(
+        tuple(tf.zeros([0, *spec.shape[1:]], spec.dtype) for spec in nothing)
+    ).repeat()
+    turns = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
+    turns = turns.map(lambda step: tf.cast(is_due(step), tf.int64))
+    validation = tf.data.Dataset.choose_from_datasets([empty, looks], turns)
+    weights = data.training_batches(
+        dataset.train, config.batch_size, config.seed, first_step=first_step
+    )
+    return tf.data.Dataset.zip(weights, validation).prefetch(2)
+
+
+def build_supernet(
+    space: SearchSpace, config: SearchConfig, latencies: Latencies | None, steps_per_epoch: int
+) -> supernet.Supernet:
+    """The supernet of `space`, compiled for `config`."""
+    net = supernet.Supernet(space, config.seed)
+    objective: objectives.Objective = objectives.CrossEntropy()
+    if config.target_latency_ms:
+        if latencies is None:
+            raise ValueError("target_latency_ms: expected a latency model with it, received none")
+        latencies.check_target(config.target_latency_ms)
+        objective = objectives.TargetLatency(config.target_latency_ms, config.latency_gain)
+    net.compile(
+        optimizer=keras.optimizers.SGD(
+            _TwoCosines(config, steps_per_epoch),
+            momentum=0.9,
+            nesterov=True,
+            weight_decay=config.weight_decay,
+        ),
+        arch_optimizer=keras.optimizers.Adam(config.arch_learning_rate, 0.0, 0.999),
+        algorithm=algorithms.algorithm(config.algorithm),
+        objective=objective,
+        latencies=latencies,
+        label_smoothing=config.label_smoothing,
+    )
+    return net
+
+
+class _TwoCosines(keras.optimizers.schedules.LearningRateSchedule):
+    """A cosine over the warm-up, then another over the search."""
+
+    def __init__(self, config: SearchConfig, steps_per_epoch: int) -> None:
+        self._warmup_steps = config.warmup_epochs * steps_per_epoch
+        self._warmup = keras.optimizers.schedules.CosineDecay(
+            config.warmup_learning_rate, max(1, self._warmup_steps)
+        )
+        self._search = keras.optimizers.schedules.CosineDecay(
+            config.learning_rate, config.epochs * steps_per_epoch
+        )
+
+    def __call__(self, step):
+        return tf.where(
+            step < self._warmup_steps, self._warmup(step), self._search(step - self._warmup_steps)
+        )
+
+    def get_config(self):
+        raise NotImplementedError("rebuilt from SearchConfig")
+
+
+def search(
+    space: SearchSpace,
+    dataset: data.Dataset,
+    latencies: Latencies | None,
+    config: SearchConfig,
+    directory: files.Path,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> SearchResult:
+    """Searches, or goes on with a search that was interrupted.
+
+    Args:
+        space: with the data set's classes and resolution.
+        dataset: its `train` part trains weights, its `validation` part alpha.
+        latencies: of the space's candidates; None without a target.
+        config: settings.
+        directory: gets `metrics.jsonl`, `alphas.npz`, `checkpoints/`; a search found there is
+            continued and ends as it would have without interruption.
+        callbacks: further Keras callbacks.
+
+    Raises:
+        ValueError: settings, space, latencies and data set do not fit each other, before any work.
+    """
+    directory = pathlib.Path(directory)
+    if (space.num_classes, space.input_shape) != (dataset.num_classes, dataset.input_shape):
+        raise ValueError(
+            f"space {space.name}: expected {dataset.num_classes} classes and images "
+            f"{dataset.input_shape} as {dataset.name} has, received {space.num_classes} and "
+            f"{space.input_shape}"
+        )
+    steps = data.steps_per_epoch(dataset.train, config.batch_size)
+    data.steps_per_epoch(dataset.validation, config.batch_size)
+    net = build_supernet(space, config, latencies, steps)
+    variables = {
+        **checkpoints.named_variables(net, "supernet"),
+        **checkpoints.named_variables(net.optimizer, "optimizer"),
+        **checkpoints.named_variables(net.arch_optimizer, "arch_optimizer"),
+        **net.objective.variables,
+    }
+    state = checkpoints.RunState(directory, variables)
+    finished = state.restore()
+    history = _AlphaHistory(directory / "alphas.npz", finished)
+    total = config.warmup_epochs + config.epochs
+    if finished < total:
+        net.fit(
+            paired_batches(dataset, config, first_step=finished * steps),
+            initial_epoch=finished,
+            epochs=total,
+            steps_per_epoch=steps,
+            verbose=0,
+            # The alphas first: a checkpoint must not know more epochs than the files beside it.
+            callbacks=[history, state, *callbacks],
+        )
+    return _result(net, latencies, config)
+
+
+def _result(
+    net: supernet.Supernet, latencies: Latencies | None, config: SearchConfig
+) -> SearchResult:
+    probabilities = net.probabilities
+    most_probable = derive.most_probable(probabilities)
+    if not config.target_latency_ms or latencies is None:
+        return SearchResult(most_probable, most_probable, probabilities, None)
+    target = config.target_latency_ms
+    choices = derive.most_probable_within(
+        probabilities, latencies, target, at_least_ms=target * (1.0 - TARGET_BAND)
+    )
+    return SearchResult(choices, most_probable, probabilities, latencies.of(choices))
+
+
+class _AlphaHistory(keras.callbacks.Callback):
+    """Keeps `alphas` [epochs, slots, most candidates], NaN in the padding, in one .npz file."""
+
+    def __init__(self, path: pathlib.Path, finished: int) -> None:
+        super().__init__()
+        self._path = path
+        self._alphas: list[np.ndarray] = []
+        if finished:
+            with np.load(path) as stored:
+                self._alphas = list(stored["alphas"][:finished])
+
+    def on_epoch_end(self, epoch, logs=None):
+        del logs
+        alpha = np.where(self.model.mask, np.array(self.model.alpha), np.nan)
+        self._alphas = [*self._alphas[:epoch], alpha]
+        files.write_with(self._path, lambda path: np.savez(path, alphas=np.stack(self._alphas)))

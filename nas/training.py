@@ -1,0 +1,139 @@
+"""Training a child network from scratch."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import keras
+
+from nas import checkpoints, child, data, files, fused_batch_norm
+from nas.specs import Child
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Settings of a training; the defaults are the reference's for ImageNet (batch 256).
+
+    Attributes:
+        epochs: passes over the training and validation parts together.
+        batch_size: images a step.
+        seed: of weights and data order.
+        learning_rate: peak, reached after the warm-up, falling to zero along a cosine.
+        warmup_epochs: of linear growth; may be a fraction.
+        weight_decay: decoupled, on kernels alone (no normalization, no bias).
+        label_smoothing: of the cross-entropy.
+    """
+
+    epochs: int = 300
+    batch_size: int = 256
+    seed: int = 0
+    learning_rate: float = 0.05
+    warmup_epochs: float = 0.0
+    weight_decay: float = 4e-4
+    label_smoothing: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, received {getattr(self, name)}")
+
+
+def train(
+    network: Child,
+    dataset: data.Dataset,
+    config: TrainConfig,
+    directory: files.Path,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> keras.Model:
+    """Trains `network` from scratch, or goes on with a training that was interrupted.
+
+    All labelled images but the test part are used: the validation part has done its work in the
+    search. While training, batch normalization runs as a fused kernel; what is returned has stock
+    layers only.
+
+    Args:
+        network: with the data set's classes and resolution.
+        dataset: what to train on.
+        config: settings.
+        directory: gets `metrics.jsonl` and `checkpoints/`; a training found there is continued
+            and ends as it would have without interruption.
+        callbacks: further Keras callbacks.
+
+    Returns:
+        The trained model of stock Keras layers.
+    """
+    if (network.num_classes, network.input_shape) != (dataset.num_classes, dataset.input_shape):
+        raise ValueError(
+            f"{network.name}: expected {dataset.num_classes} classes and images "
+            f"{dataset.input_shape} as {dataset.name} has, received {network.num_classes} and "
+            f"{network.input_shape}"
+        )
+    examples = dataset.train_and_validation
+    steps = data.steps_per_epoch(examples, config.batch_size)
+    keras.utils.set_random_seed(config.seed)
+    model = child.build_child(network, batch_norm=fused_batch_norm.FusedBatchNormalization)
+    model.compile(
+        optimizer=_optimizer(config, steps),
+        loss=_SmoothedCrossEntropy(network.num_classes, config.label_smoothing),
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        jit_compile=False,
+    )
+    model.optimizer.build(model.trainable_variables)
+    variables = {
+        **checkpoints.named_variables(model, "model"),
+        **checkpoints.named_variables(model.optimizer, "optimizer"),
+    }
+    state = checkpoints.RunState(pathlib.Path(directory), variables)
+    finished = state.restore()
+    if finished < config.epochs:
+        model.fit(
+            data.training_batches(
+                examples, config.batch_size, config.seed, first_step=finished * steps
+            ),
+            initial_epoch=finished,
+            epochs=config.epochs,
+            steps_per_epoch=steps,
+            verbose=0,
+            callbacks=[state, *callbacks],
+        )
+    stock = child.build_child(network)
+    stock.set_weights(model.get_weights())
+    return stock
+
+
+def evaluate(model: keras.Model, split: data.Split, batch_size: int = 500) -> float:
+    """Fraction of `split` that `model` labels correctly."""
+    correct = keras.metrics.SparseCategoricalAccuracy()
+    for images, labels in data.evaluation_batches(split, batch_size):
+        correct.update_state(labels, model.predict_on_batch(images))
+    return float(correct.result())
+
+
+def _optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    warmup_steps = int(config.warmup_epochs * steps_per_epoch)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup_steps else config.learning_rate,
+        decay_steps=max(1, config.epochs * steps_per_epoch - warmup_steps),
+        warmup_target=config.learning_rate if warmup_steps else None,
+        warmup_steps=warmup_steps,
+    )
+    optimizer = keras.optimizers.SGD(
+        schedule, momentum=0.9, nesterov=True, weight_decay=config.weight_decay
+    )
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return optimizer
+
+
+class _SmoothedCrossEntropy(keras.losses.Loss):
+    """Cross-entropy of integer labels and logits, with label smoothing."""
+
+    def __init__(self, num_classes: int, smoothing: float) -> None:
+        super().__init__(name="smoothed_cross_entropy")
+        self._num_classes = num_classes
+        self._smoothing = smoothing
+
+    def call(self, y_true, y_pred):
+        targets = keras.ops.one_hot(keras.ops.reshape(y_true, [-1]), self._num_classes)
+        return keras.losses.categorical_crossentropy(
+            targets, y_pred, from_logits=True, label_smoothing=self._smoothing
+        )
