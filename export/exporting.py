@@ -1,0 +1,157 @@
+"""From a trained Keras file to checked `.tflite` files, skipping what is already done."""
+
+import hashlib
+import pathlib
+import zipfile
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from export import flatbuffer, parity, recipes, tflite
+from nas import files
+
+STEM = "child"
+
+
+def tflite_path(workdir: files.Path, recipe: str) -> pathlib.Path:
+    """Where `export` writes the file of a recipe."""
+    return pathlib.Path(workdir) / f"{STEM}_{recipe}.tflite"
+
+
+def parity_path(workdir: files.Path, recipe: str) -> pathlib.Path:
+    """Where `export` writes the comparison of a recipe."""
+    return pathlib.Path(workdir) / f"parity_{recipe}.json"
+
+
+def load_model(path: files.Path) -> keras.Model:
+    """Reads a `.keras` file of stock layers.
+
+    Raises:
+        ValueError: no such file, not a `.keras` file, or layers Keras itself does not have.
+    """
+    if not zipfile.is_zipfile(path):
+        found = "something else" if pathlib.Path(path).exists() else "none"
+        raise ValueError(f"{path}: expected a .keras file, found {found}")
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except (TypeError, ValueError, KeyError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f"{path}: expected a .keras file of Keras' own layers; it cannot be read ({reason})"
+        ) from error
+
+
+def check_task(model: keras.Model, input_shape: Sequence[int], num_classes: int) -> None:
+    """Refuses a data set the network was not made for.
+
+    Args:
+        model: images to logits.
+        input_shape: height, width, channels of the data set's images.
+        num_classes: classes of the data set.
+
+    Raises:
+        ValueError: the images' shape or the number of classes differ.
+    """
+    takes, makes = tuple(model.input_shape[1:]), model.output_shape[-1]
+    if takes != tuple(input_shape) or makes != num_classes:
+        raise ValueError(
+            f"{model.name} takes images {takes} and knows {makes} classes, the data set has images "
+            f"{tuple(input_shape)} and {num_classes} classes; name the data set it was trained on"
+        )
+
+
+def export(
+    model_path: files.Path,
+    recipe_names: Sequence[str],
+    workdir: files.Path,
+    test_images: np.ndarray,
+    test_labels: np.ndarray,
+    calibration_images: np.ndarray | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> dict[str, dict[str, Any]]:
+    """Writes and checks one `.tflite` file a recipe.
+
+    A file whose comparison is there and was made from the same network, calibration and test images
+    is kept. A file that fails its comparison is not written, what was written before stays.
+
+    Args:
+        model_path: the trained network, a `.keras` file.
+        recipe_names: keys of `recipes.RECIPES`.
+        workdir: gets `child_<recipe>.tflite` and `parity_<recipe>.json`.
+        test_images: float32 `[count, height, width, channels]` in [-1, 1].
+        test_labels: their classes, `[count]`.
+        calibration_images: training images, float32, for the recipes that need them.
+        report: called with one line about each step.
+
+    Returns:
+        What stands in `parity_<recipe>.json`, by recipe.
+
+    Raises:
+        ValueError: an unknown recipe, a bad model file, missing calibration images, weights that
+            are not finite, or an operation that is not built in.
+        parity.ParityError: a file strays from the network further than its recipe allows.
+    """
+    wanted = [recipes.recipe(name) for name in recipe_names]
+    if not pathlib.Path(model_path).is_file():
+        raise ValueError(f"{model_path}: expected a .keras file, found none")
+    model_sha256 = hashlib.sha256(pathlib.Path(model_path).read_bytes()).hexdigest()
+    test_sha256 = _digest(test_images, test_labels)
+    model = logits = None
+    results = {}
+    for recipe in wanted:
+        calibration = calibration_images if recipe.needs_calibration else None
+        inputs = {
+            "model_sha256": model_sha256,
+            "calibration_sha256": None if calibration is None else _digest(calibration),
+            "test_sha256": test_sha256,
+        }
+        done = _finished(workdir, recipe.name, inputs)
+        if done is not None:
+            report(f"{recipe.name}: already exported")
+            results[recipe.name] = done
+            continue
+        if model is None:
+            model = load_model(model_path)
+            tflite.check_weights(model)
+        report(f"{recipe.name}: {recipe.description}")
+        content = tflite.convert(model, recipe, calibration)
+        if recipe.quantizes_weights and "int8" not in flatbuffer.tensor_types(content):
+            report(f"{recipe.name}: no weight has the 1024 values it takes to be quantized")
+        if logits is None:
+            logits = parity.keras_logits(model, test_images)
+        compared = parity.compare(model, content, recipe, test_images, test_labels, logits)
+        result = {
+            **compared.to_dict(),
+            **inputs,
+            "tflite_sha256": hashlib.sha256(content).hexdigest(),
+        }
+        files.write_bytes(tflite_path(workdir, recipe.name), content)
+        files.write_json(parity_path(workdir, recipe.name), result)
+        results[recipe.name] = result
+    return results
+
+
+def _finished(workdir: files.Path, recipe: str, inputs: dict[str, Any]) -> dict[str, Any] | None:
+    """The comparison of an earlier run on the same inputs, when its file is still whole."""
+    path, comparison = tflite_path(workdir, recipe), parity_path(workdir, recipe)
+    if not (path.is_file() and comparison.is_file()):
+        return None
+    result = files.read_json(comparison)
+    if not isinstance(result, dict):
+        return None
+    expected = {
+        **inputs,
+        "schema_version": parity.SCHEMA_VERSION,
+        "tflite_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+    return result if expected.items() <= result.items() else None
+
+
+def _digest(*arrays: np.ndarray) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(str((array.shape, array.dtype)).encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
