@@ -1,0 +1,1 @@
+"""Measurements, devices, block benchmarks, lookup table, evaluation."""

@@ -1,0 +1,148 @@
+"""Where models are timed.
+
+A device opens a session over a set of `.tflite` models and takes one sample at a time; in which
+order and how often is decided by `latency_models.timing`, the same for every device.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import pathlib
+import platform
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from export import interpreter
+from nas import chatter
+
+_CALIBRATION_INVOKES = 5
+
+
+class Session(Protocol):
+    """A device with models on it, ready to run."""
+
+    def sample_ms(self, key: str) -> float:
+        """One sample of model `key`: milliseconds an invocation takes, right after a warm-up."""
+
+
+class Device(Protocol):
+    """A machine with a LiteRT runtime.
+
+    Attributes:
+        name: how flags and files call it, for example `local`.
+        num_threads: threads the runtime uses.
+    """
+
+    name: str
+    num_threads: int
+
+    def environment(self) -> dict[str, Any]:
+        """What a latency depends on: device, soc, os, runtime, num_threads, delegate, affinity."""
+
+    def session(
+        self, models: Mapping[str, bytes], min_sample_ms: float
+    ) -> contextlib.AbstractContextManager[Session]:
+        """Puts `models` on the device.
+
+        Args:
+            models: contents of `.tflite` files by key.
+            min_sample_ms: a sample repeats quick models for at least this long.
+        """
+
+
+class LocalDevice:
+    """This machine, through the LiteRT interpreter of this process.
+
+    No delegate is asked for; the runtime's own default CPU kernels stay on. The process is not
+    pinned: `affinity` says which cores it may use.
+    """
+
+    name = "local"
+
+    def __init__(self, num_threads: int = 1) -> None:
+        """Raises ValueError unless `num_threads` is at least 1."""
+        if num_threads < 1:
+            raise ValueError(f"num_threads: expected at least 1, received {num_threads}")
+        self.num_threads = num_threads
+
+    def environment(self) -> dict[str, Any]:
+        """See `Device`."""
+        return {
+            "device": self.name,
+            "soc": _processor(),
+            "os": f"{platform.system()} {platform.machine()}",
+            "runtime": interpreter.runtime(),
+            "num_threads": self.num_threads,
+            "delegate": "none",
+            "affinity": _affinity(),
+        }
+
+    @contextlib.contextmanager
+    def session(
+        self, models: Mapping[str, bytes], min_sample_ms: float = 1.0
+    ) -> Iterator[_LocalSession]:
+        """See `Device`."""
+        with chatter.silenced():
+            session = _LocalSession(models, self.num_threads, min_sample_ms)
+        yield session
+
+
+class _LocalSession:
+    """Every model in an interpreter of its own, all in memory at once."""
+
+    def __init__(
+        self, models: Mapping[str, bytes], num_threads: int, min_sample_ms: float
+    ) -> None:
+        generator = np.random.default_rng(0)
+        self._runners: dict[str, Any] = {}
+        self._repeats: dict[str, int] = {}
+        for key, content in models.items():
+            runner = interpreter.load(content, num_threads)
+            runner.allocate_tensors()
+            for tensor in runner.get_input_details():
+                runner.set_tensor(tensor["index"], _random_input(generator, tensor))
+            runner.invoke()
+            once = min(_invoke_ms(runner, 1) for _ in range(_CALIBRATION_INVOKES))
+            self._runners[key] = runner
+            self._repeats[key] = max(1, math.ceil(min_sample_ms / once))
+
+    def sample_ms(self, key: str) -> float:
+        """See `Session`."""
+        runner = self._runners[key]
+        runner.invoke()  # What ran before has taken the caches.
+        return _invoke_ms(runner, self._repeats[key])
+
+
+def _invoke_ms(runner: Any, repeats: int) -> float:
+    begin = time.perf_counter_ns()
+    for _ in range(repeats):
+        runner.invoke()
+    return (time.perf_counter_ns() - begin) / 1e6 / repeats
+
+
+def _random_input(generator: np.random.Generator, tensor: dict[str, Any]) -> np.ndarray:
+    shape, dtype = tensor["shape"], np.dtype(tensor["dtype"])
+    if dtype.kind == "f":
+        return generator.uniform(-1.0, 1.0, shape).astype(dtype)
+    limits = np.iinfo(dtype)
+    return generator.integers(limits.min, limits.max, shape, dtype, endpoint=True)
+
+
+def _processor() -> str:
+    """Name of the processor; on Linux `platform.processor` has only the architecture."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _affinity() -> list[int] | None:
+    """Cores this process may run on; None where the system does not say."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
