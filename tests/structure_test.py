@@ -1,0 +1,129 @@
+"""What holds for the project as a whole: its files, its dependencies, its documents."""
+
+import ast
+import json
+import pathlib
+import re
+import sys
+import tomllib
+from importlib import metadata
+
+import pytest
+
+from nas import specs
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PACKAGES = ("nas", "export", "latency_models", "tools")
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+TEXT_ENDINGS = {".py", ".md", ".toml", ".json", ".jsonl", ".html", ".css", ".js", ".txt", ".cfg"}
+
+# It stands in for ai-edge-litert on older devices.
+UNDECLARED_IMPORTS = {"tflite_runtime"}
+# tensorflow-datasets imports it.
+UNIMPORTED_DEPENDENCIES = {"importlib-resources"}
+
+
+def _name(path):
+    return str(path.relative_to(ROOT))
+
+
+def _our_files():
+    top = [path for path in ROOT.iterdir() if path.is_file()] + [ROOT / ".ci" / "run"]
+    nested = [path for name in (*PACKAGES, "tests") for path in (ROOT / name).rglob("*")]
+    for path in (*top, *nested):
+        named = path.suffix in TEXT_ENDINGS or path.name in ("Makefile", "run", ".gitignore")
+        if path.is_file() and named:
+            yield path
+
+
+def test_no_file_holds_a_path_of_one_machine():
+    # Written in two parts, so that this file does not hold one either.
+    machine_path = re.compile("/(?:ro" + "ot|ho" + "me|wo" + "rk|Us" + r"ers)/\w")
+    found = [_name(path) for path in _our_files() if machine_path.search(path.read_text("utf-8"))]
+    assert not found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_every_source_file_begins_with_a_docstring(path):
+    assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
+
+
+def _imports(path):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_flags_live_in_tools_alone():
+    users = {_name(p) for p in SOURCES if any(name.startswith("absl") for name in _imports(p))}
+    assert users
+    assert all(user.startswith("tools/") for user in users)
+
+
+def _normal(distribution):
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def _declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return {_normal(re.match(r"[\w.-]+", entry)[0]) for entry in project["dependencies"]}
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
+    tops = {name.split(".")[0] for path in SOURCES for name in _imports(path)}
+    foreign = tops - set(sys.stdlib_module_names) - set(PACKAGES) - UNDECLARED_IMPORTS
+    owners = metadata.packages_distributions()
+    used = {name: {_normal(owner) for owner in owners[name]} for name in foreign}
+    declared = _declared()
+    assert not [name for name, owners in used.items() if not owners & declared]
+    assert not declared - set().union(*used.values()) - UNIMPORTED_DEPENDENCIES
+
+
+def _commands():
+    """Each `python -m tools.x --flag=...` of README.md: name of the tool, names of the flags."""
+    text = (ROOT / "README.md").read_text("utf-8").replace("\\\n", " ")
+    for tool, rest in re.findall(r"python -m tools\.(\w+)(.*)", text):
+        yield tool, re.findall(r"--(\w+)", rest)
+
+
+def _flags(path):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("flags.DEFINE_"):
+            yield ast.literal_eval(node.args[0])
+
+
+def test_readme_shows_commands():
+    assert {tool for tool, _ in _commands()} >= {"search", "train", "export_tflite"}
+
+
+@pytest.mark.parametrize(("tool", "used"), list(_commands()))
+def test_commands_of_readme_name_tools_and_flags_that_exist(tool, used):
+    path = ROOT / "tools" / f"{tool}.py"
+    assert path.exists()
+    assert set(used) <= {*_flags(path), *_flags(ROOT / "tools" / "console.py")}
+
+
+def test_links_of_documents_lead_to_files():
+    broken = []
+    for document in ROOT.glob("*.md"):
+        links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text("utf-8"))
+        local = [link for link in links if "://" not in link]
+        broken += [(document.name, link) for link in local if not (ROOT / link).exists()]
+    assert not broken
+
+
+def test_files_that_workspace_names_exist():
+    text = (ROOT / "WORKSPACE.md").read_text("utf-8")
+    named = re.findall(r"`((?:nas|export|latency_models|tools)/[\w/]*(?:\.py)?)`", text)
+    assert named
+    assert not [name for name in named if not (ROOT / name).exists()]
+
+
+def test_the_example_space_of_workspace_is_a_space():
+    text = (ROOT / "WORKSPACE.md").read_text("utf-8")
+    (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    space = specs.from_dict(specs.SearchSpace, json.loads(example))
+    assert [len(slot.candidates) for slot in space.slots] == [2, 3]
+    assert space.input_shape == (28, 28, 1)
