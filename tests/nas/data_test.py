@@ -75,12 +75,6 @@ def test_max_train_examples_keeps_a_balanced_part_and_the_same_validation(
     np.testing.assert_array_equal(loaded.validation.ids, fashion.validation.ids)
 
 
-def test_a_subset_of_unbalanced_classes_is_as_even_as_they_allow():
-    labels = np.array([0] * 20 + [1] * 3 + [2] * 7)
-    chosen = data._balanced_order(labels, seed=0, purpose=0)[:15]
-    np.testing.assert_array_equal(np.bincount(labels[chosen]), [6, 3, 6])
-
-
 @pytest.mark.parametrize("argument", ["validation_size", "max_train_examples"])
 def test_load_refuses_negative_sizes(fashion_data_dir, argument):
     with pytest.raises(ValueError, match=f"{argument}: expected 0 or more, received -1"):
@@ -95,28 +89,6 @@ def test_load_names_the_command_that_prepares(tmp_path):
 def test_load_refuses_an_unknown_name(tmp_path):
     with pytest.raises(ValueError, match="TensorFlow Datasets, received 'no_such_data'"):
         data.load("no_such_data", str(tmp_path))
-
-
-def test_duplicates_are_counted_between_splits():
-    split = numbered_split()
-    dataset = data.Dataset(
-        "made",
-        ("a", "b"),
-        train=split.take(np.arange(0, 30)),
-        validation=split.take(np.arange(28, 40)),
-        test=split.take(np.array([0, 1, 2, 39, 45])),
-    )
-    assert data.count_duplicates(dataset) == {
-        "validation in train": 2,
-        "test in train": 3,
-        "test in validation": 1,
-    }
-
-
-def test_split_refuses_parts_of_different_length():
-    split = numbered_split()
-    with pytest.raises(ValueError, match="as many labels"):
-        dataclasses.replace(split, labels=split.labels[1:])
 
 
 @pytest.mark.parametrize("first_step", [1, 3, 4, 9])
