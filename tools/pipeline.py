@@ -1,0 +1,77 @@
+"""From a data set to a measured `.tflite`, in one resumable command.
+
+    python -m tools.pipeline --preset=quick --workdir=runs/quick
+
+The same command run again goes on where the last one stopped and repeats no finished stage.
+"""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from absl import flags
+
+from tools import console, workdir
+
+_PRESET = flags.DEFINE_string("preset", "quick", "Which experiment; see tools/presets.py.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
+_DATASET = flags.DEFINE_string("dataset", None, "TFDS name; the preset's if not given.")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
+_SPACE = flags.DEFINE_string("space", None, "Name or .json file; the preset's if not given.")
+_DEVICE = flags.DEFINE_string("device", "local", "Where latency is measured.")
+_RECIPE = flags.DEFINE_string("recipe", None, "Recipe aimed at; the preset's if not given.")
+_THREADS = flags.DEFINE_integer("num_threads", 1, "Threads of the interpreter.", lower_bound=1)
+_TARGET_MS = flags.DEFINE_float(
+    "target_latency_ms", None, "Latency aimed at, in milliseconds.", lower_bound=0.0
+)
+_TARGET = flags.DEFINE_float(
+    "target_latency",
+    None,
+    "Latency aimed at, as a fraction of the way from the fastest to the slowest child; the "
+    "preset's if neither is given.",
+    lower_bound=0.0,
+    upper_bound=1.0,
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0)
+_MAX_TRAIN = flags.DEFINE_integer(
+    "max_train_examples", 0, "Training images used, 0 for all.", lower_bound=0
+)
+
+
+def main() -> None:
+    """Runs what is not finished yet and prints the summary."""
+    # TensorFlow takes seconds to import; `--help` and a bad flag should not.
+    from nas import chatter
+
+    with chatter.silenced():
+        from tools import pipeline_run, presets
+
+    chosen = presets.preset(_PRESET.value)
+    overrides: dict[str, Any] = {
+        name: flag.value
+        for name, flag in (("dataset", _DATASET), ("space", _SPACE), ("recipe", _RECIPE))
+        if flag.value is not None
+    }
+    chosen = dataclasses.replace(chosen, **overrides)
+    if _TARGET_MS.value is not None and _TARGET.value is not None:
+        raise ValueError(
+            "expected --target_latency_ms or --target_latency, received both; leave one out"
+        )
+    if _TARGET.value is not None:
+        chosen = dataclasses.replace(chosen, target_latency=_TARGET.value)
+    settings = pipeline_run.Settings(
+        preset=chosen,
+        data_dir=_DATA_DIR.value,
+        device=_DEVICE.value,
+        num_threads=_THREADS.value,
+        target_latency_ms=_TARGET_MS.value,
+        seed=_SEED.value,
+        max_train_examples=_MAX_TRAIN.value,
+    )
+    config = {"preset_name": _PRESET.value, **dataclasses.asdict(settings)}
+    with workdir.WorkDir(_WORKDIR.value, config, free=["data_dir"]) as directory:
+        pipeline_run.Pipeline(settings, directory, pathlib.Path(_WORKDIR.value)).run()
+
+
+if __name__ == "__main__":
+    console.run(main)

@@ -1,0 +1,94 @@
+"""Experiments by name: everything a pipeline needs to know, on one readable page."""
+
+import dataclasses
+
+from nas.search import SearchConfig
+from nas.training import TrainConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """One experiment.
+
+    Attributes:
+        description: what it is for, how long it takes and where.
+        dataset: TFDS name.
+        space: name or path of the search space.
+        recipe: the export recipe whose latency is predicted and aimed at.
+        recipes: every recipe that is exported, `recipe` among them.
+        target_latency: the latency aimed at, as a fraction of the way from the space's fastest
+            to its slowest child.
+        networks: whole networks measured for the latency model.
+        validation_size: training images kept for the architecture parameters.
+        search: settings of the search; the target is filled in once latencies are known.
+        train: settings of the child's training.
+    """
+
+    description: str
+    dataset: str
+    space: str
+    recipe: str
+    recipes: tuple[str, ...]
+    target_latency: float
+    networks: int
+    validation_size: int
+    search: SearchConfig
+    train: TrainConfig
+
+
+_ALL_RECIPES = ("float32", "float16", "dynamic_range", "int8")
+
+PRESETS = {
+    "quick": Preset(
+        description="CIFAR-10 in about ten minutes on two CPU cores; shows every stage for real",
+        dataset="cifar10",
+        space="cifar",
+        recipe="int8",
+        recipes=_ALL_RECIPES,
+        target_latency=0.35,
+        networks=16,
+        validation_size=5000,
+        search=SearchConfig(
+            warmup_epochs=1,
+            epochs=2,
+            batch_size=64,
+            warmup_learning_rate=0.2,
+            learning_rate=0.1,
+            arch_learning_rate=0.01,
+            arch_period=2,
+        ),
+        train=TrainConfig(epochs=5, batch_size=128, learning_rate=0.2, warmup_epochs=0.5),
+    ),
+    "tiny": Preset(
+        description="a smoke test on Fashion-MNIST; its network is of no use",
+        dataset="fashion_mnist",
+        space="tiny",
+        recipe="float32",
+        recipes=_ALL_RECIPES,
+        target_latency=0.5,
+        networks=8,
+        validation_size=200,
+        search=SearchConfig(
+            warmup_epochs=1,
+            epochs=2,
+            batch_size=32,
+            warmup_learning_rate=0.1,
+            learning_rate=0.1,
+            arch_learning_rate=0.05,
+            arch_period=1,
+        ),
+        train=TrainConfig(epochs=2, batch_size=32, learning_rate=0.1, warmup_epochs=0.5),
+    ),
+}
+
+
+def preset(name: str) -> Preset:
+    """The preset called `name`.
+
+    Raises:
+        ValueError: no such preset; the known ones are listed.
+    """
+    if name not in PRESETS:
+        known = ", ".join(PRESETS)
+        raise ValueError(f"preset: expected one of {known}; received {name!r}")
+    return PRESETS[name]

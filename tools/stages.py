@@ -1,0 +1,144 @@
+"""The stages between a data set and a measured `.tflite`, as every command line runs them.
+
+Each reads files of a work dir and writes files of it; `tools.pipeline` runs them in order, the
+other command lines one at a time.
+"""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from export import exporting
+from latency_models import block_benchmarks, devices, measurements
+from latency_models.lookup_table import LookupTable
+from nas import costs, data, data_sources, files, search, specs, training
+from nas.dataset import Dataset
+from nas.objectives import Latencies
+from nas.specs import Child, SearchSpace
+from tools import console, fit_progress
+
+_CALIBRATION_IMAGES = 500
+
+
+def track(iterable: Any, total: int, label: str) -> Any:
+    """Progress of whatever the libraries go through."""
+    return console.progress(iterable, total, label)
+
+
+def load_dataset(
+    name: str,
+    data_dir: str | None,
+    *,
+    seed: int,
+    validation_size: int,
+    max_train_examples: int = 0,
+) -> Dataset:
+    """Prepares a data set unless it is prepared, and reads it."""
+    data_sources.prepare(name, data_dir, report=console.say, track=track)
+    return data.load(
+        name,
+        data_dir,
+        validation_size=validation_size,
+        seed=seed,
+        max_train_examples=max_train_examples,
+    )
+
+
+def for_dataset(network: Any, dataset: Dataset) -> Any:
+    """A space or a child with the classes, resolution and channels of `dataset`."""
+    return network.with_task(dataset.num_classes, dataset.resolution, dataset.channels)
+
+
+def latencies_of(table: LookupTable, space: SearchSpace) -> Latencies:
+    """What a search of `space` needs to know from a latency model."""
+    return Latencies(*table.slot_latencies(space))
+
+
+def run_search(
+    space: SearchSpace,
+    dataset: Dataset,
+    latencies: Latencies | None,
+    config: search.SearchConfig,
+    workdir: pathlib.Path,
+) -> None:
+    """Searches; writes `space.json`, `search/` and `child.json`."""
+    files.write_json(workdir / "space.json", specs.to_dict(space))
+    shown = ["loss", "validation_accuracy", "entropy"]
+    shown += ["expected_latency_ms"] if config.target_latency_ms else []
+    progress = fit_progress.ProgressCallback("searching", shown)
+    found = search.search(space, dataset, latencies, config, workdir / "search", [progress])
+    child = space.child(found.choices)
+    notes = {
+        "choices": found.choices,
+        "most_probable": found.most_probable,
+        "predicted_latency_ms": found.predicted_latency_ms,
+        "search": dataclasses.asdict(config),
+    }
+    files.write_json(
+        workdir / "child.json", {**specs.to_dict(child), "provenance": files.provenance(**notes)}
+    )
+
+
+def describe(child: Child) -> str:
+    """A network's choices in one line."""
+    return " | ".join(block.op.label for block in child.layers)
+
+
+def run_train(
+    child: Child, dataset: Dataset, config: training.TrainConfig, workdir: pathlib.Path
+) -> float:
+    """Trains `child`; writes `train/` and `child.keras`.
+
+    Returns:
+        Accuracy on the test images, in [0, 1].
+    """
+    progress = fit_progress.ProgressCallback("training", ["loss", "accuracy"])
+    model = training.train(child, dataset, config, workdir / "train", [progress])
+    files.write_with(workdir / "child.keras", model.save)
+    return training.evaluate(model, dataset.test)
+
+
+def run_export(
+    recipes: tuple[str, ...], dataset: Dataset, seed: int, workdir: pathlib.Path
+) -> dict[str, dict[str, Any]]:
+    """Exports `child.keras` with every recipe; returns the comparisons."""
+    count = min(_CALIBRATION_IMAGES, len(dataset.train))
+    return exporting.export(
+        workdir / "child.keras",
+        recipes,
+        workdir,
+        data.to_float(dataset.test.images).numpy(),
+        dataset.test.labels,
+        data.calibration_images(dataset.train, count, seed),
+        lambda line: console.say(f"  {line}"),
+    )
+
+
+def measure_exports(
+    recipes: tuple[str, ...], device: devices.Device, workdir: pathlib.Path
+) -> None:
+    """Times every exported file and adds the rows to `measurements.jsonl`."""
+    named = {exporting.tflite_path(workdir, recipe).stem: recipe for recipe in recipes}
+    rows = block_benchmarks.benchmark_models(
+        {name: exporting.tflite_path(workdir, recipe) for name, recipe in named.items()},
+        device,
+        recipe_by_name=named,
+        progress=track,
+    )
+    measurements.append(workdir / "measurements.jsonl", rows)
+
+
+def measured_exports(
+    recipes: tuple[str, ...], reference_ms: float, workdir: pathlib.Path
+) -> dict[str, float]:
+    """Latency of every exported file in milliseconds, comparable with the latency model's."""
+    by_label = {row.label: row for row in measurements.read(workdir / "measurements.jsonl")}
+    labels = {recipe: exporting.tflite_path(workdir, recipe).stem for recipe in recipes}
+    return {
+        recipe: by_label[label].normalized_ms(reference_ms) for recipe, label in labels.items()
+    }
+
+
+def size_of(child: Child) -> dict[str, int]:
+    """Parameters and multiply-accumulates."""
+    return {"params": costs.num_params(child), "macs": costs.num_macs(child)}
