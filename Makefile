@@ -25,7 +25,7 @@ install: $(STAMP)
 
 $(STAMP): pyproject.toml
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
-	  echo "error: expected Python 3.11, found $$("$(PYTHON)" --version 2>&1 || echo none):" \
+	  echo "error: expected Python 3.11, found $$("$(PYTHON)" --version 2>/dev/null || echo none):" \
 	    "install it, or name it: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
 	@echo "installing into $(VENV) (first run only, about 2 min)"
 	@"$(PYTHON)" -m venv "$(VENV)" || { \
