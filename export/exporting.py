@@ -37,7 +37,9 @@ def load_model(path: files.Path) -> keras.Model:
     try:
         return keras.saving.load_model(path, compile=False)
     except (TypeError, ValueError, KeyError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+        # Keras prints whole configurations before it comes to the point.
+        point = str(error).rpartition("Exception encountered: ")[2].strip()
+        reason = point.partition("\n")[0]
         raise ValueError(
             f"{path}: expected a .keras file of Keras' own layers; it cannot be read ({reason})"
         ) from error

@@ -47,14 +47,14 @@ def load(content_or_path: bytes | Path, num_threads: int = 1) -> Any:
     Raises:
         ValueError: no such file, not a whole `.tflite` file, or operations the runtime lacks.
     """
-    name = "model"
-    content = content_or_path
-    if not isinstance(content, bytes):
+    if isinstance(content_or_path, bytes):
+        name, content = "model", content_or_path
+    else:
         name = os.fspath(content_or_path)
         try:
             content = pathlib.Path(name).read_bytes()
         except OSError as error:
-            raise ValueError(f"{name}: expected a .tflite file, {error.strerror.lower()}") from None
+            raise ValueError(f"{name}: expected a .tflite file ({error.strerror})") from None
     # Identifier of the format, at bytes 4 to 7: file_identifier in TensorFlow Lite's schema.
     if content[4:8] != b"TFL3":
         raise ValueError(f"{name}: expected a .tflite file, received something else")
@@ -108,7 +108,7 @@ def predict(
             f"images: expected shape [count, {', '.join(map(str, expected))}], "
             f"received {list(np.shape(images))}"
         )
-    num_workers = max(1, min(num_workers or len(os.sched_getaffinity(0)), len(images)))
+    num_workers = max(1, min(num_workers or _num_cores(), len(images)))
     interpreters = [first, *(load(content) for _ in range(num_workers - 1))]
     parts = np.array_split(np.arange(len(images)), num_workers)
     with futures.ThreadPoolExecutor(num_workers) as pool:
@@ -158,5 +158,12 @@ def dequantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
     return (values.astype(np.float32) - zero_point) * np.float32(scale)
 
 
+def _num_cores() -> int:
+    # Only Linux knows which cores a process may use.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".")
+    return str(error).strip().partition("\n")[0].rstrip(".")

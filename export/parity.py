@@ -148,7 +148,9 @@ def check(parity: Parity, recipe: Recipe) -> None:
     """
     n = parity.num_images
     faults = []
-    relative = parity.max_abs_difference / max(parity.max_abs_logit, np.finfo(np.float32).tiny)
+    relative = parity.max_abs_difference / max(
+        parity.max_abs_logit, float(np.finfo(np.float32).tiny)
+    )
     limit = recipe.max_relative_difference
     if limit is not None and relative > limit:
         faults.append(

@@ -6,7 +6,7 @@ SavedModel, and byte for byte the same from run to run.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import keras
 import numpy as np
@@ -43,12 +43,13 @@ def convert(
     """
     shape = _input_shape(model)
     check_weights(model)
+    calibration: Iterable[np.ndarray] = ()
     if recipe.needs_calibration:
-        _check_calibration(calibration_images, shape, recipe)
+        calibration = _checked_calibration(calibration_images, shape, recipe)
     failure = None
     with chatter.silenced():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([_trace(model, shape)])
-        _configure(converter, recipe, calibration_images)
+        _configure(converter, recipe, calibration)
         try:
             content = converter.convert()
         # The converter raises plain Exception. Its messages run to pages, so the one line that
@@ -92,14 +93,19 @@ def _input_shape(model: keras.Model) -> tuple[int, ...]:
     return shape
 
 
-def _check_calibration(images: np.ndarray | None, shape: tuple[int, ...], recipe: Recipe) -> None:
+def _checked_calibration(
+    images: np.ndarray | None, shape: tuple[int, ...], recipe: Recipe
+) -> np.ndarray:
     expected = f"recipe {recipe.name}: expected calibration images [count, {str(shape)[1:-1]}]"
     if images is None:
         raise ValueError(f"{expected}, received none; pass a hundred or more training images")
     if len(images) == 0 or np.shape(images)[1:] != shape:
         raise ValueError(f"{expected}, received shape {list(np.shape(images))}")
-    if images.dtype != np.float32 or not np.all(np.isfinite(images)):
-        raise ValueError(f"{expected} of finite float32, received {images.dtype}")
+    if images.dtype != np.float32:
+        raise ValueError(f"{expected} of float32, received {images.dtype}")
+    if not np.all(np.isfinite(images)):
+        raise ValueError(f"{expected} of finite values, received float32 with NaN or infinities")
+    return images
 
 
 def _trace(model: keras.Model, shape: tuple[int, ...]) -> tf.types.experimental.ConcreteFunction:
@@ -111,7 +117,7 @@ def _trace(model: keras.Model, shape: tuple[int, ...]) -> tf.types.experimental.
 
 
 def _configure(
-    converter: tf.lite.TFLiteConverter, recipe: Recipe, calibration_images: np.ndarray | None
+    converter: tf.lite.TFLiteConverter, recipe: Recipe, calibration_images: Iterable[np.ndarray]
 ) -> None:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if recipe.name == "float32":

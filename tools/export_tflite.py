@@ -9,9 +9,10 @@ made from the same network and images are kept.
 
 from absl import flags
 
+from export import recipes
 from tools import console
 
-_MODEL = flags.DEFINE_string("model", None, "The trained network, a .keras file.")
+_MODEL = flags.DEFINE_string("model", None, "The trained network, a .keras file.", required=True)
 _RECIPES = flags.DEFINE_list(
     "recipes",
     ["float32", "float16", "dynamic_range", "int8"],
@@ -34,18 +35,18 @@ _CALIBRATION = flags.DEFINE_integer(
 _MAX_TEST = flags.DEFINE_integer(
     "max_test_images", 0, "Test images compared; 0 is all.", lower_bound=0
 )
-_WORKDIR = flags.DEFINE_string("workdir", None, "Where the files go.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Where the files go.", required=True)
 
 
 def main() -> None:
     """Exports and prints one row a recipe."""
-    # TensorFlow takes seconds to import; `--help` and a bad flag should not.
-    from export import exporting, recipes
-    from nas import data
-
     wanted = [recipes.recipe(name) for name in _RECIPES.value]
     if not wanted:
         raise ValueError(f"recipes: expected some of {', '.join(recipes.RECIPES)}; received none")
+    # TensorFlow takes seconds to import; a bad flag should not wait for it.
+    from export import exporting
+    from nas import data
+
     model = exporting.load_model(_MODEL.value)
     dataset = data.load(
         _DATASET.value, _DATA_DIR.value, validation_size=_VALIDATION_SIZE.value, seed=_SEED.value
@@ -82,5 +83,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["model", "workdir"])
     console.run(main)

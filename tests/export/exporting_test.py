@@ -1,0 +1,192 @@
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from export import exporting, parity, tflite
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.uniform(-1, 1, (40, 8, 8, 3)).astype(np.float32)
+LABELS = RNG.integers(0, 4, 40)
+CALIBRATION = IMAGES[:20]
+
+
+def build():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 3), name="image")
+    x = keras.layers.Conv2D(8, 3, name="conv")(inputs)
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    return keras.Model(inputs, keras.layers.Dense(4, name="logits")(x), name="small")
+
+
+@pytest.fixture
+def model_path(tmp_path):
+    build().save(tmp_path / "child.keras")
+    return tmp_path / "child.keras"
+
+
+@pytest.fixture
+def conversions(monkeypatch):
+    """Names of the recipes converted, in order."""
+    names = []
+    convert = tflite.convert
+
+    def counted(model, recipe, calibration_images=None):
+        names.append(recipe.name)
+        return convert(model, recipe, calibration_images)
+
+    monkeypatch.setattr(tflite, "convert", counted)
+    return names
+
+
+def export(model_path, names=("float32", "int8"), calibration=CALIBRATION, **more):
+    return exporting.export(
+        model_path, names, model_path.parent, IMAGES, LABELS, calibration, **more
+    )
+
+
+def left(model_path):
+    return sorted(path.name for path in model_path.parent.iterdir())
+
+
+def test_every_recipe_gets_a_file_and_its_comparison(model_path):
+    results = export(model_path)
+    assert left(model_path) == [
+        "child.keras",
+        "child_float32.tflite",
+        "child_int8.tflite",
+        "parity_float32.json",
+        "parity_int8.json",
+    ]
+    for name, result in results.items():
+        assert json.loads(exporting.parity_path(model_path.parent, name).read_text()) == result
+        size = exporting.tflite_path(model_path.parent, name).stat().st_size
+        assert result["size_bytes"] == size
+        assert {
+            "schema_version",
+            "recipe",
+            "max_abs_difference",
+            "top1_agreement",
+            "accuracy_keras",
+            "accuracy_tflite",
+            "operators",
+            "oldest_runtime",
+            "provenance",
+            "model_sha256",
+        } <= result.keys()
+
+
+def test_finished_work_is_not_repeated(model_path, conversions):
+    first = export(model_path)
+    lines = []
+    assert export(model_path, report=lines.append) == first
+    assert conversions == ["float32", "int8"]
+    assert lines == ["float32: already exported", "int8: already exported"]
+
+
+def test_run_that_was_cut_off_goes_on(model_path, conversions):
+    export(model_path)
+    exporting.parity_path(model_path.parent, "int8").unlink()
+    export(model_path)
+    assert conversions == ["float32", "int8", "int8"]
+
+
+def test_another_network_is_exported_anew(model_path, conversions):
+    export(model_path)
+    model = build()
+    model.get_layer("logits").bias.assign([1, 0, 0, 0])
+    model.save(model_path)
+    export(model_path)
+    assert conversions == ["float32", "int8"] * 2
+
+
+def test_other_calibration_images_concern_int8_alone(model_path, conversions):
+    export(model_path)
+    export(model_path, calibration=CALIBRATION * 0.5)
+    assert conversions == ["float32", "int8", "int8"]
+
+
+def test_damaged_file_is_made_again(model_path, conversions):
+    export(model_path, ["float32"])
+    path = exporting.tflite_path(model_path.parent, "float32")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    export(model_path, ["float32"])
+    assert conversions == ["float32"] * 2
+    assert path.read_bytes() == whole
+
+
+def test_network_too_small_to_quantize_is_reported(model_path):
+    lines = []
+    export(model_path, ["dynamic_range"], report=lines.append)
+    assert lines[1:] == ["dynamic_range: no weight has the 1024 values it takes to be quantized"]
+
+
+def test_unknown_recipe_is_refused_before_any_work(model_path, conversions):
+    with pytest.raises(ValueError, match="expected one of float32"):
+        export(model_path, ["float32", "int3"])
+    assert conversions == []
+
+
+def test_missing_calibration_leaves_no_int8_file(model_path):
+    with pytest.raises(ValueError, match="expected calibration images"):
+        export(model_path, ["int8"], calibration=None)
+    assert left(model_path) == ["child.keras"]
+
+
+def test_failed_comparison_leaves_no_file(model_path, monkeypatch):
+    monkeypatch.setattr(parity, "keras_logits", lambda model, images: np.ones((40, 4), np.float32))
+    with pytest.raises(parity.ParityError, match="float32: the file strays"):
+        export(model_path)
+    assert left(model_path) == ["child.keras"]
+
+
+def test_weights_that_are_not_finite_are_refused(model_path):
+    model = build()
+    model.get_layer("logits").bias.assign([np.nan, 0, 0, 0])
+    model.save(model_path)
+    with pytest.raises(ValueError, match="logits/bias"):
+        export(model_path)
+    assert left(model_path) == ["child.keras"]
+
+
+def test_missing_and_foreign_files_are_refused_in_one_line(tmp_path):
+    with pytest.raises(ValueError, match="none.keras: expected a .keras file, found none"):
+        exporting.load_model(tmp_path / "none.keras")
+    text = tmp_path / "text.keras"
+    text.write_text("no network")
+    with pytest.raises(ValueError, match="text.keras: expected a .keras file, found something"):
+        exporting.load_model(text)
+    with zipfile.ZipFile(tmp_path / "zip.keras", "w") as archive:
+        archive.writestr("readme.txt", "no network")
+    with pytest.raises(ValueError, match="zip.keras: expected a .keras file") as caught:
+        exporting.load_model(tmp_path / "zip.keras")
+    assert "\n" not in str(caught.value)
+
+
+def test_half_a_file_is_refused(model_path):
+    model_path.write_bytes(model_path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match="child.keras: expected a .keras file"):
+        exporting.load_model(model_path)
+
+
+def test_layers_keras_does_not_have_are_refused_by_name(tmp_path):
+    class Swirl(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    inputs = keras.Input((8, 8, 3))
+    keras.Model(inputs, Swirl()(inputs)).save(tmp_path / "custom.keras")
+    with pytest.raises(ValueError, match="Keras' own layers.*Swirl") as caught:
+        exporting.load_model(tmp_path / "custom.keras")
+    assert "\n" not in str(caught.value)
+
+
+def test_data_set_the_network_was_not_made_for_is_refused():
+    exporting.check_task(build(), (8, 8, 3), 4)
+    with pytest.raises(ValueError, match=r"takes images \(8, 8, 3\) and knows 4 classes"):
+        exporting.check_task(build(), (8, 8, 3), 10)
+    with pytest.raises(ValueError, match=r"\(28, 28, 1\)"):
+        exporting.check_task(build(), (28, 28, 1), 4)

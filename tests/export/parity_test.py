@@ -1,0 +1,129 @@
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from export import parity, recipes, tflite
+
+FLOAT32 = recipes.recipe("float32")
+INT8 = recipes.recipe("int8")
+RNG = np.random.default_rng(0)
+IMAGES = RNG.uniform(-1, 1, (600, 4, 4, 3)).astype(np.float32)
+
+# Ten thousand images on which nothing is wrong; tests change what they are about.
+FINE = parity.Parity(
+    recipe="float32",
+    num_images=10_000,
+    max_abs_difference=1e-5,
+    mean_abs_difference=1e-6,
+    max_abs_logit=10.0,
+    top1_agreement=1.0,
+    accuracy_keras=0.75,
+    accuracy_tflite=0.75,
+    size_bytes=1000,
+    operators={"CONV_2D": 1},
+    oldest_runtime=None,
+    int8_tensors=0,
+    runtime="ai-edge-litert 2.3.0",
+    provenance={},
+)
+
+
+def linear_model(seed=0):
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((4, 4, 3))
+    x = keras.layers.GlobalAveragePooling2D()(inputs)
+    return keras.Model(inputs, keras.layers.Dense(5)(x), name="linear")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return linear_model()
+
+
+@pytest.fixture(scope="module")
+def content(model):
+    return tflite.convert(model, FLOAT32)
+
+
+def test_figures_of_a_faithful_file(model, content):
+    logits = parity.keras_logits(model, IMAGES)
+    labels = np.where(np.arange(600) < 450, logits.argmax(axis=1), logits.argmin(axis=1))
+    result = parity.compare(model, content, FLOAT32, IMAGES, labels)
+    assert result.num_images == 600
+    assert result.accuracy_keras == result.accuracy_tflite == 0.75
+    assert result.top1_agreement == 1.0
+    assert result.max_abs_logit == pytest.approx(np.abs(logits).max())
+    assert 0.0 <= result.mean_abs_difference <= result.max_abs_difference < 1e-5
+    assert result.size_bytes == len(content)
+    assert result.operators == {"FULLY_CONNECTED": 1, "MEAN": 1}
+    assert result.int8_tensors == 0
+    assert json.loads(json.dumps(result.to_dict()))["schema_version"] == 1
+
+
+def test_logits_do_not_depend_on_the_last_short_batch(model):
+    np.testing.assert_allclose(
+        parity.keras_logits(model, IMAGES)[-3:],
+        parity.keras_logits(model, IMAGES[-3:]),
+        atol=1e-6,
+    )
+
+
+def test_another_network_fails_with_the_figures(content):
+    other = linear_model(seed=1)
+    with pytest.raises(parity.ParityError, match="largest difference .* top-1 agreement") as caught:
+        parity.compare(other, content, FLOAT32, IMAGES, np.zeros(600, int))
+    assert caught.value.parity.top1_agreement < 0.9
+
+
+def test_logits_that_are_not_finite_fail(model, content):
+    expected = np.full((600, 5), np.nan, np.float32)
+    with pytest.raises(parity.ParityError, match="Keras network are not all finite"):
+        parity.compare(model, content, FLOAT32, IMAGES, np.zeros(600, int), expected)
+
+
+@pytest.mark.parametrize("images", [IMAGES[:0], IMAGES[:3]])
+def test_images_without_a_label_each_are_refused(model, content, images):
+    with pytest.raises(ValueError, match="as many labels"):
+        parity.compare(model, content, FLOAT32, images, np.zeros(2 if len(images) else 0, int))
+
+
+def test_nothing_wrong_passes():
+    parity.check(FINE, FLOAT32)
+
+
+def test_difference_is_held_against_the_largest_logit():
+    parity.check(dataclasses.replace(FINE, max_abs_difference=0.9e-3), FLOAT32)
+    with pytest.raises(parity.ParityError, match="largest difference 0.0011 is 0.00011"):
+        parity.check(dataclasses.replace(FINE, max_abs_difference=1.1e-3), FLOAT32)
+
+
+def test_agreement_is_granted_three_standard_errors():
+    # 0.1 % of 10,000 are 10 images, their standard error 3.16: 19 pass, 20 do not.
+    parity.check(dataclasses.replace(FINE, top1_agreement=0.9981), FLOAT32)
+    with pytest.raises(parity.ParityError, match="top-1 agreement 99.80%, expected 99.90%"):
+        parity.check(dataclasses.replace(FINE, top1_agreement=0.9980), FLOAT32)
+
+
+def test_accuracy_lost_on_many_images_fails():
+    # 4 % disagreement on 10,000 images: standard error 0.2 points, so 3.6 points may be lost.
+    lost = dataclasses.replace(FINE, top1_agreement=0.96, max_abs_difference=5.0)
+    parity.check(dataclasses.replace(lost, accuracy_tflite=0.715), INT8)
+    with pytest.raises(parity.ParityError, match="accuracy 71.30% against 75.00% in Keras"):
+        parity.check(dataclasses.replace(lost, accuracy_tflite=0.713), INT8)
+
+
+def test_same_loss_on_few_images_proves_nothing():
+    few = dataclasses.replace(
+        FINE, num_images=100, top1_agreement=0.94, accuracy_tflite=0.70, max_abs_difference=5.0
+    )
+    parity.check(few, INT8)
+
+
+def test_accuracy_gained_is_no_fault():
+    parity.check(
+        dataclasses.replace(FINE, accuracy_tflite=0.80, top1_agreement=0.9, max_abs_difference=5),
+        INT8,
+    )
