@@ -1,1 +1,62 @@
-"""Measurements, devices, block benchmarks, lookup table, evaluation."""
+"""Measurements, devices, block benchmarks, and models of latency fitted to them.
+
+A latency model has `kind`, `fit(measurements, space)`, `predict(child)` in milliseconds,
+`slot_latencies(space)`, `check(device=, recipe=, num_threads=)`, `to_dict`, `from_dict` and
+`save`, and after `fit` the attributes `reference_ms_` and `evaluation_`. `LATENCY_MODELS` and
+`DEVICES` hold the kinds there are.
+"""
+
+from collections.abc import Callable
+
+from latency_models.devices import Device, LocalDevice
+from latency_models.lookup_table import LookupTable
+from nas import files
+
+LATENCY_MODELS = {LookupTable.kind: LookupTable}
+
+DEVICES: dict[str, Callable[[int], Device]] = {LocalDevice.name: LocalDevice}
+
+__all__ = ["DEVICES", "LATENCY_MODELS", "Device", "LocalDevice", "LookupTable"]
+__all__ += ["device", "latency_model", "load"]
+
+
+def device(name: str, num_threads: int = 1) -> Device:
+    """The device called `name`.
+
+    Raises:
+        ValueError: no such device (the known ones are listed), or `num_threads` below 1.
+    """
+    if name not in DEVICES:
+        raise ValueError(
+            f"device: expected one of {', '.join(DEVICES)}, received {name!r}; only this machine "
+            "is supported so far"
+        )
+    return DEVICES[name](num_threads)
+
+
+def latency_model(kind: str) -> LookupTable:
+    """A latency model of `kind`, ready to be fitted.
+
+    Raises:
+        ValueError: no such kind; the known ones are listed.
+    """
+    _check_kind(kind, "kind")
+    return LATENCY_MODELS[kind]()
+
+
+def load(path: files.Path) -> LookupTable:
+    """The fitted latency model in a file that `save` wrote.
+
+    Raises:
+        ValueError: no file, or not a latency model; the message names the field.
+    """
+    data = files.read_json(path)
+    if not isinstance(data, dict):
+        raise ValueError(f"{path}: expected a JSON object, received {type(data).__name__}")
+    _check_kind(data.get("kind"), f"{path}: kind")
+    return LATENCY_MODELS[data["kind"]].from_dict(data, str(path))
+
+
+def _check_kind(kind: object, place: str) -> None:
+    if kind not in LATENCY_MODELS:
+        raise ValueError(f"{place}: expected one of {', '.join(LATENCY_MODELS)}, received {kind!r}")

@@ -263,3 +263,19 @@ def extremes(rows: Sequence[Measurement]) -> tuple[Measurement, Measurement]:
     if not networks:
         raise ValueError("expected a measured whole network, received none")
     return networks[0], networks[-1]
+
+
+def measured_space(space: SearchSpace, rows: Sequence[Measurement]) -> SearchSpace:
+    """`space` with the classes, resolution and channels of the first whole network in `rows`.
+
+    Raises:
+        ValueError: there is no whole network.
+    """
+    for row in rows:
+        if row.kind == "network" and row.spec is not None:
+            spec = row.spec
+            return space.with_task(spec["num_classes"], spec["resolution"], spec["input_channels"])
+    raise ValueError(
+        f"measurements: expected whole networks of {space.name}, received none; "
+        "run tools.benchmark --space"
+    )

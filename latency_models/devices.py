@@ -95,9 +95,7 @@ class LocalDevice:
 class _LocalSession:
     """Every model in an interpreter of its own, all in memory at once."""
 
-    def __init__(
-        self, models: Mapping[str, bytes], num_threads: int, min_sample_ms: float
-    ) -> None:
+    def __init__(self, models: Mapping[str, bytes], num_threads: int, min_sample_ms: float) -> None:
         generator = np.random.default_rng(0)
         self._runners: dict[str, Any] = {}
         self._repeats: dict[str, int] = {}

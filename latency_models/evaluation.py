@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 
-def scores(predicted_ms: Sequence[float], measured_ms: Sequence[float]) -> dict[str, Any]:
+def scores(predicted_ms: npt.ArrayLike, measured_ms: npt.ArrayLike) -> dict[str, Any]:
     """Compares predictions with measurements, both in milliseconds.
 
     Returns:

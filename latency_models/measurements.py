@@ -127,12 +127,3 @@ def _parse(line: bytes, source: str) -> Measurement:
         raise ValueError(
             f"{source}: {place}: {fault['msg']}; expected a row written by tools.benchmark"
         ) from None
-
-
-def environments(rows: Iterable[Measurement]) -> list[dict[str, Any]]:
-    """The different environments among `rows`, in order of appearance."""
-    found: list[dict[str, Any]] = []
-    for row in rows:
-        if row.environment not in found:
-            found.append(row.environment)
-    return found

@@ -96,9 +96,7 @@ def network_part(child: Child) -> Part:
         child, name="network", head=dataclasses.replace(child.head, dropout=0.0)
     )
     macs = costs.num_macs(child)
-    return Part(
-        "network", child.name, child.resolution, dataclasses.asdict(anonymous), macs, child
-    )
+    return Part("network", child.name, child.resolution, dataclasses.asdict(anonymous), macs, child)
 
 
 def child_parts(child: Child) -> list[Part]:

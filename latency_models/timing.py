@@ -49,6 +49,7 @@ class Plan:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        """Raises ValueError where the numbers make no plan."""
         if not 2 <= self.min_rounds <= self.rounds:
             raise ValueError(
                 "expected 2 <= min_rounds <= rounds; received "
