@@ -54,10 +54,17 @@ PRESETS = {
             batch_size=64,
             warmup_learning_rate=0.2,
             learning_rate=0.1,
-            arch_learning_rate=0.01,
+            arch_learning_rate=0.02,
             arch_period=2,
         ),
-        train=TrainConfig(epochs=5, batch_size=128, learning_rate=0.2, warmup_epochs=0.5),
+        # So few epochs need no smoothing of labels.
+        train=TrainConfig(
+            epochs=7,
+            batch_size=128,
+            learning_rate=0.2,
+            warmup_epochs=0.5,
+            label_smoothing=0.0,
+        ),
     ),
     "tiny": Preset(
         description="a smoke test on Fashion-MNIST; its network is of no use",

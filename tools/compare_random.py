@@ -1,0 +1,138 @@
+"""Is the searched network better than chance? Trains random networks of equal latency the same way.
+
+    python -m tools.compare_random --workdir=runs/quick --count=5
+
+Reads a finished pipeline's work dir, draws children uniformly from those of its space whose
+predicted latency is within 5 % of the searched child's, trains each exactly as the searched child
+was trained, and writes `comparison/comparison.json`. Run again, it goes on where it stopped.
+"""
+
+import dataclasses
+import pathlib
+import statistics
+
+import numpy as np
+from absl import flags
+
+import latency_models
+from nas import files, spaces, specs
+from nas.specs import Child, SearchSpace
+from nas.training import TrainConfig
+from tools import console, stages, workdir
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "Of a finished pipeline.", required=True)
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
+_COUNT = flags.DEFINE_integer("count", 5, "Number of random children.", lower_bound=1)
+_SEED = flags.DEFINE_integer("seed", 0, "Of the choice of children.", lower_bound=0)
+
+_TOLERANCE = 0.05
+_MOST_DRAWS = 100_000
+
+
+def random_children(
+    space: SearchSpace, table: latency_models.LookupTable, like: Child, count: int, seed: int
+) -> list[Child]:
+    """Different children drawn uniformly among those as fast as `like`, within 5 %.
+
+    Raises:
+        ValueError: the space does not hold so many.
+    """
+    generator = np.random.default_rng(seed)
+    latencies = stages.latencies_of(table, space)
+    wanted_ms = latencies.of(space.choices(like))
+    found: list[tuple[int, ...]] = []
+    for _ in range(_MOST_DRAWS):
+        choices = tuple(int(generator.integers(len(slot.candidates))) for slot in space.slots)
+        is_new = choices not in (*found, space.choices(like))
+        if is_new and abs(latencies.of(choices) / wanted_ms - 1.0) <= _TOLERANCE:
+            found.append(choices)
+            if len(found) == count:
+                return [space.child(c, f"random_{i}") for i, c in enumerate(found)]
+    raise ValueError(
+        f"count: expected at most {len(found)}, the number of children found within "
+        f"{_TOLERANCE:.0%} of {wanted_ms:.3g} ms; received {count}"
+    )
+
+
+def main() -> None:
+    """Trains what is missing and prints the table."""
+    directory = pathlib.Path(_WORKDIR.value)
+    summary = files.read_json(directory / "summary.json")
+    settings = files.read_json(directory / "config.json")["pipeline"]
+    space = spaces.load_space(str(directory / "space.json"))
+    searched = spaces.load_child(str(directory / "child.json"))
+    table = latency_models.load(directory / "latency_model.json")
+    config = TrainConfig(**{**settings["preset"]["train"], "seed": settings["seed"]})
+    children = random_children(space, table, searched, _COUNT.value, _SEED.value)
+    asked = {"seed": _SEED.value, "searched": specs.to_dict(searched)}
+    with workdir.WorkDir(directory / "comparison", asked, command="compare") as owned:
+        dataset = stages.load_dataset(
+            summary["dataset"],
+            _DATA_DIR.value,
+            seed=settings["seed"],
+            validation_size=settings["preset"]["validation_size"],
+            max_train_examples=settings["max_train_examples"],
+        )
+        rows = [_row("searched", searched, table, summary["test_accuracy"])]
+        for child in children:
+            console.title(f"{child.name}: {stages.describe(child)}")
+            path = owned.path / child.name
+            result = path / "result.json"
+
+            def train(child=child, path=path, result=result) -> None:
+                accuracy = stages.run_train(child, dataset, config, path)
+                files.write_json(result, {**specs.to_dict(child), "test_accuracy": accuracy})
+
+            owned.stage(child.name, train, [f"{child.name}/result.json"])
+            rows.append(_row(child.name, child, table, files.read_json(result)["test_accuracy"]))
+        _report(rows, owned.path / "comparison.json", config)
+
+
+def _row(name: str, child: Child, table: latency_models.LookupTable, accuracy: float) -> dict:
+    return {
+        "network": name,
+        "choices": stages.describe(child),
+        "test_accuracy": accuracy,
+        "predicted_latency_ms": table.predict(child),
+        **stages.size_of(child),
+    }
+
+
+def _report(rows: list[dict], path: pathlib.Path, config: TrainConfig) -> None:
+    accuracies = [row["test_accuracy"] for row in rows[1:]]
+    mean = statistics.fmean(accuracies)
+    deviation = statistics.stdev(accuracies) if len(accuracies) > 1 else None
+    gain = rows[0]["test_accuracy"] - mean
+    files.write_json(
+        path,
+        {
+            "schema_version": 1,
+            "networks": rows,
+            "random_mean": mean,
+            "random_standard_deviation": deviation,
+            "gain": gain,
+            "train": dataclasses.asdict(config),
+            "provenance": files.provenance(),
+        },
+    )
+    console.title("Searched against random networks of equal latency")
+    cells = [
+        (
+            row["network"],
+            round(100 * row["test_accuracy"], 2),
+            row["predicted_latency_ms"],
+            round(row["macs"] / 1e6, 2),
+            row["choices"],
+        )
+        for row in rows
+    ]
+    console.say(
+        console.table(["network", "accuracy %", "predicted ms", "million MACs", "choices"], cells)
+    )
+    spread = "" if deviation is None else f" (standard deviation {100 * deviation:.2f})"
+    console.say(f"\nrandom: {100 * mean:.2f} % on average{spread}; the search gains")
+    console.say(f"{100 * gain:+.2f} points. In {path}")
+
+
+if __name__ == "__main__":
+    console.run(main)
