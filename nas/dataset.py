@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -100,6 +101,17 @@ class Dataset:
     def input_shape(self) -> tuple[int, int, int]:
         """Height, width, channels."""
         return tuple(self.train.images.shape[1:])
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Name, shape and sizes, as JSON values: what tells two data sets apart."""
+        return {
+            "name": self.name,
+            "num_classes": self.num_classes,
+            "input_shape": list(self.input_shape),
+            "train": len(self.train),
+            "validation": len(self.validation),
+        }
 
     @property
     def train_and_validation(self) -> Split:

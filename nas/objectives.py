@@ -7,7 +7,7 @@ gradients; with w_ce and w_latency, dL/dp = w_ce * dCE/dp + w_latency * F.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -48,6 +48,11 @@ class Latencies:
         """Latency of one child, in milliseconds."""
         chosen = zip(self.slots, choices, strict=True)
         return self.constant_ms + sum(float(slot[choice]) for slot, choice in chosen)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        slots = [slot.tolist() for slot in self.slots]
+        return {"slots_ms": slots, "constant_ms": self.constant_ms}
 
     def expected(self, probabilities: tf.Tensor) -> tf.Tensor:
         """E[latency] in milliseconds, for probabilities `[slots, candidates]`."""

@@ -2,13 +2,13 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from nas import algorithms, checkpoints, data, derive, files, objectives, supernet
+from nas import algorithms, checkpoints, data, derive, files, objectives, specs, supernet
 from nas.objectives import Latencies
 from nas.specs import SearchSpace
 
@@ -54,6 +54,7 @@ class SearchConfig:
     latency_gain: float = 0.02
 
     def __post_init__(self) -> None:
+        """Refuses numbers that cannot be."""
         for name in ("epochs", "batch_size", "arch_period"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, received {getattr(self, name)}")
@@ -165,6 +166,7 @@ def search(
     config: SearchConfig,
     directory: files.Path,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    report: Callable[[str], None] = lambda line: None,
 ) -> SearchResult:
     """Searches, or goes on with a search that was interrupted.
 
@@ -174,8 +176,10 @@ def search(
         latencies: of the space's candidates; None without a target.
         config: settings.
         directory: gets `metrics.jsonl`, `alphas.npz`, `checkpoints/`; a search found there is
-            continued and ends as it would have without interruption.
+            continued and ends as it would have without interruption, unless space, data set,
+            latencies or settings are others: then it starts over.
         callbacks: further Keras callbacks.
+        report: is told, in one line, when an earlier search is dropped.
 
     Raises:
         ValueError: settings, space, latencies and data set do not fit each other, before any work.
@@ -196,9 +200,15 @@ def search(
         **checkpoints.named_variables(net.arch_optimizer, "arch_optimizer"),
         **net.objective.variables,
     }
-    state = checkpoints.RunState(directory, variables)
-    finished = state.restore()
-    history = _AlphaHistory(directory / "alphas.npz", finished)
+    identity = {
+        "space": specs.to_dict(space),
+        "dataset": dataset.summary,
+        "latency_model": latencies and latencies.to_dict(),
+        "settings": dataclasses.asdict(config),
+    }
+    state = checkpoints.RunState(directory, variables, identity, report=report)
+    history = _AlphaHistory(directory / "alphas.npz")
+    finished = state.restore(history.read)
     total = config.warmup_epochs + config.epochs
     if finished < total:
         net.fit(
@@ -230,13 +240,17 @@ def _result(
 class _AlphaHistory(keras.callbacks.Callback):
     """Keeps `alphas` [epochs, slots, most candidates], NaN in the padding, in one .npz file."""
 
-    def __init__(self, path: pathlib.Path, finished: int) -> None:
+    def __init__(self, path: pathlib.Path) -> None:
         super().__init__()
         self._path = path
         self._alphas: list[np.ndarray] = []
-        if finished:
-            with np.load(path) as stored:
-                self._alphas = list(stored["alphas"][:finished])
+
+    def read(self, epochs: int) -> bool:
+        """Takes the first `epochs` back; False when the file does not hold them."""
+        if self._path.exists():
+            with np.load(self._path) as stored:
+                self._alphas = list(stored["alphas"][:epochs])
+        return len(self._alphas) == epochs
 
     def on_epoch_end(self, epoch, logs=None):
         del logs

@@ -1,12 +1,11 @@
 """Training a child network from scratch."""
 
 import dataclasses
-import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 
-from nas import checkpoints, child, data, files, fused_batch_norm
+from nas import checkpoints, child, data, files, fused_batch_norm, specs
 from nas.specs import Child
 
 
@@ -33,6 +32,7 @@ class TrainConfig:
     label_smoothing: float = 0.1
 
     def __post_init__(self) -> None:
+        """Refuses numbers that cannot be."""
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, received {getattr(self, name)}")
@@ -44,6 +44,7 @@ def train(
     config: TrainConfig,
     directory: files.Path,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    report: Callable[[str], None] = lambda line: None,
 ) -> keras.Model:
     """Trains `network` from scratch, or goes on with a training that was interrupted.
 
@@ -56,8 +57,10 @@ def train(
         dataset: what to train on.
         config: settings.
         directory: gets `metrics.jsonl` and `checkpoints/`; a training found there is continued
-            and ends as it would have without interruption.
+            and ends as it would have without interruption, unless network, data set or settings
+            are others: then it starts over.
         callbacks: further Keras callbacks.
+        report: is told, in one line, when an earlier training is dropped.
 
     Returns:
         The trained model of stock Keras layers.
@@ -83,7 +86,12 @@ def train(
         **checkpoints.named_variables(model, "model"),
         **checkpoints.named_variables(model.optimizer, "optimizer"),
     }
-    state = checkpoints.RunState(pathlib.Path(directory), variables)
+    identity = {
+        "child": specs.to_dict(network),
+        "dataset": dataset.summary,
+        "settings": dataclasses.asdict(config),
+    }
+    state = checkpoints.RunState(directory, variables, identity, report=report)
     finished = state.restore()
     if finished < config.epochs:
         model.fit(

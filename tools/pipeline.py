@@ -68,6 +68,7 @@ def main() -> None:
         seed=_SEED.value,
         max_train_examples=_MAX_TRAIN.value,
     )
+    settings = pipeline_run.checked(settings)
     config = {"preset_name": _PRESET.value, **dataclasses.asdict(settings)}
     with workdir.WorkDir(_WORKDIR.value, config, free=["data_dir"]) as directory:
         pipeline_run.Pipeline(settings, directory, pathlib.Path(_WORKDIR.value)).run()

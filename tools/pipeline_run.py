@@ -2,19 +2,23 @@
 
 import dataclasses
 import functools
+import os
 import pathlib
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import latency_models
 from export import exporting, recipes
-from latency_models import block_benchmarks, measurements
+from latency_models import block_benchmarks, lookup_table, measurements
 from latency_models.lookup_table import LookupTable
-from nas import files, spaces, training
+from nas import algorithms, data, files, spaces
 from nas.dataset import Dataset
 from nas.objectives import Latencies
 from nas.specs import Child, SearchSpace
-from tools import console, presets, stages
+from tools import console, pipeline_summary, presets, stages
 from tools.workdir import WorkDir
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,16 +44,43 @@ class Settings:
     max_train_examples: int
 
 
+def checked(settings: Settings) -> Settings:
+    """Refuses what would fail later, before anything is written or done.
+
+    Returns:
+        The settings, the recipe aimed at among the recipes that are exported.
+
+    Raises:
+        ValueError: names that do not exist, or numbers that cannot be.
+    """
+    preset = settings.preset
+    for name in (preset.recipe, *preset.recipes):
+        recipes.recipe(name)
+    algorithms.algorithm(preset.search.algorithm)
+    space = spaces.load_space(preset.space)
+    if space.cardinality < lookup_table.MIN_NETWORKS:
+        raise ValueError(
+            f"space {space.name}: expected at least {lookup_table.MIN_NETWORKS} networks to "
+            f"choose from, received {space.cardinality}; add slots or candidates"
+        )
+    latency_models.device(settings.device, settings.num_threads)
+    if preset.recipe in preset.recipes:
+        return settings
+    preset = dataclasses.replace(preset, recipes=(preset.recipe, *preset.recipes))
+    return dataclasses.replace(settings, preset=preset)
+
+
 class Pipeline:
     """Runs the stages that are not finished.
 
     Args:
-        settings: what to do.
+        settings: what to do, checked.
         stages_of: the entered work dir; remembers what is finished.
         path: the work dir's path.
     """
 
     def __init__(self, settings: Settings, stages_of: WorkDir, path: pathlib.Path) -> None:
+        """Stores the arguments."""
         self._settings = settings
         self._preset = settings.preset
         self._stages_of = stages_of
@@ -57,44 +88,63 @@ class Pipeline:
 
     def run(self) -> None:
         """Everything, in order."""
-        self._check()
         preset = self._preset
+        space_file = [os.path.abspath(preset.space)] if preset.space.endswith(".json") else []
         self._stage("data", "Data", self._prepare_data, [])
+        _ = self._dataset  # Read here, where it is announced, also when the stage was finished.
         self._stage(
             "benchmark",
             f"Latency of the blocks ({preset.recipe}, {self._settings.device})",
             self._benchmark,
             ["measurements.jsonl"],
+            space_file,
         )
         self._stage("fit", "Latency model", self._fit, ["latency_model.json"])
+        self._check_target()
         self._stage(
-            "search", "Search", self._search, ["space.json", "child.json", "search/alphas.npz"]
+            "search",
+            "Search",
+            self._search,
+            ["space.json", "child.json", "search/alphas.npz", "search/metrics.jsonl"],
+            ["latency_model.json"],
         )
-        self._stage("train", "Training the child from scratch", self._train, ["child.keras"])
-        exported = [exporting.tflite_path(self._path, name).name for name in preset.recipes]
-        exported += [exporting.parity_path(self._path, name).name for name in preset.recipes]
-        self._stage("export", "Export", self._export, exported)
-        self._stage("measure", "Latency of the exported files", self._measure, [])
+        self._stage(
+            "train",
+            "Training the child from scratch",
+            self._train,
+            ["child.keras", "train/metrics.jsonl"],
+            ["child.json"],
+        )
+        networks = [exporting.tflite_path(self._path, name).name for name in preset.recipes]
+        parities = [exporting.parity_path(self._path, name).name for name in preset.recipes]
+        self._stage("export", "Export", self._export, [*networks, *parities], ["child.keras"])
+        self._stage("measure", "Latency of the exported files", self._measure, [], networks)
         self._summarize()
 
-    def _stage(self, name: str, title: str, action: Any, outputs: list[str]) -> None:
+    def _stage(
+        self,
+        name: str,
+        title: str,
+        action: Callable[[], None],
+        outputs: Sequence[str],
+        inputs: Sequence[str] = (),
+    ) -> None:
         console.title(title)
-        if not self._stages_of.stage(name, action, outputs):
+        if not self._stages_of.stage(name, action, outputs, inputs):
             console.say("  finished before")
         else:
             console.say(f"  {console.duration(self._stages_of.stage_seconds[name])}")
 
-    def _check(self) -> None:
-        """Refuses what would fail later, before anything is done."""
-        if self._preset.recipe not in self._preset.recipes:
-            recipes.recipe(self._preset.recipe)
-            self._preset = dataclasses.replace(
-                self._preset, recipes=(self._preset.recipe, *self._preset.recipes)
-            )
-        for name in self._preset.recipes:
-            recipes.recipe(name)
-        spaces.load_space(self._preset.space)
-        _ = self._device
+    def _check_target(self) -> None:
+        if not self._target_ms:
+            return
+        try:
+            self._latencies.check_target(self._target_ms)
+        except ValueError as error:
+            raise ValueError(
+                f"{error}; give another target and another --workdir (with a copy of "
+                f"{self._path / 'measurements.jsonl'} in it, nothing is measured again)"
+            ) from error
 
     @functools.cached_property
     def _device(self) -> Any:
@@ -102,13 +152,22 @@ class Pipeline:
 
     @functools.cached_property
     def _dataset(self) -> Dataset:
-        return stages.load_dataset(
+        dataset = stages.load_dataset(
             self._preset.dataset,
             self._settings.data_dir,
             seed=self._settings.seed,
             validation_size=self._preset.validation_size,
             max_train_examples=self._settings.max_train_examples,
         )
+        batch_size = self._preset.search.batch_size
+        if min(len(dataset.train), len(dataset.validation)) < batch_size:
+            raise ValueError(
+                f"{dataset.name}: expected at least {batch_size} images, the preset's batch, for "
+                f"weights and as many for the architecture; received {len(dataset.train)} and "
+                f"{len(dataset.validation)}; take more images and another --workdir"
+            )
+        data.steps_per_epoch(dataset.train_and_validation, self._preset.train.batch_size)
+        return dataset
 
     @functools.cached_property
     def _space(self) -> SearchSpace:
@@ -116,7 +175,7 @@ class Pipeline:
 
     @functools.cached_property
     def _table(self) -> LookupTable:
-        return latency_models.load(self._path / "latency_model.json")
+        return self._read("latency_model.json", latency_models.load)
 
     @functools.cached_property
     def _latencies(self) -> Latencies:
@@ -124,14 +183,21 @@ class Pipeline:
 
     @property
     def _child(self) -> Child:
-        return spaces.load_child(str(self._path / "child.json"))
+        return self._read("child.json", spaces.load_child)
+
+    def _read(self, name: str, load: Callable[[str], T]) -> T:
+        try:
+            return load(str(self._path / name))
+        except ValueError as error:
+            raise ValueError(f"{error}; delete it, and the same command makes it again") from error
 
     @property
     def _target_ms(self) -> float:
         if self._settings.target_latency_ms is not None:
             return self._settings.target_latency_ms
         fastest, slowest = self._latencies.fastest_ms, self._latencies.slowest_ms
-        return fastest + self._preset.target_latency * (slowest - fastest)
+        # Rounding must not push the extremes out of the range.
+        return min(fastest + self._preset.target_latency * (slowest - fastest), slowest)
 
     def _prepare_data(self) -> None:
         dataset = self._dataset
@@ -146,7 +212,7 @@ class Pipeline:
             self._preset.recipe,
             self._device,
             self._path / "measurements.jsonl",
-            networks=self._preset.networks,
+            networks=min(self._preset.networks, self._space.cardinality),
             seed=self._settings.seed,
             progress=stages.track,
         )
@@ -168,7 +234,7 @@ class Pipeline:
         latencies, target_ms = self._latencies, self._target_ms
         console.say(
             f"  {self._space.cardinality:,} networks from {latencies.fastest_ms:.3g} to "
-            f"{latencies.slowest_ms:.3g} ms; target {target_ms:.3g} ms"
+            f"{latencies.slowest_ms:.3g} ms; target {pipeline_summary.target_text(target_ms)}"
         )
         config = dataclasses.replace(
             self._preset.search, target_latency_ms=target_ms, seed=self._settings.seed
@@ -219,34 +285,4 @@ class Pipeline:
             "provenance": files.provenance(),
         }
         files.write_json(self._path / "summary.json", summary)
-        self._print(summary)
-
-    def _print(self, summary: dict[str, Any]) -> None:
-        console.title("Summary")
-        target, predicted = summary["target_latency_ms"], summary["predicted_latency_ms"]
-        measured = summary["measured_latency_ms"]
-        error = predicted / measured - 1.0
-        console.say(
-            f"latency of {summary['recipe']}: target {target:.3g} ms, predicted "
-            f"{predicted:.3g} ms, measured {measured:.3g} ms (prediction {100 * error:+.1f} %)"
-        )
-        console.say(
-            f"network: {summary['params']:,} parameters, {summary['macs'] / 1e6:.2f} million MACs, "
-            f"Keras test accuracy {100 * summary['test_accuracy']:.2f} %\n"
-        )
-        rows = [
-            (
-                name,
-                round(100 * summary["test_accuracy_by_recipe"][name], 2),
-                summary["latency_ms_by_recipe"][name],
-                round(summary["size_bytes_by_recipe"][name] / 1000, 1),
-            )
-            for name in summary["test_accuracy_by_recipe"]
-        ]
-        console.say(console.table(["recipe", "accuracy %", "latency ms", "size kB"], rows))
-        console.say()
-        spent = summary["stage_seconds"]
-        rows = [(name, console.duration(seconds)) for name, seconds in spent.items()]
-        rows.append(("total", console.duration(sum(spent.values()))))
-        console.say(console.table(["stage", "time"], rows))
-        console.say(f"\nall files are in {self._path}")
+        pipeline_summary.show(summary, self._path)

@@ -4,6 +4,7 @@ Each reads files of a work dir and writes files of it; `tools.pipeline` runs the
 other command lines one at a time.
 """
 
+import contextlib
 import dataclasses
 import pathlib
 from typing import Any
@@ -25,6 +26,10 @@ def track(iterable: Any, total: int, label: str) -> Any:
     return console.progress(iterable, total, label)
 
 
+def _indented(line: str) -> None:
+    console.say(f"  {line}")
+
+
 def load_dataset(
     name: str,
     data_dir: str | None,
@@ -34,7 +39,7 @@ def load_dataset(
     max_train_examples: int = 0,
 ) -> Dataset:
     """Prepares a data set unless it is prepared, and reads it."""
-    data_sources.prepare(name, data_dir, report=console.say, track=track)
+    data_sources.prepare(name, data_dir, report=_indented, track=track)
     return data.load(
         name,
         data_dir,
@@ -66,7 +71,10 @@ def run_search(
     shown = ["loss", "validation_accuracy", "entropy"]
     shown += ["expected_latency_ms"] if config.target_latency_ms else []
     progress = fit_progress.ProgressCallback("searching", shown)
-    found = search.search(space, dataset, latencies, config, workdir / "search", [progress])
+    with contextlib.closing(progress):
+        found = search.search(
+            space, dataset, latencies, config, workdir / "search", [progress], _indented
+        )
     child = space.child(found.choices)
     notes = {
         "choices": found.choices,
@@ -93,7 +101,8 @@ def run_train(
         Accuracy on the test images, in [0, 1].
     """
     progress = fit_progress.ProgressCallback("training", ["loss", "accuracy"])
-    model = training.train(child, dataset, config, workdir / "train", [progress])
+    with contextlib.closing(progress):
+        model = training.train(child, dataset, config, workdir / "train", [progress], _indented)
     files.write_with(workdir / "child.keras", model.save)
     return training.evaluate(model, dataset.test)
 
@@ -110,7 +119,7 @@ def run_export(
         data.to_float(dataset.test.images).numpy(),
         dataset.test.labels,
         data.calibration_images(dataset.train, count, seed),
-        lambda line: console.say(f"  {line}"),
+        _indented,
     )
 
 
@@ -134,9 +143,7 @@ def measured_exports(
     """Latency of every exported file in milliseconds, comparable with the latency model's."""
     by_label = {row.label: row for row in measurements.read(workdir / "measurements.jsonl")}
     labels = {recipe: exporting.tflite_path(workdir, recipe).stem for recipe in recipes}
-    return {
-        recipe: by_label[label].normalized_ms(reference_ms) for recipe, label in labels.items()
-    }
+    return {recipe: by_label[label].normalized_ms(reference_ms) for recipe, label in labels.items()}
 
 
 def size_of(child: Child) -> dict[str, int]:

@@ -7,6 +7,7 @@ import os
 import pathlib
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from hashlib import sha256
 from typing import Any
 
 from nas import files
@@ -65,8 +66,16 @@ class WorkDir:
             ValueError: `config.json` holds other values; the message names each difference.
             OSError: the folder cannot be made or written.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = self._acquire()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = self._acquire()
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            raise OSError(
+                f"{self.path}: expected a folder that can be written ({error.strerror}); "
+                "choose another --workdir"
+            ) from error
         try:
             self._bind_config()
         except BaseException:
@@ -132,19 +141,37 @@ class WorkDir:
         files.write_json(path, self._read(path) | {self.command: stages})
 
     def finished(self, name: str) -> bool:
-        """Whether stage `name` was marked and all its outputs are still there."""
+        """Whether stage `name` was marked, its outputs are there and its inputs unchanged."""
         record = self._stages().get(name)
         if record is None or not record["finished"]:
             return False
-        return all((self.path / output).exists() for output in record["outputs"])
+        if not all((self.path / output).exists() for output in record["outputs"]):
+            return False
+        inputs = record.get("inputs", {})
+        return inputs == self._digests(inputs)
 
-    def mark(self, name: str, seconds: float, outputs: Iterable[files.Path] = ()) -> None:
+    def _digests(self, names: Iterable[files.Path]) -> dict[str, str | None]:
+        paths = {os.fspath(name): self.path / name for name in names}
+        return {
+            name: sha256(path.read_bytes()).hexdigest() if path.exists() else None
+            for name, path in paths.items()
+        }
+
+    def mark(
+        self,
+        name: str,
+        seconds: float,
+        outputs: Iterable[files.Path] = (),
+        inputs: Iterable[files.Path] = (),
+    ) -> None:
         """Records stage `name` as finished; stages recorded after it are to be done again.
 
         Args:
             name: the stage.
             seconds: how long it took.
             outputs: what it wrote, relative to the folder.
+            inputs: files it read, relative to the folder; the stage counts as finished as long
+                as their content stays.
 
         Raises:
             ValueError: an output is not there.
@@ -155,7 +182,8 @@ class WorkDir:
                 raise ValueError(
                     f"stage {name}: expected it to write {self.path / output}, found nothing"
                 )
-        self._record(name, {"finished": True, "seconds": round(seconds, 3), "outputs": names})
+        record = {"finished": True, "seconds": round(seconds, 3), "outputs": names}
+        self._record(name, {**record, "inputs": self._digests(inputs)})
 
     def _record(self, name: str, record: dict[str, Any]) -> None:
         earlier: dict[str, Any] = {}
@@ -166,7 +194,11 @@ class WorkDir:
         self._write_stages({**earlier, name: record})
 
     def stage(
-        self, name: str, action: Callable[[], object], outputs: Iterable[files.Path] = ()
+        self,
+        name: str,
+        action: Callable[[], object],
+        outputs: Iterable[files.Path] = (),
+        inputs: Iterable[files.Path] = (),
     ) -> bool:
         """Runs `action` unless stage `name` is finished.
 
@@ -177,6 +209,7 @@ class WorkDir:
             name: the stage.
             action: does the work; it goes on from its own checkpoints, if it has any.
             outputs: files it writes, relative to the folder.
+            inputs: files it reads, likewise; when one changes, the stage is to be done again.
 
         Returns:
             Whether the action ran.
@@ -195,7 +228,7 @@ class WorkDir:
             seconds = round(before + time.monotonic() - start, 3)
             self._record(name, {"finished": False, "seconds": seconds, "outputs": []})
             raise
-        self.mark(name, before + time.monotonic() - start, outputs)
+        self.mark(name, before + time.monotonic() - start, outputs, inputs)
         return True
 
     @property
