@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -46,8 +45,19 @@ def reference_key() -> str:
 
 
 def reference_model() -> bytes:
-    """The reference model as a float32 `.tflite` file, whatever recipe is timed beside it."""
-    return convert(parts.network_part(REFERENCE), _REFERENCE_RECIPE)
+    """The reference model as a float32 `.tflite` file, whatever recipe is timed beside it.
+
+    The bytes are the same every time, as far as the converter's version is.
+    """
+    model = parts.network_part(REFERENCE).build()
+    generator = np.random.default_rng(0)
+    model.set_weights(
+        [
+            generator.normal(scale=0.1, size=weight.shape) if weight.ndim > 1 else weight
+            for weight in model.get_weights()
+        ]
+    )
+    return tflite.convert(model, recipes.recipe(_REFERENCE_RECIPE))
 
 
 def convert(part: Part, recipe: str) -> bytes:
@@ -212,7 +222,7 @@ def benchmark_models(
     Raises:
         ValueError: a file is missing or is not a `.tflite` model, or there are none.
     """
-    contents = {name: _read_model(path) for name, path in models.items()}
+    contents = {name: devices.read_model(path) for name, path in models.items()}
     if not contents:
         raise ValueError("models: expected at least one .tflite file, received none")
     # Names are the user's; the reference's own name must stay free.
@@ -239,43 +249,3 @@ def benchmark_models(
         )
         for name, content in contents.items()
     ]
-
-
-def _read_model(path: files.Path) -> bytes:
-    try:
-        content = pathlib.Path(path).read_bytes()
-    except (FileNotFoundError, IsADirectoryError):
-        raise ValueError(f"{path}: expected a .tflite file, found none") from None
-    if content[4:8] != b"TFL3":
-        raise ValueError(f"{path}: expected a .tflite file, found other content")
-    return content
-
-
-def extremes(rows: Sequence[Measurement]) -> tuple[Measurement, Measurement]:
-    """The fastest and the slowest whole network among `rows`.
-
-    Raises:
-        ValueError: there is no whole network.
-    """
-    networks = sorted(
-        (row for row in rows if row.kind == "network"), key=lambda row: row.relative_latency
-    )
-    if not networks:
-        raise ValueError("expected a measured whole network, received none")
-    return networks[0], networks[-1]
-
-
-def measured_space(space: SearchSpace, rows: Sequence[Measurement]) -> SearchSpace:
-    """`space` with the classes, resolution and channels of the first whole network in `rows`.
-
-    Raises:
-        ValueError: there is no whole network.
-    """
-    for row in rows:
-        if row.kind == "network" and row.spec is not None:
-            spec = row.spec
-            return space.with_task(spec["num_classes"], spec["resolution"], spec["input_channels"])
-    raise ValueError(
-        f"measurements: expected whole networks of {space.name}, received none; "
-        "run tools.benchmark --space"
-    )

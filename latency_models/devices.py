@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from export import interpreter
-from nas import chatter
+from nas import chatter, files
 
 _CALIBRATION_INVOKES = 5
 
@@ -53,6 +53,21 @@ class Device(Protocol):
             models: contents of `.tflite` files by key.
             min_sample_ms: a sample repeats quick models for at least this long.
         """
+
+
+def read_model(path: files.Path) -> bytes:
+    """Content of a `.tflite` file.
+
+    Raises:
+        ValueError: no file there, or something else.
+    """
+    try:
+        content = pathlib.Path(path).read_bytes()
+    except (FileNotFoundError, IsADirectoryError):
+        raise ValueError(f"{path}: expected a .tflite file, found none") from None
+    if content[4:8] != b"TFL3":
+        raise ValueError(f"{path}: expected a .tflite file, found other content")
+    return content
 
 
 class LocalDevice:

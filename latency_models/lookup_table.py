@@ -27,6 +27,8 @@ from nas.specs import Child, SearchSpace
 SCHEMA_VERSION = 1
 MIN_NETWORKS = 4
 
+# What of the environment a file also holds at its top level.
+_USE = ("device", "runtime", "num_threads", "delegate")
 _STRICT = ConfigDict(extra="forbid")
 
 
@@ -206,7 +208,6 @@ class LookupTable:
 
     def to_dict(self) -> dict[str, Any]:
         """The fitted model as JSON values, without provenance."""
-        flat = ("device", "runtime", "num_threads", "delegate")
         learned = _Learned(
             **{
                 field.name: getattr(self, f"{field.name}_")
@@ -216,7 +217,7 @@ class LookupTable:
         return {
             "schema_version": SCHEMA_VERSION,
             "kind": self.kind,
-            **{name: self.environment_[name] for name in flat},
+            **{name: self.environment_[name] for name in _USE},
             **dataclasses.asdict(learned),
         }
 
@@ -242,6 +243,9 @@ class LookupTable:
             raise ValueError(
                 f"{source}: {place}: {fault['msg']}; expected a file of tools.fit_latency"
             ) from None
+        missing = [name for name in _USE if name not in learned.environment]
+        if missing:
+            raise ValueError(f"{source}: environment: expected {', '.join(missing)}, found none")
         table = cls()
         for name in names:
             setattr(table, f"{name}_", getattr(learned, name))

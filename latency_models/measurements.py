@@ -10,7 +10,7 @@ import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -20,6 +20,7 @@ from pydantic.dataclasses import dataclass
 from latency_models.parts import Kind
 from nas.candidates import STRICT
 from nas.files import Path
+from nas.specs import SearchSpace
 
 SCHEMA_VERSION = 1
 
@@ -127,3 +128,33 @@ def _parse(line: bytes, source: str) -> Measurement:
         raise ValueError(
             f"{source}: {place}: {fault['msg']}; expected a row written by tools.benchmark"
         ) from None
+
+
+def extremes(rows: Sequence[Measurement]) -> tuple[Measurement, Measurement]:
+    """The fastest and the slowest whole network among `rows`.
+
+    Raises:
+        ValueError: there is no whole network.
+    """
+    networks = sorted(
+        (row for row in rows if row.kind == "network"), key=lambda row: row.relative_latency
+    )
+    if not networks:
+        raise ValueError("expected a measured whole network, received none")
+    return networks[0], networks[-1]
+
+
+def measured_space(space: SearchSpace, rows: Sequence[Measurement]) -> SearchSpace:
+    """`space` with the classes, resolution and channels of the first whole network in `rows`.
+
+    Raises:
+        ValueError: there is no whole network.
+    """
+    for row in rows:
+        if row.kind == "network" and row.spec is not None:
+            spec = row.spec
+            return space.with_task(spec["num_classes"], spec["resolution"], spec["input_channels"])
+    raise ValueError(
+        f"measurements: expected whole networks of {space.name}, received none; "
+        "run tools.benchmark --space"
+    )

@@ -11,13 +11,13 @@ import functools
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import keras
-
-from nas import child as child_networks
 from nas import costs
 from nas.specs import Block, Child, SearchSpace, Slot
+
+if TYPE_CHECKING:
+    import keras
 
 Kind = Literal["stem", "block", "head", "network"]
 
@@ -50,6 +50,9 @@ class Part:
 
     def build(self) -> keras.Model:
         """The part as a freshly initialised Keras model."""
+        # Reading measurements and predicting need no framework, which takes seconds to import.
+        from nas import child as child_networks
+
         if isinstance(self.source, Block):
             return child_networks.build_block(self.source, self.resolution)
         builders = {
@@ -60,16 +63,21 @@ class Part:
         return builders[self.kind](self.source)
 
 
+def _plain(spec: Any) -> dict[str, Any]:
+    """The spec as JSON gives it back: lists for tuples."""
+    return json.loads(json.dumps(dataclasses.asdict(spec)))
+
+
 def block_part(block: Block, resolution: int) -> Part:
     """A block on a square input of `resolution` pixels."""
     macs = costs.block_macs(block, resolution)
-    return Part("block", block.label, resolution, dataclasses.asdict(block), macs, block)
+    return Part("block", block.label, resolution, _plain(block), macs, block)
 
 
 def stem_part(child: Child) -> Part:
     """The first convolution of `child`."""
     stage = child.stem.stage(child.input_channels)
-    spec = {**dataclasses.asdict(child.stem), "input_channels": child.input_channels}
+    spec = {**_plain(child.stem), "input_channels": child.input_channels}
     macs = costs.stage_macs(stage, child.resolution)
     label = f"stem, {child.input_channels} -> {child.stem.width} / {child.stem.stride}"
     return Part("stem", label, child.resolution, spec, macs, child)
@@ -96,7 +104,7 @@ def network_part(child: Child) -> Part:
         child, name="network", head=dataclasses.replace(child.head, dropout=0.0)
     )
     macs = costs.num_macs(child)
-    return Part("network", child.name, child.resolution, dataclasses.asdict(anonymous), macs, child)
+    return Part("network", child.name, child.resolution, _plain(anonymous), macs, child)
 
 
 def child_parts(child: Child) -> list[Part]:

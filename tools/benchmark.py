@@ -10,6 +10,10 @@ import pathlib
 
 from absl import flags
 
+import latency_models
+from export import recipes
+from latency_models import devices, measurements
+from nas import spaces
 from tools import console
 
 _MODELS = flags.DEFINE_list("models", [], "The .tflite files to time, separated by commas.")
@@ -29,22 +33,24 @@ _CHANNELS = flags.DEFINE_integer("input_channels", None, "1 or 3, where not the 
 
 def main() -> None:
     """Measures, then prints a table of the models, or the fastest and the slowest network."""
-    if bool(_MODELS.value) == bool(_SPACE.value):
-        raise ValueError("expected either --models or --space, received both or neither")
-    if _MODELS.value:
+    if _MODELS.value and _SPACE.value is None:
         _benchmark_models()
+    elif _SPACE.value is not None and not _MODELS.value:
+        _benchmark_space(_SPACE.value)
     else:
-        _benchmark_space()
+        raise ValueError("expected either --models or --space, received both or neither")
 
 
 def _benchmark_models() -> None:
-    import latency_models
-    from latency_models import block_benchmarks, measurements
-
     names = [pathlib.Path(path).name for path in _MODELS.value]
     if len(set(names)) < len(names):  # Then the folders tell them apart.
         names = _MODELS.value
     device = latency_models.device(_DEVICE.value, _THREADS.value)
+    for path in _MODELS.value:
+        devices.read_model(path)
+    # TensorFlow takes seconds to import; a bad flag should not wait for it.
+    from latency_models import block_benchmarks
+
     rows = block_benchmarks.benchmark_models(
         dict(zip(names, _MODELS.value, strict=True)), device, progress=console.progress
     )
@@ -55,25 +61,23 @@ def _benchmark_models() -> None:
     console.say(f"reference model: {rows[0].reference_ms:.4g} ms; rows in {_OUTPUT.value}")
 
 
-def _benchmark_space() -> None:
-    from nas import spaces
-
-    space = spaces.load_space(_SPACE.value)
+def _benchmark_space(name: str) -> None:
+    space = spaces.load_space(name)
     space = space.with_task(_CLASSES.value or space.num_classes, _RESOLUTION.value, _CHANNELS.value)
-    # TensorFlow takes seconds to import; a bad name should not wait for it.
-    import latency_models
+    recipes.recipe(_RECIPE.value)
+    device = latency_models.device(_DEVICE.value, _THREADS.value)
     from latency_models import block_benchmarks
 
     rows = block_benchmarks.benchmark_space(
         space,
         _RECIPE.value,
-        latency_models.device(_DEVICE.value, _THREADS.value),
+        device,
         _OUTPUT.value,
         networks=_NETWORKS.value,
         seed=_SEED.value,
         progress=console.progress,
     )
-    fastest, slowest = block_benchmarks.extremes(rows)
+    fastest, slowest = measurements.extremes(rows)
     networks = sum(row.kind == "network" for row in rows)
     console.say(
         f"{space.name}, {_RECIPE.value}, {_DEVICE.value}, {_THREADS.value} thread(s): "

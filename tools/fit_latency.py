@@ -5,6 +5,9 @@ python -m tools.fit_latency --measurements=measurements.jsonl --output=latency_m
 
 from absl import flags
 
+import latency_models
+from latency_models import measurements
+from nas import spaces
 from tools import console
 
 _MEASUREMENTS = flags.DEFINE_string(
@@ -20,10 +23,6 @@ _OUTPUT = flags.DEFINE_string("output", "latency_model.json", "File to write.")
 
 def main() -> None:
     """Fits, writes, and prints how well networks that were held out are predicted."""
-    import latency_models
-    from latency_models import block_benchmarks, measurements
-    from nas import spaces
-
     model = latency_models.latency_model(_KIND.value)
     rows = [
         row
@@ -36,7 +35,7 @@ def main() -> None:
             f"{f' with recipe {_RECIPE.value}' if _RECIPE.value else ''}, found none; "
             "run tools.benchmark --space"
         )
-    space = block_benchmarks.measured_space(spaces.load_space(_SPACE.value or rows[0].space), rows)
+    space = measurements.measured_space(spaces.load_space(_SPACE.value or str(rows[0].space)), rows)
     model.fit(rows, space).save(_OUTPUT.value)
     scores = model.evaluation_["networks"]
     repeats = model.evaluation_["network_repeats"]

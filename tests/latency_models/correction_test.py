@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from latency_models import correction
+
+
+def test_recovers_scale_and_overhead_of_exact_data():
+    sums, counts = np.array([1.0, 2.0, 4.0, 3.0]), np.array([5, 7, 8, 4])
+    learned = correction.fit(sums, counts, 1.5 * sums - 0.01 * counts)
+    assert learned.scale == pytest.approx(1.5)
+    assert learned.per_part_ms == pytest.approx(-0.01)
+    assert learned.part_ms(0.1) == pytest.approx(0.14)
+
+
+def test_scale_is_not_negative_where_larger_sums_were_faster():
+    sums, counts = np.array([1.0, 2.0, 3.0]), np.array([4, 4, 4])
+    assert correction.fit(sums, counts, np.array([3.0, 2.0, 1.0])).scale == pytest.approx(
+        0.0, abs=1e-6
+    )
+
+
+def test_fast_networks_count_as_much_as_slow_ones():
+    # One number cannot be 10 % above 1 and 10 % below 100 in the squares of milliseconds.
+    sums, counts = np.array([1.0, 100.0]), np.array([0, 0])
+    scale = correction.fit(sums, counts, np.array([1.1, 90.0])).scale
+    by_hand = (1 / 1.1 + 100 / 90) / ((1 / 1.1) ** 2 + (100 / 90) ** 2)
+    assert scale == pytest.approx(by_hand)
+
+
+def test_held_out_prediction_does_not_see_its_own_network():
+    sums, counts = np.array([1.0, 2.0, 4.0, 3.0]), np.array([5, 7, 8, 4])
+    measured = 2.0 * sums + 0.1 * counts
+    measured[2] *= 3
+    held_out = correction.held_out(sums, counts, measured)
+    assert held_out[2] == pytest.approx(2.0 * 4.0 + 0.1 * 8)

@@ -1,0 +1,71 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from latency_models import block_benchmarks, measurements, parts
+from nas import spaces
+
+
+def run(tool, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", f"tools.{tool}", *arguments], capture_output=True, text=True
+    )
+
+
+def test_a_space_is_measured_and_fitted(tmp_path):
+    output, model = tmp_path / "measurements.jsonl", tmp_path / "latency_model.json"
+    done = run(
+        "benchmark", "--space=tiny", "--recipe=int8", "--networks=4", f"--output={output}",
+        "--num_classes=7",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = done.stderr.splitlines()
+    assert [line.split(":")[0].strip() for line in lines] == ["converting", "timing"]
+    assert done.stdout.startswith("tiny, int8, local, 1 thread(s):")
+    assert "fastest network" in done.stdout
+    rows = measurements.read(output)
+    assert sum(row.kind == "network" for row in rows) == 4
+
+    done = run("fit_latency", f"--measurements={output}", f"--output={model}")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "held-out networks: mean error" in done.stdout
+    data = json.loads(model.read_text())
+    assert (data["kind"], data["space"], data["recipe"]) == ("lookup_table", "tiny", "int8")
+    assert any(entry["label"].endswith("-> 7") for entry in data["entries"].values())
+
+
+def test_models_are_timed_into_a_table(tmp_path):
+    child = spaces.SPACES["tiny"].child([0, 0, 0])
+    paths = []
+    for recipe in ("float32", "int8"):
+        paths.append(tmp_path / f"stem_{recipe}.tflite")
+        paths[-1].write_bytes(block_benchmarks.convert(parts.stem_part(child), recipe))
+    output = tmp_path / "models.jsonl"
+    done = run("benchmark", f"--models={paths[0]},{paths[1]}", f"--output={output}")
+    assert done.returncode == 0, done.stderr
+    names = [line.split()[0] for line in done.stdout.splitlines()]
+    assert names[0] == "model"
+    assert names[2:4] == ["stem_float32.tflite", "stem_int8.tflite"]
+    assert [row.label for row in measurements.read(output)] == names[2:4]
+
+
+@pytest.mark.parametrize(
+    "tool, arguments, words",
+    [
+        ("benchmark", [], "either --models or --space"),
+        ("benchmark", ["--space=nowhere"], "expected one of proxyless_imagenet"),
+        ("benchmark", ["--models=none.tflite"], "none.tflite: expected a .tflite file"),
+        ("benchmark", ["--space=tiny", "--recipe=int4"], "int4"),
+        ("fit_latency", ["--measurements=none.jsonl"], "none.jsonl: expected rows"),
+    ],
+)
+def test_bad_input_ends_with_one_line(tool, arguments, words, tmp_path):
+    done = run(tool, *arguments, f"--output={tmp_path / 'out.json'}")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert words in line
+    assert not (tmp_path / "out.json").exists()
