@@ -11,13 +11,15 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     Keras 3 computes moments and normalization as separate operations on TensorFlow, which makes
     the training step of a small network about a third slower on a CPU. Weights and inference are
-    the stock layer's, so weights move between the two by `set_weights`. Masks and axes other than
-    the last are left to the stock layer.
+    the stock layer's, so weights move between the two by `set_weights`. What the kernel cannot do
+    is left to the stock layer: masks, axes other than the last, inputs that are not images,
+    normalization without scale or offset, and a layer that is frozen.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """As the stock layer; inputs are `[batch, height, width, channels]`."""
-        if not training or mask is not None or self.axis not in (-1, 3):
+        is_fusible = len(inputs.shape) == 4 and self.axis in (-1, 3) and self.scale and self.center
+        if not training or not self.trainable or mask is not None or not is_fusible:
             return super().call(inputs, training=training, mask=mask)
         empty = tf.zeros([0], tf.float32)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(

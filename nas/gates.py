@@ -35,7 +35,7 @@ def masked_logits(alpha: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
 
 
 def path_probabilities(alpha: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """p = softmax(alpha) over each slot's candidates, zero in the padding."""
+    """Softmax of alpha over each slot's candidates, zero in the padding."""
     return tf.nn.softmax(masked_logits(alpha, mask))
 
 
@@ -102,7 +102,7 @@ def binary_gate(
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         def to_gate(output: tf.Tensor) -> tf.Tensor:
-            return tf.reduce_sum(tf.cast(upstream * output, gates.dtype))
+            return tf.reduce_sum(tf.cast(upstream, gates.dtype) * tf.cast(output, gates.dtype))
 
         return tf.stack([to_gate(active), to_gate(inactive)]), upstream, tf.zeros_like(inactive)
 

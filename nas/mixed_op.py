@@ -145,7 +145,8 @@ class MixedOp(keras.layers.Layer):
             CandidateGroup(group, rng, name=f"{self.name}_group{i}") if group[0].stages else None
             for i, group in enumerate(members)
         ]
-        self._output_width = next(c.stages[-1].output_width for c in chains if c.stages)
+        widths = [chain.stages[-1].output_width for chain in chains if chain.stages]
+        self._output_width = widths[0] if widths else None
         self._group_of = np.array([forms.index(chain.form) for chain in chains], np.int32)
         self._row_of = np.array(
             [members[g].index(c) for g, c in zip(self._group_of, chains, strict=True)], np.int32
@@ -190,16 +191,19 @@ class MixedOp(keras.layers.Layer):
             The output, and for every selection its row of moments: the batch's where the group is
             active, the given ones elsewhere.
         """
+        if self._output_width is None:
+            return x, []
         if len(self.groups) == 1:
-            y, moments = self.groups[0].run(x, selections[0], training)
+            y, moments = self.weighted_groups[0].run(x, selections[0], training)
             return self._with_shape(y, x), [moments]
 
         def branch(i: int):
             def compute() -> list[tf.Tensor]:
                 y, rows = x, [selection.weights.moments for selection in selections]
-                if self.groups[i] is not None:
-                    place = self.weighted_groups.index(self.groups[i])
-                    y, rows[place] = self.groups[i].run(x, selections[place], training)
+                group = self.groups[i]
+                if group is not None:
+                    place = self.weighted_groups.index(group)
+                    y, rows[place] = group.run(x, selections[place], training)
                 return [tf.identity(y), *(tf.identity(row) for row in rows)]
 
             return compute
@@ -242,8 +246,8 @@ def _fresh_rows(
             width = stage.output_width
             affine += [np.ones(width), np.zeros(width)]
             moments += [np.zeros(width), np.ones(width)]
-        parts = (kernel, affine, moments)
-        rows.append(tuple(np.concatenate(part).astype(np.float32) for part in parts))
+        joined = [np.concatenate(part).astype(np.float32) for part in (kernel, affine, moments)]
+        rows.append((joined[0], joined[1], joined[2]))
     return rows
 
 

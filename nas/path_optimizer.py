@@ -50,7 +50,8 @@ class PathOptimizer:
                 f"optimizer: expected keras.optimizers.SGD, received {type(optimizer).__name__}; "
                 "others are not supported for a supernet's weights yet"
             )
-        for name in ("clipnorm", "clipvalue", "use_ema", "gradient_accumulation_steps"):
+        unsupported = ("clipnorm", "clipvalue", "use_ema", "gradient_accumulation_steps")
+        for name in (*unsupported, "loss_scale_factor"):
             if getattr(optimizer, name, None):
                 raise ValueError(f"optimizer: {name} is not supported for a supernet's weights")
         self.optimizer = optimizer
@@ -60,8 +61,7 @@ class PathOptimizer:
         self.optimizer.build(variables)
         momentums = self.optimizer.momentums or [None] * len(variables)
         self._momentum_of = {
-            variable.path: momentum
-            for variable, momentum in zip(variables, momentums, strict=True)
+            variable.path: momentum for variable, momentum in zip(variables, momentums, strict=True)
         }
 
     def apply(self, updates: Sequence[RowUpdate]) -> None:

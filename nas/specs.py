@@ -23,6 +23,8 @@ from nas.candidates import STRICT, Activation, Candidate, Stage
 SCHEMA_VERSION = 1
 
 Width = Annotated[int, Field(ge=1)]
+# Becomes the name of Keras models and TensorFlow scopes, which take no other characters.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Stride = Literal[1, 2]
 T = TypeVar("T")
 
@@ -142,7 +144,7 @@ class Child:
         input_channels: 3 for colour, 1 for gray images.
     """
 
-    name: str
+    name: Name
     resolution: Annotated[int, Field(ge=1)]
     num_classes: Annotated[int, Field(ge=2)]
     stem: Stem
@@ -184,7 +186,7 @@ class SearchSpace:
         input_channels: 3 for colour, 1 for gray images.
     """
 
-    name: str
+    name: Name
     resolution: Annotated[int, Field(ge=1)]
     num_classes: Annotated[int, Field(ge=2)]
     stem: Stem
@@ -261,6 +263,12 @@ class SearchSpace:
         Raises:
             ValueError: the child is not a network of this space.
         """
+        for part in ("stem", "head"):
+            if getattr(child, part) != getattr(self, part):
+                raise ValueError(
+                    f"{child.name} is not a network of {self.name}: expected {part} "
+                    f"{getattr(self, part)}, received {getattr(child, part)}"
+                )
         if len(child.layers) != len(self.layers):
             raise ValueError(
                 f"{child.name} is not a network of {self.name}: expected {len(self.layers)} "

@@ -261,7 +261,7 @@ class Supernet(keras.Model):
 
     @property
     def probabilities(self) -> np.ndarray:
-        """p `[slots, most candidates]`, NaN where a slot has fewer."""
+        """Path probabilities `[slots, most candidates]`, NaN where a slot has fewer."""
         p = gates.path_probabilities(tf.convert_to_tensor(self.alpha.value), self.mask).numpy()
         return np.where(self.mask, p, np.nan)
 

@@ -54,9 +54,7 @@ class ProxylessGradient:
         latencies = supernet.latencies
         expected_ms = latencies.expected(gates.path_probabilities(alpha, supernet.mask))
         weights = supernet.objective.gradient_weights(cross_entropy, expected_ms)
-        pair_ms = tf.gather(
-            tf.constant(latencies.matrix, tf.float32), pair.choices, batch_dims=1
-        )
+        pair_ms = tf.gather(tf.constant(latencies.matrix, tf.float32), pair.choices, batch_dims=1)
         combined = weights[0] * gate_gradients + weights[1] * pair_ms
         over_pair = gates.softmax_gradient(combined, pair.probabilities)
         return gates.scatter_pair(over_pair, pair.choices, alpha.shape[1])

@@ -1,11 +1,11 @@
 """The spaces that come with the package."""
 
 from nas.candidates import Candidate, MBConv, Skip
-from nas.specs import Block, Head, SearchSpace, Slot, Stem
+from nas.specs import Block, Head, SearchSpace, Slot, Stem, Stride
 
 Layer = Block | Slot
 # Width, number of slots, stride of the first.
-StageRow = tuple[int, int, int]
+StageRow = tuple[int, int, Stride]
 
 
 def _slots(width: int, rows: list[StageRow], candidates: tuple[Candidate, ...]) -> list[Layer]:
@@ -26,7 +26,14 @@ def _mbconvs(kernel_sizes: tuple[int, ...], expansions: tuple[int, ...]) -> tupl
 
 def proxyless_imagenet() -> SearchSpace:
     """The paper's space: 21 slots, MBConv {3,6} x {3,5,7}, skip where the shape is kept."""
-    rows = [(24, 4, 2), (40, 4, 2), (80, 4, 2), (96, 4, 1), (192, 4, 2), (320, 1, 1)]
+    rows: list[StageRow] = [
+        (24, 4, 2),
+        (40, 4, 2),
+        (80, 4, 2),
+        (96, 4, 1),
+        (192, 4, 2),
+        (320, 1, 1),
+    ]
     return SearchSpace(
         name="proxyless_imagenet",
         resolution=224,
@@ -42,7 +49,7 @@ def cifar() -> SearchSpace:
 
     The stem halves the image at once: on a CPU the time goes into large activations.
     """
-    rows = [(16, 1, 1), (32, 3, 2), (64, 3, 2)]
+    rows: list[StageRow] = [(16, 1, 1), (32, 3, 2), (64, 3, 2)]
     return SearchSpace(
         name="cifar",
         resolution=32,
@@ -55,7 +62,7 @@ def cifar() -> SearchSpace:
 
 def tiny() -> SearchSpace:
     """Three slots of two or three candidates, for tests."""
-    rows = [(8, 1, 2), (16, 2, 2)]
+    rows: list[StageRow] = [(8, 1, 2), (16, 2, 2)]
     return SearchSpace(
         name="tiny",
         resolution=32,

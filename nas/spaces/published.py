@@ -5,9 +5,9 @@ operation, then the stage's width and the stride of its first block.
 """
 
 from nas.candidates import MBConv, Skip
-from nas.specs import Block, Child, Head, Stem
+from nas.specs import Block, Child, Head, Stem, Stride
 
-Row = tuple[str, int, int]
+Row = tuple[str, int, Stride]
 
 
 def _child(name: str, stem: int, head: int, dropout: float, rows: list[Row]) -> Child:
