@@ -79,6 +79,12 @@ class SearchResult:
     probabilities: np.ndarray
     predicted_latency_ms: float | None
 
+    @property
+    def entropy(self) -> float:
+        """Of the path probabilities, mean over the slots, in nats."""
+        p = np.nan_to_num(self.probabilities)
+        return float(np.mean(np.sum(-p * np.log(np.maximum(p, 1e-30)), axis=1)))
+
 
 def paired_batches(
     dataset: data.Dataset, config: SearchConfig, first_step: int = 0
@@ -142,6 +148,7 @@ class _TwoCosines(keras.optimizers.schedules.LearningRateSchedule):
     """A cosine over the warm-up, then another over the search."""
 
     def __init__(self, config: SearchConfig, steps_per_epoch: int) -> None:
+        self._config, self._steps_per_epoch = config, steps_per_epoch
         self._warmup_steps = config.warmup_epochs * steps_per_epoch
         self._warmup = keras.optimizers.schedules.CosineDecay(
             config.warmup_learning_rate, max(1, self._warmup_steps)
@@ -156,7 +163,7 @@ class _TwoCosines(keras.optimizers.schedules.LearningRateSchedule):
         )
 
     def get_config(self):
-        raise NotImplementedError("rebuilt from SearchConfig")
+        return {"config": self._config, "steps_per_epoch": self._steps_per_epoch}
 
 
 def search(

@@ -9,6 +9,8 @@ import dataclasses
 import pathlib
 from typing import Any
 
+import keras
+
 from export import exporting
 from latency_models import block_benchmarks, devices, measurements
 from latency_models.lookup_table import LookupTable
@@ -59,6 +61,11 @@ def latencies_of(table: LookupTable, space: SearchSpace) -> Latencies:
     return Latencies(*table.slot_latencies(space))
 
 
+def _curves(directory: pathlib.Path) -> keras.callbacks.Callback:
+    """Writes what TensorBoard shows into `tensorboard/`, once an epoch."""
+    return keras.callbacks.TensorBoard(str(directory / "tensorboard"), write_graph=False)
+
+
 def run_search(
     space: SearchSpace,
     dataset: Dataset,
@@ -73,12 +80,19 @@ def run_search(
     progress = fit_progress.ProgressCallback("searching", shown)
     with contextlib.closing(progress):
         found = search.search(
-            space, dataset, latencies, config, workdir / "search", [progress], _indented
+            space,
+            dataset,
+            latencies,
+            config,
+            workdir / "search",
+            [progress, _curves(workdir / "search")],
+            _indented,
         )
     child = space.child(found.choices)
     notes = {
         "choices": found.choices,
         "most_probable": found.most_probable,
+        "entropy": found.entropy,
         "predicted_latency_ms": found.predicted_latency_ms,
         "search": dataclasses.asdict(config),
     }
@@ -102,7 +116,8 @@ def run_train(
     """
     progress = fit_progress.ProgressCallback("training", ["loss", "accuracy"])
     with contextlib.closing(progress):
-        model = training.train(child, dataset, config, workdir / "train", [progress], _indented)
+        callbacks = [progress, _curves(workdir / "train")]
+        model = training.train(child, dataset, config, workdir / "train", callbacks, _indented)
     files.write_with(workdir / "child.keras", model.save)
     return training.evaluate(model, dataset.test)
 
