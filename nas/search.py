@@ -8,13 +8,27 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nas import algorithms, checkpoints, data, derive, files, objectives, specs, supernet
+from nas import (
+    algorithms,
+    checkpoints,
+    data,
+    derive,
+    files,
+    objectives,
+    recalibration,
+    specs,
+    supernet,
+    training,
+)
 from nas.objectives import Latencies
 from nas.specs import SearchSpace
 
 # A child may fall short of the target by this fraction before the most probable child under the
 # target is passed over for one nearer to it.
 TARGET_BAND = 0.03
+
+_RECALIBRATION_IMAGES = 2000
+_RECALIBRATION_BATCH = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,12 +86,15 @@ class SearchResult:
         most_probable: the same without regard to the target.
         probabilities: `[slots, most candidates]`, NaN in the padding.
         predicted_latency_ms: of the child; None without a target.
+        inherited_accuracy: of the child with the supernet's own weights, on the validation part,
+            in [0, 1]. The child is trained from scratch; this only says how far the supernet got.
     """
 
     choices: tuple[int, ...]
     most_probable: tuple[int, ...]
     probabilities: np.ndarray
     predicted_latency_ms: float | None
+    inherited_accuracy: float
 
     @property
     def entropy(self) -> float:
@@ -227,21 +244,36 @@ def search(
             # The alphas first: a checkpoint must not know more epochs than the files beside it.
             callbacks=[history, state, *callbacks],
         )
-    return _result(net, latencies, config)
+    return _result(net, dataset, latencies, config)
 
 
 def _result(
-    net: supernet.Supernet, latencies: Latencies | None, config: SearchConfig
+    net: supernet.Supernet,
+    dataset: data.Dataset,
+    latencies: Latencies | None,
+    config: SearchConfig,
 ) -> SearchResult:
     probabilities = net.probabilities
     most_probable = derive.most_probable(probabilities)
-    if not config.target_latency_ms or latencies is None:
-        return SearchResult(most_probable, most_probable, probabilities, None)
-    target = config.target_latency_ms
-    choices = derive.most_probable_within(
-        probabilities, latencies, target, at_least_ms=target * (1.0 - TARGET_BAND)
-    )
-    return SearchResult(choices, most_probable, probabilities, latencies.of(choices))
+    choices, predicted_ms = most_probable, None
+    if config.target_latency_ms and latencies is not None:
+        target = config.target_latency_ms
+        choices = derive.most_probable_within(
+            probabilities, latencies, target, at_least_ms=target * (1.0 - TARGET_BAND)
+        )
+        predicted_ms = latencies.of(choices)
+    accuracy = _inherited_accuracy(net, choices, dataset)
+    return SearchResult(choices, most_probable, probabilities, predicted_ms, accuracy)
+
+
+def _inherited_accuracy(
+    net: supernet.Supernet, choices: Sequence[int], dataset: data.Dataset
+) -> float:
+    model = net.inherit(choices)
+    count = min(_RECALIBRATION_IMAGES, len(dataset.train))
+    images = data.calibration_images(dataset.train, count)
+    recalibration.recalibrate(model, np.array_split(images, -(-count // _RECALIBRATION_BATCH)))
+    return training.evaluate(model, dataset.validation)
 
 
 class _AlphaHistory(keras.callbacks.Callback):

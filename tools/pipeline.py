@@ -70,7 +70,9 @@ def main() -> None:
     )
     settings = pipeline_run.checked(settings)
     config = {"preset_name": _PRESET.value, **dataclasses.asdict(settings)}
-    with workdir.WorkDir(_WORKDIR.value, config, free=["data_dir"]) as directory:
+    with workdir.WorkDir(
+        _WORKDIR.value, config, ["data_dir"], apart_from=["search", "train"]
+    ) as directory:
         pipeline_run.Pipeline(settings, directory, pathlib.Path(_WORKDIR.value)).run()
 
 

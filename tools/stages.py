@@ -93,11 +93,17 @@ def run_search(
         "choices": found.choices,
         "most_probable": found.most_probable,
         "entropy": found.entropy,
+        "inherited_accuracy": found.inherited_accuracy,
         "predicted_latency_ms": found.predicted_latency_ms,
         "search": dataclasses.asdict(config),
     }
     files.write_json(
         workdir / "child.json", {**specs.to_dict(child), "provenance": files.provenance(**notes)}
+    )
+    _indented(f"found: {describe(child)}")
+    _indented(
+        f"with the supernet's own weights {100 * found.inherited_accuracy:.2f} % on the "
+        "architecture-validation images"
     )
 
 

@@ -39,6 +39,7 @@ class WorkDir:
         config: Mapping[str, Any],
         free: Collection[str] = (),
         command: str = "pipeline",
+        apart_from: Collection[str] = (),
     ) -> None:
         """Stores the arguments; nothing is written before the folder is entered.
 
@@ -47,6 +48,7 @@ class WorkDir:
             config: flags and their values, of types that JSON has. Tuples become lists.
             free: keys that may change from run to run, such as verbosity. They are not kept.
             command: the name under which flags and stages are kept.
+            apart_from: commands that write the same files; a folder of one of them is refused.
 
         Raises:
             ValueError: a value that JSON does not have.
@@ -56,6 +58,7 @@ class WorkDir:
         self.config = {
             key: _as_json(key, value) for key, value in config.items() if key not in free
         }
+        self._apart_from = apart_from
         self._lock: int | None = None
 
     def __enter__(self) -> "WorkDir":
@@ -63,7 +66,8 @@ class WorkDir:
 
         Raises:
             BlockingIOError: another process owns it; the message names the process.
-            ValueError: `config.json` holds other values; the message names each difference.
+            ValueError: `config.json` holds other values; the message names each difference. Or the
+                folder is that of a command in `apart_from`.
             OSError: the folder cannot be made or written.
         """
         try:
@@ -110,6 +114,12 @@ class WorkDir:
     def _bind_config(self) -> None:
         path = self.path / "config.json"
         record = self._read(path)
+        for other in self._apart_from:
+            if other in record:
+                raise ValueError(
+                    f"{self.path} is the work dir of tools.{other}, whose files tools."
+                    f"{self.command} would replace: choose another --workdir"
+                )
         if self.command not in record:
             record |= {"provenance": files.provenance(), self.command: self.config}
             files.write_json(path, record)

@@ -1,0 +1,129 @@
+"""Searches a network for a data set and, where a latency model is given, for a device.
+
+    python -m tools.search --space=cifar --dataset=cifar10 --epochs=2 --warmup_epochs=1 \
+        --latency_model=runs/quick/latency_model.json --target_latency_ms=0.2 --workdir=runs/mine
+
+Writes `space.json`, `search/` and `child.json`. The defaults suit images of 32x32 pixels and two
+CPU cores. The same command run again goes on where it stopped.
+"""
+
+import dataclasses
+import os
+from typing import Any
+
+from absl import flags
+
+from tools import console, workdir
+
+_SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
+_DATASET = flags.DEFINE_string("dataset", "cifar10", "TFDS name of an image data set.")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
+_ALGORITHM = flags.DEFINE_string("algorithm", "proxyless_gradient", "How alpha learns.")
+_MODEL = flags.DEFINE_string("latency_model", None, "File that tools.fit_latency wrote.")
+_DEVICE = flags.DEFINE_string("device", None, "Refuse a latency model of another device.")
+_RECIPE = flags.DEFINE_string("recipe", None, "Refuse a latency model of another recipe.")
+_THREADS = flags.DEFINE_integer(
+    "num_threads", None, "Refuse a latency model of another number of threads.", lower_bound=1
+)
+_TARGET = flags.DEFINE_float(
+    "target_latency_ms", 0.0, "Latency aimed at; 0 for accuracy alone.", lower_bound=0.0
+)
+_EPOCHS = flags.DEFINE_integer("epochs", 10, "After the warm-up.", lower_bound=1)
+_WARMUP = flags.DEFINE_integer("warmup_epochs", 5, "Weights alone.", lower_bound=0)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Images a step.", lower_bound=1)
+_SEED = flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0)
+_MAX_TRAIN = flags.DEFINE_integer(
+    "max_train_examples", 0, "Training images used, 0 for all.", lower_bound=0
+)
+_VALIDATION_SIZE = flags.DEFINE_integer(
+    "validation_size", 5000, "Training images kept for alpha; a fifth at most.", lower_bound=1
+)
+_RATE = flags.DEFINE_float(
+    "learning_rate", 0.1, "Of weights; the warm-up's is twice as high.", lower_bound=1e-9
+)
+_ARCH_RATE = flags.DEFINE_float("arch_learning_rate", 0.01, "Of alpha.", lower_bound=1e-9)
+_ARCH_PERIOD = flags.DEFINE_integer(
+    "arch_period", 2, "Weight steps for each step of alpha.", lower_bound=1
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
+
+
+def main() -> None:
+    """Checks everything, searches, prints what was found."""
+    if _TARGET.value and _MODEL.value is None:
+        raise ValueError(
+            "latency_model: expected a file of tools.fit_latency with --target_latency_ms, "
+            "received none; benchmark and fit one, or leave the target out"
+        )
+    # TensorFlow takes seconds to import; `--help` and a bad flag should not.
+    import latency_models
+    from nas import algorithms, data, files, search, spaces
+    from tools import stages
+
+    space = spaces.load_space(_SPACE.value)
+    algorithms.algorithm(_ALGORITHM.value)
+    table = None
+    if _MODEL.value is not None:
+        if _MODEL.value == "pixel1":
+            raise ValueError(
+                "latency_model: pixel1 is not available yet; expected a file of tools.fit_latency"
+            )
+        table = latency_models.load(_MODEL.value)
+        _check_use(table)
+    dataset = stages.load_dataset(
+        _DATASET.value,
+        _DATA_DIR.value,
+        seed=_SEED.value,
+        validation_size=_VALIDATION_SIZE.value,
+        max_train_examples=_MAX_TRAIN.value,
+    )
+    for split in (dataset.train, dataset.validation):
+        data.steps_per_epoch(split, _BATCH_SIZE.value)
+    space = stages.for_dataset(space, dataset)
+    latencies = stages.latencies_of(table, space) if table else None
+    if latencies and _TARGET.value:
+        latencies.check_target(_TARGET.value)
+    config = search.SearchConfig(
+        epochs=_EPOCHS.value,
+        warmup_epochs=_WARMUP.value,
+        batch_size=_BATCH_SIZE.value,
+        seed=_SEED.value,
+        algorithm=_ALGORITHM.value,
+        target_latency_ms=_TARGET.value,
+        warmup_learning_rate=2.0 * _RATE.value,
+        learning_rate=_RATE.value,
+        arch_learning_rate=_ARCH_RATE.value,
+        arch_period=_ARCH_PERIOD.value,
+    )
+    choices = (_SPACE, _DATASET, _MAX_TRAIN, _VALIDATION_SIZE, _MODEL)
+    settings = {flag.name: flag.value for flag in choices} | dataclasses.asdict(config)
+    with workdir.WorkDir(
+        _WORKDIR.value, settings, command="search", apart_from=["pipeline"]
+    ) as directory:
+        ran = directory.stage(
+            "search",
+            lambda: stages.run_search(space, dataset, latencies, config, directory.path),
+            ["space.json", "child.json", "search/alphas.npz", "search/metrics.jsonl"],
+            [os.path.abspath(_MODEL.value)] if _MODEL.value else [],
+        )
+        found = files.read_json(directory.path / "child.json")["provenance"]
+    console.say(("" if ran else "finished before; ") + f"{space.cardinality:,} networks searched")
+    console.say(f"found: {stages.describe(space.child(found['choices']))}")
+    console.say(f"choices {found['choices']}, entropy {found['entropy']:.3g} nats a slot")
+    if latencies:
+        aim = f"target {_TARGET.value:.4g} ms, " if _TARGET.value else ""
+        console.say(
+            f"latency: {aim}predicted {latencies.of(found['choices']):.4g} ms; of the most "
+            f"probable candidates alone {latencies.of(found['most_probable']):.4g} ms"
+        )
+    console.say(f"{directory.path / 'child.json'} is what tools.train takes")
+
+
+def _check_use(table: Any) -> None:
+    own = table.to_dict()
+    wanted = {"device": _DEVICE.value, "recipe": _RECIPE.value, "num_threads": _THREADS.value}
+    table.check(**{k: own[k] if value is None else value for k, value in wanted.items()})
+
+
+if __name__ == "__main__":
+    console.run(main)

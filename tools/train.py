@@ -1,0 +1,99 @@
+"""Trains a network from scratch.
+
+    python -m tools.train --child=runs/mine/child.json --dataset=cifar10 --workdir=runs/mine
+    python -m tools.train --child=proxyless_mobile --dataset=cifar10 --workdir=runs/mobile
+
+Writes `train/` and `child.keras`, and `child.json` where there is none. The defaults suit images of
+32x32 pixels and two CPU cores. The same command run again goes on where it stopped.
+"""
+
+import dataclasses
+import pathlib
+
+from absl import flags
+
+from tools import console, workdir
+
+_CHILD = flags.DEFINE_string(
+    "child", None, "A child.json, or the name of a published network.", required=True
+)
+_DATASET = flags.DEFINE_string("dataset", "cifar10", "TFDS name of an image data set.")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
+_EPOCHS = flags.DEFINE_integer("epochs", 10, "Passes over the images.", lower_bound=1)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "Images a step.", lower_bound=1)
+_RATE = flags.DEFINE_float(
+    "learning_rate", 0.2, "Peak, after half an epoch of warm-up.", lower_bound=1e-9
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Of weights and data order.", lower_bound=0)
+_MAX_TRAIN = flags.DEFINE_integer(
+    "max_train_examples", 0, "Training images used, 0 for all.", lower_bound=0
+)
+_VALIDATION_SIZE = flags.DEFINE_integer(
+    "validation_size",
+    5000,
+    "Training images that the search kept for alpha; they are trained on too.",
+    lower_bound=0,
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
+
+_WARMUP_EPOCHS = 0.5
+
+
+def main() -> None:
+    """Checks everything, trains, prints the accuracy."""
+    # TensorFlow takes seconds to import; `--help` and a bad flag should not.
+    from nas import spaces
+
+    child = spaces.load_child(_CHILD.value)
+    from export import exporting
+    from nas import data, files, specs, training
+    from tools import stages
+
+    dataset = stages.load_dataset(
+        _DATASET.value,
+        _DATA_DIR.value,
+        seed=_SEED.value,
+        validation_size=_VALIDATION_SIZE.value,
+        max_train_examples=_MAX_TRAIN.value,
+    )
+    data.steps_per_epoch(dataset.train_and_validation, _BATCH_SIZE.value)
+    child = stages.for_dataset(child, dataset)
+    own = pathlib.Path(_WORKDIR.value) / "child.json"
+    if own.exists() and spaces.load_child(str(own)) != child:
+        raise ValueError(
+            f"{own} is another network than --child={_CHILD.value} for {_DATASET.value}: "
+            "choose another --workdir"
+        )
+    config = training.TrainConfig(
+        epochs=_EPOCHS.value,
+        batch_size=_BATCH_SIZE.value,
+        seed=_SEED.value,
+        learning_rate=_RATE.value,
+        warmup_epochs=_WARMUP_EPOCHS,
+    )
+    choices = (_CHILD, _DATASET, _MAX_TRAIN, _VALIDATION_SIZE)
+    settings = {flag.name: flag.value for flag in choices} | dataclasses.asdict(config)
+    with workdir.WorkDir(
+        _WORKDIR.value, settings, command="train", apart_from=["pipeline"]
+    ) as directory:
+        if not own.exists():
+            files.write_json(own, {**specs.to_dict(child), "provenance": files.provenance()})
+        ran = directory.stage(
+            "train",
+            lambda: stages.run_train(child, dataset, config, directory.path),
+            ["child.keras", "train/metrics.jsonl"],
+            ["child.json"],
+        )
+        trained = exporting.load_model(directory.path / "child.keras")
+        accuracy = training.evaluate(trained, dataset.test)
+    size = stages.size_of(child)
+    console.say(
+        ("" if ran else "finished before; ")
+        + f"test accuracy {100 * accuracy:.2f} % of {len(dataset.test):,} images"
+    )
+    console.say(f"{size['params']:,} parameters, {size['macs'] / 1e6:.2f} million MACs")
+    console.say(f"{directory.path / 'child.keras'} is what tools.export_tflite takes")
+
+
+if __name__ == "__main__":
+    console.run(main)
