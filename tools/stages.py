@@ -100,7 +100,6 @@ def run_search(
     files.write_json(
         workdir / "child.json", {**specs.to_dict(child), "provenance": files.provenance(**notes)}
     )
-    _indented(f"found: {describe(child)}")
     _indented(
         f"with the supernet's own weights {100 * found.inherited_accuracy:.2f} % on the "
         "architecture-validation images"
