@@ -42,7 +42,7 @@ def most_probable_within(
         ValueError: even the fastest child is slower than the limit.
     """
     latencies.check_target(min(limit_ms, latencies.slowest_ms))
-    width = limit_ms / _BINS
+    width = limit_ms / _BINS or 1.0
     # Latency bin -> (log probability, latency, choices) of the best beginning in it.
     beginnings: dict[int, tuple[float, float, tuple[int, ...]]] = {
         0: (0.0, latencies.constant_ms, ())

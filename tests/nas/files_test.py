@@ -1,0 +1,80 @@
+import json
+import sys
+
+import pytest
+
+from nas import files
+
+
+def test_json_is_written_as_it_is_read_and_folders_are_made(tmp_path):
+    path = tmp_path / "a" / "b.json"
+    files.write_json(path, {"x": [1, 2.5, None]})
+    assert files.read_json(path) == {"x": [1, 2.5, None]}
+    assert path.read_text().endswith("}\n")
+    assert [p.name for p in path.parent.iterdir()] == ["b.json"]
+
+
+def test_a_failed_write_leaves_what_was_there_and_nothing_else(tmp_path):
+    path = tmp_path / "kept.bin"
+    files.write_bytes(path, b"old")
+
+    def fails(temporary):
+        with open(temporary, "wb") as file:
+            file.write(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        files.write_with(path, fails)
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["kept.bin"]
+
+
+def test_writers_see_the_ending_and_not_the_final_name(tmp_path):
+    seen = []
+
+    def write(temporary):
+        seen.append(temporary)
+        with open(temporary, "wb") as file:
+            file.write(b"new")
+
+    files.write_with(tmp_path / "x.keras", write)
+    assert seen[0].endswith(".keras") and not seen[0].endswith("/x.keras")
+    assert (tmp_path / "x.keras").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_json_lacks_are_refused_and_nothing_is_written(value, tmp_path):
+    with pytest.raises(ValueError):
+        files.write_json(tmp_path / "x.json", {"accuracy": value})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", "not a JSON file .*line 1"),
+        (b"\xff\xfe\x00", "not a JSON file"),
+        (None, "found none"),
+    ],
+)
+def test_unreadable_json_is_refused_by_name(content, message, tmp_path):
+    path = tmp_path / "x.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"x.json: .*{message}"):
+        files.read_json(path)
+
+
+def test_a_folder_is_no_json_file(tmp_path):
+    with pytest.raises(ValueError, match="found none"):
+        files.read_json(tmp_path)
+
+
+def test_provenance_says_what_made_a_file(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/somewhere/tool.py", "--seed=3"])
+    made = files.provenance(seed=3)
+    assert made["command"] == "tool.py --seed=3"
+    assert made["seed"] == 3
+    assert made["libraries"]["tensorflow"].startswith("2.")
+    assert made["git_revision"] is None or len(made["git_revision"].split("+")[0]) == 12
+    json.dumps(made, allow_nan=False)

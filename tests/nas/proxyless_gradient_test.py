@@ -1,0 +1,129 @@
+"""The architecture gradient of a whole supernet against one computed in another way."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from nas import child as child_lib
+from nas import gates, objectives, supernet
+from nas.algorithms import ProxylessGradient
+from nas.candidates import MBConv, Skip
+from nas.objectives import Latencies
+from nas.specs import Head, SearchSpace, Slot, Stem
+
+SPACE = SearchSpace(
+    name="two_slots",
+    resolution=8,
+    num_classes=3,
+    stem=Stem(4, 3, 1),
+    layers=(
+        Slot(4, 4, (MBConv(3, 2), Skip(), MBConv(5, 1))),
+        Slot(4, 6, (MBConv(5, 2), Skip()), 2),
+    ),
+    head=Head(8),
+)
+LATENCIES = Latencies([np.array([3.0, 0.0, 5.0]), np.array([4.0, 1.0])], 2.0)
+TARGET_MS = 6.0
+
+
+@pytest.fixture(scope="module")
+def net():
+    net = supernet.Supernet(SPACE, seed=3)
+    net.compile(keras.optimizers.SGD(0.1), latencies=LATENCIES)
+    net.alpha.assign([[0.3, -0.2, 0.1], [0.5, -0.4, 0.0]])
+    return net
+
+
+@pytest.fixture(scope="module")
+def batch():
+    rng = np.random.default_rng(0)
+    images = tf.constant(rng.uniform(-1, 1, (5, 8, 8, 3)), tf.float32)
+    return images, tf.constant([0, 1, 2, 1, 0], tf.int64)
+
+
+def keras_block(op, slot, choice, resolution):
+    block = slot.block(choice)
+    model = child_lib.build_block(block, resolution)
+    names = [f"block_{i}" for i in range(len(block.stages))]
+    child_lib.set_stage_weights(model, names, iter(op.export(choice)))
+    return lambda x: model(x, training=True)
+
+
+def explicit_cross_entropy(net, images, labels, choices, values):
+    """The network of Keras layers in which the gates multiply the outputs."""
+    child = SPACE.child([0, 0])
+    stem, head = child_lib.build_stem(child), child_lib.build_head(child)
+    child_lib.set_stage_weights(stem, ["stem"], iter(net.stem.export(0)))
+    child_lib.set_stage_weights(head, ["head"], iter(net.head.export(0)))
+    classifier = [np.array(net.classifier_kernel), np.array(net.classifier_bias)]
+    head.get_layer("logits").set_weights(classifier)
+    x = stem(images, training=True)
+    for i, (op, slot) in enumerate(zip(net.mixed_ops, SPACE.slots, strict=True)):
+        a, b = (keras_block(op, slot, int(c), 8) for c in choices[i])
+        x = values[i, 0] * a(x) + values[i, 1] * b(x)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, head(x, training=True))
+    return tf.reduce_mean(losses)
+
+
+def expected_gradient(net, batch, seed, w_latency):
+    alpha = tf.convert_to_tensor(net.alpha.value)
+    pair = gates.sample_two_paths(alpha, net.mask, seed)
+    values = tf.constant([[1.0, 0.0], [1.0, 0.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        cross_entropy = explicit_cross_entropy(net, *batch, pair.choices.numpy(), values)
+    by_gate = tape.gradient(cross_entropy, values)
+    with tf.GradientTape() as tape:
+        tape.watch(alpha)
+        q = tf.nn.softmax(tf.gather(alpha, pair.choices, batch_dims=1))
+        ms = tf.gather(tf.constant(LATENCIES.matrix, tf.float32), pair.choices, batch_dims=1)
+        relaxed = tf.reduce_sum(q * by_gate) + w_latency * tf.reduce_sum(q * ms)
+    return cross_entropy, tape.gradient(relaxed, alpha)
+
+
+def seeds():
+    return [tf.constant([i, 4], tf.int64) for i in range(4)]
+
+
+@pytest.mark.parametrize("with_latency", [False, True])
+def test_gradient_is_that_of_a_network_with_explicit_gates(net, batch, with_latency):
+    for seed in seeds():
+        net.objective = objectives.CrossEntropy()
+        w_latency = 0.0
+        if with_latency:
+            net.objective = objectives.TargetLatency(TARGET_MS, 0.1, 2.0)
+            p = gates.path_probabilities(tf.constant(net.alpha), net.mask)
+            excess = float(LATENCIES.expected(p)) / TARGET_MS - 1.0
+            w_latency = (0.1 + 2.0) * excess / TARGET_MS
+            assert abs(w_latency) > 0.01
+        found = ProxylessGradient().architecture_gradient(net, *batch, seed)
+        cross_entropy, expected = expected_gradient(net, batch, seed, w_latency)
+        np.testing.assert_allclose(found.cross_entropy, cross_entropy, rtol=1e-4)
+        np.testing.assert_allclose(found.gradient, expected, rtol=2e-3, atol=1e-5)
+        assert np.abs(found.gradient).max() > 1e-4
+
+
+def test_the_pairs_above_hold_a_skip_active_and_inactive(net):
+    # Otherwise the comparison would say nothing about skips.
+    pairs = [gates.sample_two_paths(net.alpha.value, net.mask, seed).choices[0] for seed in seeds()]
+    assert any(int(pair[0]) == 1 for pair in pairs) and any(int(pair[1]) == 1 for pair in pairs)
+
+
+def test_a_skip_keeps_its_latency_gradient(net, batch):
+    class LatencyAlone:
+        variables = {}
+
+        def gradient_weights(self, cross_entropy, expected_ms):
+            return tf.constant(0.0), tf.constant(1.0)
+
+    net.objective = LatencyAlone()
+    for seed in seeds():
+        found = ProxylessGradient().architecture_gradient(net, *batch, seed).gradient.numpy()
+        choices = gates.sample_two_paths(net.alpha.value, net.mask, seed).choices.numpy()
+        for slot, pair in enumerate(choices):
+            ms = LATENCIES.slots[slot][pair]
+            # The slower of the two is pushed down, the faster up, by the same amount.
+            slower, faster = pair[np.argmax(ms)], pair[np.argmin(ms)]
+            assert found[slot, slower] > 0
+            np.testing.assert_allclose(found[slot, faster], -found[slot, slower], rtol=1e-4)
