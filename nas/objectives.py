@@ -61,7 +61,9 @@ class Latencies:
 
     def check_target(self, target_ms: float) -> None:
         """Raises ValueError, naming the reachable range, for a target outside of it."""
-        if not self.fastest_ms <= target_ms <= self.slowest_ms:
+        # The range's own ends, when computed as a fraction of it, may be off by rounding.
+        slack_ms = 1e-9 * self.slowest_ms
+        if not self.fastest_ms <= target_ms <= self.slowest_ms + slack_ms:
             raise ValueError(
                 f"target latency: expected between {self.fastest_ms:.4g} and "
                 f"{self.slowest_ms:.4g} ms, the fastest and slowest child of this space; "

@@ -240,6 +240,7 @@ def search(
             initial_epoch=finished,
             epochs=total,
             steps_per_epoch=steps,
+            shuffle=False,
             verbose=0,
             # The alphas first: a checkpoint must not know more epochs than the files beside it.
             callbacks=[history, state, *callbacks],

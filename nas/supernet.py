@@ -108,6 +108,12 @@ class Supernet(keras.Model):
         self.objective = objective or objectives.CrossEntropy()
         counts = [len(slot.candidates) for slot in self.space.slots]
         self.latencies = latencies or objectives.Latencies.zero(counts)
+        received = [len(slot) for slot in self.latencies.slots]
+        if received != counts:
+            raise ValueError(
+                f"latencies: expected {counts} candidates in the slots of {self.space.name}, "
+                f"received {received}; they are of another space"
+            )
         self._label_smoothing = label_smoothing
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
 

@@ -101,6 +101,7 @@ def train(
             initial_epoch=finished,
             epochs=config.epochs,
             steps_per_epoch=steps,
+            shuffle=False,
             verbose=0,
             callbacks=[state, *callbacks],
         )

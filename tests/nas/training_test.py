@@ -1,0 +1,103 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from nas import costs, data, training
+from nas.candidates import MBConv, Skip
+from nas.specs import Block, Child, Head, Stem
+from nas.training import TrainConfig
+
+CHILD = Child(
+    "small",
+    28,
+    10,
+    Stem(4, 3, 2),
+    (Block(MBConv(3, 2), 4, 8, 2), Block(Skip(), 8, 8)),
+    Head(16, dropout=0.3),
+    1,
+)
+CONFIG = TrainConfig(epochs=3, batch_size=20, learning_rate=0.1, warmup_epochs=0.5)
+STEPS = 5
+
+
+class InterruptAt(keras.callbacks.Callback):
+    """Ctrl-C after so many batches."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self._left = batches
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._left -= 1
+        if not self._left:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def dataset(fashion_data_dir):
+    return data.load("fashion_mnist", fashion_data_dir, validation_size=40, max_train_examples=70)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(dataset, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("whole") / "train"
+    return directory, training.train(CHILD, dataset, CONFIG, directory)
+
+
+def test_an_interrupted_training_ends_as_an_uninterrupted_one(dataset, uninterrupted, tmp_path):
+    whole, expected = uninterrupted
+    with pytest.raises(KeyboardInterrupt):
+        training.train(CHILD, dataset, CONFIG, tmp_path, callbacks=[InterruptAt(STEPS + 2)])
+    # Whatever was drawn in between must not matter.
+    keras.utils.set_random_seed(99)
+    model = training.train(CHILD, dataset, CONFIG, tmp_path)
+    assert (tmp_path / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
+    for ours, theirs in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_what_comes_back_is_stock_and_trained(uninterrupted, dataset):
+    directory, model = uninterrupted
+    assert {type(layer).__module__.split(".")[0] for layer in model.layers} == {"keras"}
+    assert model.count_params() >= costs.num_params(CHILD)
+    rows = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert rows[2]["loss"] < rows[0]["loss"]
+
+
+def test_accuracy_is_the_fraction_labelled_correctly(uninterrupted, dataset):
+    _, model = uninterrupted
+    images = data.to_float(dataset.test.images)
+    correct = np.argmax(model.predict(images, verbose=0), axis=1) == dataset.test.labels
+    found = training.evaluate(model, dataset.test, batch_size=70)
+    assert found == pytest.approx(correct.mean(), abs=1e-6)
+
+
+def test_training_that_diverges_says_so(dataset, tmp_path):
+    config = TrainConfig(epochs=2, batch_size=20, learning_rate=1e30)
+    with pytest.raises(ValueError, match="diverged in epoch 1: .*finite.*lower the learning rate"):
+        training.train(CHILD, dataset, config, tmp_path)
+
+
+@pytest.mark.parametrize("task", [(3, 28, 1), (10, 32, 1), (10, 28, 3)])
+def test_a_network_for_other_images_is_refused_before_any_work(task, dataset, tmp_path):
+    with pytest.raises(ValueError, match="small: expected 10 classes"):
+        training.train(CHILD.with_task(*task), dataset, CONFIG, tmp_path / "train")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size"])
+def test_settings_that_cannot_be_are_refused(name):
+    with pytest.raises(ValueError, match=f"{name}: expected at least 1, received 0"):
+        TrainConfig(**{name: 0})
+
+
+def test_learning_rate_grows_then_falls_to_zero():
+    optimizer = training._optimizer(TrainConfig(epochs=4, learning_rate=0.2, warmup_epochs=1), 10)
+    rates = []
+    for step in (0, 5, 10, 25, 40):
+        optimizer.iterations.assign(step)
+        rates.append(float(optimizer.learning_rate))
+    np.testing.assert_allclose(rates, [0, 0.1, 0.2, 0.1, 0], atol=1e-7)
