@@ -186,3 +186,28 @@ def test_seconds_stand_in_the_order_of_the_stages(workdir):
     workdir.mark("search", 1.23456)
     workdir.mark("export", 2)
     assert list(workdir.stage_seconds.items()) == [("search", 1.235), ("export", 2)]
+
+
+def test_a_stage_runs_again_when_an_input_changed_or_went(tmp_path):
+    ran = []
+    with WorkDir(tmp_path, {}) as workdir:
+        (tmp_path / "child.json").write_text("one")
+
+        def train():
+            return workdir.stage("train", lambda: ran.append(1), inputs=["child.json"])
+
+        assert [train(), train()] == [True, False]
+        (tmp_path / "child.json").write_text("another")
+        assert [train(), train()] == [True, False]
+        (tmp_path / "child.json").unlink()
+        assert train()
+    assert len(ran) == 3
+
+
+def test_a_folder_of_a_command_that_writes_the_same_files_is_refused(tmp_path):
+    with WorkDir(tmp_path, {}, command="pipeline"):
+        pass
+    with pytest.raises(ValueError, match="work dir of tools.pipeline.*choose another --workdir"):
+        WorkDir(tmp_path, {}, command="search", apart_from=["pipeline"]).__enter__()
+    with WorkDir(tmp_path, {}, command="export"):
+        pass

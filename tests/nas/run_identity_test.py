@@ -1,0 +1,70 @@
+import json
+
+import pytest
+import tensorflow as tf
+
+from nas import checkpoints
+
+
+def run(directory, identity, epochs, told=None):
+    """Adds 1 to a variable every epoch; returns its value and the epochs found."""
+    value = tf.Variable(0.0)
+    report = (lambda line: None) if told is None else told.append
+    state = checkpoints.RunState(directory, {"value": value}, identity, report=report)
+    found = state.restore()
+    for epoch in range(found, epochs):
+        value.assign_add(1.0)
+        state.on_epoch_end(epoch, {"loss": float(value)})
+    return float(value), found
+
+
+def test_the_same_run_goes_on_and_says_nothing(tmp_path):
+    told = []
+    assert run(tmp_path, {"seed": 0}, 2, told) == (2.0, 0)
+    assert run(tmp_path, {"seed": 0}, 3, told) == (3.0, 2)
+    assert told == []
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert rows == [{"epoch": i, "loss": float(i)} for i in (1, 2, 3)]
+
+
+def test_another_run_starts_over_and_names_what_is_different(tmp_path):
+    told = []
+    run(tmp_path, {"child": [1, 2], "settings": {"seed": 0}}, 3)
+    assert run(tmp_path, {"child": [2, 2], "settings": {"seed": 0}}, 1, told) == (1.0, 0)
+    (line,) = told
+    assert "of a run with another child; starting over" in line
+    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 1
+    assert len(list((tmp_path / "checkpoints").glob("*.index"))) == 1
+
+
+@pytest.mark.parametrize("missing", ["metrics.jsonl", "checkpoints/run.json"])
+def test_a_missing_file_starts_over(tmp_path, missing):
+    told = []
+    run(tmp_path, {"seed": 0}, 2)
+    (tmp_path / missing).unlink()
+    assert run(tmp_path, {"seed": 0}, 1, told) == (1.0, 0)
+    assert "missing" in told[0]
+
+
+def test_other_files_of_the_run_have_a_say(tmp_path):
+    run(tmp_path, {}, 2)
+    state = checkpoints.RunState(tmp_path, {"value": tf.Variable(0.0)}, {})
+    asked = []
+    assert state.restore(lambda epochs: asked.append(epochs) or False) == 0
+    assert asked == [2]
+
+
+def test_rows_after_the_last_checkpoint_are_dropped(tmp_path):
+    run(tmp_path, {}, 2)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 3, "loss": 9.0}\n')
+    assert run(tmp_path, {}, 2) == (2.0, 2)
+    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 2
+
+
+def test_metrics_that_are_not_finite_are_refused_and_nothing_is_kept_of_them(tmp_path):
+    state = checkpoints.RunState(tmp_path, {"value": tf.Variable(0.0)}, {})
+    state.restore()
+    with pytest.raises(ValueError, match="training diverged in epoch 1"):
+        state.on_epoch_end(0, {"loss": float("nan")})
+    assert not list((tmp_path / "checkpoints").glob("*.index"))
