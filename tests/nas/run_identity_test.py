@@ -1,3 +1,5 @@
+"""Which checkpoints a run goes on with."""
+
 import json
 
 import pytest
@@ -52,19 +54,3 @@ def test_other_files_of_the_run_have_a_say(tmp_path):
     asked = []
     assert state.restore(lambda epochs: asked.append(epochs) or False) == 0
     assert asked == [2]
-
-
-def test_rows_after_the_last_checkpoint_are_dropped(tmp_path):
-    run(tmp_path, {}, 2)
-    with (tmp_path / "metrics.jsonl").open("a") as file:
-        file.write('{"epoch": 3, "loss": 9.0}\n')
-    assert run(tmp_path, {}, 2) == (2.0, 2)
-    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 2
-
-
-def test_metrics_that_are_not_finite_are_refused_and_nothing_is_kept_of_them(tmp_path):
-    state = checkpoints.RunState(tmp_path, {"value": tf.Variable(0.0)}, {})
-    state.restore()
-    with pytest.raises(ValueError, match="training diverged in epoch 1"):
-        state.on_epoch_end(0, {"loss": float("nan")})
-    assert not list((tmp_path / "checkpoints").glob("*.index"))
