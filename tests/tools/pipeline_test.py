@@ -1,0 +1,98 @@
+import dataclasses
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from nas import files, spaces, specs
+from tools import pipeline_run, pipeline_summary, presets
+from tools.workdir import WorkDir
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def settings(data_dir=None, **changes):
+    own = {field.name for field in dataclasses.fields(pipeline_run.Settings)}
+    preset = {name: value for name, value in changes.items() if name not in own}
+    rest = {name: value for name, value in changes.items() if name in own}
+    made = pipeline_run.Settings(
+        dataclasses.replace(presets.preset("tiny"), **preset), data_dir, "local", 1, None, 0, 0
+    )
+    return dataclasses.replace(made, **rest)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"space": "huge"}, "space: expected one of"),
+        ({"space": "none.json"}, "none.json: expected a JSON file, found none"),
+        ({"recipe": "int3"}, "recipe: expected one of"),
+        ({"device": "toaster"}, "device: expected one of"),
+        ({"num_threads": 0}, "num_threads"),
+    ],
+)
+def test_what_does_not_exist_is_refused(changes, error):
+    with pytest.raises(ValueError, match=error):
+        pipeline_run.checked(settings(**changes))
+
+
+def test_a_space_with_too_few_networks_is_refused(tmp_path):
+    space = spaces.SPACES["tiny"]
+    small = dataclasses.replace(
+        space, layers=(*space.layers[:1], *space.child([0, 0, 0]).layers[1:])
+    )
+    files.write_json(tmp_path / "small.json", specs.to_dict(small))
+    with pytest.raises(ValueError, match="expected at least 4 networks to choose from, received 2"):
+        pipeline_run.checked(settings(space=str(tmp_path / "small.json")))
+
+
+def test_the_recipe_aimed_at_is_exported_too():
+    checked = pipeline_run.checked(settings(recipe="int8", recipes=("float32",)))
+    assert checked.preset.recipes == ("int8", "float32")
+    assert pipeline_run.checked(settings()) == settings()
+
+
+def test_too_few_images_are_refused_in_the_first_stage(fashion_data_dir, tmp_path):
+    asked = settings(fashion_data_dir, max_train_examples=20)
+    with WorkDir(tmp_path / "w", {}) as owned:
+        with pytest.raises(ValueError, match="expected at least 32 images.*received 20 and 200"):
+            pipeline_run.Pipeline(asked, owned, tmp_path / "w").run()
+        assert owned.stage_seconds == {}
+
+
+def test_no_target_is_said_so():
+    assert pipeline_summary.target_text(0.0) == "none"
+    assert pipeline_summary.target_text(1.23456) == "1.23 ms"
+
+
+def pipeline(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "tools.pipeline", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_bad_flag_leaves_no_work_dir_behind_and_says_so_in_one_line(tmp_path):
+    done = pipeline("--preset=tiny", "--space=huge", f"--workdir={tmp_path}/w")
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: space: expected one of")
+    assert not (tmp_path / "w").exists()
+
+
+def test_a_work_dir_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = pipeline("--preset=tiny", f"--workdir={tmp_path}/file/w")
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("(Not a directory); choose another --workdir")
+
+
+def test_two_targets_are_refused(tmp_path):
+    done = pipeline("--target_latency_ms=1", "--target_latency=0.5", f"--workdir={tmp_path}/w")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "received both" in line

@@ -1,0 +1,129 @@
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from latency_models import lookup_table
+from latency_models.correction import Correction
+from latency_models.lookup_table import LookupTable
+from latency_models.parts import space_parts
+from nas import spaces
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def search(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "tools.search", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory):
+    """A latency model of `tiny` for Fashion-MNIST: a microsecond for every 1000 MACs."""
+    space = spaces.SPACES["tiny"].with_task(10, 28, 1)
+    table = LookupTable()
+    table.space_, table.recipe_, table.reference_, table.reference_ms_ = "tiny", "int8", "r", 1.0
+    table.environment_ = {"device": "local", "runtime": "x", "num_threads": 1, "delegate": None}
+    table.correction_ = Correction(1.0, 0.0)
+    table.evaluation_ = {}
+    table.entries_ = {
+        part.key: lookup_table.Entry(
+            part.kind, part.label, part.resolution, part.num_macs, part.num_macs * 1e-6
+        )
+        for part in space_parts(space)
+    }
+    path = tmp_path_factory.mktemp("model") / "latency_model.json"
+    table.save(path)
+    return path
+
+
+def common(fashion_data_dir, path):
+    data = ["--dataset=fashion_mnist", f"--data_dir={fashion_data_dir}"]
+    return [
+        "--space=tiny",
+        *data,
+        "--batch_size=50",
+        "--max_train_examples=200",
+        f"--workdir={path}",
+    ]
+
+
+def test_a_search_writes_its_files_and_the_same_command_repeats_nothing(
+    fashion_data_dir, model_file, tmp_path
+):
+    flags = [*common(fashion_data_dir, tmp_path / "w"), f"--latency_model={model_file}"]
+    flags += ["--target_latency_ms=0.06", "--device=local", "--recipe=int8", "--num_threads=1"]
+    flags += ["--epochs=1", "--warmup_epochs=1"]
+    done = search(*flags)
+    assert done.returncode == 0, done.stderr
+    child_file = json.loads((tmp_path / "w/child.json").read_text())
+    choices = child_file["provenance"]["choices"]
+    assert f"choices {choices}, entropy " in done.stdout
+    assert "latency: target 0.06 ms, predicted 0.0" in done.stdout
+    assert np.load(tmp_path / "w/search/alphas.npz")["alphas"].shape == (2, 3, 3)
+    assert child_file["provenance"]["predicted_latency_ms"] <= 0.06
+    assert (tmp_path / "w/space.json").exists()
+    again = search(*flags)
+    assert again.returncode == 0, again.stderr
+    assert again.stderr == ""
+    summary = done.stdout[done.stdout.index("12 networks") :]
+    assert again.stdout.endswith(f"finished before; {summary}")
+
+
+# One process for all, since TensorFlow takes seconds to import.
+REFUSALS = """
+import json, sys
+from absl import flags
+from tools import search
+for arguments in json.loads(sys.argv[1]):
+    for flag in flags.FLAGS.flag_values_dict():
+        flags.FLAGS[flag].unparse()
+    flags.FLAGS(["search", *arguments])
+    try:
+        search.main()
+    except ValueError as error:
+        print("refused:", error)
+    else:
+        print("refused: nothing")
+"""
+
+
+def test_bad_input_is_refused_before_there_is_a_work_dir(fashion_data_dir, model_file, tmp_path):
+    model = f"--latency_model={model_file}"
+    expected = {
+        ("--target_latency_ms=0.06",): "latency_model: expected a file of tools.fit_latency",
+        ("--latency_model=pixel1",): "latency_model: pixel1 is not available yet",
+        ("--latency_model=none.json",): "none.json: expected a JSON file, found none",
+        ("--space=huge",): "space: expected one of",
+        ("--algorithm=guess",): "algorithm: expected one of",
+        (model, "--recipe=float32"): "was measured with recipe int8, received recipe float32",
+        (model, "--num_threads=4"): "was measured with num_threads 1, received num_threads 4",
+        (model, "--space=cifar"): "has no entry for",
+        (model, "--target_latency_ms=9"): "target latency: expected between",
+        ("--batch_size=500",): "batch_size: expected 1 to 200",
+    }
+    start = common(fashion_data_dir, tmp_path / "w")
+    commands = [[*start, *flags] for flags in expected]
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSALS, json.dumps(commands)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    refusals = [line for line in done.stdout.splitlines() if line.startswith("refused: ")]
+    assert len(refusals) == len(expected)
+    for refusal, error in zip(refusals, expected.values(), strict=True):
+        assert error in refusal
+    assert not (tmp_path / "w").exists()
+
+
+def test_an_error_is_one_line_and_exit_code_1(fashion_data_dir, tmp_path):
+    done = search(*common(fashion_data_dir, tmp_path / "w"), "--space=huge")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: space: expected one of")

@@ -1,0 +1,106 @@
+import json
+import pathlib
+import subprocess
+import sys
+
+import keras
+import pytest
+
+from nas import costs, files, spaces, specs
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def train(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "tools.train", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+
+
+@pytest.fixture
+def child_file(tmp_path):
+    """A network for 32x32 colour images, unlike those of Fashion-MNIST."""
+    child = spaces.SPACES["tiny"].child([0, 1, 2])
+    files.write_json(tmp_path / "given.json", specs.to_dict(child))
+    return tmp_path / "given.json"
+
+
+def common(fashion_data_dir, path):
+    data = ["--dataset=fashion_mnist", f"--data_dir={fashion_data_dir}"]
+    return [*data, "--epochs=1", "--batch_size=100", f"--workdir={path}"]
+
+
+def test_a_training_adapts_the_child_and_the_same_command_repeats_nothing(
+    fashion_data_dir, child_file, tmp_path
+):
+    flags = [f"--child={child_file}", *common(fashion_data_dir, tmp_path / "w")]
+    done = train(*flags)
+    assert done.returncode == 0, done.stderr
+    child = spaces.SPACES["tiny"].child([0, 1, 2]).with_task(10, 28, 1)
+    assert spaces.load_child(str(tmp_path / "w/child.json")) == child
+    model = keras.models.load_model(tmp_path / "w/child.keras")
+    assert model.input_shape == (None, 28, 28, 1)
+    assert f"{costs.num_params(child):,} parameters" in done.stdout
+    assert "test accuracy " in done.stdout
+    (row,) = (tmp_path / "w/train/metrics.jsonl").read_text().splitlines()
+    assert json.loads(row)["epoch"] == 1
+    again = train(*flags)
+    assert again.returncode == 0, again.stderr
+    assert again.stderr == ""
+    assert again.stdout == done.stdout.replace("test accuracy", "finished before; test accuracy")
+
+
+# One process for all, since TensorFlow takes seconds to import.
+REFUSALS = """
+import json, sys
+from absl import flags
+from tools import train
+for arguments in json.loads(sys.argv[1]):
+    for flag in flags.FLAGS.flag_values_dict():
+        flags.FLAGS[flag].unparse()
+    flags.FLAGS(["train", *arguments])
+    try:
+        train.main()
+    except ValueError as error:
+        print("refused:", error)
+    else:
+        print("refused: nothing")
+"""
+
+
+def refusals(commands):
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSALS, json.dumps(commands)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return [line for line in done.stdout.splitlines() if line.startswith("refused: ")]
+
+
+def test_bad_input_is_refused_before_there_is_a_work_dir(fashion_data_dir, tmp_path):
+    expected = {
+        ("--child=proxyless_fridge",): "child: expected one of proxyless_mobile",
+        ("--child=nowhere.json",): "nowhere.json: expected a JSON file, found none",
+        ("--child=proxyless_cpu", "--batch_size=5000"): "batch_size: expected 1 to 1000",
+    }
+    start = common(fashion_data_dir, tmp_path / "w")
+    received = refusals([[*start, *flags] for flags in expected])
+    for refusal, error in zip(received, expected.values(), strict=True):
+        assert error in refusal
+    assert not (tmp_path / "w").exists()
+
+
+def test_a_work_dir_of_something_else_is_refused(fashion_data_dir, child_file, tmp_path):
+    other = spaces.SPACES["tiny"].child([1, 1, 1])
+    files.write_json(tmp_path / "a/child.json", specs.to_dict(other))
+    files.write_json(tmp_path / "b/config.json", {"schema_version": 1, "pipeline": {}})
+    commands = [
+        [f"--child={child_file}", *common(fashion_data_dir, tmp_path / name)] for name in "ab"
+    ]
+    another, pipelines = refusals(commands)
+    assert "child.json is another network than" in another
+    assert "is the work dir of tools.pipeline" in pipelines
+    assert not (tmp_path / "a/train").exists()
+    assert not (tmp_path / "b/train").exists()
