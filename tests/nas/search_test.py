@@ -1,0 +1,107 @@
+import json
+
+import numpy as np
+import pytest
+
+from nas import data, search, supernet
+from nas.candidates import MBConv, Skip
+from nas.objectives import Latencies
+from nas.search import SearchConfig
+from nas.specs import Head, SearchSpace, Slot, Stem
+
+SPACE = SearchSpace(
+    name="small",
+    resolution=28,
+    num_classes=10,
+    stem=Stem(4, 3, 2),
+    layers=(
+        Slot(4, 4, (MBConv(3, 1), MBConv(5, 2), Skip())),
+        Slot(4, 8, (MBConv(3, 1), Skip()), 2),
+    ),
+    head=Head(8),
+    input_channels=1,
+)
+LATENCIES = Latencies([np.array([2.0, 6.0, 0.0]), np.array([3.0, 1.0])], 1.0)
+CONFIG = SearchConfig(
+    epochs=2,
+    warmup_epochs=1,
+    batch_size=16,
+    target_latency_ms=6.0,
+    arch_learning_rate=0.05,
+    arch_period=2,
+)
+STEPS = 4
+
+
+@pytest.fixture(scope="module")
+def dataset(fashion_data_dir):
+    return data.load("fashion_mnist", fashion_data_dir, validation_size=40, max_train_examples=70)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(dataset, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("whole") / "search"
+    return directory, search.search(SPACE, dataset, LATENCIES, CONFIG, directory)
+
+
+def test_a_search_leaves_its_metrics_and_alphas(uninterrupted):
+    directory, result = uninterrupted
+    rows = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    # No look at validation images in the warm-up.
+    assert rows[0]["validation_loss"] == 0 and rows[1]["validation_loss"] > 0
+    with np.load(directory / "alphas.npz") as stored:
+        alphas = stored["alphas"]
+    assert alphas.shape == (3, 2, 3)
+    np.testing.assert_array_equal(np.isnan(alphas[0]), [[0, 0, 0], [0, 0, 1]])
+    fresh = supernet.Supernet(SPACE, CONFIG.seed)
+    np.testing.assert_array_equal(alphas[0], np.where(fresh.mask, fresh.alpha, np.nan))
+    assert np.nanmax(np.abs(alphas[1] - alphas[0])) > 0.01
+    exponents = np.exp(alphas[2])
+    p = exponents / np.nansum(exponents, axis=1, keepdims=True)
+    np.testing.assert_allclose(result.probabilities, p, rtol=1e-5)
+    assert result.predicted_latency_ms == LATENCIES.of(result.choices) <= 6.0
+
+
+def test_a_resumed_stream_goes_on_where_the_first_would_be(dataset):
+    def numbers(first, count):
+        pairs = search.paired_batches(dataset, CONFIG, first).take(count).as_numpy_iterator()
+        return [(x.sum(), len(v), v.sum()) for (x, _), (v, _) in pairs]
+
+    whole = numbers(0, 12)
+    assert [count for _, count, _ in whole] == [0, 0, 0, 0] + [16, 0] * 4
+    for first in (3, 4, 5, 8):
+        assert numbers(first, 12 - first) == whole[first:]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"space": SPACE.with_task(3)}, "expected 10 classes.*received 3"),
+        ({"space": SPACE.with_task(10, 32)}, r"\(28, 28, 1\).*\(32, 32, 1\)"),
+        ({"latencies": None}, "latency model"),
+        ({"latencies": Latencies([np.arange(3.0)], 5.0)}, r"\[3, 2\] .*received \[3\]"),
+        ({"config": SearchConfig(batch_size=41)}, "batch_size: expected 1 to 40"),
+        ({"config": SearchConfig(batch_size=8, target_latency_ms=99.0)}, "between 2 and 10 ms"),
+        ({"config": SearchConfig(batch_size=8, algorithm="magic")}, "'magic'"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_any_work(change, message, dataset, tmp_path):
+    arguments = {"space": SPACE, "latencies": LATENCIES, "config": CONFIG} | change
+    with pytest.raises(ValueError, match=message):
+        search.search(dataset=dataset, directory=tmp_path / "search", **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "arch_period"])
+def test_settings_that_cannot_be_are_refused(name):
+    with pytest.raises(ValueError, match=f"{name}: expected at least 1, received 0"):
+        SearchConfig(**{name: 0})
+
+
+def test_learning_rate_is_two_cosines():
+    schedule = search._TwoCosines(CONFIG, STEPS)
+    assert float(schedule(0)) == pytest.approx(CONFIG.warmup_learning_rate)
+    assert float(schedule(STEPS)) == pytest.approx(CONFIG.learning_rate)
+    assert float(schedule(2 * STEPS)) == pytest.approx(CONFIG.learning_rate / 2)
+    assert float(schedule(3 * STEPS)) == pytest.approx(0.0, abs=1e-8)
