@@ -37,9 +37,9 @@ def show(summary: dict[str, Any], path: pathlib.Path) -> None:
     console.say(console.table(["recipe", "accuracy %", "latency ms", "size kB"], rows))
     console.say()
     spent = summary["stage_seconds"]
-    rows = [(name, console.duration(seconds)) for name, seconds in spent.items()]
-    rows.append(("total", console.duration(sum(spent.values()))))
-    console.say(console.table(["stage", "time"], rows))
+    times = [(name, console.duration(seconds)) for name, seconds in spent.items()]
+    times.append(("total", console.duration(sum(spent.values()))))
+    console.say(console.table(["stage", "time"], times))
     console.say(f"\nall files are in {path}")
 
 
