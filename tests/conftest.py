@@ -1,5 +1,11 @@
 """What tests of several packages share."""
 
+import os
+
+# Before TensorFlow is imported: oneDNN's kernels round differently from process to process, and
+# many tests compare bits. `end_to_end_test.py` runs with them, as users do.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+
 import pathlib
 
 import pytest
