@@ -44,6 +44,12 @@ class Latencies:
         """Latency of the slowest child."""
         return self.constant_ms + sum(float(slot.max()) for slot in self.slots)
 
+    def at(self, fraction: float) -> float:
+        """The latency `fraction` of the way from the fastest child to the slowest, in ms."""
+        span = self.slowest_ms - self.fastest_ms
+        # Rounding must not push the extremes out of the range.
+        return min(self.fastest_ms + fraction * span, self.slowest_ms)
+
     def of(self, choices: Sequence[int]) -> float:
         """Latency of one child, in milliseconds."""
         chosen = zip(self.slots, choices, strict=True)

@@ -195,9 +195,7 @@ class Pipeline:
     def _target_ms(self) -> float:
         if self._settings.target_latency_ms is not None:
             return self._settings.target_latency_ms
-        fastest, slowest = self._latencies.fastest_ms, self._latencies.slowest_ms
-        # Rounding must not push the extremes out of the range.
-        return min(fastest + self._preset.target_latency * (slowest - fastest), slowest)
+        return self._latencies.at(self._preset.target_latency)
 
     def _prepare_data(self) -> None:
         dataset = self._dataset

@@ -1,7 +1,7 @@
 """Searches a network for a data set and, where a latency model is given, for a device.
 
     python -m tools.search --space=cifar --dataset=cifar10 --epochs=2 --warmup_epochs=1 \
-        --latency_model=runs/quick/latency_model.json --target_latency_ms=0.2 --workdir=runs/mine
+        --latency_model=runs/quick/latency_model.json --target_latency=0.2 --workdir=runs/mine
 
 Writes `space.json`, `search/` and `child.json`. The defaults suit images of 32x32 pixels and two
 CPU cores. The same command run again goes on where it stopped.
@@ -28,6 +28,13 @@ _THREADS = flags.DEFINE_integer(
 _TARGET = flags.DEFINE_float(
     "target_latency_ms", 0.0, "Latency aimed at; 0 for accuracy alone.", lower_bound=0.0
 )
+_RELATIVE = flags.DEFINE_float(
+    "target_latency",
+    None,
+    "Instead: the fraction of the way from the space's fastest to its slowest child.",
+    lower_bound=0.0,
+    upper_bound=1.0,
+)
 _EPOCHS = flags.DEFINE_integer("epochs", 10, "After the warm-up.", lower_bound=1)
 _WARMUP = flags.DEFINE_integer("warmup_epochs", 5, "Weights alone.", lower_bound=0)
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Images a step.", lower_bound=1)
@@ -50,9 +57,13 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", requir
 
 def main() -> None:
     """Checks everything, searches, prints what was found."""
-    if _TARGET.value and _MODEL.value is None:
+    if _TARGET.value and _RELATIVE.value is not None:
         raise ValueError(
-            "latency_model: expected a file of tools.fit_latency with --target_latency_ms, "
+            "expected --target_latency_ms or --target_latency, received both; leave one out"
+        )
+    if (_TARGET.value or _RELATIVE.value is not None) and _MODEL.value is None:
+        raise ValueError(
+            "latency_model: expected a file of tools.fit_latency with a target latency, "
             "received none; benchmark and fit one, or leave the target out"
         )
     # TensorFlow takes seconds to import; `--help` and a bad flag should not.
@@ -81,15 +92,18 @@ def main() -> None:
         data.steps_per_epoch(split, _BATCH_SIZE.value)
     space = stages.for_dataset(space, dataset)
     latencies = stages.latencies_of(table, space) if table else None
-    if latencies and _TARGET.value:
-        latencies.check_target(_TARGET.value)
+    target_ms = _TARGET.value
+    if latencies and _RELATIVE.value is not None:
+        target_ms = latencies.at(_RELATIVE.value)
+    if latencies and target_ms:
+        latencies.check_target(target_ms)
     config = search.SearchConfig(
         epochs=_EPOCHS.value,
         warmup_epochs=_WARMUP.value,
         batch_size=_BATCH_SIZE.value,
         seed=_SEED.value,
         algorithm=_ALGORITHM.value,
-        target_latency_ms=_TARGET.value,
+        target_latency_ms=target_ms,
         warmup_learning_rate=2.0 * _RATE.value,
         learning_rate=_RATE.value,
         arch_learning_rate=_ARCH_RATE.value,
@@ -111,7 +125,7 @@ def main() -> None:
     console.say(f"found: {stages.describe(space.child(found['choices']))}")
     console.say(f"choices {found['choices']}, entropy {found['entropy']:.3g} nats a slot")
     if latencies:
-        aim = f"target {_TARGET.value:.4g} ms, " if _TARGET.value else ""
+        aim = f"target {target_ms:.4g} ms, " if target_ms else ""
         console.say(
             f"latency: {aim}predicted {latencies.of(found['choices']):.4g} ms; of the most "
             f"probable candidates alone {latencies.of(found['most_probable']):.4g} ms"

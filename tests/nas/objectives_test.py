@@ -98,3 +98,10 @@ def test_a_toy_search_settles_on_its_target(start, target):
     for _ in range(1500):
         settled = float(step())
     assert abs(settled / target - 1) < 0.01
+
+
+def test_a_fraction_of_the_range_is_a_latency_of_the_range():
+    latencies = Latencies([np.array([1.0, 3.0]), np.array([0.0, 2.0, 6.0])], 2.0)
+    assert latencies.at(0.0) == 3.0
+    assert latencies.at(0.25) == 5.0
+    assert latencies.at(1.0) == 11.0 == latencies.slowest_ms

@@ -1,5 +1,6 @@
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -33,6 +34,19 @@ CONFIG = SearchConfig(
 STEPS = 4
 
 
+class InterruptAt(keras.callbacks.Callback):
+    """Ctrl-C after so many batches."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self._left = batches
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._left -= 1
+        if not self._left:
+            raise KeyboardInterrupt
+
+
 @pytest.fixture(scope="module")
 def dataset(fashion_data_dir):
     return data.load("fashion_mnist", fashion_data_dir, validation_size=40, max_train_examples=70)
@@ -61,6 +75,27 @@ def test_a_search_leaves_its_metrics_and_alphas(uninterrupted):
     p = exponents / np.nansum(exponents, axis=1, keepdims=True)
     np.testing.assert_allclose(result.probabilities, p, rtol=1e-5)
     assert result.predicted_latency_ms == LATENCIES.of(result.choices) <= 6.0
+
+
+@pytest.mark.parametrize("batches", [STEPS + 2, 2 * STEPS + 1])
+def test_an_interrupted_search_ends_as_an_uninterrupted_one(
+    batches, dataset, uninterrupted, tmp_path
+):
+    whole, expected = uninterrupted
+    arguments = (SPACE, dataset, LATENCIES, CONFIG, tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        search.search(*arguments, callbacks=[InterruptAt(batches)])
+    told = []
+    counter = InterruptAt(1000)
+    result = search.search(*arguments, callbacks=[counter], report=told.append)
+    # Only what was not finished was done again.
+    assert 1000 - counter._left == 3 * STEPS - (batches // STEPS) * STEPS
+    assert not told
+    assert (tmp_path / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
+    with np.load(tmp_path / "alphas.npz") as ours, np.load(whole / "alphas.npz") as theirs:
+        np.testing.assert_array_equal(ours["alphas"], theirs["alphas"])
+    np.testing.assert_array_equal(result.probabilities, expected.probabilities)
+    assert result.choices == expected.choices
 
 
 def test_a_resumed_stream_goes_on_where_the_first_would_be(dataset):
