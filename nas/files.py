@@ -19,7 +19,7 @@ _REPORTED_LIBRARIES = (
     "ai-edge-litert",
     "tensorflow-datasets",
     "numpy",
-    "scikit-learn",
+    "scipy",
 )
 
 
