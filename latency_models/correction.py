@@ -26,8 +26,11 @@ class Correction:
     per_part_ms: Annotated[float, Field(allow_inf_nan=False)]
 
     def part_ms(self, alone_ms: float) -> float:
-        """What a part that takes `alone_ms` by itself adds to a network."""
-        return self.scale * alone_ms + self.per_part_ms
+        """What a part that takes `alone_ms` by itself adds to a network; never less than nothing.
+
+        Otherwise a search would be rewarded for computing a part so small.
+        """
+        return max(self.scale * alone_ms + self.per_part_ms, 0.0)
 
 
 def fit(sums_ms: np.ndarray, num_parts: np.ndarray, measured_ms: np.ndarray) -> Correction:

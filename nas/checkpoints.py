@@ -2,7 +2,8 @@
 
 A run is a `fit` whose data order is a function of seed and step. After every epoch its metrics
 row and its variables are written; the same run started again takes the variables back, drops
-metrics rows written after them, and goes on with the next epoch to the same result.
+metrics rows written after them, and goes on with the next epoch to the same result (to the bit
+without oneDNN, see `nas/__init__.py`).
 
 What is found may belong to another run: the folder's child was replaced, its latency model fitted
 again. `checkpoints/run.json` says which run it was, and another one starts over.

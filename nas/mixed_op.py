@@ -1,6 +1,7 @@
 """MixedOp: the candidates of one slot, of which only the chosen one is computed.
 
-Candidates that run the same chain of stages (MBConv of any kernel size and expansion, say) form a
+Candidates that run the same chain of stages (MBConv of any kernel size and any expansion above 1,
+say, with equal activations) form a
 `CandidateGroup`. A group keeps its candidates' weights as rows of three banks, one row a
 candidate, padded to the longest. Choosing a path reads one row, computing it runs one traced
 chain, training it writes one row back: cost and graph grow with the number of groups, not of

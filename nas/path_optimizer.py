@@ -86,9 +86,9 @@ class PathOptimizer:
             previous = velocity.value
             if update.row is not None:
                 previous = tf.gather(previous, update.row)
-            decayed_step = step
+            plain_step = step
             moved = optimizer.momentum * previous + step
-            step = optimizer.momentum * moved + decayed_step if optimizer.nesterov else moved
+            step = optimizer.momentum * moved + plain_step if optimizer.nesterov else moved
             _write(velocity, moved, update)
         value = update.value
         if update.decays and optimizer.weight_decay:

@@ -243,7 +243,7 @@ def search(
             shuffle=False,
             verbose=0,
             # The alphas first: a checkpoint must not know more epochs than the files beside it.
-            callbacks=[history, state, *callbacks],
+            callbacks=[_WarmupLogs(config.warmup_epochs), history, state, *callbacks],
         )
     return _result(net, dataset, latencies, config)
 
@@ -275,6 +275,19 @@ def _inherited_accuracy(
     images = data.calibration_images(dataset.train, count)
     recalibration.recalibrate(model, np.array_split(images, -(-count // _RECALIBRATION_BATCH)))
     return training.evaluate(model, dataset.validation)
+
+
+class _WarmupLogs(keras.callbacks.Callback):
+    """Takes what the warm-up does not measure out of its logs, for every callback after it."""
+
+    def __init__(self, warmup_epochs: int) -> None:
+        super().__init__()
+        self._warmup_epochs = warmup_epochs
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch < self._warmup_epochs:
+            for name in ("validation_loss", "validation_accuracy"):
+                (logs or {}).pop(name, None)
 
 
 class _AlphaHistory(keras.callbacks.Callback):

@@ -64,7 +64,12 @@ def main() -> None:
     table = latency_models.load(directory / "latency_model.json")
     config = TrainConfig(**{**settings["preset"]["train"], "seed": settings["seed"]})
     children = random_children(space, table, searched, _COUNT.value, _SEED.value)
-    asked = {"seed": _SEED.value, "searched": specs.to_dict(searched)}
+    # All that the random children depend on: other latencies would draw others.
+    asked = {
+        "seed": _SEED.value,
+        "searched": specs.to_dict(searched),
+        "latency_model": table.to_dict(),
+    }
     with workdir.WorkDir(directory / "comparison", asked, command="compare") as owned:
         dataset = stages.load_dataset(
             summary["dataset"],
@@ -81,7 +86,8 @@ def main() -> None:
 
             def train(child=child, path=path, result=result) -> None:
                 accuracy = stages.run_train(child, dataset, config, path)
-                files.write_json(result, {**specs.to_dict(child), "test_accuracy": accuracy})
+                found = {"test_accuracy": accuracy, "provenance": files.provenance()}
+                files.write_json(result, {**specs.to_dict(child), **found})
 
             owned.stage(child.name, train, [f"{child.name}/result.json"])
             rows.append(_row(child.name, child, table, files.read_json(result)["test_accuracy"]))

@@ -222,10 +222,11 @@ class Pipeline:
         table = LookupTable().fit(rows, self._space)
         table.save(self._path / "latency_model.json")
         networks = table.evaluation_["networks"]
+        tau = networks["kendall_tau"]
         console.say(
             f"  {len(table.entries_)} blocks; on {networks['count']} whole networks, each left "
             f"out in turn: error {100 * networks['mape']:.1f} %, "
-            f"rank correlation {networks['kendall_tau']:.2f}"
+            f"rank correlation {'-' if tau is None else f'{tau:.2f}'}"
         )
 
     def _search(self) -> None:

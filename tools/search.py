@@ -109,8 +109,10 @@ def main() -> None:
         arch_learning_rate=_ARCH_RATE.value,
         arch_period=_ARCH_PERIOD.value,
     )
-    choices = (_SPACE, _DATASET, _MAX_TRAIN, _VALIDATION_SIZE, _MODEL)
-    settings = {flag.name: flag.value for flag in choices} | dataclasses.asdict(config)
+    # The targets as they were given: a latency model that is fitted again moves a relative one.
+    choices = (_SPACE, _DATASET, _MAX_TRAIN, _VALIDATION_SIZE, _MODEL, _TARGET, _RELATIVE)
+    settings = dataclasses.asdict(config) | {flag.name: flag.value for flag in choices}
+    inputs = [name for name in (_MODEL.value, _SPACE.value) if name and name.endswith(".json")]
     with workdir.WorkDir(
         _WORKDIR.value, settings, command="search", apart_from=["pipeline"]
     ) as directory:
@@ -118,7 +120,7 @@ def main() -> None:
             "search",
             lambda: stages.run_search(space, dataset, latencies, config, directory.path),
             ["space.json", "child.json", "search/alphas.npz", "search/metrics.jsonl"],
-            [os.path.abspath(_MODEL.value)] if _MODEL.value else [],
+            [os.path.abspath(name) for name in inputs],
         )
         found = files.read_json(directory.path / "child.json")["provenance"]
     console.say(("" if ran else "finished before; ") + f"{space.cardinality:,} networks searched")

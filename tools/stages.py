@@ -74,7 +74,9 @@ def run_search(
     workdir: pathlib.Path,
 ) -> None:
     """Searches; writes `space.json`, `search/` and `child.json`."""
-    files.write_json(workdir / "space.json", specs.to_dict(space))
+    files.write_json(
+        workdir / "space.json", {**specs.to_dict(space), "provenance": files.provenance()}
+    )
     shown = ["loss", "validation_accuracy", "entropy"]
     shown += ["expected_latency_ms"] if config.target_latency_ms else []
     progress = fit_progress.ProgressCallback("searching", shown)

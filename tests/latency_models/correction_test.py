@@ -33,3 +33,9 @@ def test_held_out_prediction_does_not_see_its_own_network():
     measured[2] *= 3
     held_out = correction.held_out(sums, counts, measured)
     assert held_out[2] == pytest.approx(2.0 * 4.0 + 0.1 * 8)
+
+
+def test_a_part_never_takes_less_than_nothing():
+    learned = correction.Correction(scale=1.0, per_part_ms=-0.5)
+    assert learned.part_ms(0.75) == 0.25
+    assert learned.part_ms(0.25) == 0.0
