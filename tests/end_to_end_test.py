@@ -186,9 +186,32 @@ def test_metrics_have_a_row_an_epoch_and_no_time(finished):
     train = rows(finished[0] / "train/metrics.jsonl")
     assert [row["epoch"] for row in search] == [1, 2, 3]
     assert [row["epoch"] for row in train] == [1, 2]
-    names = {"epoch", "accuracy", "loss", "validation_accuracy", "validation_loss"}
-    assert set(search[0]) == names | {"entropy", "expected_latency_ms"}
+    warmup = {"epoch", "accuracy", "loss", "entropy", "expected_latency_ms"}
+    assert set(search[0]) == warmup
+    assert set(search[1]) == set(search[2]) == warmup | {"validation_accuracy", "validation_loss"}
     assert set(train[0]) == {"epoch", "accuracy", "loss"}
+
+
+def test_searched_network_is_compared_with_random_ones_resumably(
+    finished, fashion_data_dir, tmp_path
+):
+    path = shutil.copytree(finished[0], tmp_path / "copy")
+    command = [sys.executable, "-m", "tools.compare_random", f"--data_dir={fashion_data_dir}"]
+    # The space has 12 networks, few of them equally fast.
+    command += [f"--workdir={path}", "--count=1", "--tolerance=2"]
+    said = []
+    for _ in range(2):
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        said.append(done.stderr)
+    # Trained the first time alone.
+    assert ["training" in text for text in said] == [True, False]
+    found = json.loads((path / "comparison/comparison.json").read_text())
+    searched, random = found["networks"]
+    summary = json.loads((path / "summary.json").read_text())
+    assert searched["test_accuracy"] == summary["test_accuracy"]
+    assert random["choices"] != searched["choices"]
+    assert found["gain"] == searched["test_accuracy"] - random["test_accuracy"]
 
 
 def test_int8_file_computes_in_int8(finished):

@@ -3,8 +3,9 @@
     python -m tools.compare_random --workdir=runs/quick --count=5
 
 Reads a finished pipeline's work dir, draws children uniformly from those of its space whose
-predicted latency is within 5 % of the searched child's, trains each exactly as the searched child
-was trained, and writes `comparison/comparison.json`. Run again, it goes on where it stopped.
+predicted latency is within 5 % (`--tolerance`) of the searched child's, trains each exactly as the
+searched child was trained, and writes `comparison/comparison.json`. Run again, it goes on where it
+stopped.
 """
 
 import dataclasses
@@ -25,14 +26,22 @@ _DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own defaul
 _COUNT = flags.DEFINE_integer("count", 5, "Number of random children.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Of the choice of children.", lower_bound=0)
 
-_TOLERANCE = 0.05
+_TOLERANCE = flags.DEFINE_float(
+    "tolerance", 0.05, "How far predicted latencies may differ, as a fraction.", lower_bound=0.0
+)
+
 _MOST_DRAWS = 100_000
 
 
 def random_children(
-    space: SearchSpace, table: latency_models.LookupTable, like: Child, count: int, seed: int
+    space: SearchSpace,
+    table: latency_models.LookupTable,
+    like: Child,
+    count: int,
+    seed: int,
+    tolerance: float,
 ) -> list[Child]:
-    """Different children drawn uniformly among those as fast as `like`, within 5 %.
+    """Different children drawn uniformly among those as fast as `like`, within `tolerance`.
 
     Raises:
         ValueError: the space does not hold so many.
@@ -44,13 +53,13 @@ def random_children(
     for _ in range(_MOST_DRAWS):
         choices = tuple(int(generator.integers(len(slot.candidates))) for slot in space.slots)
         is_new = choices not in (*found, space.choices(like))
-        if is_new and abs(latencies.of(choices) / wanted_ms - 1.0) <= _TOLERANCE:
+        if is_new and abs(latencies.of(choices) / wanted_ms - 1.0) <= tolerance:
             found.append(choices)
             if len(found) == count:
                 return [space.child(c, f"random_{i}") for i, c in enumerate(found)]
     raise ValueError(
         f"count: expected at most {len(found)}, the number of children found within "
-        f"{_TOLERANCE:.0%} of {wanted_ms:.3g} ms; received {count}"
+        f"{tolerance:.0%} of {wanted_ms:.3g} ms; received {count}"
     )
 
 
@@ -63,10 +72,11 @@ def main() -> None:
     searched = spaces.load_child(str(directory / "child.json"))
     table = latency_models.load(directory / "latency_model.json")
     config = TrainConfig(**{**settings["preset"]["train"], "seed": settings["seed"]})
-    children = random_children(space, table, searched, _COUNT.value, _SEED.value)
+    children = random_children(space, table, searched, _COUNT.value, _SEED.value, _TOLERANCE.value)
     # All that the random children depend on: other latencies would draw others.
     asked = {
         "seed": _SEED.value,
+        "tolerance": _TOLERANCE.value,
         "searched": specs.to_dict(searched),
         "latency_model": table.to_dict(),
     }
