@@ -39,9 +39,11 @@ class PathOptimizer:
     Args:
         optimizer: plain, momentum or Nesterov SGD; `weight_decay` (decoupled, as Keras has it) and
             `global_clipnorm` (over the sampled path) are honoured.
+            Kernels decay and nothing else does, whatever `exclude_from_weight_decay` was told.
 
     Raises:
-        ValueError: another optimizer, or a setting that is not honoured.
+        ValueError: another optimizer, or clipping by value or by single norm, averaging, gradient
+            accumulation or loss scaling asked of it.
     """
 
     def __init__(self, optimizer: keras.optimizers.Optimizer) -> None:
