@@ -89,23 +89,50 @@ def run_chain(
     for form, kernel, (scale, offset), (mean, variance) in zip(
         forms, kernels, affine, moments, strict=True
     ):
-        x = _convolve(x, tf.cast(kernel, x.dtype), form)
-        empty = tf.zeros([0], tf.float32)
-        x, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=x,
-            scale=scale,
-            offset=offset,
-            mean=empty if training else mean,
-            variance=empty if training else variance,
-            epsilon=child_lib.BATCH_NORM_EPSILON,
-            is_training=training,
+        x, mean, variance = run_stage(
+            x, form, kernel, scale, offset, None if training else (mean, variance)
         )
         batch_moments += [mean, variance]
-        x = ACTIVATIONS[form.activation](x)
     if not training:
         return x, weights.moments
     joined = tf.concat(batch_moments, axis=0)
     return x, tf.pad(joined, [[0, tf.shape(weights.moments)[0] - tf.shape(joined)[0]]])
+
+
+def run_stage(
+    x: tf.Tensor,
+    form: StageForm,
+    kernel: tf.Tensor,
+    scale: tf.Tensor,
+    offset: tf.Tensor,
+    moving: tuple[tf.Tensor, tf.Tensor] | None = None,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Convolution, batch normalization and activation.
+
+    Args:
+        x: `[batch, height, width, channels]`.
+        form: what the stage is.
+        kernel: as `tf.nn.conv2d` or `tf.nn.depthwise_conv2d` take it.
+        scale: `[output width]`.
+        offset: `[output width]`.
+        moving: mean and variance to normalize by; None for the batch's own.
+
+    Returns:
+        The output, and the mean and variance it was normalized by.
+    """
+    x = _convolve(x, tf.cast(kernel, x.dtype), form)
+    empty = tf.zeros([0], tf.float32)
+    mean, variance = moving or (empty, empty)
+    x, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=x,
+        scale=scale,
+        offset=offset,
+        mean=mean,
+        variance=variance,
+        epsilon=child_lib.BATCH_NORM_EPSILON,
+        is_training=moving is None,
+    )
+    return ACTIVATIONS[form.activation](x), mean, variance
 
 
 def _convolve(x: tf.Tensor, kernel: tf.Tensor, form: StageForm) -> tf.Tensor:

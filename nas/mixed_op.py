@@ -22,6 +22,10 @@ from nas.candidates import Stage
 from nas.specs import Block, Slot
 
 
+# On CIFAR-10, random paths of the `cifar` space learned in two epochs what takes four with ones.
+_RESIDUAL_SCALE = 0.2
+
+
 class Chain(NamedTuple):
     """One candidate as the supernet sees it: its stages and whether the input is added."""
 
@@ -231,7 +235,9 @@ def _fresh_rows(
     The kernels of a stage are cut from one draw, leading channels and the spatial centre, each
     scaled to its own fan-in. So a slot's candidates start as similar functions, and what follows
     the slot is not confused by which of them was sampled; a supernet of independent draws learns
-    much more slowly at first.
+    much more slowly at first. For the same reason the last scale of a candidate that adds its input
+    starts small: what follows sees almost the same input whether the slot is skipped or not
+    (Goyal et al. 2017, section 5.1, start it at zero).
     """
     shapes = [[stage.kernel_shape for stage in chain.stages] for chain in chains]
     draws = [rng.standard_normal(largest) for largest in np.max(shapes, axis=0)]
@@ -247,6 +253,8 @@ def _fresh_rows(
             width = stage.output_width
             affine += [np.ones(width), np.zeros(width)]
             moments += [np.zeros(width), np.ones(width)]
+        if chain.has_residual:
+            affine[-2] *= _RESIDUAL_SCALE
         joined = [np.concatenate(part).astype(np.float32) for part in (kernel, affine, moments)]
         rows.append((joined[0], joined[1], joined[2]))
     return rows
