@@ -11,6 +11,7 @@ gates are samples, so dL/dp_j is approximated by dL/dg_j, and through the softma
 (Cai et al. 2019, equations 2-4; the approximation is BinaryConnect's, Courbariaux et al. 2015).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -84,6 +85,12 @@ def sample_two_paths(alpha: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> TwoP
     )
 
 
+def inner_product(upstream: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
+    """dL/dg_j = sum(dL/dm * o_j(x)) in float32, a scalar, for one candidate's output."""
+    product = tf.cast(upstream, tf.float32) * tf.cast(output, tf.float32)
+    return tf.reduce_sum(product)
+
+
 @tf.custom_gradient
 def binary_gate(
     gates: tf.Tensor, active: tf.Tensor, inactive: tf.Tensor
@@ -101,12 +108,38 @@ def binary_gate(
     """
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        def to_gate(output: tf.Tensor) -> tf.Tensor:
-            return tf.reduce_sum(tf.cast(upstream, gates.dtype) * tf.cast(output, gates.dtype))
-
-        return tf.stack([to_gate(active), to_gate(inactive)]), upstream, tf.zeros_like(inactive)
+        to_gates = tf.stack([inner_product(upstream, y) for y in (active, inactive)])
+        return tf.cast(to_gates, gates.dtype), upstream, tf.zeros_like(inactive)
 
     return tf.identity(active), gradient
+
+
+def gate_with(
+    gate_gradients: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    gates: tf.Tensor,
+    active: tf.Tensor,
+    x: tf.Tensor,
+) -> tf.Tensor:
+    """Passes the active candidate's output on; the gates' gradient is computed only backwards.
+
+    Args:
+        gate_gradients: maps dL/dm and `x` to dL/dg `[candidates]`.
+        gates: `[candidates]`; only their gradient matters.
+        active: o_a(x), `[batch, height, width, channels]`.
+        x: the slot's input; gets no gradient this way.
+
+    Returns:
+        `active`; dL/dm flows into it unchanged.
+    """
+
+    @tf.custom_gradient
+    def gate(gates: tf.Tensor, active: tf.Tensor, x: tf.Tensor) -> tuple[tf.Tensor, object]:
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            return gate_gradients(upstream, x), upstream, tf.zeros_like(x)
+
+        return tf.identity(active), gradient
+
+    return gate(gates, active, x)
 
 
 def softmax_gradient(gate_gradients: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:

@@ -9,46 +9,31 @@ candidates, and what was not chosen is not touched. Only where a slot mixes chai
 skip) does the graph branch, once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from nas import child as child_lib
-from nas import kernels
-from nas.candidates import Stage
+from nas import fresh_weights, kernels
+from nas.fresh_weights import Chain
 from nas.specs import Block, Slot
-
-
-# On CIFAR-10, random paths of the `cifar` space learned in two epochs what takes four with ones.
-_RESIDUAL_SCALE = 0.2
-
-
-class Chain(NamedTuple):
-    """One candidate as the supernet sees it: its stages and whether the input is added."""
-
-    stages: tuple[Stage, ...]
-    has_residual: bool = False
-
-    @property
-    def form(self) -> tuple:
-        """Candidates of equal form share a traced graph."""
-        return tuple(kernels.StageForm.of(stage) for stage in self.stages), self.has_residual
 
 
 class Selection(NamedTuple):
     """The row of a group that a choice points at.
 
     Attributes:
+        group: the group.
         row: index of the candidate within its group, 0 when another group is chosen.
         is_active: whether the choice falls into this group.
         weights: the row's weights; gradients are taken with respect to these tensors.
     """
 
-    row: tf.Tensor
-    is_active: tf.Tensor
+    group: "CandidateGroup"
+    row: tf.Tensor | int
+    is_active: tf.Tensor | bool
     weights: kernels.ChainWeights
 
 
@@ -73,10 +58,10 @@ class CandidateGroup(keras.layers.Layer):
         shapes = [kernels.ChainShapes.of(chain.stages) for chain in chains]
         self._kernel_shapes = np.array([s.kernels for s in shapes], np.int32)
         self._widths = np.array([s.widths for s in shapes], np.int32)
-        banks = zip(*_fresh_rows(self.chains, rng), strict=True)
+        banks = zip(*fresh_weights.fresh_rows(self.chains, rng), strict=True)
         names = ("kernels", "affine", "moments")
         for name, rows in zip(names, banks, strict=True):
-            bank = _pad_rows(rows)
+            bank = fresh_weights.pad_rows(rows)
             weight = self.add_weight(
                 name=name,
                 shape=bank.shape,
@@ -93,12 +78,12 @@ class CandidateGroup(keras.layers.Layer):
         """Trainable values of all candidates, padding apart."""
         return sum(stage.num_weights for chain in self.chains for stage in chain.stages)
 
-    def select(self, row: tf.Tensor, is_active: tf.Tensor) -> Selection:
+    def select(self, row: tf.Tensor | int, is_active: tf.Tensor | bool) -> Selection:
         """Reads one candidate's weights."""
         weights = kernels.ChainWeights(
             *(tf.gather(bank.value, row) for bank in (self.kernels, self.affine, self.moments))
         )
-        return Selection(row, is_active, weights)
+        return Selection(self, row, is_active, weights)
 
     def run(
         self, x: tf.Tensor, selection: Selection, training: bool
@@ -217,6 +202,80 @@ class MixedOp(keras.layers.Layer):
         y, *moments = tf.switch_case(chosen, [branch(i) for i in range(len(self.groups))])
         return self._with_shape(y, x), moments
 
+    def select_all(self, is_active: tf.Tensor) -> list[Selection]:
+        """Reads every candidate's weights, in the slot's order; what has none is left out.
+
+        Args:
+            is_active: `[most candidates]` bool, which of them are to be trained.
+        """
+        return [
+            group.select(int(self._row_of[j]), is_active[j])
+            for j, group in enumerate(self._group_of_candidate)
+            if group is not None
+        ]
+
+    def run_all(
+        self, x: tf.Tensor, selections: list[Selection], training: bool
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        """Outputs of all candidates, and a row of moments for each of `select_all`'s selections."""
+        remaining = iter(selections)
+        outputs, moments = [], []
+        for group in self._group_of_candidate:
+            if group is None:
+                outputs.append(x)
+                continue
+            y, rows = group.run(x, next(remaining), training)
+            outputs.append(self._with_shape(y, x))
+            moments.append(rows)
+        return outputs, moments
+
+    def map_candidates(
+        self, x: tf.Tensor, function: Callable[[tf.Tensor], tf.Tensor], training: bool
+    ) -> tf.Tensor:
+        """`function` of every candidate's output, which are computed one after the other.
+
+        Args:
+            x: `[batch, height, width, channels]`.
+            function: from an output to a float32 scalar.
+            training: normalize by the batch's moments.
+
+        Returns:
+            `[candidates]` float32.
+        """
+        values = [tf.zeros([0])] * len(self.groups)
+        for i, group in enumerate(self.groups):
+            if group is None:
+                values[i] = function(x)[None]
+                continue
+
+            # What came before is part of the loop's start, so that two groups do not run at once.
+            start = tf.reduce_sum(tf.stop_gradient(tf.concat(values, axis=0))) * 0.0
+
+            def one(row: tf.Tensor, found: tf.Tensor, group=group) -> tuple[tf.Tensor, tf.Tensor]:
+                y, _ = group.run(x, group.select(row, True), training)
+                return row + 1, tf.concat([found[:row], function(y)[None], found[row + 1 :]], 0)
+
+            count = len(group.chains)
+            _, values[i] = tf.while_loop(
+                lambda row, found, count=count: row < count,
+                one,
+                [tf.constant(0), tf.zeros([count]) + start],
+                shape_invariants=[tf.TensorShape([]), tf.TensorShape([None])],
+                parallel_iterations=1,
+            )
+        order = [
+            self._group_starts[g] + r for g, r in zip(self._group_of, self._row_of, strict=True)
+        ]
+        return tf.gather(tf.concat(values, axis=0), order)
+
+    @property
+    def _group_of_candidate(self) -> list[CandidateGroup | None]:
+        return [self.groups[g] for g in self._group_of]
+
+    @property
+    def _group_starts(self) -> np.ndarray:
+        return np.concatenate([[0], np.cumsum(np.bincount(self._group_of))[:-1]])
+
     def export(self, choice: int) -> list[np.ndarray]:
         """The weights of a candidate, as `child.set_stage_weights` takes them."""
         group = self.groups[self._group_of[choice]]
@@ -225,41 +284,3 @@ class MixedOp(keras.layers.Layer):
     def _with_shape(self, y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         y.set_shape([x.shape[0], y.shape[1], y.shape[2], self._output_width])
         return y
-
-
-def _fresh_rows(
-    chains: Sequence[Chain], rng: np.random.Generator
-) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Kernels, affine and moments of every chain, flattened.
-
-    The kernels of a stage are cut from one draw, leading channels and the spatial centre, each
-    scaled to its own fan-in. So a slot's candidates start as similar functions, and what follows
-    the slot is not confused by which of them was sampled; a supernet of independent draws learns
-    much more slowly at first. For the same reason the last scale of a candidate that adds its input
-    starts small: what follows sees almost the same input whether the slot is skipped or not
-    (Goyal et al. 2017, section 5.1, start it at zero).
-    """
-    shapes = [[stage.kernel_shape for stage in chain.stages] for chain in chains]
-    draws = [rng.standard_normal(largest) for largest in np.max(shapes, axis=0)]
-    rows = []
-    for chain in chains:
-        kernel, affine, moments = [], [], []
-        for stage, draw in zip(chain.stages, draws, strict=True):
-            size, _, inputs, filters = stage.kernel_shape
-            margin = (draw.shape[0] - size) // 2
-            window = slice(margin, margin + size)
-            deviation = child_lib.kernel_stddev(stage)
-            kernel.append(deviation * draw[window, window, :inputs, :filters].ravel())
-            width = stage.output_width
-            affine += [np.ones(width), np.zeros(width)]
-            moments += [np.zeros(width), np.ones(width)]
-        if chain.has_residual:
-            affine[-2] *= _RESIDUAL_SCALE
-        joined = [np.concatenate(part).astype(np.float32) for part in (kernel, affine, moments)]
-        rows.append((joined[0], joined[1], joined[2]))
-    return rows
-
-
-def _pad_rows(rows: Sequence[np.ndarray]) -> np.ndarray:
-    longest = max(len(row) for row in rows)
-    return np.stack([np.pad(row, (0, longest - len(row))) for row in rows])

@@ -32,7 +32,7 @@ class PlainChild:
     ) -> None:
         self._network = network
         self._draw = keras.random.SeedGenerator(seed)
-        chains = [(network.stem.stage(network.input_channels),)]
+        chains: list[tuple[Stage, ...]] = [(network.stem.stage(network.input_channels),)]
         chains += [block.stages for block in network.layers]
         chains += [(network.head.stage(network.layers[-1].output_width),)]
         residuals = [False, *(block.has_residual for block in network.layers), False]
@@ -82,7 +82,7 @@ class PlainChild:
         return loss
 
     def _forward(self, x: tf.Tensor) -> tuple[tf.Tensor, list]:
-        moments = []
+        moments: list[tuple[keras.Variable, tf.Tensor]] = []
         for chain, has_residual in self._parts:
             shortcut = x
             for form, kernel, scale, offset, mean, variance in chain:

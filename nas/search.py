@@ -223,6 +223,7 @@ def search(
         **checkpoints.named_variables(net.optimizer, "optimizer"),
         **checkpoints.named_variables(net.arch_optimizer, "arch_optimizer"),
         **net.objective.variables,
+        **net.algorithm.variables,
     }
     identity = {
         "space": specs.to_dict(space),

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nas import algorithms, child, gates, mixed_op, objectives, path_optimizer
+from nas import algorithms, child, gates, mixed_op, objectives, path_optimizer, routes
 from nas.child import BATCH_NORM_MOMENTUM
 from nas.specs import Child, SearchSpace
 
@@ -121,12 +121,6 @@ class Supernet(keras.Model):
     def _ops(self) -> list[mixed_op.MixedOp]:
         return [self.stem, *self.mixed_ops, self.head]
 
-    def _layer_choices(self, slot_choices: Sequence[Any]) -> list[Any]:
-        """Choices of stem, layers and head; what has one candidate takes its only one."""
-        slots = iter(range(len(self.space.slots)))
-        choices = [slot_choices[next(slots)] if op.num_candidates > 1 else 0 for op in self._ops]
-        return choices
-
     def _classify(self, features: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
         pooled = tf.reduce_mean(tf.cast(features, tf.float32), axis=[1, 2])
         return tf.matmul(pooled, kernel) + bias
@@ -139,35 +133,39 @@ class Supernet(keras.Model):
             choices: `[slots]` int32.
             training: normalize by the batch's moments instead of the moving ones.
         """
-        x = tf.cast(images, self.compute_dtype)
-        per_layer = self._layer_choices(tf.unstack(choices, len(self.space.slots)))
-        for op, choice in zip(self._ops, per_layer, strict=True):
-            x, _ = op.run(x, choice, op.select(choice), training)
-        return self._classify(x, self.classifier_kernel.value, self.classifier_bias.value)
+        return self.logits(images, routes.Path(choices), training)
 
-    def gated_logits(
-        self, images: tf.Tensor, choices: tf.Tensor, gate_values: tf.Tensor
-    ) -> tf.Tensor:
-        """Logits of the active path, differentiable by the gates of two candidates a slot.
+    def logits(self, images: tf.Tensor, route: routes.Route, training: bool) -> tf.Tensor:
+        """Logits `[batch, classes]` by any route; weights are read only.
 
         Args:
             images: `[batch, height, width, channels]`.
-            choices: `[slots, 2]` int32, the active candidate first.
-            gate_values: `[slots, 2]`; their gradient is what this is for.
+            route: how each slot's output is formed.
+            training: normalize by the batch's moments instead of the moving ones.
         """
+        features, _ = self._features(images, route, self._read(route), training)
+        return self._classify(features, self.classifier_kernel.value, self.classifier_bias.value)
+
+    @property
+    def _places(self) -> list[tuple[mixed_op.MixedOp, int | None]]:
+        """Stem, layers and head, each with the number of its slot; None where nothing is chosen."""
+        slots = iter(range(len(self.space.slots)))
+        return [(op, next(slots) if op.num_candidates > 1 else None) for op in self._ops]
+
+    def _read(self, route: routes.Route) -> list[list[mixed_op.Selection]]:
+        return [op.select(0) if slot is None else route.read(op, slot) for op, slot in self._places]
+
+    def _features(self, images, route, selections, training):
+        """Features before pooling, and a row of moments for every selection."""
         x = tf.cast(images, self.compute_dtype)
-        count = len(self.space.slots)
-        active, inactive = (
-            self._layer_choices(tf.unstack(choices[:, column], count)) for column in (0, 1)
-        )
-        values = iter(tf.unstack(gate_values, count))
-        for op, a, b in zip(self._ops, active, inactive, strict=True):
-            y, _ = op.run(x, a, op.select(a), training=True)
-            if op.num_candidates > 1:
-                other, _ = op.run(tf.stop_gradient(x), b, op.select(b), training=True)
-                y = gates.binary_gate(next(values), y, tf.stop_gradient(other))
-            x = y
-        return self._classify(x, self.classifier_kernel.value, self.classifier_bias.value)
+        moments = []
+        for (op, slot), selected in zip(self._places, selections, strict=True):
+            if slot is None:
+                x, rows = op.run(x, 0, selected, training)
+            else:
+                x, rows = route.run(op, slot, x, selected, training)
+            moments += rows
+        return x, moments
 
     def cross_entropy(
         self, labels: tf.Tensor, logits: tf.Tensor, label_smoothing: float = 0.0
@@ -187,7 +185,7 @@ class Supernet(keras.Model):
         (images, labels), (validation_images, validation_labels) = data
         step = self.step.value.assign_add(1)
         seeds = [tf.stack([tf.constant(2 * self.seed + i, tf.int64), step]) for i in (0, 1)]
-        self._weight_step(images, labels, self.algorithm.sample_path(self, seeds[0]))
+        self._weight_step(images, labels, self.algorithm.weight_route(self, seeds[0]))
 
         def architecture_step() -> tf.Tensor:
             self._architecture_step(validation_images, validation_labels, seeds[1])
@@ -204,66 +202,66 @@ class Supernet(keras.Model):
         expected = self.latencies.expected(gates.path_probabilities(alpha, self.mask))
         return {"expected_latency_ms": expected, "entropy": gates.entropy(alpha, self.mask)}
 
-    def _weight_step(self, images: tf.Tensor, labels: tf.Tensor, choices: tf.Tensor) -> None:
-        """Forward, backward and update of the sampled path and the shared layers."""
-        per_layer = self._layer_choices(tf.unstack(choices, len(self.space.slots)))
-        selections = [op.select(c) for op, c in zip(self._ops, per_layer, strict=True)]
+    def gradient_weights(
+        self, cross_entropy: tf.Tensor, alpha: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The objective's (w_ce, w_latency per millisecond) for this architecture step."""
+        expected_ms = self.latencies.expected(gates.path_probabilities(alpha, self.mask))
+        return self.objective.gradient_weights(cross_entropy, expected_ms)
+
+    def _weight_step(self, images: tf.Tensor, labels: tf.Tensor, route: routes.Route) -> None:
+        """Forward, backward and update of what the route reads and of the shared layers."""
+        selections = self._read(route)
+        selected = [selection for row in selections for selection in row]
+        sources = [[s.weights.kernels, s.weights.affine] for s in selected]
         classifier = [
             tf.convert_to_tensor(v.value) for v in (self.classifier_kernel, self.classifier_bias)
         ]
-        sources = [[s.weights.kernels, s.weights.affine] for row in selections for s in row]
-        moments = []
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([sources, classifier])
-            x = tf.cast(images, self.compute_dtype)
-            for op, choice, selection in zip(self._ops, per_layer, selections, strict=True):
-                x, rows = op.run(x, choice, selection, training=True)
-                moments += rows
-            logits = self._classify(x, *classifier)
+            features, moments = self._features(images, route, selections, training=True)
+            logits = self._classify(features, *classifier)
             loss = self.cross_entropy(labels, logits, self._label_smoothing)
-        gradients, classifier_gradients = tape.gradient(loss, [sources, classifier])
-        self._apply(selections, gradients, classifier, classifier_gradients)
-        self._move_moments(selections, moments)
+        gradients, classifier_gradients = tape.gradient(
+            loss, [sources, classifier], unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        self._apply(selected, gradients, classifier, classifier_gradients)
+        self._move_moments(selected, moments)
         self.trackers["loss"].update_state(loss)
         self.trackers["accuracy"].update_state(self.accuracy(labels, logits))
 
-    def _apply(self, selections, gradients, classifier, classifier_gradients) -> None:
+    def _apply(self, selected, gradients, classifier, classifier_gradients) -> None:
         kernel, bias = self.classifier_kernel, self.classifier_bias
         update = path_optimizer.RowUpdate
         updates = [
             update(kernel, classifier[0], classifier_gradients[0], None, True, True),
             update(bias, classifier[1], classifier_gradients[1], None, True, False),
         ]
-        for (group, selected), row in zip(self._pairs(selections), gradients, strict=True):
-            values = (selected.weights.kernels, selected.weights.affine)
-            for bank, value, gradient in zip(
-                (group.kernels, group.affine), values, row, strict=True
-            ):
-                place = selected.row, selected.is_active, bank is group.kernels
-                updates.append(update(bank, value, gradient, *place))
+        for selection, (to_kernels, to_affine) in zip(selected, gradients, strict=True):
+            group, weights = selection.group, selection.weights
+            place = selection.row, selection.is_active
+            updates += [
+                update(group.kernels, weights.kernels, to_kernels, *place, True),
+                update(group.affine, weights.affine, to_affine, *place, False),
+            ]
         self._path_optimizer.apply(updates)
 
-    def _move_moments(self, selections, moments) -> None:
+    def _move_moments(self, selected, moments) -> None:
         """Moves the moving moments of what was computed, and of nothing else."""
-        for (group, selected), batch in zip(self._pairs(selections), moments, strict=True):
-            moving = selected.weights.moments
+        for selection, batch in zip(selected, moments, strict=True):
+            moving = selection.weights.moments
             moved = moving * BATCH_NORM_MOMENTUM + batch * (1.0 - BATCH_NORM_MOMENTUM)
-            path_optimizer.write_row(group.moments, moved, selected.row, selected.is_active)
-
-    def _pairs(self, selections) -> list[tuple[mixed_op.CandidateGroup, mixed_op.Selection]]:
-        return [
-            (group, selected)
-            for op, row in zip(self._ops, selections, strict=True)
-            for group, selected in zip(op.weighted_groups, row, strict=True)
-        ]
+            bank = selection.group.moments
+            path_optimizer.write_row(bank, moved, selection.row, selection.is_active)
 
     def _architecture_step(self, images, labels, seed) -> None:
-        result = self.algorithm.architecture_gradient(self, images, labels, seed)
+        found = self.algorithm.architecture_gradient(self, images, labels, seed)
         before = tf.identity(self.alpha.value)
-        self.arch_optimizer.apply([result.gradient], [self.alpha])
-        self.alpha.assign(result.finish(before, tf.identity(self.alpha.value)))
-        self.trackers["validation_loss"].update_state(result.cross_entropy)
-        self.trackers["validation_accuracy"].update_state(result.accuracy)
+        self.arch_optimizer.apply([found.gradient], [self.alpha])
+        after = tf.identity(self.alpha.value)
+        self.alpha.assign(self.algorithm.finish(self, before, after, seed))
+        self.trackers["validation_loss"].update_state(found.cross_entropy)
+        self.trackers["validation_accuracy"].update_state(found.accuracy)
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -275,9 +273,9 @@ class Supernet(keras.Model):
         """The child of `choices` with the supernet's own weights."""
         network: Child = self.space.child(choices)
         model = child.build_child(network)
-        per_layer = self._layer_choices(list(choices))
-        parts = zip(child.stage_names(network), self._ops, per_layer, strict=True)
-        for names, op, choice in parts:
+        parts = zip(child.stage_names(network), self._places, strict=True)
+        for names, (op, slot) in parts:
+            choice = 0 if slot is None else choices[slot]
             child.set_stage_weights(model, names, iter(op.export(choice)))
         classifier = [np.array(self.classifier_kernel), np.array(self.classifier_bias)]
         model.get_layer("logits").set_weights(classifier)

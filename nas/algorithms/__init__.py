@@ -1,13 +1,18 @@
-"""Search algorithms: how paths are sampled and how the architecture parameters learn.
+"""Search algorithms: how weights are trained and how the architecture parameters learn.
 
 An algorithm is one file, one class of the Protocol and one row in `ALGORITHMS`. The supernet's
 training step calls it and never asks which one it is.
 """
 
+from nas.algorithms.darts import Darts
 from nas.algorithms.protocol import Algorithm, ArchitectureGradient
-from nas.algorithms.proxyless_gradient import ProxylessGradient
+from nas.algorithms.proxyless_gradient import FullGradient, TwoPathGradient
 
-ALGORITHMS: dict[str, type[Algorithm]] = {"proxyless_gradient": ProxylessGradient}
+ALGORITHMS: dict[str, type[Algorithm]] = {
+    "proxyless_gradient": TwoPathGradient,
+    "proxyless_gradient_full": FullGradient,
+    "darts": Darts,
+}
 
 __all__ = ["ALGORITHMS", "Algorithm", "ArchitectureGradient", "algorithm"]
 

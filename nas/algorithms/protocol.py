@@ -1,11 +1,12 @@
 """What every search algorithm offers to the supernet's training step."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import tensorflow as tf
 
 if TYPE_CHECKING:
+    from nas.routes import Route
     from nas.supernet import Supernet
 
 
@@ -16,20 +17,25 @@ class ArchitectureGradient(NamedTuple):
         gradient: `[slots, candidates]`, dL/dalpha.
         cross_entropy: scalar, mean over the batch.
         accuracy: scalar, in [0, 1].
-        finish: maps alpha before and alpha after the optimizer's update to its final value.
     """
 
     gradient: tf.Tensor
     cross_entropy: tf.Tensor
     accuracy: tf.Tensor
-    finish: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 class Algorithm(Protocol):
-    """A way of searching. Algorithms hold no state; all of it lives in the supernet."""
+    """A way of searching. What it must remember stands in `variables`; the rest is the supernet's.
 
-    def sample_path(self, supernet: "Supernet", seed: tf.Tensor) -> tf.Tensor:
-        """The path of a weight step, `[slots]` int32."""
+    Every draw is a function of alpha and the seed alone, so that replicas agree on it.
+    """
+
+    @property
+    def variables(self) -> Mapping[str, tf.Variable]:
+        """State to be kept in checkpoints."""
+
+    def weight_route(self, supernet: "Supernet", seed: tf.Tensor) -> "Route":
+        """How a weight step goes through the slots."""
 
     def architecture_gradient(
         self, supernet: "Supernet", images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
@@ -37,4 +43,16 @@ class Algorithm(Protocol):
         """Gradient of the objective with respect to alpha on one validation batch.
 
         Weights and their moving moments are read only.
+        """
+
+    def finish(
+        self, supernet: "Supernet", before: tf.Tensor, after: tf.Tensor, seed: tf.Tensor
+    ) -> tf.Tensor:
+        """The final alpha, given alpha before and after the optimizer's update.
+
+        Args:
+            supernet: whose `alpha` is already `after`, or not yet.
+            before: `[slots, candidates]`.
+            after: `[slots, candidates]`.
+            seed: the one `architecture_gradient` had.
         """

@@ -58,11 +58,37 @@ def seed(i):
     return tf.constant([i, 1], tf.int64)
 
 
-def test_paths_are_valid_and_the_seeds_own(net):
-    paths = np.stack([net.algorithm.sample_path(net, seed(i)) for i in range(60)])
-    assert paths.dtype == np.int32 and paths.shape == (60, 2)
-    assert set(paths[:, 0]) == {0, 1, 2} and set(paths[:, 1]) == {0, 1}
-    np.testing.assert_array_equal(net.algorithm.sample_path(net, seed(5)), paths[5])
+def weight_step(net, batch, i):
+    """A weight step from the fixture's first state: the weights after it."""
+    first = [np.array(v) for v in (*net.variables, *net.optimizer.variables)]
+    net._weight_step(*batch, net.algorithm.weight_route(net, seed(i)))
+    after = {v.path: np.array(v) for v in net.variables}
+    for variable, value in zip((*net.variables, *net.optimizer.variables), first, strict=True):
+        variable.assign(value)
+    return after
+
+
+def test_a_weight_step_trains_every_candidate_sooner_or_later_and_never_alpha(net, batch):
+    before = {v.path: np.array(v) for v in net.variables}
+    moved = {name: np.zeros(len(value), bool) for name, value in before.items() if value.ndim == 2}
+    for i in range(12):
+        after = weight_step(net, batch, i)
+        np.testing.assert_array_equal(after[net.alpha.path], before[net.alpha.path])
+        for name in moved:
+            moved[name] |= (after[name] != before[name]).any(axis=1)
+    del moved[net.alpha.path]
+    assert all(rows.all() for rows in moved.values())
+
+
+def test_the_same_seed_makes_the_same_weight_step(net, batch):
+    first, again = (weight_step(net, batch, 5) for _ in range(2))
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, again[name], err_msg=name)
+
+
+def test_its_state_can_be_kept_in_a_checkpoint(net):
+    for name, variable in net.algorithm.variables.items():
+        assert isinstance(name, str) and isinstance(variable, tf.Variable)
 
 
 def test_the_gradient_has_alphas_shape_and_no_part_in_the_padding(net, batch):
@@ -98,7 +124,8 @@ def test_the_clearly_better_candidates_win(net, batch):
         result = net.algorithm.architecture_gradient(net, *batch, tf.stack([i, 9]))
         before = tf.identity(net.alpha.value)
         net.arch_optimizer.apply([result.gradient], [net.alpha])
-        net.alpha.assign(result.finish(before, tf.identity(net.alpha.value)))
+        after = tf.identity(net.alpha.value)
+        net.alpha.assign(net.algorithm.finish(net, before, after, tf.stack([i, 9])))
 
     for i in range(80):
         step(tf.constant(i, tf.int64))

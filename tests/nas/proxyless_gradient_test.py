@@ -1,4 +1,7 @@
-"""The architecture gradient of a whole supernet against one computed in another way."""
+"""Architecture gradients of a whole supernet against ones computed in another way.
+
+The other way is a network of stock Keras layers whose slots put out sum_j g_j o_j(x).
+"""
 
 import keras
 import numpy as np
@@ -7,7 +10,8 @@ import tensorflow as tf
 
 from nas import child as child_lib
 from nas import gates, objectives, supernet
-from nas.algorithms import ProxylessGradient
+from nas.algorithms.darts import Darts
+from nas.algorithms.proxyless_gradient import FullGradient, TwoPathGradient
 from nas.candidates import MBConv, Skip
 from nas.objectives import Latencies
 from nas.specs import Head, SearchSpace, Slot, Stem
@@ -32,6 +36,10 @@ def net():
     net = supernet.Supernet(SPACE, seed=3)
     net.compile(keras.optimizers.SGD(0.1), latencies=LATENCIES)
     net.alpha.assign([[0.3, -0.2, 0.1], [0.5, -0.4, 0.0]])
+    rng = np.random.default_rng(5)
+    for op in net.mixed_ops:
+        for group in op.weighted_groups:
+            group.affine.assign(rng.uniform(0.5, 1.5, group.affine.shape))
     return net
 
 
@@ -50,8 +58,8 @@ def keras_block(op, slot, choice, resolution):
     return lambda x: model(x, training=True)
 
 
-def explicit_cross_entropy(net, images, labels, choices, values):
-    """The network of Keras layers in which the gates multiply the outputs."""
+def explicit_cross_entropy(net, images, labels, values):
+    """The network of Keras layers in which gates `[slots, candidates]` multiply the outputs."""
     child = SPACE.child([0, 0])
     stem, head = child_lib.build_stem(child), child_lib.build_head(child)
     child_lib.set_stage_weights(stem, ["stem"], iter(net.stem.export(0)))
@@ -60,26 +68,52 @@ def explicit_cross_entropy(net, images, labels, choices, values):
     head.get_layer("logits").set_weights(classifier)
     x = stem(images, training=True)
     for i, (op, slot) in enumerate(zip(net.mixed_ops, SPACE.slots, strict=True)):
-        a, b = (keras_block(op, slot, int(c), 8) for c in choices[i])
-        x = values[i, 0] * a(x) + values[i, 1] * b(x)
+        blocks = [keras_block(op, slot, c, 8) for c in range(len(slot.candidates))]
+        x = tf.add_n([values[i, c] * block(x) for c, block in enumerate(blocks)])
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, head(x, training=True))
     return tf.reduce_mean(losses)
 
 
-def expected_gradient(net, batch, seed, w_latency):
-    alpha = tf.convert_to_tensor(net.alpha.value)
-    pair = gates.sample_two_paths(alpha, net.mask, seed)
-    values = tf.constant([[1.0, 0.0], [1.0, 0.0]])
+def explicit_gates(net, batch, values):
+    """Cross-entropy at these gates, and its gradient with respect to them."""
     with tf.GradientTape() as tape:
         tape.watch(values)
-        cross_entropy = explicit_cross_entropy(net, *batch, pair.choices.numpy(), values)
-    by_gate = tape.gradient(cross_entropy, values)
+        cross_entropy = explicit_cross_entropy(net, *batch, values)
+    return cross_entropy, tape.gradient(cross_entropy, values)
+
+
+def by_alpha(net, by_gate, w_latency, choices=None):
+    """d(sum_j p_j (dCE/dg_j + w_latency F_j)) / dalpha, over all candidates or over a pair."""
+    alpha = tf.convert_to_tensor(net.alpha.value)
+    combined = by_gate + w_latency * tf.constant(LATENCIES.matrix, tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(alpha)
-        q = tf.nn.softmax(tf.gather(alpha, pair.choices, batch_dims=1))
-        ms = tf.gather(tf.constant(LATENCIES.matrix, tf.float32), pair.choices, batch_dims=1)
-        relaxed = tf.reduce_sum(q * by_gate) + w_latency * tf.reduce_sum(q * ms)
-    return cross_entropy, tape.gradient(relaxed, alpha)
+        if choices is None:
+            p = tf.nn.softmax(tf.where(net.mask, alpha, -np.inf))
+            relaxed = tf.reduce_sum(p * combined)
+        else:
+            q = tf.nn.softmax(tf.gather(alpha, choices, batch_dims=1))
+            relaxed = tf.reduce_sum(q * tf.gather(combined, choices, batch_dims=1))
+    return tape.gradient(relaxed, alpha)
+
+
+def use_objective(net, with_latency):
+    """Sets the objective; returns the weight its next gradient gives to latency."""
+    net.objective = objectives.CrossEntropy()
+    if not with_latency:
+        return 0.0
+    net.objective = objectives.TargetLatency(TARGET_MS, 0.1, 2.0)
+    p = gates.path_probabilities(tf.constant(net.alpha), net.mask)
+    excess = float(LATENCIES.expected(p)) / TARGET_MS - 1.0
+    w_latency = (0.1 + 2.0) * excess / TARGET_MS
+    assert abs(w_latency) > 0.01
+    return w_latency
+
+
+def compare(found, cross_entropy, expected):
+    np.testing.assert_allclose(found.cross_entropy, cross_entropy, rtol=1e-4)
+    np.testing.assert_allclose(found.gradient, expected, rtol=2e-3, atol=1e-5)
+    assert np.abs(found.gradient).max() > 1e-4
 
 
 def seeds():
@@ -87,21 +121,41 @@ def seeds():
 
 
 @pytest.mark.parametrize("with_latency", [False, True])
-def test_gradient_is_that_of_a_network_with_explicit_gates(net, batch, with_latency):
+def test_two_path_gradient_is_that_of_a_network_with_explicit_gates(net, batch, with_latency):
     for seed in seeds():
-        net.objective = objectives.CrossEntropy()
-        w_latency = 0.0
-        if with_latency:
-            net.objective = objectives.TargetLatency(TARGET_MS, 0.1, 2.0)
-            p = gates.path_probabilities(tf.constant(net.alpha), net.mask)
-            excess = float(LATENCIES.expected(p)) / TARGET_MS - 1.0
-            w_latency = (0.1 + 2.0) * excess / TARGET_MS
-            assert abs(w_latency) > 0.01
-        found = ProxylessGradient().architecture_gradient(net, *batch, seed)
-        cross_entropy, expected = expected_gradient(net, batch, seed, w_latency)
-        np.testing.assert_allclose(found.cross_entropy, cross_entropy, rtol=1e-4)
-        np.testing.assert_allclose(found.gradient, expected, rtol=2e-3, atol=1e-5)
-        assert np.abs(found.gradient).max() > 1e-4
+        w_latency = use_objective(net, with_latency)
+        found = TwoPathGradient().architecture_gradient(net, *batch, seed)
+        pair = gates.sample_two_paths(net.alpha.value, net.mask, seed).choices
+        cross_entropy, by_gate = explicit_gates(net, batch, tf.one_hot(pair[:, 0], 3))
+        compare(found, cross_entropy, by_alpha(net, by_gate, w_latency, pair))
+
+
+@pytest.mark.parametrize("with_latency", [False, True])
+def test_full_gradient_is_that_of_a_network_with_explicit_gates(net, batch, with_latency):
+    paths = set()
+    for seed in seeds():
+        w_latency = use_objective(net, with_latency)
+        found = tf.function(FullGradient().architecture_gradient)(net, *batch, seed)
+        path = gates.sample_path(net.alpha.value, net.mask, seed)
+        cross_entropy, by_gate = explicit_gates(net, batch, tf.one_hot(path, 3))
+        compare(found, cross_entropy, by_alpha(net, by_gate, w_latency))
+        paths.add(tuple(path.numpy()))
+    assert len(paths) > 1
+
+
+@pytest.mark.parametrize("with_latency", [False, True])
+def test_darts_gradient_is_that_of_the_relaxation(net, batch, with_latency):
+    """The gate gradient at gates p, put through the softmax by hand, is autodiff's own."""
+    w_latency = use_objective(net, with_latency)
+    found = Darts().architecture_gradient(net, *batch, seeds()[0])
+    alpha = tf.convert_to_tensor(net.alpha.value)
+    with tf.GradientTape() as tape:
+        tape.watch(alpha)
+        p = tf.nn.softmax(tf.where(net.mask, alpha, -np.inf))
+        cross_entropy = explicit_cross_entropy(net, *batch, p)
+        expected_ms = tf.reduce_sum(p * tf.constant(LATENCIES.matrix, tf.float32))
+        loss = cross_entropy + w_latency * expected_ms
+    compare(found, cross_entropy, tape.gradient(loss, alpha))
 
 
 def test_the_pairs_above_hold_a_skip_active_and_inactive(net):
@@ -119,7 +173,7 @@ def test_a_skip_keeps_its_latency_gradient(net, batch):
 
     net.objective = LatencyAlone()
     for seed in seeds():
-        found = ProxylessGradient().architecture_gradient(net, *batch, seed).gradient.numpy()
+        found = TwoPathGradient().architecture_gradient(net, *batch, seed).gradient.numpy()
         choices = gates.sample_two_paths(net.alpha.value, net.mask, seed).choices.numpy()
         for slot, pair in enumerate(choices):
             ms = LATENCIES.slots[slot][pair]
