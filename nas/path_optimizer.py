@@ -6,8 +6,8 @@ same row of the optimizer's own slot variables, and nothing else is written. The
 keeps the state and the settings: learning rate and schedule, iterations, momentum, decay.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -33,38 +33,108 @@ class RowUpdate(NamedTuple):
     decays: bool
 
 
+class _Sgd:
+    """Plain, momentum and Nesterov SGD (`keras.optimizers.SGD`)."""
+
+    counts_steps = False
+
+    def __init__(self, optimizer: keras.optimizers.SGD) -> None:
+        self._optimizer = optimizer
+
+    @property
+    def slots(self) -> list[Sequence[keras.Variable]]:
+        momentums = self._optimizer.momentums
+        return [momentums] if momentums else []
+
+    def step(self, gradient, slots, count, learning_rate):
+        del count
+        step = -learning_rate * gradient
+        if not slots:
+            return step, []
+        moved = self._optimizer.momentum * slots[0] + step
+        if self._optimizer.nesterov:
+            return self._optimizer.momentum * moved + step, [moved]
+        return moved, [moved]
+
+
+class _Adam:
+    """Adam and AdamW (Kingma & Ba 2015, algorithm 1), the bias corrected by the row's own count."""
+
+    counts_steps = True
+
+    def __init__(self, optimizer: keras.optimizers.Adam) -> None:
+        if optimizer.amsgrad:
+            raise ValueError("optimizer: amsgrad is not supported for a supernet's weights")
+        self._optimizer = optimizer
+
+    @property
+    def slots(self) -> list[Sequence[keras.Variable]]:
+        return [self._optimizer._momentums, self._optimizer._velocities]
+
+    def step(self, gradient, slots, count, learning_rate):
+        beta_1, beta_2 = self._optimizer.beta_1, self._optimizer.beta_2
+        mean = slots[0] + (gradient - slots[0]) * (1.0 - beta_1)
+        square = slots[1] + (tf.square(gradient) - slots[1]) * (1.0 - beta_2)
+        steps = tf.cast(count, tf.float32)
+        correction = tf.sqrt(1.0 - tf.pow(beta_2, steps)) / (1.0 - tf.pow(beta_1, steps))
+        step = -learning_rate * correction * mean / (tf.sqrt(square) + self._optimizer.epsilon)
+        return step, [mean, square]
+
+
+_RULES: dict[str, Callable[[Any], _Sgd | _Adam]] = {"SGD": _Sgd, "Adam": _Adam, "AdamW": _Adam}
+_UNSUPPORTED = (
+    *("clipnorm", "clipvalue", "use_ema", "gradient_accumulation_steps", "loss_scale_factor"),
+    *("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern"),
+)
+
+
 class PathOptimizer:
-    """Applies `keras.optimizers.SGD` to rows.
+    """Applies a Keras optimizer's rule to rows.
 
     Args:
-        optimizer: plain, momentum or Nesterov SGD; `weight_decay` (decoupled, as Keras has it) and
-            `global_clipnorm` (over the sampled path) are honoured.
-            Kernels decay and nothing else does, whatever `exclude_from_weight_decay` was told.
+        optimizer: `keras.optimizers.SGD` (plain, momentum, Nesterov), `Adam` or `AdamW`. Its
+            learning rate or schedule (by the number of all steps), `weight_decay` (decoupled, as
+            Keras has it) and `global_clipnorm` (over the sampled path) are honoured. Kernels decay
+            and nothing else does.
 
     Raises:
-        ValueError: another optimizer, or clipping by value or by single norm, averaging, gradient
-            accumulation or loss scaling asked of it.
+        ValueError: another optimizer, or a setting that would be ignored: clipping by value or by
+            single norm, averaging, gradient accumulation, loss scaling, amsgrad, or exclusions
+            from weight decay.
     """
 
     def __init__(self, optimizer: keras.optimizers.Optimizer) -> None:
-        if type(optimizer).__name__ != "SGD":
+        name = type(optimizer).__name__
+        if name not in _RULES:
             raise ValueError(
-                f"optimizer: expected keras.optimizers.SGD, received {type(optimizer).__name__}; "
-                "others are not supported for a supernet's weights yet"
+                f"optimizer: expected one of {', '.join(_RULES)} for a supernet's weights, "
+                f"received {name}"
             )
-        unsupported = ("clipnorm", "clipvalue", "use_ema", "gradient_accumulation_steps")
-        for name in (*unsupported, "loss_scale_factor"):
-            if getattr(optimizer, name, None):
-                raise ValueError(f"optimizer: {name} is not supported for a supernet's weights")
+        for setting in _UNSUPPORTED:
+            if getattr(optimizer, setting, None):
+                raise ValueError(
+                    f"optimizer: {setting.lstrip('_')} is not supported for a supernet's weights"
+                )
         self.optimizer = optimizer
+        self._rule = _RULES[name](optimizer)
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
-        """Creates the slot variables, one for each of `variables`."""
+        """Creates the slot variables and, where the rule needs them, the step counts."""
         self.optimizer.build(variables)
-        momentums = self.optimizer.momentums or [None] * len(variables)
-        self._momentum_of = {
-            variable.path: momentum for variable, momentum in zip(variables, momentums, strict=True)
+        slots = zip(*self._rule.slots, strict=True) if self._rule.slots else [()] * len(variables)
+        self._slots = {v.path: row for v, row in zip(variables, slots, strict=True)}
+        # A row a candidate; what is shared takes every step, so its one count serves.
+        self._counts = {
+            v.path: tf.Variable(tf.zeros(v.shape[:1], tf.int64), trainable=False)
+            for v in variables
+            if self._rule.counts_steps
         }
+
+    @property
+    def variables(self) -> dict[str, tf.Variable]:
+        """State beyond the Keras optimizer's own: how often each row was stepped."""
+        counts = enumerate(self._counts.values())
+        return {f"path_optimizer_count_{i:04d}": count for i, count in counts}
 
     def apply(self, updates: Sequence[RowUpdate]) -> None:
         """Steps every active row, then the iteration count."""
@@ -74,28 +144,32 @@ class PathOptimizer:
             self._step(update, learning_rate, scale)
         self.optimizer.iterations.assign_add(1)
 
-    def _clip_scale(self, gradients: Sequence[tf.Tensor]) -> tf.Tensor | float:
+    def _clip_scale(self, gradients: Sequence[tf.Tensor]) -> tf.Tensor | None:
         limit = self.optimizer.global_clipnorm
         if not limit:
-            return 1.0
+            return None
         return limit / tf.maximum(tf.linalg.global_norm(gradients), limit)
 
-    def _step(self, update: RowUpdate, learning_rate: tf.Tensor, scale: tf.Tensor | float) -> None:
-        optimizer = self.optimizer
-        step = -learning_rate * scale * update.gradient
-        velocity = self._momentum_of[update.variable.path]
-        if velocity is not None:
-            previous = velocity.value
-            if update.row is not None:
-                previous = tf.gather(previous, update.row)
-            plain_step = step
-            moved = optimizer.momentum * previous + step
-            step = optimizer.momentum * moved + plain_step if optimizer.nesterov else moved
-            _write(velocity, moved, update)
+    def _step(self, update: RowUpdate, learning_rate: tf.Tensor, scale: tf.Tensor | None) -> None:
+        path = update.variable.path
+        gradient = update.gradient if scale is None else scale * update.gradient
+        slots = [_read(slot.value, update) for slot in self._slots[path]]
+        count = None
+        if path in self._counts:
+            counts = self._counts[path]
+            count = (counts[0] if update.row is None else tf.gather(counts, update.row)) + 1
+            _write_row(counts, count, 0 if update.row is None else update.row, update.is_active)
+        step, moved = self._rule.step(gradient, slots, count, learning_rate)
+        for slot, value in zip(self._slots[path], moved, strict=True):
+            _write(slot, value, update)
         value = update.value
-        if update.decays and optimizer.weight_decay:
-            value = value - learning_rate * optimizer.weight_decay * value
+        if update.decays and self.optimizer.weight_decay:
+            value = value - learning_rate * self.optimizer.weight_decay * value
         _write(update.variable, value + step, update)
+
+
+def _read(variable: tf.Variable, update: RowUpdate) -> tf.Tensor:
+    return variable if update.row is None else tf.gather(variable, update.row)
 
 
 def _write(variable: keras.Variable, value: tf.Tensor, update: RowUpdate) -> None:
@@ -112,6 +186,10 @@ def write_row(
     is_active: tf.Tensor | bool,
 ) -> None:
     """Writes one row of `variable` in place, or nothing at all where not `is_active`."""
+    _write_row(variable.value, value, row, is_active)
+
+
+def _write_row(variable: tf.Variable, value, row, is_active) -> None:
     count = tf.cast(is_active, tf.int32)
     rows = tf.reshape(tf.cast(row, tf.int32), [1])[:count]
-    variable.value.scatter_update(tf.IndexedSlices(value[None][:count], rows))
+    variable.scatter_update(tf.IndexedSlices(value[None][:count], rows))

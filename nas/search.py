@@ -1,6 +1,7 @@
 """One search, from a data set and latencies to a child network."""
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable, Sequence
 
@@ -31,6 +32,12 @@ _RECALIBRATION_IMAGES = 2000
 _RECALIBRATION_BATCH = 200
 
 
+OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
+    "sgd": functools.partial(keras.optimizers.SGD, momentum=0.9, nesterov=True),
+    "adamw": keras.optimizers.AdamW,
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class SearchConfig:
     """Settings of a search; the defaults are the reference's for ImageNet (batch 256).
@@ -41,6 +48,7 @@ class SearchConfig:
         batch_size: of weight steps and of architecture steps.
         seed: of weights, paths and data order.
         algorithm: key of `algorithms.ALGORITHMS`.
+        optimizer: of the weights, key of `OPTIMIZERS`.
         target_latency_ms: what the child's predicted latency is to be; 0 for accuracy alone.
         warmup_learning_rate: start of the warm-up's cosine.
         learning_rate: start of the search's cosine.
@@ -58,6 +66,7 @@ class SearchConfig:
     batch_size: int = 256
     seed: int = 0
     algorithm: str = "proxyless_gradient"
+    optimizer: str = "sgd"
     target_latency_ms: float = 0.0
     warmup_learning_rate: float = 0.05
     learning_rate: float = 0.025
@@ -69,6 +78,9 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         """Refuses numbers that cannot be."""
+        if self.optimizer not in OPTIMIZERS:
+            known = ", ".join(OPTIMIZERS)
+            raise ValueError(f"optimizer: expected one of {known}; received {self.optimizer!r}")
         for name in ("epochs", "batch_size", "arch_period"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, received {getattr(self, name)}")
@@ -146,11 +158,8 @@ def build_supernet(
         latencies.check_target(config.target_latency_ms)
         objective = objectives.TargetLatency(config.target_latency_ms, config.latency_gain)
     net.compile(
-        optimizer=keras.optimizers.SGD(
-            _TwoCosines(config, steps_per_epoch),
-            momentum=0.9,
-            nesterov=True,
-            weight_decay=config.weight_decay,
+        optimizer=OPTIMIZERS[config.optimizer](
+            _TwoCosines(config, steps_per_epoch), weight_decay=config.weight_decay
         ),
         arch_optimizer=keras.optimizers.Adam(config.arch_learning_rate, 0.0, 0.999),
         algorithm=algorithms.algorithm(config.algorithm),
@@ -222,6 +231,7 @@ def search(
         **checkpoints.named_variables(net, "supernet"),
         **checkpoints.named_variables(net.optimizer, "optimizer"),
         **checkpoints.named_variables(net.arch_optimizer, "arch_optimizer"),
+        **net.path_optimizer.variables,
         **net.objective.variables,
         **net.algorithm.variables,
     }

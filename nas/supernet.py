@@ -100,8 +100,8 @@ class Supernet(keras.Model):
             jit_compile: XLA; off, since it is many times slower on CPUs for these operations.
             **kwargs: as `keras.Model.compile`.
         """
-        self._path_optimizer = path_optimizer.PathOptimizer(optimizer)
-        self._path_optimizer.build(self.trainable_variables)
+        self.path_optimizer = path_optimizer.PathOptimizer(optimizer)
+        self.path_optimizer.build(self.trainable_variables)
         self.arch_optimizer = arch_optimizer or keras.optimizers.Adam(1e-3, 0.0, 0.999)
         self.arch_optimizer.build([self.alpha])
         self.algorithm = algorithm or algorithms.algorithm("proxyless_gradient")
@@ -185,10 +185,10 @@ class Supernet(keras.Model):
         (images, labels), (validation_images, validation_labels) = data
         step = self.step.value.assign_add(1)
         seeds = [tf.stack([tf.constant(2 * self.seed + i, tf.int64), step]) for i in (0, 1)]
-        self._weight_step(images, labels, self.algorithm.weight_route(self, seeds[0]))
+        self.weight_step(images, labels, self.algorithm.weight_route(self, seeds[0]))
 
         def architecture_step() -> tf.Tensor:
-            self._architecture_step(validation_images, validation_labels, seeds[1])
+            self.architecture_step(validation_images, validation_labels, seeds[1])
             return tf.constant(True)
 
         has_validation = tf.shape(validation_images)[0] > 0
@@ -209,7 +209,7 @@ class Supernet(keras.Model):
         expected_ms = self.latencies.expected(gates.path_probabilities(alpha, self.mask))
         return self.objective.gradient_weights(cross_entropy, expected_ms)
 
-    def _weight_step(self, images: tf.Tensor, labels: tf.Tensor, route: routes.Route) -> None:
+    def weight_step(self, images: tf.Tensor, labels: tf.Tensor, route: routes.Route) -> None:
         """Forward, backward and update of what the route reads and of the shared layers."""
         selections = self._read(route)
         selected = [selection for row in selections for selection in row]
@@ -244,7 +244,7 @@ class Supernet(keras.Model):
                 update(group.kernels, weights.kernels, to_kernels, *place, True),
                 update(group.affine, weights.affine, to_affine, *place, False),
             ]
-        self._path_optimizer.apply(updates)
+        self.path_optimizer.apply(updates)
 
     def _move_moments(self, selected, moments) -> None:
         """Moves the moving moments of what was computed, and of nothing else."""
@@ -254,7 +254,8 @@ class Supernet(keras.Model):
             bank = selection.group.moments
             path_optimizer.write_row(bank, moved, selection.row, selection.is_active)
 
-    def _architecture_step(self, images, labels, seed) -> None:
+    def architecture_step(self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> None:
+        """Update of alpha on one validation batch; weights and moments are read only."""
         found = self.algorithm.architecture_gradient(self, images, labels, seed)
         before = tf.identity(self.alpha.value)
         self.arch_optimizer.apply([found.gradient], [self.alpha])

@@ -45,8 +45,12 @@ _MAX_TRAIN = flags.DEFINE_integer(
 _VALIDATION_SIZE = flags.DEFINE_integer(
     "validation_size", 5000, "Training images kept for alpha; a fifth at most.", lower_bound=1
 )
+_OPTIMIZER = flags.DEFINE_enum("optimizer", "sgd", ["sgd", "adamw"], "Of the weights.")
 _RATE = flags.DEFINE_float(
-    "learning_rate", 0.1, "Of weights; the warm-up's is twice as high.", lower_bound=1e-9
+    "learning_rate",
+    None,
+    "Of weights; the warm-up's is twice as high. Without it 0.1 for sgd, 0.001 for adamw.",
+    lower_bound=1e-9,
 )
 _ARCH_RATE = flags.DEFINE_float("arch_learning_rate", 0.01, "Of alpha.", lower_bound=1e-9)
 _ARCH_PERIOD = flags.DEFINE_integer(
@@ -97,15 +101,17 @@ def main() -> None:
         target_ms = latencies.at(_RELATIVE.value)
     if latencies and target_ms:
         latencies.check_target(target_ms)
+    learning_rate = _RATE.value or {"sgd": 0.1, "adamw": 1e-3}[_OPTIMIZER.value]
     config = search.SearchConfig(
         epochs=_EPOCHS.value,
         warmup_epochs=_WARMUP.value,
         batch_size=_BATCH_SIZE.value,
         seed=_SEED.value,
         algorithm=_ALGORITHM.value,
+        optimizer=_OPTIMIZER.value,
         target_latency_ms=target_ms,
-        warmup_learning_rate=2.0 * _RATE.value,
-        learning_rate=_RATE.value,
+        warmup_learning_rate=2.0 * learning_rate,
+        learning_rate=learning_rate,
         arch_learning_rate=_ARCH_RATE.value,
         arch_period=_ARCH_PERIOD.value,
     )

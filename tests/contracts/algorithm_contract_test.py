@@ -61,7 +61,7 @@ def seed(i):
 def weight_step(net, batch, i):
     """A weight step from the fixture's first state: the weights after it."""
     first = [np.array(v) for v in (*net.variables, *net.optimizer.variables)]
-    net._weight_step(*batch, net.algorithm.weight_route(net, seed(i)))
+    net.weight_step(*batch, net.algorithm.weight_route(net, seed(i)))
     after = {v.path: np.array(v) for v in net.variables}
     for variable, value in zip((*net.variables, *net.optimizer.variables), first, strict=True):
         variable.assign(value)

@@ -13,11 +13,24 @@ SETTINGS = {
     "decayed": {"momentum": 0.9, "weight_decay": 0.1},
     "clipped": {"momentum": 0.9, "nesterov": True, "global_clipnorm": 0.5},
     "scheduled": {"momentum": 0.5},
+    "adam": {"kind": "Adam"},
+    "adamw": {"kind": "AdamW", "weight_decay": 0.1, "global_clipnorm": 0.5},
+    "scheduled adamw": {"kind": "AdamW", "beta_1": 0.5, "epsilon": 1e-3},
 }
+ROW_OF_THREE = [False, True, False]
 
 
-def learning_rate(name):
-    return keras.optimizers.schedules.CosineDecay(0.2, 6) if name == "scheduled" else 0.2
+def make(name):
+    settings = dict(SETTINGS[name])
+    kind = getattr(keras.optimizers, settings.pop("kind", "SGD"))
+    is_scheduled = name.startswith("scheduled")
+    rate = keras.optimizers.schedules.CosineDecay(0.2, 6) if is_scheduled else 0.2
+    return kind(rate, **settings)
+
+
+def slots_of(optimizer):
+    """Momentum, or moments, of every variable."""
+    return [v for v in optimizer.variables if "momentum" in v.path or "velocity" in v.path]
 
 
 def rows_of(variable):
@@ -31,11 +44,11 @@ def test_a_row_is_stepped_as_keras_steps_a_variable(name):
     bias_start = rng.normal(size=(2, 2)).astype(np.float32)
     bank = keras.Variable(start, name="bank")
     bias = keras.Variable(bias_start, name="bias")
-    ours = PathOptimizer(keras.optimizers.SGD(learning_rate(name), **SETTINGS[name]))
+    ours = PathOptimizer(make(name))
     ours.build([bank, bias])
 
     row, whole = keras.Variable(start[1], name="row"), keras.Variable(bias_start, name="whole")
-    stock = keras.optimizers.SGD(learning_rate(name), **SETTINGS[name])
+    stock = make(name)
     stock.exclude_from_weight_decay(var_names=["whole"])
     stock.build([row, whole])
 
@@ -52,23 +65,45 @@ def test_a_row_is_stepped_as_keras_steps_a_variable(name):
         np.testing.assert_allclose(bank.value[1], row, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(bias, whole, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(rows_of(bank)[[0, 2]], start[[0, 2]])
-    for momentum in ours.optimizer.momentums[:1]:
-        assert not rows_of(momentum)[[0, 2]].any()
+    banks = [slot for slot in slots_of(ours.optimizer) if slot.shape == bank.shape]
+    for slot in banks:
+        np.testing.assert_array_equal(rows_of(slot).any(axis=1), ROW_OF_THREE)
     assert int(ours.optimizer.iterations) == 4
 
 
-def test_an_inactive_row_keeps_value_and_momentum():
+def test_a_rarely_sampled_row_has_its_own_bias_correction():
+    """Stepped at steps 0, 3 and 4 of five, as a stock optimizer that is applied three times."""
+    start = np.array([[0.5, -1.0], [2.0, 1.0]], np.float32)
+    bank, row = keras.Variable(start, name="bank"), keras.Variable(start[1], name="row")
+    ours, stock = PathOptimizer(make("adamw")), make("adamw")
+    ours.build([bank])
+    stock.build([row])
+    gradients = np.random.default_rng(1).normal(size=(5, 2)).astype(np.float32)
+    for step, choice in enumerate([1, 0, 0, 1, 1]):
+        gradient = tf.constant(gradients[step])
+        value = tf.gather(bank.value, choice)
+        ours.apply([RowUpdate(bank, value, gradient, tf.constant(choice), True, True)])
+        if choice == 1:
+            stock.apply([gradient])
+        np.testing.assert_allclose(bank.value[1], row, rtol=1e-5, atol=1e-6)
+    (count,) = ours.variables.values()
+    np.testing.assert_array_equal(count, [2, 3])
+
+
+@pytest.mark.parametrize("name", ["nesterov", "decayed", "adamw"])
+def test_an_inactive_row_keeps_value_moments_and_count(name):
     bank = keras.Variable(np.ones((2, 3), np.float32), name="bank")
-    optimizer = PathOptimizer(keras.optimizers.SGD(0.1, momentum=0.9, weight_decay=0.1))
+    optimizer = PathOptimizer(make(name))
     optimizer.build([bank])
     gradient = tf.ones(3)
     optimizer.apply([RowUpdate(bank, bank.value[0], gradient, 0, tf.constant(True), True)])
-    value, momentum = rows_of(bank), rows_of(optimizer.optimizer.momentums[0])
-    assert (value[0] < 1).all() and (momentum[0] < 0).all()
+    state = [bank, *slots_of(optimizer.optimizer), *optimizer.variables.values()]
+    before = [np.array(v) for v in state]
+    assert (before[0][0] < 1).all() and before[1][0].any()
     inactive = RowUpdate(bank, bank.value[0], gradient, 0, tf.constant(False), True)
     optimizer.apply([inactive])
-    np.testing.assert_array_equal(rows_of(bank), value)
-    np.testing.assert_array_equal(rows_of(optimizer.optimizer.momentums[0]), momentum)
+    for variable, value in zip(state, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
 
 
 def test_rows_are_written_in_place_or_not_at_all():
@@ -78,9 +113,9 @@ def test_rows_are_written_in_place_or_not_at_all():
     np.testing.assert_array_equal(bank, [[0, 0], [0, 0], [1, 2]])
 
 
-@pytest.mark.parametrize("optimizer", [keras.optimizers.Adam(), keras.optimizers.RMSprop()])
+@pytest.mark.parametrize("optimizer", [keras.optimizers.Adagrad(), keras.optimizers.RMSprop()])
 def test_other_optimizers_are_refused_by_name(optimizer):
-    with pytest.raises(ValueError, match=f"SGD, received {type(optimizer).__name__}"):
+    with pytest.raises(ValueError, match=f"SGD, Adam, AdamW .*received {type(optimizer).__name__}"):
         PathOptimizer(optimizer)
 
 
@@ -92,3 +127,12 @@ def test_other_optimizers_are_refused_by_name(optimizer):
 def test_settings_that_would_be_ignored_are_refused_by_name(setting, value):
     with pytest.raises(ValueError, match=f"{setting} is not supported"):
         PathOptimizer(keras.optimizers.SGD(0.1, **{setting: value}))
+
+
+def test_exclusions_from_weight_decay_and_amsgrad_are_refused_by_name():
+    optimizer = keras.optimizers.SGD(0.1, weight_decay=0.1)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    with pytest.raises(ValueError, match="exclude_from_weight_decay_pattern is not supported"):
+        PathOptimizer(optimizer)
+    with pytest.raises(ValueError, match="amsgrad is not supported"):
+        PathOptimizer(keras.optimizers.Adam(amsgrad=True))

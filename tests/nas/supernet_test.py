@@ -174,7 +174,7 @@ def test_an_architecture_step_changes_alpha_alone(bench):
     net = bench.net
     before = [np.array(v) for v in (*net.variables, *net.optimizer.variables)]
     alpha = np.array(net.alpha)
-    tf.function(net._architecture_step)(*batch(3), tf.constant([5, 1], tf.int64))
+    tf.function(net.architecture_step)(*batch(3), tf.constant([5, 1], tf.int64))
     after = [np.array(v) for v in (*net.variables, *net.optimizer.variables)]
     changed = [
         v.path

@@ -1,0 +1,208 @@
+"""What the supernet's steps cost beside those of the children it stands for.
+
+    python -m tools.benchmark_supernet --space=proxyless_imagenet --batch_size=16 \
+        --output=supernet.json
+
+Times, in one run and in turn, the weight step on random paths, the same children's own training
+steps, both architecture steps, and the mixtures of all paths that binary gates avoid; then peak
+memory, each in a process of its own, and both over the number of candidates a slot.
+"""
+
+import statistics
+import time
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+from tools import console
+
+_SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Images a step.", lower_bound=1)
+_RESOLUTION = flags.DEFINE_integer("resolution", None, "Pixels, where not the space's own.")
+_PATHS = flags.DEFINE_integer("paths", 3, "Random paths compared.", lower_bound=1)
+_ROUNDS = flags.DEFINE_integer("rounds", 10, "Times each step runs, in turn.", lower_bound=1)
+_PROCESSES = flags.DEFINE_integer(
+    "memory_processes", 3, "Processes for each peak of memory; 0 to leave it out.", lower_bound=0
+)
+_GROWTH = flags.DEFINE_list("growth", ["1", "2", "3", "6"], "Candidates a slot, 1 to 6 each.")
+_SEED = flags.DEFINE_integer("seed", 0, "Draws the paths.", lower_bound=0)
+_OUTPUT = flags.DEFINE_string("output", None, "JSON file for the numbers.", required=True)
+
+
+def main() -> None:
+    """Measures, writes the file, prints the table."""
+    growth = [_count(text) for text in _GROWTH.value]
+    from nas import files
+    from tools import peak_memory, supernet_steps
+
+    if _PROCESSES.value and not peak_memory.available():
+        raise ValueError(
+            "memory_processes: peak memory is read from /proc, which this system lacks; "
+            "expected 0 here"
+        )
+    space = supernet_steps.load_space(_SPACE.value, _RESOLUTION.value)
+    found: dict[str, Any] = {
+        "schema_version": 1,
+        "space": space.name,
+        "batch_size": _BATCH_SIZE.value,
+        "resolution": space.resolution,
+    }
+    found |= _times(space)
+    if _PROCESSES.value:
+        found |= _memory(space)
+    found["growth"] = [_grown(space, count) for count in growth]
+    found["provenance"] = files.provenance()
+    files.write_json(_OUTPUT.value, found)
+    _print(found)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 6:
+        raise ValueError(f"growth: expected numbers from 1 to 6, received {text!r}")
+    return int(text)
+
+
+def _times(space) -> dict[str, Any]:
+    from tools import supernet_steps
+
+    batch_size = _BATCH_SIZE.value
+    paths = supernet_steps.random_paths(space, _PATHS.value, _SEED.value)
+    trace_s, first_step_s = supernet_steps.SupernetSteps(space, batch_size).compile_search()
+    net = supernet_steps.SupernetSteps(space, batch_size)
+    shared = {
+        "arch_two": net.architecture("proxyless_gradient"),
+        "arch_full": net.architecture("proxyless_gradient_full"),
+        "darts": net.mixture(normalized=True),
+        "one_shot": net.mixture(normalized=False),
+    }
+    turns = [
+        {
+            "weight": net.weight(path),
+            "stock": supernet_steps.stock_child(space, path, batch_size),
+            "same": supernet_steps.same_kernels_child(space, path, batch_size),
+            **shared,
+        }
+        for path in paths
+    ]
+    seconds: dict[str, list[float]] = {name: [] for name in turns[0]}
+    total = (1 + _ROUNDS.value) * len(turns) * len(seconds)
+    with console.Progress(total, "timing", "steps") as bar:
+        for round_ in range(1 + _ROUNDS.value):
+            for steps in turns:
+                for name, step in steps.items():
+                    start = time.perf_counter()
+                    step()
+                    # The first round traces.
+                    if round_:
+                        seconds[name].append(time.perf_counter() - start)
+                    bar.update()
+
+    def ratio(name: str, to: str) -> float:
+        """Median over pairs taken one after the other, on the same path."""
+        return float(np.median(np.divide(seconds[name], seconds[to])))
+
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    return {
+        "weight_step_s": medians["weight"],
+        "child_step_s": medians["stock"],
+        "child_same_kernels_step_s": medians["same"],
+        "step_ratio": ratio("weight", "stock"),
+        "step_ratio_same_kernels": ratio("weight", "same"),
+        "images_per_s": batch_size / medians["weight"],
+        "trace_s": trace_s,
+        "first_step_s": first_step_s,
+    } | {
+        f"{name}_{key}": value
+        for name in shared
+        for key, value in (("step_s", medians[name]), ("ratio", ratio(name, "weight")))
+    }
+
+
+def _memory(space) -> dict[str, Any]:
+    from tools import peak_memory, supernet_steps
+
+    path = supernet_steps.random_paths(space, 1, _SEED.value)[0]
+    kinds = ("child", "supernet", "arch_two", "arch_full", "darts")
+    mebibytes = {}
+    with console.Progress(len(kinds), "peak memory", "steps") as bar:
+        for kind in kinds:
+            mebibytes[kind] = peak_memory.of_step(
+                kind, space, path, _BATCH_SIZE.value, _PROCESSES.value
+            )
+            bar.update()
+    return {
+        "peak_memory_mib": mebibytes,
+        "peak_memory_ratio": mebibytes["supernet"] / mebibytes["child"],
+    }
+
+
+def _grown(space, count: int) -> dict[str, Any]:
+    """The first candidate's path, beside ever more candidates that are not sampled."""
+    from tools import peak_memory, supernet_steps
+
+    grown = supernet_steps.with_candidates(space, count)
+    path = [0] * len(grown.slots)
+    trace_s, first_step_s = supernet_steps.SupernetSteps(grown, _BATCH_SIZE.value).compile_search()
+    step = supernet_steps.SupernetSteps(grown, _BATCH_SIZE.value).weight(path)
+    step()
+    seconds = []
+    for _ in range(_ROUNDS.value):
+        start = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - start)
+    row: dict[str, Any] = {
+        "candidates": count,
+        "trace_s": trace_s,
+        "first_step_s": first_step_s,
+        "weight_step_s": statistics.median(seconds),
+    }
+    if _PROCESSES.value:
+        row["peak_memory_mib"] = peak_memory.of_step(
+            "supernet", grown, path, _BATCH_SIZE.value, _PROCESSES.value
+        )
+    console.say(f"{count} candidate(s) a slot: " + _joined(row))
+    return row
+
+
+def _joined(row: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value:.3g}" for name, value in row.items() if name != "candidates")
+
+
+def _print(found: dict[str, Any]) -> None:
+    memory = found.get("peak_memory_mib", {})
+    rows = [
+        ("child, stock Keras layers", found["child_step_s"], None, None),
+        ("child, the same kernels", found["child_same_kernels_step_s"], None, "child"),
+        ("supernet, weight step", found["weight_step_s"], 1.0, "supernet"),
+        ("  architecture step, two paths", found["arch_two_step_s"], "arch_two", "arch_two"),
+        ("  architecture step, exact", found["arch_full_step_s"], "arch_full", "arch_full"),
+        ("  DARTS mixture of all paths", found["darts_step_s"], "darts", "darts"),
+        ("  One-Shot sum of all paths", found["one_shot_step_s"], "one_shot", None),
+    ]
+    cells = [
+        (
+            name,
+            seconds,
+            found[f"{ratio}_ratio"] if isinstance(ratio, str) else ratio or "",
+            round(memory[kind]) if kind in memory else "",
+        )
+        for name, seconds, ratio, kind in rows
+    ]
+    console.title(f"{found['space']}, batch {found['batch_size']}, {found['resolution']} pixels")
+    console.say(console.table(["step", "seconds", "x weight step", "peak MiB"], cells))
+    console.say(
+        f"\nweight step: {found['step_ratio']:.3f} x the child of stock layers, "
+        f"{found['step_ratio_same_kernels']:.3f} x the child of the same kernels, "
+        f"{found['images_per_s']:.4g} images/s"
+    )
+    if memory:
+        console.say(f"peak memory: {found['peak_memory_ratio']:.3f} x the child's")
+    console.say(
+        f"first use: {found['trace_s']:.3g} s to trace, {found['first_step_s']:.3g} s for the "
+        f"first step; all in {_OUTPUT.value}"
+    )
+
+
+if __name__ == "__main__":
+    console.run(main)

@@ -1,0 +1,99 @@
+"""Peak memory of a training step, each measured in a process of its own (Linux)."""
+
+import concurrent.futures
+import multiprocessing
+import pathlib
+import statistics
+from collections.abc import Sequence
+
+from nas import specs
+
+_MEBI = 2**20
+_KIBI = 2**10
+
+
+def available() -> bool:
+    """Whether this system lets a process reset and read its own peak."""
+    return pathlib.Path("/proc/self/clear_refs").exists()
+
+
+def of_step(
+    kind: str, space: specs.SearchSpace, choices: Sequence[int], batch_size: int, repeats: int
+) -> float:
+    """Peak memory in MiB above the level after building, the median over `repeats` processes.
+
+    Args:
+        kind: key of `_STEPS`.
+        space: the search space.
+        choices: the path, `[slots]`.
+        batch_size: images a step.
+        repeats: number of processes, one after the other.
+    """
+    found = []
+    context = multiprocessing.get_context("spawn")
+    arguments = (kind, specs.to_dict(space), list(choices), batch_size)
+    for _ in range(repeats):
+        with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+            found.append(pool.submit(_measure, *arguments).result())
+    return statistics.median(found)
+
+
+def _measure(kind: str, space: dict, choices: Sequence[int], batch_size: int) -> float:
+    step = _STEPS[kind](specs.from_dict(specs.SearchSpace, space), choices, batch_size)
+    # Building includes the graph: its size depends on the program, not on batch and resolution.
+    step.get_concrete_function()
+    built = _status("VmRSS")
+    pathlib.Path("/proc/self/clear_refs").write_text("5")
+    for _ in range(4):
+        step()
+    return (_status("VmHWM") - built) / _MEBI
+
+
+def _status(field: str) -> int:
+    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == field:
+            return int(value.split()[0]) * _KIBI
+    raise RuntimeError(f"/proc/self/status: expected a line {field}, received none")
+
+
+def _supernet(space, choices, batch_size):
+    from tools import supernet_steps
+
+    return supernet_steps.SupernetSteps(space, batch_size).weight_of(choices)
+
+
+def _architecture(space, choices, batch_size):
+    from tools import supernet_steps
+
+    del choices
+    return supernet_steps.SupernetSteps(space, batch_size).architecture("proxyless_gradient")
+
+
+def _architecture_full(space, choices, batch_size):
+    from tools import supernet_steps
+
+    del choices
+    return supernet_steps.SupernetSteps(space, batch_size).architecture("proxyless_gradient_full")
+
+
+def _darts(space, choices, batch_size):
+    from tools import supernet_steps
+
+    del choices
+    return supernet_steps.SupernetSteps(space, batch_size).mixture(normalized=True)
+
+
+def _child(space, choices, batch_size):
+    from tools import supernet_steps
+
+    return supernet_steps.same_kernels_child(space, choices, batch_size)
+
+
+_STEPS = {
+    "supernet": _supernet,
+    "child": _child,
+    "arch_two": _architecture,
+    "arch_full": _architecture_full,
+    "darts": _darts,
+}

@@ -1,0 +1,145 @@
+"""The training steps that `tools.benchmark_supernet` compares: a supernet's and its children's.
+
+Every step is one compiled function of a fixed batch of noise; what is learned does not matter.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nas import algorithms, child, gates, plain_child, routes, spaces, supernet
+from nas.candidates import MBConv
+from nas.specs import Block, SearchSpace, Slot
+
+Step = Callable[[], object]
+Choices = Sequence[int]
+
+LABEL_SMOOTHING = 0.1
+
+
+def optimizer() -> keras.optimizers.Optimizer:
+    """The optimizer of every step, a search's default."""
+    return keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True, weight_decay=4e-4)
+
+
+def noise(space: SearchSpace, batch_size: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Images `[batch, height, width, channels]` and labels `[batch]`."""
+    images = tf.random.stateless_uniform([batch_size, *space.input_shape], [0, 1], -1.0, 1.0)
+    labels = tf.random.stateless_uniform([batch_size], [0, 2], 0, space.num_classes, tf.int32)
+    return images, labels
+
+
+def random_paths(space: SearchSpace, count: int, seed: int) -> list[tuple[int, ...]]:
+    """Paths drawn uniformly, as a warm-up draws them."""
+    generator = np.random.default_rng(seed)
+    return [
+        tuple(int(generator.integers(len(slot.candidates))) for slot in space.slots)
+        for _ in range(count)
+    ]
+
+
+def with_candidates(space: SearchSpace, count: int) -> SearchSpace:
+    """`space` with `count` MBConv candidates in every slot, k3 e3 the first of them.
+
+    A space needs a choice, so that with a `count` of one the last slot keeps two.
+    """
+    mbconvs = tuple(MBConv(k, e) for e in (3, 6) for k in (3, 5, 7))
+    last = space.slots[-1]
+    layers: list[Block | Slot] = []
+    for layer in space.layers:
+        if isinstance(layer, Block):
+            layers.append(layer)
+            continue
+        kept = max(count, 2) if layer is last else count
+        slot = dataclasses.replace(layer, candidates=mbconvs[: max(kept, 2)])
+        layers.append(slot if kept > 1 else slot.block(0))
+    return dataclasses.replace(space, layers=tuple(layers))
+
+
+class SupernetSteps:
+    """The steps of one supernet.
+
+    Args:
+        space: its space.
+        batch_size: images a step.
+    """
+
+    def __init__(self, space: SearchSpace, batch_size: int) -> None:
+        self.space = space
+        self.batch = noise(space, batch_size)
+        self.net = supernet.Supernet(space)
+        self.net.compile(optimizer(), label_smoothing=LABEL_SMOOTHING)
+        self._step = tf.Variable(0, dtype=tf.int64)
+        self._weight = tf.function(self._weight_step, jit_compile=False)
+
+    def _weight_step(self, choices: tf.Tensor) -> None:
+        self.net.weight_step(*self.batch, routes.Path(choices))
+
+    def weight(self, choices: Choices) -> Step:
+        """The weight step on one path; all paths share one compiled function."""
+        path = tf.constant(choices, tf.int32)
+        return lambda: self._weight(path)
+
+    def weight_of(self, choices: Choices) -> tf.types.experimental.PolymorphicFunction:
+        """The weight step on one path, as a function of its own."""
+        # A variable, lest the graph be simplified for this path.
+        path = tf.Variable(choices, dtype=tf.int32)
+        return tf.function(lambda: self._weight_step(path.value()), jit_compile=False)
+
+    def architecture(self, algorithm: str) -> Step:
+        """The architecture step of `algorithm`, with fresh draws in every call."""
+
+        def run() -> None:
+            self.net.algorithm = algorithms.algorithm(algorithm)
+            seed = tf.stack([tf.constant(1, tf.int64), self._step.assign_add(1)])
+            self.net.architecture_step(*self.batch, seed)
+
+        return tf.function(run, jit_compile=False)
+
+    def mixture(self, normalized: bool) -> Step:
+        """The weight step with every candidate computed: DARTS, or One-Shot's plain sum."""
+
+        def run() -> None:
+            p = gates.path_probabilities(self.net.alpha.value, self.net.mask)
+            weights = p if normalized else tf.cast(self.net.mask, tf.float32)
+            self.net.weight_step(*self.batch, routes.Mixture(weights))
+
+        return tf.function(run, jit_compile=False)
+
+    def compile_search(self) -> tuple[float, float]:
+        """Seconds to trace the whole training step as `fit` does, and of its first run."""
+        specs = tuple(tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in self.batch)
+        start = time.perf_counter()
+        step = tf.function(self.net.train_step, input_signature=[(specs, specs)])
+        concrete = step.get_concrete_function()
+        traced = time.perf_counter()
+        concrete((self.batch, self.batch))
+        return traced - start, time.perf_counter() - traced
+
+
+def stock_child(space: SearchSpace, choices: Choices, batch_size: int) -> Step:
+    """The child's own step as a functional model of stock Keras layers."""
+    batch = noise(space, batch_size)
+    model = child.build_child(space.child(choices))
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=LABEL_SMOOTHING)
+    model.compile(optimizer(), loss, jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    images, labels = batch[0], tf.one_hot(batch[1], space.num_classes)
+    return tf.function(lambda: model.train_step((images, labels)), jit_compile=False)
+
+
+def same_kernels_child(space: SearchSpace, choices: Choices, batch_size: int) -> Step:
+    """The child's own step from the supernet's kernels."""
+    batch = noise(space, batch_size)
+    network = plain_child.PlainChild(space.child(choices), optimizer(), LABEL_SMOOTHING)
+    return tf.function(lambda: network.weight_step(*batch), jit_compile=False)
+
+
+def load_space(name: str, resolution: int | None) -> SearchSpace:
+    """The space `name`, at `resolution` if one is given."""
+    space = spaces.load_space(name)
+    return space.with_task(space.num_classes, resolution, None)
