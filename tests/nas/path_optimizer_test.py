@@ -71,23 +71,55 @@ def test_a_row_is_stepped_as_keras_steps_a_variable(name):
     assert int(ours.optimizer.iterations) == 4
 
 
-def test_a_rarely_sampled_row_has_its_own_bias_correction():
-    """Stepped at steps 0, 3 and 4 of five, as a stock optimizer that is applied three times."""
+@pytest.mark.parametrize("name", ["nesterov", "adam", "adamw"])
+def test_a_rarely_sampled_row_is_stepped_as_by_an_optimizer_applied_as_often(name):
+    """The row at steps 0, 3 and 4 of five; what is shared at every one of them."""
     start = np.array([[0.5, -1.0], [2.0, 1.0]], np.float32)
     bank, row = keras.Variable(start, name="bank"), keras.Variable(start[1], name="row")
-    ours, stock = PathOptimizer(make("adamw")), make("adamw")
-    ours.build([bank])
+    shared, whole = (keras.Variable(start[0], name=name) for name in ("shared", "whole"))
+    ours, stock, stock_whole = PathOptimizer(make(name)), make(name), make(name)
+    ours.build([bank, shared])
     stock.build([row])
-    gradients = np.random.default_rng(1).normal(size=(5, 2)).astype(np.float32)
+    stock_whole.build([whole])
+    gradients = np.random.default_rng(1).normal(0, 0.1, (5, 2)).astype(np.float32)
     for step, choice in enumerate([1, 0, 0, 1, 1]):
         gradient = tf.constant(gradients[step])
         value = tf.gather(bank.value, choice)
-        ours.apply([RowUpdate(bank, value, gradient, tf.constant(choice), True, True)])
+        ours.apply(
+            [
+                RowUpdate(bank, value, gradient, tf.constant(choice), True, True),
+                RowUpdate(shared, shared.value, gradient, None, True, True),
+            ]
+        )
         if choice == 1:
             stock.apply([gradient])
+        stock_whole.apply([gradient])
         np.testing.assert_allclose(bank.value[1], row, rtol=1e-5, atol=1e-6)
-    (count,) = ours.variables.values()
-    np.testing.assert_array_equal(count, [2, 3])
+        np.testing.assert_allclose(shared, whole, rtol=1e-5, atol=1e-6)
+    if name != "nesterov":
+        count, shared_count = ours.variables.values()
+        np.testing.assert_array_equal(count, [2, 3])
+        assert shared_count[0] == 5
+
+
+@pytest.mark.parametrize("name", ["scheduled", "scheduled adamw"])
+def test_the_schedule_goes_by_all_steps_however_rarely_a_row_is_sampled(name):
+    bank = keras.Variable(np.ones((2, 2), np.float32), name="bank")
+    row = keras.Variable(np.ones(2, np.float32), name="row")
+    ours = PathOptimizer(make(name))
+    ours.build([bank])
+    # What a schedule puts out at steps 0 and 4 of six, given by hand.
+    rates = {0: 0.2, 4: 0.1 * (1 + np.cos(np.pi * 4 / 6))}
+    config = ours.optimizer.get_config() | {"learning_rate": 0.2}
+    stock = type(ours.optimizer).from_config(config)
+    stock.build([row])
+    for step, choice in enumerate([0, 1, 1, 1, 0]):
+        value = tf.gather(bank.value, choice)
+        ours.apply([RowUpdate(bank, value, tf.fill([2], 0.3), tf.constant(choice), True, True)])
+        if choice == 0:
+            stock.learning_rate.assign(rates[step])
+            stock.apply([tf.fill([2], 0.3)])
+    np.testing.assert_allclose(bank.value[0], row, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["nesterov", "decayed", "adamw"])

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import keras
@@ -96,6 +97,19 @@ def test_an_interrupted_search_ends_as_an_uninterrupted_one(
         np.testing.assert_array_equal(ours["alphas"], theirs["alphas"])
     np.testing.assert_array_equal(result.probabilities, expected.probabilities)
     assert result.choices == expected.choices
+
+
+def test_step_counts_of_candidates_are_resumed_too(dataset, tmp_path):
+    """To the bit: AdamW's bias correction is by them."""
+    config = dataclasses.replace(CONFIG, optimizer="adamw", learning_rate=0.01)
+    rest = dataset, LATENCIES, config
+    search.search(SPACE, *rest, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        search.search(SPACE, *rest, tmp_path / "part", callbacks=[InterruptAt(STEPS + 2)])
+    search.search(SPACE, *rest, tmp_path / "part")
+    for name in ("metrics.jsonl", "alphas.npz"):
+        ours, theirs = ((tmp_path / part / name).read_bytes() for part in ("part", "whole"))
+        assert ours == theirs
 
 
 def test_a_resumed_stream_goes_on_where_the_first_would_be(dataset):
