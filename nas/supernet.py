@@ -13,8 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nas import algorithms, child, gates, mixed_op, objectives, path_optimizer, routes
-from nas.child import BATCH_NORM_MOMENTUM
+from nas import algorithms, child, gates, mixed_op, objectives, path_optimizer, routes, steps
 from nas.specs import Child, SearchSpace
 
 Batch = tuple[tf.Tensor, tf.Tensor]
@@ -121,7 +120,8 @@ class Supernet(keras.Model):
     def _ops(self) -> list[mixed_op.MixedOp]:
         return [self.stem, *self.mixed_ops, self.head]
 
-    def _classify(self, features: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    def classify(self, features: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+        """Logits `[batch, classes]` of features `[batch, height, width, channels]`."""
         pooled = tf.reduce_mean(tf.cast(features, tf.float32), axis=[1, 2])
         return tf.matmul(pooled, kernel) + bias
 
@@ -143,8 +143,8 @@ class Supernet(keras.Model):
             route: how each slot's output is formed.
             training: normalize by the batch's moments instead of the moving ones.
         """
-        features, _ = self._features(images, route, self._read(route), training)
-        return self._classify(features, self.classifier_kernel.value, self.classifier_bias.value)
+        features, _ = self.features(images, route, self.read(route), training)
+        return self.classify(features, self.classifier_kernel.value, self.classifier_bias.value)
 
     @property
     def _places(self) -> list[tuple[mixed_op.MixedOp, int | None]]:
@@ -152,13 +152,20 @@ class Supernet(keras.Model):
         slots = iter(range(len(self.space.slots)))
         return [(op, next(slots) if op.num_candidates > 1 else None) for op in self._ops]
 
-    def _read(self, route: routes.Route) -> list[list[mixed_op.Selection]]:
+    def read(self, route: routes.Route) -> list[list[mixed_op.Selection]]:
+        """The weights that `route` needs, part by part."""
         return [op.select(0) if slot is None else route.read(op, slot) for op, slot in self._places]
 
-    def _features(self, images, route, selections, training):
-        """Features before pooling, and a row of moments for every selection."""
+    def features(
+        self,
+        images: tf.Tensor,
+        route: routes.Route,
+        selections: list[list[mixed_op.Selection]],
+        training: bool,
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Features before pooling, and a row of moments for every selection of `read(route)`."""
         x = tf.cast(images, self.compute_dtype)
-        moments = []
+        moments: list[tf.Tensor] = []
         for (op, slot), selected in zip(self._places, selections, strict=True):
             if slot is None:
                 x, rows = op.run(x, 0, selected, training)
@@ -186,13 +193,8 @@ class Supernet(keras.Model):
         step = self.step.value.assign_add(1)
         seeds = [tf.stack([tf.constant(2 * self.seed + i, tf.int64), step]) for i in (0, 1)]
         self.weight_step(images, labels, self.algorithm.weight_route(self, seeds[0]))
-
-        def architecture_step() -> tf.Tensor:
-            self.architecture_step(validation_images, validation_labels, seeds[1])
-            return tf.constant(True)
-
-        has_validation = tf.shape(validation_images)[0] > 0
-        tf.cond(has_validation, architecture_step, lambda: tf.constant(False))
+        if self.algorithm.learns_alpha:
+            self._architecture_step_if_any(validation_images, validation_labels, seeds[1])
         logs = {name: tracker.result() for name, tracker in self.trackers.items()}
         return logs | self.architecture_state()
 
@@ -211,58 +213,27 @@ class Supernet(keras.Model):
 
     def weight_step(self, images: tf.Tensor, labels: tf.Tensor, route: routes.Route) -> None:
         """Forward, backward and update of what the route reads and of the shared layers."""
-        selections = self._read(route)
-        selected = [selection for row in selections for selection in row]
-        sources = [[s.weights.kernels, s.weights.affine] for s in selected]
-        classifier = [
-            tf.convert_to_tensor(v.value) for v in (self.classifier_kernel, self.classifier_bias)
-        ]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([sources, classifier])
-            features, moments = self._features(images, route, selections, training=True)
-            logits = self._classify(features, *classifier)
-            loss = self.cross_entropy(labels, logits, self._label_smoothing)
-        gradients, classifier_gradients = tape.gradient(
-            loss, [sources, classifier], unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
-        self._apply(selected, gradients, classifier, classifier_gradients)
-        self._move_moments(selected, moments)
-        self.trackers["loss"].update_state(loss)
-        self.trackers["accuracy"].update_state(self.accuracy(labels, logits))
-
-    def _apply(self, selected, gradients, classifier, classifier_gradients) -> None:
-        kernel, bias = self.classifier_kernel, self.classifier_bias
-        update = path_optimizer.RowUpdate
-        updates = [
-            update(kernel, classifier[0], classifier_gradients[0], None, True, True),
-            update(bias, classifier[1], classifier_gradients[1], None, True, False),
-        ]
-        for selection, (to_kernels, to_affine) in zip(selected, gradients, strict=True):
-            group, weights = selection.group, selection.weights
-            place = selection.row, selection.is_active
-            updates += [
-                update(group.kernels, weights.kernels, to_kernels, *place, True),
-                update(group.affine, weights.affine, to_affine, *place, False),
-            ]
-        self.path_optimizer.apply(updates)
-
-    def _move_moments(self, selected, moments) -> None:
-        """Moves the moving moments of what was computed, and of nothing else."""
-        for selection, batch in zip(selected, moments, strict=True):
-            moving = selection.weights.moments
-            moved = moving * BATCH_NORM_MOMENTUM + batch * (1.0 - BATCH_NORM_MOMENTUM)
-            bank = selection.group.moments
-            path_optimizer.write_row(bank, moved, selection.row, selection.is_active)
+        found = steps.weight_gradient(self, images, labels, route, self._label_smoothing)
+        steps.apply_weight_gradient(self, found)
 
     def architecture_step(self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> None:
         """Update of alpha on one validation batch; weights and moments are read only."""
         found = self.algorithm.architecture_gradient(self, images, labels, seed)
-        before = tf.identity(self.alpha.value)
-        self.arch_optimizer.apply([found.gradient], [self.alpha])
-        after = tf.identity(self.alpha.value)
-        self.alpha.assign(self.algorithm.finish(self, before, after, seed))
-        self.trackers["validation_loss"].update_state(found.cross_entropy)
-        self.trackers["validation_accuracy"].update_state(found.accuracy)
+        steps.apply_architecture_gradient(self, found, seed)
+
+    def _architecture_step_if_any(self, images, labels, seed) -> None:
+        is_due = tf.shape(images)[0] > 0
+        found = tf.cond(
+            is_due,
+            lambda: self.algorithm.architecture_gradient(self, images, labels, seed),
+            lambda: steps.no_architecture_gradient(self),
+        )
+
+        def apply() -> tf.Tensor:
+            steps.apply_architecture_gradient(self, found, seed)
+            return tf.constant(True)
+
+        tf.cond(is_due, apply, lambda: tf.constant(False))
 
     @property
     def probabilities(self) -> np.ndarray:

@@ -4,11 +4,13 @@ An algorithm is one file, one class of the Protocol and one row in `ALGORITHMS`.
 training step calls it and never asks which one it is.
 """
 
+from collections.abc import Callable
+
 from nas.algorithms.darts import Darts
 from nas.algorithms.protocol import Algorithm, ArchitectureGradient
 from nas.algorithms.proxyless_gradient import FullGradient, TwoPathGradient
 
-ALGORITHMS: dict[str, type[Algorithm]] = {
+ALGORITHMS: dict[str, Callable[[], Algorithm]] = {
     "proxyless_gradient": TwoPathGradient,
     "proxyless_gradient_full": FullGradient,
     "darts": Darts,

@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from nas import gates, routes
-from nas.algorithms.protocol import ArchitectureGradient
+from nas.algorithms.protocol import Algorithm, ArchitectureGradient
 
 if TYPE_CHECKING:
     from nas.supernet import Supernet
 
 
-class Darts:
+class Darts(Algorithm):
     """The softmax mixture."""
-
-    variables: dict[str, tf.Variable] = {}
 
     def weight_route(self, supernet: "Supernet", seed: tf.Tensor) -> routes.Route:
         """All candidates, weighted by their probabilities."""
@@ -44,9 +42,5 @@ class Darts:
         matrix = tf.constant(supernet.latencies.matrix, tf.float32)
         combined = weights[0] * tape.gradient(cross_entropy, p) + weights[1] * matrix
         gradient = gates.softmax_gradient(combined, p)
-        return ArchitectureGradient(gradient, cross_entropy, supernet.accuracy(labels, logits))
-
-    def finish(self, supernet, before, after, seed):
-        """As the optimizer left it."""
-        del supernet, before, seed
-        return after
+        accuracy = supernet.accuracy(labels, logits)
+        return ArchitectureGradient(gradient, cross_entropy, accuracy, tf.constant(0.0))

@@ -20,15 +20,13 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from nas import gates, routes
-from nas.algorithms.protocol import ArchitectureGradient
+from nas.algorithms.protocol import Algorithm, ArchitectureGradient
 
 if TYPE_CHECKING:
     from nas.supernet import Supernet
 
 
-class _ProxylessGradient:
-    variables: dict[str, tf.Variable] = {}
-
+class _ProxylessGradient(Algorithm):
     def weight_route(self, supernet: "Supernet", seed: tf.Tensor) -> routes.Route:
         """One candidate a slot, drawn from p."""
         return routes.Path(gates.sample_path(supernet.alpha.value, supernet.mask, seed))
@@ -54,7 +52,8 @@ class TwoPathGradient(_ProxylessGradient):
         combined = weights[0] * tape.gradient(cross_entropy, values) + weights[1] * pair_ms
         over_pair = gates.softmax_gradient(combined, pair.probabilities)
         gradient = gates.scatter_pair(over_pair, pair.choices, alpha.shape[1])
-        return ArchitectureGradient(gradient, cross_entropy, supernet.accuracy(labels, logits))
+        accuracy = supernet.accuracy(labels, logits)
+        return ArchitectureGradient(gradient, cross_entropy, accuracy, tf.constant(0.0))
 
     def finish(self, supernet, before, after, seed):
         """Every candidate outside the pair keeps its probability."""
@@ -81,9 +80,5 @@ class FullGradient(_ProxylessGradient):
         combined = weights[0] * tape.gradient(cross_entropy, values) + weights[1] * matrix
         p = gates.path_probabilities(alpha, supernet.mask)
         gradient = gates.softmax_gradient(combined, p)
-        return ArchitectureGradient(gradient, cross_entropy, supernet.accuracy(labels, logits))
-
-    def finish(self, supernet, before, after, seed):
-        """As the optimizer left it."""
-        del supernet, before, seed
-        return after
+        accuracy = supernet.accuracy(labels, logits)
+        return ArchitectureGradient(gradient, cross_entropy, accuracy, tf.constant(0.0))

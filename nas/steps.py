@@ -1,0 +1,117 @@
+"""The two halves of a supernet's training step, each as "compute gradients", then "apply them".
+
+What is computed is plain tensors, so that a mean over replicas can stand between the halves. What
+is applied writes the rows that were read, and nothing else.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import tensorflow as tf
+
+from nas import path_optimizer, routes
+from nas.algorithms.protocol import ArchitectureGradient
+from nas.child import BATCH_NORM_MOMENTUM
+from nas.mixed_op import Selection
+
+if TYPE_CHECKING:
+    from nas.supernet import Supernet
+
+
+class WeightGradient(NamedTuple):
+    """What a weight step found on one training batch.
+
+    Attributes:
+        updates: the rows that were read, with their gradients; all of the shared weights.
+        selections: the same rows once more, as the route read them.
+        moments: for every selection the batch's row of moments.
+        loss: scalar, smoothed cross-entropy, mean over the batch.
+        accuracy: scalar, in [0, 1].
+    """
+
+    updates: list[path_optimizer.RowUpdate]
+    selections: list[Selection]
+    moments: list[tf.Tensor]
+    loss: tf.Tensor
+    accuracy: tf.Tensor
+
+
+def weight_gradient(
+    net: "Supernet",
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    route: routes.Route,
+    label_smoothing: float,
+) -> WeightGradient:
+    """Forward and backward through what the route reads and the shared layers; writes nothing.
+
+    Args:
+        net: the supernet.
+        images: `[batch, height, width, channels]`.
+        labels: `[batch]`.
+        route: how each slot's output is formed.
+        label_smoothing: of the cross-entropy.
+    """
+    rows = net.read(route)
+    selections = [selection for row in rows for selection in row]
+    sources = [[s.weights.kernels, s.weights.affine] for s in selections]
+    variables = net.classifier_kernel, net.classifier_bias
+    classifier = [tf.convert_to_tensor(variable.value) for variable in variables]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([sources, classifier])
+        features, moments = net.features(images, route, rows, training=True)
+        logits = net.classify(features, *classifier)
+        loss = net.cross_entropy(labels, logits, label_smoothing)
+    gradients, to_classifier = tape.gradient(
+        loss, [sources, classifier], unconnected_gradients=tf.UnconnectedGradients.ZERO
+    )
+    update = path_optimizer.RowUpdate
+    updates = [
+        update(variables[0], classifier[0], to_classifier[0], None, True, True),
+        update(variables[1], classifier[1], to_classifier[1], None, True, False),
+    ]
+    for selection, (to_kernels, to_affine) in zip(selections, gradients, strict=True):
+        group, weights = selection.group, selection.weights
+        place = selection.row, selection.is_active
+        updates += [
+            update(group.kernels, weights.kernels, to_kernels, *place, True),
+            update(group.affine, weights.affine, to_affine, *place, False),
+        ]
+    return WeightGradient(updates, selections, moments, loss, net.accuracy(labels, logits))
+
+
+def apply_weight_gradient(net: "Supernet", found: WeightGradient) -> None:
+    """Steps the weights and moves the moving moments of what was computed."""
+    net.path_optimizer.apply(found.updates)
+    for selection, batch in zip(found.selections, found.moments, strict=True):
+        moved = selection.weights.moments * BATCH_NORM_MOMENTUM + batch * (
+            1.0 - BATCH_NORM_MOMENTUM
+        )
+        bank = selection.group.moments
+        path_optimizer.write_row(bank, moved, selection.row, selection.is_active)
+    net.trackers["loss"].update_state(found.loss)
+    net.trackers["accuracy"].update_state(found.accuracy)
+
+
+def no_architecture_gradient(net: "Supernet") -> ArchitectureGradient:
+    """What stands in a step that looks at no validation images."""
+    nothing = tf.constant(0.0)
+    return ArchitectureGradient(tf.zeros(net.alpha.shape), nothing, nothing, nothing)
+
+
+def apply_architecture_gradient(
+    net: "Supernet", found: ArchitectureGradient, seed: tf.Tensor
+) -> None:
+    """Steps alpha.
+
+    Args:
+        net: the supernet; its weights and moments are left alone.
+        found: what its algorithm found.
+        seed: the one it was found with.
+    """
+    before = tf.identity(net.alpha.value)
+    net.arch_optimizer.apply([found.gradient], [net.alpha])
+    after = tf.identity(net.alpha.value)
+    net.alpha.assign(net.algorithm.finish(net, before, after, seed))
+    net.algorithm.remember(found)
+    net.trackers["validation_loss"].update_state(found.cross_entropy)
+    net.trackers["validation_accuracy"].update_state(found.accuracy)
