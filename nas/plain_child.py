@@ -6,6 +6,7 @@ built by `nas/child.py`.
 """
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from nas import child, kernels
@@ -80,6 +81,12 @@ class PlainChild:
         for moving, batch in moments:
             moving.assign(moving.value * keep + batch * (1.0 - keep))
         return loss
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Weights and moving moments, in the order of `child.build_child`'s model."""
+        stages = [stage[1:] for chain, _ in self._parts for stage in chain]
+        values = [value for stage in stages for value in stage]
+        return [keras.ops.convert_to_numpy(v) for v in (*values, self._kernel, self._bias)]
 
     def _forward(self, x: tf.Tensor) -> tuple[tf.Tensor, list]:
         moments: list[tuple[keras.Variable, tf.Tensor]] = []

@@ -1,0 +1,70 @@
+import json
+import math
+import subprocess
+import sys
+
+import pytest
+
+from nas import specs
+from nas.candidates import MBConv
+from nas.spaces import load_space
+from tools import peak_memory, supernet_steps
+
+KEYS = {
+    *("weight_step_s", "child_step_s", "step_ratio", "step_ratio_same_kernels"),
+    *("arch_two_step_s", "arch_two_ratio", "arch_full_step_s", "arch_full_ratio"),
+    *("trace_s", "first_step_s", "peak_memory_ratio", "images_per_s", "growth"),
+    *("darts_step_s", "darts_ratio", "one_shot_step_s", "one_shot_ratio"),
+}
+
+
+def run(*flags):
+    command = [sys.executable, "-m", "tools.benchmark_supernet", *flags]
+    return subprocess.run(command, capture_output=True, text=True, timeout=280)
+
+
+def test_the_file_holds_every_number_and_the_table_names_every_step(tmp_path):
+    output = tmp_path / "supernet.json"
+    done = run(
+        *("--space=tiny", "--batch_size=4", "--resolution=16", "--paths=1", "--rounds=1"),
+        *("--memory_processes=1", "--growth=2", f"--output={output}"),
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(output.read_text())
+    assert set(found) >= KEYS
+    assert found["resolution"] == 16 and found["batch_size"] == 4
+    numbers = [found[key] for key in KEYS - {"growth"}] + list(found["peak_memory_mib"].values())
+    assert all(math.isfinite(number) and number > 0 for number in numbers)
+    (grown,) = found["growth"]
+    assert grown["candidates"] == 2 and grown["peak_memory_mib"] > 0
+    for name in ("stock Keras layers", "weight step", "two paths", "exact", "DARTS", "One-Shot"):
+        assert name in done.stdout
+
+
+def test_a_growth_that_cannot_be_is_refused_before_any_work(tmp_path):
+    done = run("--space=tiny", "--growth=1,9", f"--output={tmp_path / 'x.json'}")
+    assert done.returncode != 0
+    assert "growth: expected numbers from 1 to 6, received '9'" in done.stderr
+
+
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_grown_spaces_hold_so_many_candidates_and_the_same_first_path(count):
+    space = supernet_steps.with_candidates(load_space("cifar"), count)
+    counts = [len(slot.candidates) for slot in space.slots]
+    if count == 1:
+        assert counts == [2]
+    else:
+        assert counts == [count] * 7
+    child = space.child([0] * len(space.slots))
+    assert {block.op for block in child.layers} == {MBConv(3, 3)}
+
+
+def test_a_step_that_keeps_more_has_the_higher_peak():
+    """The reading itself: a mixture of all paths at a resolution where activations outweigh."""
+    space = load_space("tiny").with_task(10, 128)
+    # The dictionary travels to a process of its own, so it must be complete.
+    assert specs.from_dict(specs.SearchSpace, specs.to_dict(space)) == space
+    one, all_paths = (
+        peak_memory.of_step(kind, space, [0, 0, 0], 32, 1) for kind in ("supernet", "darts")
+    )
+    assert all_paths > one
