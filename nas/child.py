@@ -29,18 +29,22 @@ def kernel_stddev(stage: Stage) -> float:
     return math.sqrt(2.0 / (inputs * stage.kernel_size**2))
 
 
-def build_child(child: Child, api: Any = keras, batch_norm: type | None = None) -> keras.Model:
+def build_child(
+    child: Child, api: Any = keras, batch_norm: type | None = None, dtype: str | None = None
+) -> keras.Model:
     """The network of `child`, freshly initialised from Keras' global seed.
 
     Args:
         child: what to build.
         api: the Keras to build it with; anything with `Input`, `Model`, `layers`, `initializers`.
         batch_norm: the normalization layer's class; default `api.layers.BatchNormalization`.
+        dtype: policy of the layers, for training in mixed precision; pooling and logits are
+            float32 then. Default `api`'s own.
 
     Returns:
         Model from images `[batch, height, width, channels]` to logits `[batch, classes]`.
     """
-    build = _Builder(api, batch_norm)
+    build = _Builder(api, batch_norm, dtype)
     x = inputs = api.Input(child.input_shape, name="image")
     x = build.stage(x, child.stem.stage(child.input_channels), "stem")
     for i, block in enumerate(child.layers):
@@ -107,8 +111,10 @@ def _stage_name(block: str, index: int) -> str:
 class _Builder:
     """Applies specs as layers of one Keras."""
 
-    def __init__(self, api: Any, batch_norm: type | None = None) -> None:
+    def __init__(self, api: Any, batch_norm: type | None = None, dtype: str | None = None) -> None:
         self._api = api
+        self._dtype = dtype
+        self._head_dtype = dtype and "float32"
         self._batch_norm = batch_norm or api.layers.BatchNormalization
 
     def stage(self, x: Any, stage: Stage, name: str) -> Any:
@@ -119,6 +125,7 @@ class _Builder:
             "strides": stage.stride,
             "padding": "same",
             "use_bias": False,
+            "dtype": self._dtype,
             "name": f"{name}_conv",
         }
         if stage.type == "depthwise":
@@ -126,26 +133,31 @@ class _Builder:
         else:
             x = layers.Conv2D(stage.output_width, kernel_initializer=initializer, **common)(x)
         x = self._batch_norm(
-            momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=f"{name}_bn"
+            momentum=BATCH_NORM_MOMENTUM,
+            epsilon=BATCH_NORM_EPSILON,
+            dtype=self._dtype,
+            name=f"{name}_bn",
         )(x)
         if stage.activation is None:
             return x
         ceiling = {"relu": None, "relu6": 6.0}[stage.activation]
-        return layers.ReLU(ceiling, name=f"{name}_relu")(x)
+        return layers.ReLU(ceiling, dtype=self._dtype, name=f"{name}_relu")(x)
 
     def block(self, x: Any, block: Block, name: str) -> Any:
         shortcut = x
         for i, stage in enumerate(block.stages):
             x = self.stage(x, stage, _stage_name(name, i))
         if block.has_residual:
-            x = self._api.layers.Add(name=f"{name}_add")([x, shortcut])
+            x = self._api.layers.Add(dtype=self._dtype, name=f"{name}_add")([x, shortcut])
         return x
 
     def head(self, x: Any, head: Head, num_classes: int) -> Any:
         layers = self._api.layers
         x = self.stage(x, head.stage(x.shape[-1]), "head")
-        x = layers.GlobalAveragePooling2D(name="pool")(x)
+        x = layers.GlobalAveragePooling2D(dtype=self._head_dtype, name="pool")(x)
         if head.dropout:
-            x = layers.Dropout(head.dropout, name="dropout")(x)
+            x = layers.Dropout(head.dropout, dtype=self._head_dtype, name="dropout")(x)
         initializer = self._api.initializers.RandomNormal(stddev=0.01)
-        return layers.Dense(num_classes, kernel_initializer=initializer, name="logits")(x)
+        return layers.Dense(
+            num_classes, kernel_initializer=initializer, dtype=self._head_dtype, name="logits"
+        )(x)

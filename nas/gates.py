@@ -114,6 +114,22 @@ def binary_gate(
     return tf.identity(active), gradient
 
 
+@tf.custom_gradient
+def weighted(weight: tf.Tensor, output: tf.Tensor) -> tuple[tf.Tensor, object]:
+    """An output weighted, w * o_j(x); the weight's gradient is summed in float32.
+
+    Args:
+        weight: float32 scalar.
+        output: `[batch, height, width, channels]`.
+    """
+    factor = tf.cast(weight, output.dtype)
+
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return inner_product(upstream, output), factor * upstream
+
+    return factor * output, gradient
+
+
 def gate_with(
     gate_gradients: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
     gates: tf.Tensor,

@@ -133,5 +133,6 @@ class Mixture:
     def run(self, op, slot, x, selections, training) -> Output:
         """The weighted sum."""
         outputs, moments = op.run_all(x, selections, training)
-        weights = tf.cast(self._weights[slot], x.dtype)
-        return tf.add_n([weights[j] * y for j, y in enumerate(outputs)]), moments
+        weights = tf.unstack(self._weights[slot])[: len(outputs)]
+        pairs = zip(weights, outputs, strict=True)
+        return tf.add_n([gates.weighted(weight, y) for weight, y in pairs]), moments

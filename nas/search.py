@@ -11,11 +11,13 @@ import tensorflow as tf
 
 from nas import (
     algorithms,
+    callback_list,
     checkpoints,
     data,
     derive,
     files,
     objectives,
+    precision,
     recalibration,
     specs,
     supernet,
@@ -49,6 +51,7 @@ class SearchConfig:
         seed: of weights, paths and data order.
         algorithm: key of `algorithms.ALGORITHMS`.
         optimizer: of the weights, key of `OPTIMIZERS`.
+        precision: of activations, one of `precision.PRECISIONS`; weights and alpha are float32.
         target_latency_ms: what the child's predicted latency is to be; 0 for accuracy alone.
         warmup_learning_rate: start of the warm-up's cosine.
         learning_rate: start of the search's cosine.
@@ -67,6 +70,7 @@ class SearchConfig:
     seed: int = 0
     algorithm: str = "proxyless_gradient"
     optimizer: str = "sgd"
+    precision: str = "float32"
     target_latency_ms: float = 0.0
     warmup_learning_rate: float = 0.05
     learning_rate: float = 0.025
@@ -77,7 +81,8 @@ class SearchConfig:
     latency_gain: float = 0.02
 
     def __post_init__(self) -> None:
-        """Refuses numbers that cannot be."""
+        """Refuses settings that cannot be."""
+        precision.check_name(self.precision)
         if self.optimizer not in OPTIMIZERS:
             known = ", ".join(OPTIMIZERS)
             raise ValueError(f"optimizer: expected one of {known}; received {self.optimizer!r}")
@@ -150,7 +155,7 @@ def build_supernet(
     space: SearchSpace, config: SearchConfig, latencies: Latencies | None, steps_per_epoch: int
 ) -> supernet.Supernet:
     """The supernet of `space`, compiled for `config`."""
-    net = supernet.Supernet(space, config.seed)
+    net = supernet.Supernet(space, config.seed, config.precision)
     objective: objectives.Objective = objectives.CrossEntropy()
     if config.target_latency_ms:
         if latencies is None:
@@ -211,11 +216,12 @@ def search(
         directory: gets `metrics.jsonl`, `alphas.npz`, `checkpoints/`; a search found there is
             continued and ends as it would have without interruption, unless space, data set,
             latencies or settings are others: then it starts over.
-        callbacks: further Keras callbacks.
+        callbacks: further Keras callbacks; at batch ends their logs are tensors.
         report: is told, in one line, when an earlier search is dropped.
 
     Raises:
-        ValueError: settings, space, latencies and data set do not fit each other, before any work.
+        ValueError: settings, space, latencies, data set and machine do not fit each other, before
+            any work.
     """
     directory = pathlib.Path(directory)
     if (space.num_classes, space.input_shape) != (dataset.num_classes, dataset.input_shape):
@@ -226,12 +232,14 @@ def search(
         )
     steps = data.steps_per_epoch(dataset.train, config.batch_size)
     data.steps_per_epoch(dataset.validation, config.batch_size)
+    precision.check(config.precision)
     net = build_supernet(space, config, latencies, steps)
     variables = {
         **checkpoints.named_variables(net, "supernet"),
         **checkpoints.named_variables(net.optimizer, "optimizer"),
         **checkpoints.named_variables(net.arch_optimizer, "arch_optimizer"),
         **net.path_optimizer.variables,
+        **net.loss_scale.variables,
         **net.objective.variables,
         **net.algorithm.variables,
     }
@@ -254,7 +262,9 @@ def search(
             shuffle=False,
             verbose=0,
             # The alphas first: a checkpoint must not know more epochs than the files beside it.
-            callbacks=[_WarmupLogs(config.warmup_epochs), history, state, *callbacks],
+            callbacks=callback_list.LazyCallbackList(
+                [_WarmupLogs(config.warmup_epochs), history, state, *callbacks], net, total, steps
+            ),
         )
     return _result(net, dataset, latencies, config)
 

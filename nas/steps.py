@@ -61,9 +61,7 @@ def weight_gradient(
         features, moments = net.features(images, route, rows, training=True)
         logits = net.classify(features, *classifier)
         loss = net.cross_entropy(labels, logits, label_smoothing)
-    gradients, to_classifier = tape.gradient(
-        loss, [sources, classifier], unconnected_gradients=tf.UnconnectedGradients.ZERO
-    )
+    gradients, to_classifier = net.loss_scale.gradient(tape, loss, [sources, classifier])
     update = path_optimizer.RowUpdate
     updates = [
         update(variables[0], classifier[0], to_classifier[0], None, True, True),
@@ -80,14 +78,21 @@ def weight_gradient(
 
 
 def apply_weight_gradient(net: "Supernet", found: WeightGradient) -> None:
-    """Steps the weights and moves the moving moments of what was computed."""
-    net.path_optimizer.apply(found.updates)
-    for selection, batch in zip(found.selections, found.moments, strict=True):
-        moved = selection.weights.moments * BATCH_NORM_MOMENTUM + batch * (
-            1.0 - BATCH_NORM_MOMENTUM
-        )
-        bank = selection.group.moments
-        path_optimizer.write_row(bank, moved, selection.row, selection.is_active)
+    """Steps the weights and moves the moving moments of what was computed.
+
+    Neither, where the gradient overflowed under its loss scale.
+    """
+
+    def step() -> None:
+        net.path_optimizer.apply(found.updates)
+        for selection, batch in zip(found.selections, found.moments, strict=True):
+            moved = selection.weights.moments * BATCH_NORM_MOMENTUM + batch * (
+                1.0 - BATCH_NORM_MOMENTUM
+            )
+            bank = selection.group.moments
+            path_optimizer.write_row(bank, moved, selection.row, selection.is_active)
+
+    net.loss_scale.apply([update.gradient for update in found.updates], step)
     net.trackers["loss"].update_state(found.loss)
     net.trackers["accuracy"].update_state(found.accuracy)
 
@@ -101,17 +106,21 @@ def no_architecture_gradient(net: "Supernet") -> ArchitectureGradient:
 def apply_architecture_gradient(
     net: "Supernet", found: ArchitectureGradient, seed: tf.Tensor
 ) -> None:
-    """Steps alpha.
+    """Steps alpha, unless its gradient overflowed under its loss scale.
 
     Args:
         net: the supernet; its weights and moments are left alone.
         found: what its algorithm found.
         seed: the one it was found with.
     """
-    before = tf.identity(net.alpha.value)
-    net.arch_optimizer.apply([found.gradient], [net.alpha])
-    after = tf.identity(net.alpha.value)
-    net.alpha.assign(net.algorithm.finish(net, before, after, seed))
-    net.algorithm.remember(found)
+
+    def step() -> None:
+        before = tf.identity(net.alpha.value)
+        net.arch_optimizer.apply([found.gradient], [net.alpha])
+        after = tf.identity(net.alpha.value)
+        net.alpha.assign(net.algorithm.finish(net, before, after, seed))
+        net.algorithm.remember(found)
+
+    net.loss_scale.apply([found.gradient], step)
     net.trackers["validation_loss"].update_state(found.cross_entropy)
     net.trackers["validation_accuracy"].update_state(found.accuracy)

@@ -13,8 +13,24 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nas import algorithms, child, gates, mixed_op, objectives, path_optimizer, routes, steps
+from nas import (
+    algorithms,
+    child,
+    gates,
+    loss_scale,
+    mixed_op,
+    objectives,
+    path_optimizer,
+    routes,
+    steps,
+)
 from nas.specs import Child, SearchSpace
+
+XLA_REFUSAL = (
+    "jit_compile: expected false for a supernet, received true; the shapes in its training step "
+    "depend on the sampled path, so that XLA compiles the step anew for every path, which takes "
+    "far longer than the step; leave it out (the training of a child takes it)"
+)
 
 Batch = tuple[tf.Tensor, tf.Tensor]
 
@@ -25,6 +41,8 @@ class Supernet(keras.Model):
     Args:
         space: the search space.
         seed: of fresh weights and of every sampled path.
+        precision: of activations, one of `precision.PRECISIONS`; weights, moments, logits, gates'
+            gradients and alpha are float32.
 
     Attributes:
         alpha: architecture parameters `[slots, most candidates]`, drawn from N(0, 1e-3) as in the
@@ -33,8 +51,9 @@ class Supernet(keras.Model):
         step: number of training steps made; with `seed` it determines every random draw.
     """
 
-    def __init__(self, space: SearchSpace, seed: int = 0) -> None:
-        super().__init__(name=f"{space.name}_supernet")
+    def __init__(self, space: SearchSpace, seed: int = 0, precision: str = "float32") -> None:
+        super().__init__(name=f"{space.name}_supernet", dtype=precision)
+        self.loss_scale = loss_scale.for_precision(precision)
         self.space = space
         self.seed = seed
         stem = mixed_op.Chain((space.stem.stage(space.input_channels),))
@@ -66,7 +85,11 @@ class Supernet(keras.Model):
     def _weight(self, name: str, value: np.ndarray, trainable: bool = True) -> keras.Variable:
         initializer = keras.initializers.Constant(value.astype(np.float32))
         return self.add_weight(
-            name=name, shape=value.shape, initializer=initializer, trainable=trainable
+            name=name,
+            shape=value.shape,
+            initializer=initializer,
+            trainable=trainable,
+            autocast=False,
         )
 
     @property
@@ -96,9 +119,11 @@ class Supernet(keras.Model):
             objective: default cross-entropy alone.
             latencies: milliseconds a candidate; default none.
             label_smoothing: in weight steps; architecture steps use the plain cross-entropy.
-            jit_compile: XLA; off, since it is many times slower on CPUs for these operations.
+            jit_compile: False; see `XLA_REFUSAL`.
             **kwargs: as `keras.Model.compile`.
         """
+        if jit_compile:
+            raise ValueError(XLA_REFUSAL)
         self.path_optimizer = path_optimizer.PathOptimizer(optimizer)
         self.path_optimizer.build(self.trainable_variables)
         self.arch_optimizer = arch_optimizer or keras.optimizers.Adam(1e-3, 0.0, 0.999)
@@ -114,7 +139,9 @@ class Supernet(keras.Model):
                 f"received {received}; they are of another space"
             )
         self._label_smoothing = label_smoothing
-        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        # Both steps scale their losses themselves.
+        kwargs = {"auto_scale_loss": False} | kwargs
+        super().compile(optimizer=optimizer, jit_compile=False, **kwargs)
 
     @property
     def _ops(self) -> list[mixed_op.MixedOp]:
@@ -196,7 +223,7 @@ class Supernet(keras.Model):
         if self.algorithm.learns_alpha:
             self._architecture_step_if_any(validation_images, validation_labels, seeds[1])
         logs = {name: tracker.result() for name, tracker in self.trackers.items()}
-        return logs | self.architecture_state()
+        return logs | self.loss_scale.logs | self.architecture_state()
 
     def architecture_state(self) -> dict[str, tf.Tensor]:
         """Expected latency in milliseconds and mean entropy of the slots in nats."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import keras
 
-from nas import checkpoints, child, data, files, fused_batch_norm, specs
+from nas import callback_list, checkpoints, child, data, files, fused_batch_norm, precision, specs
 from nas.specs import Child
 
 
@@ -21,6 +21,8 @@ class TrainConfig:
         warmup_epochs: of linear growth; may be a fraction.
         weight_decay: decoupled, on kernels alone (no normalization, no bias).
         label_smoothing: of the cross-entropy.
+        precision: of activations, one of `precision.PRECISIONS`; weights are float32.
+        jit_compile: XLA, which pays on GPUs and is many times slower on CPUs.
     """
 
     epochs: int = 300
@@ -30,9 +32,12 @@ class TrainConfig:
     warmup_epochs: float = 0.0
     weight_decay: float = 4e-4
     label_smoothing: float = 0.1
+    precision: str = "float32"
+    jit_compile: bool = False
 
     def __post_init__(self) -> None:
-        """Refuses numbers that cannot be."""
+        """Refuses settings that cannot be."""
+        precision.check_name(self.precision)
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, received {getattr(self, name)}")
@@ -59,11 +64,15 @@ def train(
         directory: gets `metrics.jsonl` and `checkpoints/`; a training found there is continued
             and ends as it would have without interruption, unless network, data set or settings
             are others: then it starts over.
-        callbacks: further Keras callbacks.
+        callbacks: further Keras callbacks; at batch ends their logs are tensors.
         report: is told, in one line, when an earlier training is dropped.
 
     Returns:
-        The trained model of stock Keras layers.
+        The trained model of stock Keras layers, in float32 whatever it was trained in.
+
+    Raises:
+        ValueError: the network does not fit the data set, or a setting this machine, before any
+            work; or training diverged.
     """
     if (network.num_classes, network.input_shape) != (dataset.num_classes, dataset.input_shape):
         raise ValueError(
@@ -73,13 +82,18 @@ def train(
         )
     examples = dataset.train_and_validation
     steps = data.steps_per_epoch(examples, config.batch_size)
+    precision.check(config.precision)
     keras.utils.set_random_seed(config.seed)
-    model = child.build_child(network, batch_norm=fused_batch_norm.FusedBatchNormalization)
+    model = child.build_child(
+        network,
+        batch_norm=fused_batch_norm.FusedBatchNormalization,
+        dtype=config.precision,
+    )
     model.compile(
         optimizer=_optimizer(config, steps),
         loss=_SmoothedCrossEntropy(network.num_classes, config.label_smoothing),
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        jit_compile=False,
+        jit_compile=config.jit_compile,
     )
     model.optimizer.build(model.trainable_variables)
     variables = {
@@ -103,7 +117,9 @@ def train(
             steps_per_epoch=steps,
             shuffle=False,
             verbose=0,
-            callbacks=[state, *callbacks],
+            callbacks=callback_list.LazyCallbackList(
+                [state, *callbacks], model, config.epochs, steps
+            ),
         )
     stock = child.build_child(network)
     stock.set_weights(model.get_weights())
@@ -130,6 +146,8 @@ def _optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Op
         schedule, momentum=0.9, nesterov=True, weight_decay=config.weight_decay
     )
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    if precision.needs_loss_scale(config.precision):
+        return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
 
 

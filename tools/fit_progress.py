@@ -15,8 +15,8 @@ _SECONDS_BETWEEN_UPDATES = 0.5
 class ProgressCallback(keras.callbacks.Callback):
     """Shows epoch, step, time left and metrics of a `fit` on one line; use `verbose=0` with it.
 
-    Keras fetches metric values from the device for every callback that is not `async_safe`; this
-    one is, so training does not wait for the screen.
+    Metrics are read only when the line is shown again, so under `callback_list.LazyCallbackList`
+    training does not wait for the screen.
 
     Args:
         label: what is being trained.

@@ -46,6 +46,15 @@ _VALIDATION_SIZE = flags.DEFINE_integer(
     "validation_size", 5000, "Training images kept for alpha; a fifth at most.", lower_bound=1
 )
 _OPTIMIZER = flags.DEFINE_enum("optimizer", "sgd", ["sgd", "adamw"], "Of the weights.")
+_PRECISION = flags.DEFINE_enum(
+    "precision",
+    "float32",
+    ["float32", "mixed_bfloat16", "mixed_float16"],
+    "Of activations; weights and alpha are float32.",
+)
+_JIT_COMPILE = flags.DEFINE_bool(
+    "jit_compile", False, "XLA; refused, since it would compile every path (tools.train takes it)."
+)
 _RATE = flags.DEFINE_float(
     "learning_rate",
     None,
@@ -72,9 +81,12 @@ def main() -> None:
         )
     # TensorFlow takes seconds to import; `--help` and a bad flag should not.
     import latency_models
-    from nas import algorithms, data, files, search, spaces
+    from nas import algorithms, data, files, precision, search, spaces, supernet
     from tools import stages
 
+    if _JIT_COMPILE.value:
+        raise ValueError(supernet.XLA_REFUSAL)
+    precision.check(_PRECISION.value)
     space = spaces.load_space(_SPACE.value)
     algorithms.algorithm(_ALGORITHM.value)
     table = None
@@ -109,6 +121,7 @@ def main() -> None:
         seed=_SEED.value,
         algorithm=_ALGORITHM.value,
         optimizer=_OPTIMIZER.value,
+        precision=_PRECISION.value,
         target_latency_ms=target_ms,
         warmup_learning_rate=2.0 * learning_rate,
         learning_rate=learning_rate,

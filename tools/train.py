@@ -24,6 +24,13 @@ _BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "Images a step.", lower_bo
 _RATE = flags.DEFINE_float(
     "learning_rate", 0.2, "Peak, after half an epoch of warm-up.", lower_bound=1e-9
 )
+_PRECISION = flags.DEFINE_enum(
+    "precision",
+    "float32",
+    ["float32", "mixed_bfloat16", "mixed_float16"],
+    "Of activations in training; weights and child.keras are float32.",
+)
+_JIT_COMPILE = flags.DEFINE_bool("jit_compile", False, "XLA; for GPUs, much slower on CPUs.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of weights and data order.", lower_bound=0)
 _MAX_TRAIN = flags.DEFINE_integer(
     "max_train_examples", 0, "Training images used, 0 for all.", lower_bound=0
@@ -45,10 +52,15 @@ def main() -> None:
     from nas import spaces
 
     child = spaces.load_child(_CHILD.value)
+    import tensorflow as tf
+
     from export import exporting
-    from nas import data, files, specs, training
+    from nas import data, files, precision, specs, training
     from tools import stages
 
+    precision.check(_PRECISION.value)
+    if _JIT_COMPILE.value and not tf.config.list_physical_devices("GPU"):
+        console.say("jit_compile: there is no GPU here, and on CPUs XLA is about ten times slower")
     dataset = stages.load_dataset(
         _DATASET.value,
         _DATA_DIR.value,
@@ -70,6 +82,8 @@ def main() -> None:
         seed=_SEED.value,
         learning_rate=_RATE.value,
         warmup_epochs=_WARMUP_EPOCHS,
+        precision=_PRECISION.value,
+        jit_compile=_JIT_COMPILE.value,
     )
     choices = (_CHILD, _DATASET, _MAX_TRAIN, _VALIDATION_SIZE)
     settings = {flag.name: flag.value for flag in choices} | dataclasses.asdict(config)

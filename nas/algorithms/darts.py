@@ -40,7 +40,8 @@ class Darts(Algorithm):
             cross_entropy = supernet.cross_entropy(labels, logits)
         weights = supernet.gradient_weights(cross_entropy, alpha)
         matrix = tf.constant(supernet.latencies.matrix, tf.float32)
-        combined = weights[0] * tape.gradient(cross_entropy, p) + weights[1] * matrix
+        to_p = supernet.loss_scale.gradient(tape, cross_entropy, p)
+        combined = weights[0] * to_p + weights[1] * matrix
         gradient = gates.softmax_gradient(combined, p)
         accuracy = supernet.accuracy(labels, logits)
         return ArchitectureGradient(gradient, cross_entropy, accuracy, tf.constant(0.0))

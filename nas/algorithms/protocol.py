@@ -55,6 +55,7 @@ class Algorithm(Protocol):
         """Gradient of the objective with respect to alpha on one validation batch.
 
         Weights, their moving moments and `variables` are read only. May run inside a branch.
+        Whatever is differentiated by a tape goes through `supernet.loss_scale.gradient`.
         """
         raise NotImplementedError(f"{type(self).__name__} learns no architecture parameters")
 

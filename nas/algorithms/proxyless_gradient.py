@@ -49,7 +49,8 @@ class TwoPathGradient(_ProxylessGradient):
         weights = supernet.gradient_weights(cross_entropy, alpha)
         matrix = tf.constant(supernet.latencies.matrix, tf.float32)
         pair_ms = tf.gather(matrix, pair.choices, batch_dims=1)
-        combined = weights[0] * tape.gradient(cross_entropy, values) + weights[1] * pair_ms
+        to_gates = supernet.loss_scale.gradient(tape, cross_entropy, values)
+        combined = weights[0] * to_gates + weights[1] * pair_ms
         over_pair = gates.softmax_gradient(combined, pair.probabilities)
         gradient = gates.scatter_pair(over_pair, pair.choices, alpha.shape[1])
         accuracy = supernet.accuracy(labels, logits)
@@ -77,7 +78,8 @@ class FullGradient(_ProxylessGradient):
             cross_entropy = supernet.cross_entropy(labels, logits)
         weights = supernet.gradient_weights(cross_entropy, alpha)
         matrix = tf.constant(supernet.latencies.matrix, tf.float32)
-        combined = weights[0] * tape.gradient(cross_entropy, values) + weights[1] * matrix
+        to_gates = supernet.loss_scale.gradient(tape, cross_entropy, values)
+        combined = weights[0] * to_gates + weights[1] * matrix
         p = gates.path_probabilities(alpha, supernet.mask)
         gradient = gates.softmax_gradient(combined, p)
         accuracy = supernet.accuracy(labels, logits)

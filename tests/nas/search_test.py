@@ -4,8 +4,9 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from nas import data, search, supernet
+from nas import data, loss_scale, search, supernet
 from nas.candidates import MBConv, Skip
 from nas.objectives import Latencies
 from nas.search import SearchConfig
@@ -99,9 +100,14 @@ def test_an_interrupted_search_ends_as_an_uninterrupted_one(
     assert result.choices == expected.choices
 
 
-def test_step_counts_of_candidates_are_resumed_too(dataset, tmp_path):
-    """To the bit: AdamW's bias correction is by them."""
-    config = dataclasses.replace(CONFIG, optimizer="adamw", learning_rate=0.01)
+def test_step_counts_of_candidates_and_the_loss_scale_are_resumed_too(
+    dataset, tmp_path, monkeypatch
+):
+    """To the bit: AdamW's bias correction is by the former, and the latter is among the metrics."""
+    monkeypatch.setattr(loss_scale, "GROWTH_STEPS", 7)
+    config = dataclasses.replace(
+        CONFIG, optimizer="adamw", learning_rate=0.01, precision="mixed_float16"
+    )
     rest = dataset, LATENCIES, config
     search.search(SPACE, *rest, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
@@ -110,6 +116,25 @@ def test_step_counts_of_candidates_are_resumed_too(dataset, tmp_path):
     for name in ("metrics.jsonl", "alphas.npz"):
         ours, theirs = ((tmp_path / part / name).read_bytes() for part in ("part", "whole"))
         assert ours == theirs
+    rows = [json.loads(line) for line in open(tmp_path / "whole/metrics.jsonl")]
+    # Four weight steps an epoch, and two architecture steps after the first; all of them count.
+    assert [row["loss_scale"] / loss_scale.INITIAL_SCALE for row in rows] == [1, 2, 4]
+
+
+def test_no_metric_is_fetched_within_an_epoch(dataset, tmp_path):
+    received = []
+
+    class Spy(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            received.append(logs)
+
+    # A callback that makes stock `fit` wait for every metric after every batch.
+    callbacks = [keras.callbacks.TensorBoard(str(tmp_path / "tensorboard")), Spy()]
+    config = dataclasses.replace(CONFIG, epochs=1, warmup_epochs=0)
+    search.search(SPACE, dataset, LATENCIES, config, tmp_path, callbacks)
+    assert len(received) == STEPS
+    assert all(tf.is_tensor(value) for logs in received for value in logs.values())
+    assert {"loss", "validation_loss", "entropy"} < set(received[0])
 
 
 def test_a_resumed_stream_goes_on_where_the_first_would_be(dataset):
@@ -146,6 +171,11 @@ def test_what_does_not_fit_is_refused_before_any_work(change, message, dataset, 
 def test_settings_that_cannot_be_are_refused(name):
     with pytest.raises(ValueError, match=f"{name}: expected at least 1, received 0"):
         SearchConfig(**{name: 0})
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(ValueError, match="precision: expected one of float32, .*'half'"):
+        SearchConfig(precision="half")
 
 
 def test_learning_rate_is_two_cosines():

@@ -227,6 +227,11 @@ def test_one_path_is_trained_as_keras_trains_the_child(bench):
     assert not same(start, child.get_weights())
 
 
+def test_xla_is_refused_with_the_reason():
+    with pytest.raises(ValueError, match="jit_compile: .*anew for every path"):
+        supernet.Supernet(SPACE).compile(sgd(), jit_compile=True)
+
+
 def test_probabilities_are_nan_in_the_padding_alone(bench):
     p = bench.net.probabilities
     np.testing.assert_array_equal(np.isnan(p), ~bench.net.mask)

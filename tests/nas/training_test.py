@@ -1,8 +1,10 @@
+import dataclasses
 import json
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from nas import costs, data, training
 from nas.candidates import MBConv, Skip
@@ -35,6 +37,17 @@ class InterruptAt(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+class LogsAtBatches(keras.callbacks.Callback):
+    """Keeps what batch ends receive."""
+
+    def __init__(self):
+        super().__init__()
+        self.logs = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.logs.append(logs)
+
+
 @pytest.fixture(scope="module")
 def dataset(fashion_data_dir):
     return data.load("fashion_mnist", fashion_data_dir, validation_size=40, max_train_examples=70)
@@ -65,6 +78,49 @@ def test_what_comes_back_is_stock_and_trained(uninterrupted, dataset):
     rows = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert rows[2]["loss"] < rows[0]["loss"]
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_training_in_16_bits_gives_a_float32_child(precision, dataset, tmp_path):
+    config = dataclasses.replace(CONFIG, precision=precision, epochs=2)
+    spy = LogsAtBatches()
+    stock = training.train(CHILD, dataset, config, tmp_path, [spy])
+    assert {layer.dtype_policy.name for layer in stock.layers} == {"float32"}
+    # Trained in 16 bits it was, and by layers whose logits are float32.
+    policies = {layer.name: layer.dtype_policy.name for layer in spy.model.layers}
+    assert policies["stem_conv"] == policies["layer00_1_bn"] == precision
+    assert policies["pool"] == policies["logits"] == "float32"
+    rows = [json.loads(line) for line in open(tmp_path / "metrics.jsonl")]
+    assert rows[1]["loss"] < rows[0]["loss"]
+    # The loss scale is kept too.
+    optimizer = spy.model.optimizer
+    is_scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    assert is_scaled == (precision == "mixed_float16")
+    stored = tf.train.list_variables(tf.train.latest_checkpoint(tmp_path / "checkpoints"))
+    names = [name for name, _ in stored if name.startswith("optimizer_")]
+    assert len(names) == len(optimizer.variables) > len(spy.model.trainable_variables)
+
+
+def test_a_training_compiled_by_xla_is_the_same_training(dataset, tmp_path):
+    child = dataclasses.replace(CHILD, layers=(Block(MBConv(3, 1), 4, 8, 2),), head=Head(16))
+    config = dataclasses.replace(CONFIG, epochs=1)
+    compiled = dataclasses.replace(config, jit_compile=True)
+    spy = LogsAtBatches()
+    ours = training.train(child, dataset, compiled, tmp_path / "compiled", [spy])
+    assert spy.model.jit_compile is True
+    theirs = training.train(child, dataset, config, tmp_path / "plain")
+    for left, right in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-3, atol=1e-4)
+
+
+def test_no_metric_is_fetched_within_an_epoch(dataset, tmp_path):
+    spy = LogsAtBatches()
+    # A callback that makes stock `fit` wait for every metric after every batch.
+    callbacks = [keras.callbacks.TensorBoard(str(tmp_path / "tensorboard")), spy]
+    training.train(CHILD, dataset, dataclasses.replace(CONFIG, epochs=1), tmp_path, callbacks)
+    assert len(spy.logs) == STEPS
+    assert all(tf.is_tensor(value) for logs in spy.logs for value in logs.values())
+    assert set(spy.logs[0]) == {"loss", "accuracy"}
 
 
 def test_accuracy_is_the_fraction_labelled_correctly(uninterrupted, dataset):

@@ -36,6 +36,24 @@ def test_only_the_chosen_metrics_are_shown(fit, capsys):
     assert "mae" in line and "loss" not in line
 
 
+def test_metrics_are_read_only_when_the_line_is_shown_again(monkeypatch):
+    class Metric:
+        reads = 0
+
+        def __float__(self):
+            self.reads += 1
+            return 1.0
+
+    metric, callback = Metric(), fit_progress.ProgressCallback()
+    callback.set_params({"epochs": 1, "steps": 9})
+    monkeypatch.setattr(fit_progress.time, "monotonic", lambda: 100.0)
+    callback.on_epoch_begin(0)
+    for batch in range(9):
+        callback.on_train_batch_end(batch, {"loss": metric})
+    assert metric.reads == 1
+    callback.close()
+
+
 def test_training_that_goes_on_starts_where_it_was(fit, capsys, monkeypatch):
     monkeypatch.setattr(fit_progress, "_SECONDS_BETWEEN_UPDATES", 0.0)
     monkeypatch.setattr(console, "_SECONDS_BETWEEN_LINES", 0.0)

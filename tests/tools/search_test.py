@@ -104,6 +104,7 @@ def test_bad_input_is_refused_before_there_is_a_work_dir(fashion_data_dir, model
         (model, "--num_threads=4"): "was measured with num_threads 1, received num_threads 4",
         (model, "--space=cifar"): "has no entry for",
         (model, "--target_latency_ms=9"): "target latency: expected between",
+        ("--jit_compile",): "jit_compile: expected false for a supernet",
         ("--batch_size=500",): "batch_size: expected 1 to 200",
     }
     start = common(fashion_data_dir, tmp_path / "w")

@@ -92,6 +92,13 @@ def test_bad_input_is_refused_before_there_is_a_work_dir(fashion_data_dir, tmp_p
     assert not (tmp_path / "w").exists()
 
 
+def test_xla_without_a_gpu_is_advised_against(fashion_data_dir, tmp_path):
+    flags = ["--child=proxyless_cpu", "--jit_compile", "--batch_size=5000"]
+    done = train(*common(fashion_data_dir, tmp_path / "w"), *flags)
+    assert "XLA is about ten times slower" in done.stdout
+    assert done.returncode == 1
+
+
 def test_a_work_dir_of_something_else_is_refused(fashion_data_dir, child_file, tmp_path):
     other = spaces.SPACES["tiny"].child([1, 1, 1])
     files.write_json(tmp_path / "a/child.json", specs.to_dict(other))
