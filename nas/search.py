@@ -1,7 +1,6 @@
 """One search, from a data set and latencies to a child network."""
 
 import dataclasses
-import functools
 import pathlib
 from collections.abc import Callable, Sequence
 
@@ -24,6 +23,7 @@ from nas import (
     training,
 )
 from nas.objectives import Latencies
+from nas.search_config import OPTIMIZERS, SearchConfig
 from nas.specs import SearchSpace
 
 # A child may fall short of the target by this fraction before the most probable child under the
@@ -32,66 +32,6 @@ TARGET_BAND = 0.03
 
 _RECALIBRATION_IMAGES = 2000
 _RECALIBRATION_BATCH = 200
-
-
-OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
-    "sgd": functools.partial(keras.optimizers.SGD, momentum=0.9, nesterov=True),
-    "adamw": keras.optimizers.AdamW,
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class SearchConfig:
-    """Settings of a search; the defaults are the reference's for ImageNet (batch 256).
-
-    Attributes:
-        epochs: after the warm-up; weight and architecture steps.
-        warmup_epochs: weight steps on uniform paths.
-        batch_size: of weight steps and of architecture steps.
-        seed: of weights, paths and data order.
-        algorithm: key of `algorithms.ALGORITHMS`.
-        optimizer: of the weights, key of `OPTIMIZERS`.
-        precision: of activations, one of `precision.PRECISIONS`; weights and alpha are float32.
-        target_latency_ms: what the child's predicted latency is to be; 0 for accuracy alone.
-        warmup_learning_rate: start of the warm-up's cosine.
-        learning_rate: start of the search's cosine.
-        weight_decay: decoupled, on kernels. The reference's 4e-5 is L2 through momentum 0.9,
-            which is this 4e-4.
-        label_smoothing: in weight steps.
-        arch_learning_rate: of Adam(beta_1=0). Scale it with the number of architecture steps:
-            the reference's 1e-3 belongs to 120 epochs.
-        arch_period: an architecture step follows every so many weight steps.
-        latency_gain: integral gain of the latency controller, per architecture step.
-    """
-
-    epochs: int = 120
-    warmup_epochs: int = 40
-    batch_size: int = 256
-    seed: int = 0
-    algorithm: str = "proxyless_gradient"
-    optimizer: str = "sgd"
-    precision: str = "float32"
-    target_latency_ms: float = 0.0
-    warmup_learning_rate: float = 0.05
-    learning_rate: float = 0.025
-    weight_decay: float = 4e-4
-    label_smoothing: float = 0.1
-    arch_learning_rate: float = 1e-3
-    arch_period: int = 5
-    latency_gain: float = 0.02
-
-    def __post_init__(self) -> None:
-        """Refuses settings that cannot be."""
-        precision.check_name(self.precision)
-        if self.optimizer not in OPTIMIZERS:
-            known = ", ".join(OPTIMIZERS)
-            raise ValueError(f"optimizer: expected one of {known}; received {self.optimizer!r}")
-        for name in ("epochs", "batch_size", "arch_period"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, received {getattr(self, name)}")
-        for name in ("warmup_epochs", "target_latency_ms"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}: expected at least 0, received {getattr(self, name)}")
 
 
 @dataclasses.dataclass(frozen=True)

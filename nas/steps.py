@@ -100,7 +100,7 @@ def apply_weight_gradient(net: "Supernet", found: WeightGradient) -> None:
 def no_architecture_gradient(net: "Supernet") -> ArchitectureGradient:
     """What stands in a step that looks at no validation images."""
     nothing = tf.constant(0.0)
-    return ArchitectureGradient(tf.zeros(net.alpha.shape), nothing, nothing, nothing)
+    return ArchitectureGradient(tf.zeros(net.alpha.shape), nothing, nothing)
 
 
 def apply_architecture_gradient(
@@ -119,7 +119,6 @@ def apply_architecture_gradient(
         net.arch_optimizer.apply([found.gradient], [net.alpha])
         after = tf.identity(net.alpha.value)
         net.alpha.assign(net.algorithm.finish(net, before, after, seed))
-        net.algorithm.remember(found)
 
     net.loss_scale.apply([found.gradient], step)
     net.trackers["validation_loss"].update_state(found.cross_entropy)

@@ -220,8 +220,7 @@ class Supernet(keras.Model):
         step = self.step.value.assign_add(1)
         seeds = [tf.stack([tf.constant(2 * self.seed + i, tf.int64), step]) for i in (0, 1)]
         self.weight_step(images, labels, self.algorithm.weight_route(self, seeds[0]))
-        if self.algorithm.learns_alpha:
-            self._architecture_step_if_any(validation_images, validation_labels, seeds[1])
+        self._architecture_step_if_any(validation_images, validation_labels, seeds[1])
         logs = {name: tracker.result() for name, tracker in self.trackers.items()}
         return logs | self.loss_scale.logs | self.architecture_state()
 

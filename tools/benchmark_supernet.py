@@ -123,14 +123,10 @@ def _memory(space) -> dict[str, Any]:
     from tools import peak_memory, supernet_steps
 
     path = supernet_steps.random_paths(space, 1, _SEED.value)[0]
-    kinds = ("child", "supernet", "arch_two", "arch_full", "darts")
-    mebibytes = {}
-    with console.Progress(len(kinds), "peak memory", "steps") as bar:
-        for kind in kinds:
-            mebibytes[kind] = peak_memory.of_step(
-                kind, space, path, _BATCH_SIZE.value, _PROCESSES.value
-            )
-            bar.update()
+    mebibytes = {
+        kind: peak_memory.of_step(kind, space, path, _BATCH_SIZE.value, _PROCESSES.value)
+        for kind in console.progress(supernet_steps.STEPS, label="peak memory", unit="steps")
+    }
     return {
         "peak_memory_mib": mebibytes,
         "peak_memory_ratio": mebibytes["supernet"] / mebibytes["child"],

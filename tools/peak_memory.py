@@ -23,7 +23,7 @@ def of_step(
     """Peak memory in MiB above the level after building, the median over `repeats` processes.
 
     Args:
-        kind: key of `_STEPS`.
+        kind: key of `supernet_steps.STEPS`.
         space: the search space.
         choices: the path, `[slots]`.
         batch_size: images a step.
@@ -38,8 +38,11 @@ def of_step(
     return statistics.median(found)
 
 
-def _measure(kind: str, space: dict, choices: Sequence[int], batch_size: int) -> float:
-    step = _STEPS[kind](specs.from_dict(specs.SearchSpace, space), choices, batch_size)
+def _measure(kind: str, space_as_dict: dict, choices: Sequence[int], batch_size: int) -> float:
+    from tools import supernet_steps
+
+    space = specs.from_dict(specs.SearchSpace, space_as_dict)
+    step = supernet_steps.STEPS[kind](space, choices, batch_size)
     # Building includes the graph: its size depends on the program, not on batch and resolution.
     step.get_concrete_function()
     built = _status("VmRSS")
@@ -55,45 +58,3 @@ def _status(field: str) -> int:
         if name == field:
             return int(value.split()[0]) * _KIBI
     raise RuntimeError(f"/proc/self/status: expected a line {field}, received none")
-
-
-def _supernet(space, choices, batch_size):
-    from tools import supernet_steps
-
-    return supernet_steps.SupernetSteps(space, batch_size).weight_of(choices)
-
-
-def _architecture(space, choices, batch_size):
-    from tools import supernet_steps
-
-    del choices
-    return supernet_steps.SupernetSteps(space, batch_size).architecture("proxyless_gradient")
-
-
-def _architecture_full(space, choices, batch_size):
-    from tools import supernet_steps
-
-    del choices
-    return supernet_steps.SupernetSteps(space, batch_size).architecture("proxyless_gradient_full")
-
-
-def _darts(space, choices, batch_size):
-    from tools import supernet_steps
-
-    del choices
-    return supernet_steps.SupernetSteps(space, batch_size).mixture(normalized=True)
-
-
-def _child(space, choices, batch_size):
-    from tools import supernet_steps
-
-    return supernet_steps.same_kernels_child(space, choices, batch_size)
-
-
-_STEPS = {
-    "supernet": _supernet,
-    "child": _child,
-    "arch_two": _architecture,
-    "arch_full": _architecture_full,
-    "darts": _darts,
-}

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from nas.search import SearchConfig
+from nas.search_config import SearchConfig
 from nas.training import TrainConfig
 
 

@@ -81,7 +81,7 @@ def main() -> None:
         )
     # TensorFlow takes seconds to import; `--help` and a bad flag should not.
     import latency_models
-    from nas import algorithms, data, files, precision, search, spaces, supernet
+    from nas import algorithms, data, files, precision, search_config, spaces, supernet
     from tools import stages
 
     if _JIT_COMPILE.value:
@@ -114,7 +114,7 @@ def main() -> None:
     if latencies and target_ms:
         latencies.check_target(target_ms)
     learning_rate = _RATE.value or {"sgd": 0.1, "adamw": 1e-3}[_OPTIMIZER.value]
-    config = search.SearchConfig(
+    config = search_config.SearchConfig(
         epochs=_EPOCHS.value,
         warmup_epochs=_WARMUP.value,
         batch_size=_BATCH_SIZE.value,

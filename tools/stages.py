@@ -14,7 +14,7 @@ import keras
 from export import exporting
 from latency_models import block_benchmarks, devices, measurements
 from latency_models.lookup_table import LookupTable
-from nas import costs, data, data_sources, files, search, specs, training
+from nas import costs, data, data_sources, files, search, search_config, specs, training
 from nas.dataset import Dataset
 from nas.objectives import Latencies
 from nas.specs import Child, SearchSpace
@@ -70,7 +70,7 @@ def run_search(
     space: SearchSpace,
     dataset: Dataset,
     latencies: Latencies | None,
-    config: search.SearchConfig,
+    config: search_config.SearchConfig,
     workdir: pathlib.Path,
 ) -> None:
     """Searches; writes `space.json`, `search/` and `child.json`."""

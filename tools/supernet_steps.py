@@ -6,17 +6,21 @@ Every step is one compiled function of a fixed batch of noise; what is learned d
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from nas import algorithms, child, gates, plain_child, routes, spaces, supernet
+from nas import algorithms, child, gates, routes, spaces, supernet
 from nas.candidates import MBConv
 from nas.specs import Block, SearchSpace, Slot
+from tools import plain_child
 
 Step = Callable[[], object]
 Choices = Sequence[int]
+# A compiled `tf.function` without arguments; TensorFlow publishes no type for it.
+Function = Any
 
 LABEL_SMOOTHING = 0.1
 
@@ -84,13 +88,13 @@ class SupernetSteps:
         path = tf.constant(choices, tf.int32)
         return lambda: self._weight(path)
 
-    def weight_of(self, choices: Choices) -> tf.types.experimental.PolymorphicFunction:
+    def weight_of(self, choices: Choices) -> Function:
         """The weight step on one path, as a function of its own."""
         # A variable, lest the graph be simplified for this path.
         path = tf.Variable(choices, dtype=tf.int32)
         return tf.function(lambda: self._weight_step(path.value()), jit_compile=False)
 
-    def architecture(self, algorithm: str) -> Step:
+    def architecture(self, algorithm: str) -> Function:
         """The architecture step of `algorithm`, with fresh draws in every call."""
 
         def run() -> None:
@@ -100,7 +104,7 @@ class SupernetSteps:
 
         return tf.function(run, jit_compile=False)
 
-    def mixture(self, normalized: bool) -> Step:
+    def mixture(self, normalized: bool) -> Function:
         """The weight step with every candidate computed: DARTS, or One-Shot's plain sum."""
 
         def run() -> None:
@@ -121,7 +125,7 @@ class SupernetSteps:
         return traced - start, time.perf_counter() - traced
 
 
-def stock_child(space: SearchSpace, choices: Choices, batch_size: int) -> Step:
+def stock_child(space: SearchSpace, choices: Choices, batch_size: int) -> Function:
     """The child's own step as a functional model of stock Keras layers."""
     batch = noise(space, batch_size)
     model = child.build_child(space.child(choices))
@@ -132,11 +136,25 @@ def stock_child(space: SearchSpace, choices: Choices, batch_size: int) -> Step:
     return tf.function(lambda: model.train_step((images, labels)), jit_compile=False)
 
 
-def same_kernels_child(space: SearchSpace, choices: Choices, batch_size: int) -> Step:
+def same_kernels_child(space: SearchSpace, choices: Choices, batch_size: int) -> Function:
     """The child's own step from the supernet's kernels."""
     batch = noise(space, batch_size)
     network = plain_child.PlainChild(space.child(choices), optimizer(), LABEL_SMOOTHING)
     return tf.function(lambda: network.weight_step(*batch), jit_compile=False)
+
+
+# What peak memory is measured of, each a function without arguments.
+STEPS: dict[str, Callable[[SearchSpace, Choices, int], Function]] = {
+    "child": same_kernels_child,
+    "supernet": lambda space, path, size: SupernetSteps(space, size).weight_of(path),
+    "arch_two": lambda space, _, size: SupernetSteps(space, size).architecture(
+        "proxyless_gradient"
+    ),
+    "arch_full": lambda space, _, size: SupernetSteps(space, size).architecture(
+        "proxyless_gradient_full"
+    ),
+    "darts": lambda space, _, size: SupernetSteps(space, size).mixture(normalized=True),
+}
 
 
 def load_space(name: str, resolution: int | None) -> SearchSpace:

@@ -5,7 +5,7 @@ steps, so every candidate is computed and kept. alpha's gradient is that of
 
     w_ce CE + w_latency E[latency]
 
-by automatic differentiation through the mixture.
+by automatic differentiation up to p, and from there to alpha by hand.
 """
 
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from nas import gates, routes
+from nas.algorithms import gate_gradient
 from nas.algorithms.protocol import Algorithm, ArchitectureGradient
 
 if TYPE_CHECKING:
@@ -32,16 +33,6 @@ class Darts(Algorithm):
     ) -> ArchitectureGradient:
         """One forward and one backward through the mixture."""
         del seed
-        alpha = tf.convert_to_tensor(supernet.alpha.value)
-        p = gates.path_probabilities(alpha, supernet.mask)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(p)
-            logits = supernet.logits(images, routes.Mixture(p), training=True)
-            cross_entropy = supernet.cross_entropy(labels, logits)
-        weights = supernet.gradient_weights(cross_entropy, alpha)
-        matrix = tf.constant(supernet.latencies.matrix, tf.float32)
-        to_p = supernet.loss_scale.gradient(tape, cross_entropy, p)
-        combined = weights[0] * to_p + weights[1] * matrix
-        gradient = gates.softmax_gradient(combined, p)
-        accuracy = supernet.accuracy(labels, logits)
-        return ArchitectureGradient(gradient, cross_entropy, accuracy, tf.constant(0.0))
+        p = gates.path_probabilities(supernet.alpha.value, supernet.mask)
+        found = gate_gradient.look(supernet, images, labels, p, routes.Mixture)
+        return gate_gradient.over_all_candidates(supernet, found)

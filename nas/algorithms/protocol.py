@@ -1,12 +1,9 @@
-"""What every search algorithm offers to the supernet's training step and to the search."""
+"""What every search algorithm offers to the supernet's training step."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import tensorflow as tf
-
-from nas import derive
-from nas.latency_band import Choices, LatencyBand
 
 if TYPE_CHECKING:
     from nas.routes import Route
@@ -20,13 +17,11 @@ class ArchitectureGradient(NamedTuple):
         gradient: `[slots, candidates]`, dL/dalpha.
         cross_entropy: scalar, mean over the batch.
         accuracy: scalar, in [0, 1].
-        reward: scalar, mean of the rewards; 0 where an algorithm has none.
     """
 
     gradient: tf.Tensor
     cross_entropy: tf.Tensor
     accuracy: tf.Tensor
-    reward: tf.Tensor
 
 
 class Algorithm(Protocol):
@@ -36,18 +31,13 @@ class Algorithm(Protocol):
     agree on it.
 
     Attributes:
-        trains_weights: whether the supernet is trained at all.
-        learns_alpha: whether architecture steps are made.
         variables: state to be kept in checkpoints, by name.
     """
 
-    trains_weights: bool = True
-    learns_alpha: bool = True
     variables: Mapping[str, tf.Variable] = {}
 
     def weight_route(self, supernet: "Supernet", seed: tf.Tensor) -> "Route":
         """How a weight step goes through the slots."""
-        raise NotImplementedError(f"{type(self).__name__} trains no weights")
 
     def architecture_gradient(
         self, supernet: "Supernet", images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
@@ -57,7 +47,6 @@ class Algorithm(Protocol):
         Weights, their moving moments and `variables` are read only. May run inside a branch.
         Whatever is differentiated by a tape goes through `supernet.loss_scale.gradient`.
         """
-        raise NotImplementedError(f"{type(self).__name__} learns no architecture parameters")
 
     def finish(
         self, supernet: "Supernet", before: tf.Tensor, after: tf.Tensor, seed: tf.Tensor
@@ -72,27 +61,3 @@ class Algorithm(Protocol):
         """
         del supernet, before, seed
         return after
-
-    def remember(self, found: ArchitectureGradient) -> None:
-        """Moves `variables` on, once alpha was stepped by `found`."""
-
-    def choose(
-        self,
-        supernet: "Supernet",
-        band: LatencyBand,
-        accuracy: Callable[[Sequence[int]], float],
-        track: Callable[[Any, int, str], Any],
-    ) -> Choices:
-        """The child, at the end: by default the most probable one in the band.
-
-        Args:
-            supernet: as it was trained.
-            band: what the child may cost; its lower end gives way where no child lies inside.
-            accuracy: of a path of the trained supernet on the validation images, its batch
-                normalizations recalibrated, in [0, 1].
-            track: wraps an iterable of known length to show its progress, under a label.
-        """
-        del accuracy, track
-        return derive.most_probable_within(
-            supernet.probabilities, band.latencies, band.at_most_ms, band.at_least_ms
-        )

@@ -15,11 +15,13 @@ Full: one path is drawn from p and the formula runs over all candidates, which a
 one at a time. As slow as their number, exact, and no more memory than a path.
 """
 
+import functools
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from nas import gates, routes
+from nas.algorithms import gate_gradient
 from nas.algorithms.protocol import Algorithm, ArchitectureGradient
 
 if TYPE_CHECKING:
@@ -42,19 +44,15 @@ class TwoPathGradient(_ProxylessGradient):
         alpha = tf.convert_to_tensor(supernet.alpha.value)
         pair = gates.sample_two_paths(alpha, supernet.mask, seed)
         values = tf.one_hot(tf.zeros_like(pair.choices[:, 0]), 2)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(values)
-            logits = supernet.logits(images, routes.TwoPaths(pair.choices, values), training=True)
-            cross_entropy = supernet.cross_entropy(labels, logits)
-        weights = supernet.gradient_weights(cross_entropy, alpha)
+        route_of = functools.partial(routes.TwoPaths, pair.choices)
+        found = gate_gradient.look(supernet, images, labels, values, route_of)
+        weights = supernet.gradient_weights(found.cross_entropy, alpha)
         matrix = tf.constant(supernet.latencies.matrix, tf.float32)
         pair_ms = tf.gather(matrix, pair.choices, batch_dims=1)
-        to_gates = supernet.loss_scale.gradient(tape, cross_entropy, values)
-        combined = weights[0] * to_gates + weights[1] * pair_ms
+        combined = weights[0] * found.by_gate + weights[1] * pair_ms
         over_pair = gates.softmax_gradient(combined, pair.probabilities)
         gradient = gates.scatter_pair(over_pair, pair.choices, alpha.shape[1])
-        accuracy = supernet.accuracy(labels, logits)
-        return ArchitectureGradient(gradient, cross_entropy, accuracy, tf.constant(0.0))
+        return ArchitectureGradient(gradient, found.cross_entropy, found.accuracy)
 
     def finish(self, supernet, before, after, seed):
         """Every candidate outside the pair keeps its probability."""
@@ -69,18 +67,8 @@ class FullGradient(_ProxylessGradient):
         self, supernet: "Supernet", images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
     ) -> ArchitectureGradient:
         """One forward, one backward, and every candidate once more."""
-        alpha = tf.convert_to_tensor(supernet.alpha.value)
-        choices = gates.sample_path(alpha, supernet.mask, seed)
-        values = tf.one_hot(choices, alpha.shape[1])
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(values)
-            logits = supernet.logits(images, routes.AllGates(choices, values), training=True)
-            cross_entropy = supernet.cross_entropy(labels, logits)
-        weights = supernet.gradient_weights(cross_entropy, alpha)
-        matrix = tf.constant(supernet.latencies.matrix, tf.float32)
-        to_gates = supernet.loss_scale.gradient(tape, cross_entropy, values)
-        combined = weights[0] * to_gates + weights[1] * matrix
-        p = gates.path_probabilities(alpha, supernet.mask)
-        gradient = gates.softmax_gradient(combined, p)
-        accuracy = supernet.accuracy(labels, logits)
-        return ArchitectureGradient(gradient, cross_entropy, accuracy, tf.constant(0.0))
+        choices = gates.sample_path(supernet.alpha.value, supernet.mask, seed)
+        values = tf.one_hot(choices, supernet.alpha.shape[1])
+        route_of = functools.partial(routes.AllGates, choices)
+        found = gate_gradient.look(supernet, images, labels, values, route_of)
+        return gate_gradient.over_all_candidates(supernet, found)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from nas import data, loss_scale, search, supernet
 from nas.candidates import MBConv, Skip
 from nas.objectives import Latencies
-from nas.search import SearchConfig
+from nas.search_config import SearchConfig
 from nas.specs import Head, SearchSpace, Slot, Stem
 
 SPACE = SearchSpace(

@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nas import child, plain_child, spaces
+from nas import child, spaces
+from tools import plain_child
 
 NETWORK = spaces.load_space("tiny").child([1, 0, 2]).with_task(10, 16)
 
