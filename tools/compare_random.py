@@ -1,11 +1,14 @@
 """Is the searched network better than chance? Trains random networks of equal latency the same way.
 
-    python -m tools.compare_random --workdir=runs/quick --count=5
+    python -m tools.compare_random --workdir=runs/quick --count=5 --repeats=3
 
 Reads a finished pipeline's work dir, draws children uniformly from those of its space whose
 predicted latency is within 5 % (`--tolerance`) of the searched child's, trains each exactly as the
 searched child was trained, and writes `comparison/comparison.json`. Run again, it goes on where it
 stopped.
+
+A network's accuracy differs from one training to the next. With `--repeats` every network, the
+searched one too, is trained with so many seeds, the pipeline's and those after it.
 """
 
 import dataclasses
@@ -17,6 +20,7 @@ from absl import flags
 
 import latency_models
 from nas import files, spaces, specs
+from nas.dataset import Dataset
 from nas.specs import Child, SearchSpace
 from nas.training import TrainConfig
 from tools import console, stages, workdir
@@ -24,8 +28,10 @@ from tools import console, stages, workdir
 _WORKDIR = flags.DEFINE_string("workdir", None, "Of a finished pipeline.", required=True)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
 _COUNT = flags.DEFINE_integer("count", 5, "Number of random children.", lower_bound=1)
+_REPEATS = flags.DEFINE_integer(
+    "repeats", 1, "Trainings of every network, each with its own seed.", lower_bound=1
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Of the choice of children.", lower_bound=0)
-
 _TOLERANCE = flags.DEFINE_float(
     "tolerance", 0.05, "How far predicted latencies may differ, as a fraction.", lower_bound=0.0
 )
@@ -88,27 +94,39 @@ def main() -> None:
             validation_size=settings["preset"]["validation_size"],
             max_train_examples=settings["max_train_examples"],
         )
-        rows = [_row("searched", searched, table, summary["test_accuracy"])]
-        for child in children:
-            console.title(f"{child.name}: {stages.describe(child)}")
-            path = owned.path / child.name
-            result = path / "result.json"
-
-            def train(child=child, path=path, result=result) -> None:
-                accuracy = stages.run_train(child, dataset, config, path)
-                found = {"test_accuracy": accuracy, "provenance": files.provenance()}
-                files.write_json(result, {**specs.to_dict(child), **found})
-
-            owned.stage(child.name, train, [f"{child.name}/result.json"])
-            rows.append(_row(child.name, child, table, files.read_json(result)["test_accuracy"]))
+        rows = []
+        for child in (searched, *children):
+            name = "searched" if child is searched else child.name
+            console.title(f"{name}: {stages.describe(child)}")
+            accuracies = [summary["test_accuracy"]] if child is searched else []
+            for seed in range(config.seed + len(accuracies), config.seed + _REPEATS.value):
+                one = dataclasses.replace(config, seed=seed)
+                accuracies.append(_trained(child, dataset, one, owned, f"{name}/seed_{seed}"))
+            rows.append(_row(name, child, table, accuracies))
         _report(rows, owned.path / "comparison.json", config)
 
 
-def _row(name: str, child: Child, table: latency_models.LookupTable, accuracy: float) -> dict:
+def _trained(
+    child: Child, dataset: Dataset, config: TrainConfig, owned: workdir.WorkDir, folder: str
+) -> float:
+    """Test accuracy of one training, which is made unless it is there."""
+    result = owned.path / folder / "result.json"
+
+    def train() -> None:
+        accuracy = stages.run_train(child, dataset, config, owned.path / folder)
+        found = {"test_accuracy": accuracy, "provenance": files.provenance()}
+        files.write_json(result, {**specs.to_dict(child), **found})
+
+    owned.stage(folder, train, [f"{folder}/result.json"])
+    return files.read_json(result)["test_accuracy"]
+
+
+def _row(name: str, child: Child, table: latency_models.LookupTable, accuracies: list) -> dict:
     return {
         "network": name,
         "choices": stages.describe(child),
-        "test_accuracy": accuracy,
+        "test_accuracy": statistics.fmean(accuracies),
+        "test_accuracies": accuracies,
         "predicted_latency_ms": table.predict(child),
         **stages.size_of(child),
     }
@@ -136,15 +154,15 @@ def _report(rows: list[dict], path: pathlib.Path, config: TrainConfig) -> None:
         (
             row["network"],
             round(100 * row["test_accuracy"], 2),
+            " ".join(f"{100 * accuracy:.2f}" for accuracy in row["test_accuracies"]),
             row["predicted_latency_ms"],
             round(row["macs"] / 1e6, 2),
             row["choices"],
         )
         for row in rows
     ]
-    console.say(
-        console.table(["network", "accuracy %", "predicted ms", "million MACs", "choices"], cells)
-    )
+    names = ["network", "accuracy %", "by seed", "predicted ms", "million MACs", "choices"]
+    console.say(console.table(names, cells))
     spread = "" if deviation is None else f" (standard deviation {100 * deviation:.2f})"
     console.say(f"\nrandom: {100 * mean:.2f} % on average{spread}; the search gains")
     console.say(f"{100 * gain:+.2f} points. In {path}")
