@@ -19,6 +19,7 @@ class LazyCallbackList(keras.callbacks.CallbackList):
         model: what `fit` is called on.
         epochs: as given to `fit`.
         steps: batches an epoch.
+        first_step: how many steps were made before this `fit`.
     """
 
     def __init__(
@@ -27,9 +28,16 @@ class LazyCallbackList(keras.callbacks.CallbackList):
         model: keras.Model,
         epochs: int,
         steps: int,
+        first_step: int = 0,
     ) -> None:
         super().__init__(
-            list(callbacks), add_history=True, model=model, verbose=0, epochs=epochs, steps=steps
+            list(callbacks),
+            add_history=True,
+            model=model,
+            verbose=0,
+            epochs=epochs,
+            steps=steps,
+            first_step=first_step,
         )
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, tf.Tensor] | None = None) -> None:

@@ -1,9 +1,10 @@
 """What a run must keep to go on after it was killed.
 
-A run is a `fit` whose data order is a function of seed and step. After every epoch its metrics
-row and its variables are written; the same run started again takes the variables back, drops
-metrics rows written after them, and goes on with the next epoch to the same result (to the bit
-without oneDNN, see `nas/__init__.py`).
+A run is a `fit` whose data order is a function of seed and step (`nas/resumable_fit.py`). After
+every epoch its metrics row and its variables are written; its variables also every few minutes in
+between, and when somebody asks to stop. The same run started again takes the newest of them back,
+drops metrics rows written after them, and goes on with the next step to the same result (to the bit
+without oneDNN, see `nas/__init__.py`). A checkpoint that cannot be read whole is passed over.
 
 What is found may belong to another run: the folder's child was replaced, its latency model fitted
 again. `checkpoints/run.json` says which run it was, and another one starts over.
@@ -13,14 +14,19 @@ import json
 import math
 import pathlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from nas import files
+from nas import files, interruption
+
+_PREFIX = "ckpt-"
+# Looking at a metric waits for the device, so it is done once in so many steps.
+_STEPS_BETWEEN_LOOKS = 100
 
 
 def named_variables(owner: Any, prefix: str) -> dict[str, tf.Variable]:
@@ -34,15 +40,21 @@ def named_variables(owner: Any, prefix: str) -> dict[str, tf.Variable]:
 
 
 class RunState(keras.callbacks.Callback):
-    """Metrics and checkpoints of one run, epoch by epoch.
+    """Metrics and checkpoints of one run.
 
     Args:
         directory: gets `metrics.jsonl` and `checkpoints/`.
         variables: everything the run changes, by name.
         identity: everything its result depends on, as JSON values by name. Checkpoints of a run
             with another identity are not gone on with.
+        steps_per_epoch: steps of one epoch.
+        metrics: what averages over an epoch, to go on with in the midst of one.
         keep: number of checkpoints to keep.
+        seconds_between: a checkpoint is written in the midst of an epoch after so many seconds.
         report: is told, in one line, why earlier work is dropped.
+
+    Attributes:
+        request: whether to stop, for `resumable_fit` to connect with Ctrl-C.
     """
 
     def __init__(
@@ -50,34 +62,44 @@ class RunState(keras.callbacks.Callback):
         directory: files.Path,
         variables: Mapping[str, tf.Variable],
         identity: Mapping[str, Any] | None = None,
-        keep: int = 2,
+        steps_per_epoch: int = 1,
+        metrics: Sequence[keras.metrics.Metric] = (),
+        keep: int = 3,
+        seconds_between: float = 600.0,
         report: Callable[[str], None] = lambda line: None,
     ) -> None:
         """Stores the arguments; nothing is read or written yet."""
         super().__init__()
         self._directory = pathlib.Path(directory)
-        self._metrics = self._directory / "metrics.jsonl"
+        self._metrics_path = self._directory / "metrics.jsonl"
         self._checkpoints = self._directory / "checkpoints"
         self._identity = json.loads(json.dumps(identity or {}, allow_nan=False))
-        self._report = report
-        self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self._checkpoint = tf.train.Checkpoint(epoch=self._epoch, **variables)
+        self._steps_per_epoch = steps_per_epoch
         self._keep = keep
+        self._seconds_between = seconds_between
+        self._report = report
+        self.request = interruption.Request()
+        self._averages = [v.value for metric in metrics for v in metric.variables]
+        self._resumed_averages: list[np.ndarray] = []
+        self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        averages = {f"metric_{i:04d}": v for i, v in enumerate(self._averages)}
+        self._checkpoint = tf.train.Checkpoint(step=self._step, **averages, **variables)
+        self._last_save = time.monotonic()
 
     def restore(self, complete: Callable[[int], bool] = lambda epochs: True) -> int:
-        """Takes the newest checkpoint back, if there is one of this run.
+        """Takes the newest whole checkpoint back, if there is one of this run.
 
         Args:
             complete: whether other files, which the run writes too, hold so many epochs.
 
         Returns:
-            Number of finished epochs.
+            Number of finished steps.
         """
-        newest = tf.train.latest_checkpoint(str(self._checkpoints))
-        reason = self._reason_to_start_over(newest, complete) if newest else None
+        found = self._newest_whole()
+        reason = self._reason_to_start_over(found, complete) if found is not None else None
         if reason:
             self._report(f"{self._directory}: {reason}; starting over")
-        if reason or not newest:
+        if reason or found is None:
             if self._checkpoints.exists():
                 shutil.rmtree(self._checkpoints)
             files.write_json(self._checkpoints / "run.json", self._identity)
@@ -85,13 +107,31 @@ class RunState(keras.callbacks.Callback):
         self._manager = tf.train.CheckpointManager(
             self._checkpoint, str(self._checkpoints), max_to_keep=self._keep
         )
-        if newest and not reason:
-            self._checkpoint.restore(newest).assert_consumed()
-        finished = int(self._epoch.numpy())
-        self._write_rows(self.rows[:finished])
+        if found is not None and not reason:
+            self._checkpoint.restore(str(self._path(found))).assert_consumed()
+        finished = int(self._step.numpy())
+        self._resumed_averages = [v.numpy() for v in self._averages]
+        self._write_rows(self.rows[: finished // self._steps_per_epoch])
+        self._last_save = time.monotonic()
         return finished
 
-    def _reason_to_start_over(self, newest: str, complete: Callable[[int], bool]) -> str | None:
+    def _path(self, step: int) -> pathlib.Path:
+        return self._checkpoints / f"{_PREFIX}{step}"
+
+    def _newest_whole(self) -> int | None:
+        """Step of the newest checkpoint that can be read; newer ones are removed."""
+        indices = self._checkpoints.glob(f"{_PREFIX}*.index")
+        steps = sorted((int(p.stem.removeprefix(_PREFIX)) for p in indices), reverse=True)
+        for step in steps:
+            fault = _fault(self._path(step))
+            if fault is None:
+                return step
+            for part in self._checkpoints.glob(f"{_PREFIX}{step}.*"):
+                part.unlink()
+            self._report(f"{self._path(step)} is damaged ({fault}); looking at the one before it")
+        return None
+
+    def _reason_to_start_over(self, step: int, complete: Callable[[int], bool]) -> str | None:
         path = self._checkpoints / "run.json"
         if not path.exists():
             return f"{path.name} is missing, so its checkpoints may be of another run"
@@ -103,7 +143,7 @@ class RunState(keras.callbacks.Callback):
         )
         if changed:
             return f"its checkpoints are of a run with another {', '.join(changed)}"
-        epochs = int(newest.rpartition("-")[2])
+        epochs = step // self._steps_per_epoch
         if len(self.rows) < epochs or not complete(epochs):
             return "a file beside its checkpoints is missing"
         return None
@@ -111,23 +151,67 @@ class RunState(keras.callbacks.Callback):
     @property
     def rows(self) -> list[dict[str, Any]]:
         """The metrics so far, one row an epoch."""
-        if not self._metrics.exists():
+        if not self._metrics_path.exists():
             return []
-        return [json.loads(line) for line in self._metrics.read_text().splitlines()]
+        return [json.loads(line) for line in self._metrics_path.read_text().splitlines()]
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Gives an epoch that was begun before its averages back; every other one starts anew.
+
+        `fit` has just reset those it knows, which are not all of them before its first step.
+        """
+        self._first = int(self._step.numpy())
+        in_midst = self._first % self._steps_per_epoch > 0
+        for variable, value in zip(self._averages, self._resumed_averages, strict=True):
+            variable.assign(value if in_midst else np.zeros_like(value))
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Stops if asked to, and keeps the state from time to time."""
+        step = self._first + batch + 1
+        if step % self._steps_per_epoch == 0:
+            return  # The epoch's end follows.
+        is_due = time.monotonic() - self._last_save >= self._seconds_between
+        if is_due or self.request.is_made or step % _STEPS_BETWEEN_LOOKS == 0:
+            self._check_finite({k: float(v) for k, v in (logs or {}).items()}, step)
+        if is_due or self.request.is_made:
+            self._save(step)
+        if self.request.is_made:
+            raise KeyboardInterrupt
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Writes the metrics row, then the checkpoint."""
         values = {name: round(float(np.asarray(v)), 6) for name, v in (logs or {}).items()}
-        if not all(math.isfinite(value) for value in values.values()):
-            raise ValueError(
-                f"training diverged in epoch {epoch + 1}: expected finite metrics, received "
-                f"{values}; lower the learning rate and start again in a new work dir "
-                f"(the last good state is in {self._checkpoints})"
-            )
+        self._check_finite(values, (epoch + 1) * self._steps_per_epoch)
         self._write_rows([*self.rows[:epoch], {"epoch": epoch + 1, **values}])
-        self._epoch.assign(epoch + 1)
-        self._manager.save(checkpoint_number=epoch + 1)
+        self._save((epoch + 1) * self._steps_per_epoch)
+        if self.request.is_made:
+            raise KeyboardInterrupt
+
+    def _check_finite(self, values: Mapping[str, float], step: int) -> None:
+        if not all(math.isfinite(value) for value in values.values()):
+            shown = {name: round(value, 6) for name, value in values.items()}
+            raise ValueError(
+                f"training diverged in epoch {-(-step // self._steps_per_epoch)}: expected finite "
+                f"metrics, received {shown}; lower the learning rate and start again in a new work "
+                f"dir (the last good state is in {self._checkpoints})"
+            )
+
+    def _save(self, step: int) -> None:
+        self._step.assign(step)
+        self._manager.save(checkpoint_number=step)
+        self._last_save = time.monotonic()
 
     def _write_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
         text = "".join(json.dumps(row) + "\n" for row in rows)
-        files.write_bytes(self._metrics, text.encode())
+        files.write_bytes(self._metrics_path, text.encode())
+
+
+def _fault(path: pathlib.Path) -> str | None:
+    """What is wrong with a checkpoint; every tensor is read, since each has a checksum."""
+    try:
+        reader = tf.train.load_checkpoint(str(path))
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
+        return str(error).splitlines()[0][:100]
+    return None

@@ -1,6 +1,8 @@
 """Parameters and multiply-accumulates of blocks and networks, counted from their specs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+import numpy as np
 
 from nas.candidates import Stage
 from nas.specs import Block, Child, SearchSpace, downsampled
@@ -60,3 +62,50 @@ def supernet_params(space: SearchSpace) -> int:
     chosen = sum(block_params(slot.block(0)) for slot in space.slots)
     candidates = sum(block_params(block) for slot in space.slots for block in slot.blocks)
     return num_params(shared) - chosen + candidates
+
+
+def block_bytes(block: Block, weight_bytes: int, channel_bytes: int) -> int:
+    """Bytes of a block's weights in a file, its batch normalizations folded into convolutions.
+
+    Args:
+        block: the block.
+        weight_bytes: of one value of a kernel.
+        channel_bytes: of what belongs to one output channel: bias, and scales if quantized.
+    """
+    return sum(_stage_bytes(stage, weight_bytes, channel_bytes) for stage in block.stages)
+
+
+def _stage_bytes(stage: Stage, weight_bytes: int, channel_bytes: int) -> int:
+    kernel = int(np.prod(stage.kernel_shape))
+    return kernel * weight_bytes + stage.output_width * channel_bytes
+
+
+def num_bytes(child: Child, weight_bytes: int, channel_bytes: int) -> int:
+    """Bytes of a network's weights in a file; the file's own structure comes on top."""
+    classes = child.num_classes
+    classifier = child.head.width * classes * weight_bytes + classes * channel_bytes
+    return classifier + sum(
+        _stage_bytes(stage, weight_bytes, channel_bytes) for stage, _ in child_stages(child)
+    )
+
+
+def by_candidate(
+    space: SearchSpace,
+    of_block: Callable[[Block, int], int],
+    of_child: Callable[[Child], int],
+) -> tuple[list[np.ndarray], float]:
+    """A cost of every candidate of every slot, and of all that is not chosen.
+
+    Args:
+        space: the space.
+        of_block: the cost of a block on a square input of so many pixels.
+        of_child: the cost of a network, which is the sum of its blocks' and fixed parts'.
+    """
+    places = zip(space.layers, space.input_resolutions, strict=False)
+    slots = [
+        np.array([float(of_block(block, resolution)) for block in layer.blocks])
+        for layer, resolution in places
+        if layer.type == "slot"
+    ]
+    first = of_child(space.child([0] * len(slots)))
+    return slots, first - sum(float(slot[0]) for slot in slots)

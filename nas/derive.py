@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nas.objectives import Latencies
+from nas.latencies import Latencies
 
 _BINS = 4000
 

@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from nas import (
     algorithms,
-    callback_list,
     checkpoints,
     data,
     derive,
@@ -18,16 +17,17 @@ from nas import (
     objectives,
     precision,
     recalibration,
+    resumable_fit,
     specs,
     supernet,
     training,
 )
-from nas.objectives import Latencies
+from nas.latencies import Latencies
 from nas.search_config import OPTIMIZERS, SearchConfig
 from nas.specs import SearchSpace
 
-# A child may fall short of the target by this fraction before the most probable child under the
-# target is passed over for one nearer to it.
+# The child's latency is within this fraction of the target, or below a limit by no more, wherever
+# the space has such a child.
 TARGET_BAND = 0.03
 
 _RECALIBRATION_IMAGES = 2000
@@ -40,9 +40,10 @@ class SearchResult:
 
     Attributes:
         choices: the child's candidate in every slot.
-        most_probable: the same without regard to the target.
+        most_probable: the same by the largest probabilities alone, whatever they cost.
         probabilities: `[slots, most candidates]`, NaN in the padding.
-        predicted_latency_ms: of the child; None without a target.
+        predicted_cost: the child's latency in milliseconds, or its cost in the unit of the
+            latencies that the search was given; None without a target.
         inherited_accuracy: of the child with the supernet's own weights, on the validation part,
             in [0, 1]. The child is trained from scratch; this only says how far the supernet got.
     """
@@ -50,7 +51,7 @@ class SearchResult:
     choices: tuple[int, ...]
     most_probable: tuple[int, ...]
     probabilities: np.ndarray
-    predicted_latency_ms: float | None
+    predicted_cost: float | None
     inherited_accuracy: float
 
     @property
@@ -96,12 +97,7 @@ def build_supernet(
 ) -> supernet.Supernet:
     """The supernet of `space`, compiled for `config`."""
     net = supernet.Supernet(space, config.seed, config.precision)
-    objective: objectives.Objective = objectives.CrossEntropy()
-    if config.target_latency_ms:
-        if latencies is None:
-            raise ValueError("target_latency_ms: expected a latency model with it, received none")
-        latencies.check_target(config.target_latency_ms)
-        objective = objectives.TargetLatency(config.target_latency_ms, config.latency_gain)
+    objective = _objective(config, latencies, steps_per_epoch)
     net.compile(
         optimizer=OPTIMIZERS[config.optimizer](
             _TwoCosines(config, steps_per_epoch), weight_decay=config.weight_decay
@@ -113,6 +109,21 @@ def build_supernet(
         label_smoothing=config.label_smoothing,
     )
     return net
+
+
+def _objective(
+    config: SearchConfig, latencies: Latencies | None, steps_per_epoch: int
+) -> objectives.Objective:
+    if not config.target:
+        return objectives.CrossEntropy()
+    if latencies is None:
+        raise ValueError("target: expected a latency model with it, received none")
+    latencies.check_target(config.target)
+    # A limit is aimed at from below, so that the child need not be moved far to respect it.
+    aim = config.target * (1.0 - TARGET_BAND / 2 if config.is_limit else 1.0)
+    num_steps = -(-config.epochs * steps_per_epoch // config.arch_period)
+    make = objectives.OBJECTIVES[config.objective]
+    return make(latencies, max(aim, latencies.fastest_ms), num_steps, config.arch_learning_rate)
 
 
 class _TwoCosines(keras.optimizers.schedules.LearningRateSchedule):
@@ -189,23 +200,23 @@ def search(
         "latency_model": latencies and latencies.to_dict(),
         "settings": dataclasses.asdict(config),
     }
-    state = checkpoints.RunState(directory, variables, identity, report=report)
+    state = checkpoints.RunState(
+        directory, variables, identity, steps, list(net.trackers.values()), report=report
+    )
     history = _AlphaHistory(directory / "alphas.npz")
     finished = state.restore(history.read)
     total = config.warmup_epochs + config.epochs
-    if finished < total:
-        net.fit(
-            paired_batches(dataset, config, first_step=finished * steps),
-            initial_epoch=finished,
-            epochs=total,
-            steps_per_epoch=steps,
-            shuffle=False,
-            verbose=0,
-            # The alphas first: a checkpoint must not know more epochs than the files beside it.
-            callbacks=callback_list.LazyCallbackList(
-                [_WarmupLogs(config.warmup_epochs), history, state, *callbacks], net, total, steps
-            ),
-        )
+    # The alphas first: a checkpoint must not know more epochs than the files beside it.
+    own = [_WarmupLogs(config.warmup_epochs), history, state]
+    resumable_fit.fit(
+        net,
+        lambda step: paired_batches(dataset, config, first_step=step),
+        finished,
+        total,
+        steps,
+        state,
+        [*own, *callbacks],
+    )
     return _result(net, dataset, latencies, config)
 
 
@@ -217,15 +228,37 @@ def _result(
 ) -> SearchResult:
     probabilities = net.probabilities
     most_probable = derive.most_probable(probabilities)
-    choices, predicted_ms = most_probable, None
-    if config.target_latency_ms and latencies is not None:
-        target = config.target_latency_ms
-        choices = derive.most_probable_within(
-            probabilities, latencies, target, at_least_ms=target * (1.0 - TARGET_BAND)
-        )
-        predicted_ms = latencies.of(choices)
+    choices, predicted = most_probable, None
+    if config.target and latencies is not None:
+        choices = _on_target(most_probable, probabilities, latencies, config)
+        predicted = latencies.of(choices)
     accuracy = _inherited_accuracy(net, choices, dataset)
-    return SearchResult(choices, most_probable, probabilities, predicted_ms, accuracy)
+    return SearchResult(choices, most_probable, probabilities, predicted, accuracy)
+
+
+def _on_target(
+    most_probable: tuple[int, ...],
+    probabilities: np.ndarray,
+    latencies: Latencies,
+    config: SearchConfig,
+) -> tuple[int, ...]:
+    """The most probable child, or the most probable one that keeps to the target or the limit."""
+    target = config.target
+    if config.is_limit:
+        least = target * (1.0 - TARGET_BAND)
+        return derive.most_probable_within(probabilities, latencies, target, least)
+    if config.objective != "target":
+        return most_probable
+    # Small spaces have no child within 3 % of some targets; then one of the next wider band.
+    band = TARGET_BAND
+    while True:
+        least, most = target * (1.0 - band), max(target * (1.0 + band), latencies.fastest_ms)
+        if least <= latencies.of(most_probable) <= most:
+            return most_probable
+        found = derive.most_probable_within(probabilities, latencies, most, least)
+        if latencies.of(found) >= least:
+            return found
+        band *= 2.0
 
 
 def _inherited_accuracy(

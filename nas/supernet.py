@@ -24,6 +24,7 @@ from nas import (
     routes,
     steps,
 )
+from nas.latencies import Latencies
 from nas.specs import Child, SearchSpace
 
 XLA_REFUSAL = (
@@ -105,7 +106,7 @@ class Supernet(keras.Model):
         arch_optimizer: keras.optimizers.Optimizer | None = None,
         algorithm: algorithms.Algorithm | None = None,
         objective: objectives.Objective | None = None,
-        latencies: objectives.Latencies | None = None,
+        latencies: Latencies | None = None,
         label_smoothing: float = 0.1,
         jit_compile: bool = False,
         **kwargs: Any,
@@ -131,7 +132,7 @@ class Supernet(keras.Model):
         self.algorithm = algorithm or algorithms.algorithm("proxyless_gradient")
         self.objective = objective or objectives.CrossEntropy()
         counts = [len(slot.candidates) for slot in self.space.slots]
-        self.latencies = latencies or objectives.Latencies.zero(counts)
+        self.latencies = latencies or Latencies.zero(counts)
         received = [len(slot) for slot in self.latencies.slots]
         if received != counts:
             raise ValueError(
@@ -225,10 +226,15 @@ class Supernet(keras.Model):
         return logs | self.loss_scale.logs | self.architecture_state()
 
     def architecture_state(self) -> dict[str, tf.Tensor]:
-        """Expected latency in milliseconds and mean entropy of the slots in nats."""
+        """Latency, expected and of the most probable child, and the slots' mean entropy in nats."""
         alpha = self.alpha.value
         expected = self.latencies.expected(gates.path_probabilities(alpha, self.mask))
-        return {"expected_latency_ms": expected, "entropy": gates.entropy(alpha, self.mask)}
+        quantity = self.latencies.quantity
+        return {
+            f"expected_{quantity}": expected,
+            f"most_probable_{quantity}": self.latencies.most_probable(alpha, self.mask),
+            "entropy": gates.entropy(alpha, self.mask),
+        }
 
     def gradient_weights(
         self, cross_entropy: tf.Tensor, alpha: tf.Tensor

@@ -5,7 +5,16 @@ from collections.abc import Callable, Sequence
 
 import keras
 
-from nas import callback_list, checkpoints, child, data, files, fused_batch_norm, precision, specs
+from nas import (
+    checkpoints,
+    child,
+    data,
+    files,
+    fused_batch_norm,
+    precision,
+    resumable_fit,
+    specs,
+)
 from nas.specs import Child
 
 
@@ -89,10 +98,11 @@ def train(
         batch_norm=fused_batch_norm.FusedBatchNormalization,
         dtype=config.precision,
     )
+    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     model.compile(
         optimizer=_optimizer(config, steps),
         loss=_SmoothedCrossEntropy(network.num_classes, config.label_smoothing),
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        metrics=[accuracy],
         jit_compile=config.jit_compile,
     )
     model.optimizer.build(model.trainable_variables)
@@ -105,22 +115,20 @@ def train(
         "dataset": dataset.summary,
         "settings": dataclasses.asdict(config),
     }
-    state = checkpoints.RunState(directory, variables, identity, report=report)
+    averages = [model.metrics[0], accuracy]
+    state = checkpoints.RunState(directory, variables, identity, steps, averages, report=report)
     finished = state.restore()
-    if finished < config.epochs:
-        model.fit(
-            data.training_batches(
-                examples, config.batch_size, config.seed, first_step=finished * steps
-            ),
-            initial_epoch=finished,
-            epochs=config.epochs,
-            steps_per_epoch=steps,
-            shuffle=False,
-            verbose=0,
-            callbacks=callback_list.LazyCallbackList(
-                [state, *callbacks], model, config.epochs, steps
-            ),
-        )
+    resumable_fit.fit(
+        model,
+        lambda step: data.training_batches(
+            examples, config.batch_size, config.seed, first_step=step
+        ),
+        finished,
+        config.epochs,
+        steps,
+        state,
+        [state, *callbacks],
+    )
     stock = child.build_child(network)
     stock.set_weights(model.get_weights())
     return stock

@@ -54,8 +54,14 @@ def said(text):
 
 
 def epochs(folder, count):
-    """`count` epochs of a `fit` are checkpointed."""
-    return lambda path, output: (path / folder / f"checkpoints/ckpt-{count}.index").exists()
+    """`count` epochs of a `fit` are checkpointed, the row and then the state."""
+
+    def are_kept(path, output):
+        rows = path / folder / "metrics.jsonl"
+        kept = list((path / folder / "checkpoints").glob("*.index"))
+        return rows.exists() and rows.read_text().count("\n") >= count and len(kept) >= count
+
+    return are_kept
 
 
 def number_finished(output):

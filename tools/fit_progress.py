@@ -48,7 +48,9 @@ class ProgressCallback(keras.callbacks.Callback):
 
     def _open(self, epoch: int) -> None:
         epochs, steps = self.params["epochs"], self.params.get("steps")
-        self._shown_steps = epoch * steps if steps else 0
+        # A `fit` that goes on in the midst of an epoch says so in its parameters.
+        before = max(epoch * (steps or 0), self.params.get("first_step", 0))
+        self._shown_steps = before if steps else 0
         total = epochs * steps if steps else None
         self._bar = console.Progress(total, self.label, "steps", self._shown_steps)
         self._bar.values["epoch"] = f"{epoch + 1}/{epochs}"

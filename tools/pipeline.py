@@ -32,6 +32,9 @@ _TARGET = flags.DEFINE_float(
     lower_bound=0.0,
     upper_bound=1.0,
 )
+_HARD_LIMIT = flags.DEFINE_bool(
+    "hard_limit", False, "The target is a limit: the child is never predicted to take more."
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0)
 _MAX_TRAIN = flags.DEFINE_integer(
     "max_train_examples", 0, "Training images used, 0 for all.", lower_bound=0
@@ -65,6 +68,7 @@ def main() -> None:
         device=_DEVICE.value,
         num_threads=_THREADS.value,
         target_latency_ms=_TARGET_MS.value,
+        is_limit=_HARD_LIMIT.value,
         seed=_SEED.value,
         max_train_examples=_MAX_TRAIN.value,
     )

@@ -13,7 +13,7 @@ from latency_models import block_benchmarks, lookup_table, measurements
 from latency_models.lookup_table import LookupTable
 from nas import algorithms, data, files, spaces
 from nas.dataset import Dataset
-from nas.objectives import Latencies
+from nas.latencies import Latencies
 from nas.specs import Child, SearchSpace
 from tools import console, pipeline_summary, presets, stages
 from tools.workdir import WorkDir
@@ -31,6 +31,7 @@ class Settings:
         device: name of the device.
         num_threads: threads of the interpreter.
         target_latency_ms: instead of the preset's relative target; None for the latter.
+        is_limit: the child's predicted latency never exceeds the target.
         seed: of everything random.
         max_train_examples: 0 for all.
     """
@@ -40,6 +41,7 @@ class Settings:
     device: str
     num_threads: int
     target_latency_ms: float | None
+    is_limit: bool
     seed: int
     max_train_examples: int
 
@@ -236,7 +238,10 @@ class Pipeline:
             f"{latencies.slowest_ms:.3g} ms; target {pipeline_summary.target_text(target_ms)}"
         )
         config = dataclasses.replace(
-            self._preset.search, target_latency_ms=target_ms, seed=self._settings.seed
+            self._preset.search,
+            target=target_ms,
+            is_limit=self._settings.is_limit,
+            seed=self._settings.seed,
         )
         stages.run_search(self._space, self._dataset, latencies, config, self._path)
         child = self._child

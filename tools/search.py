@@ -9,32 +9,15 @@ CPU cores. The same command run again goes on where it stopped.
 
 import dataclasses
 import os
-from typing import Any
 
 from absl import flags
 
-from tools import console, workdir
+from tools import aim, console, workdir
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
 _DATASET = flags.DEFINE_string("dataset", "cifar10", "TFDS name of an image data set.")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
 _ALGORITHM = flags.DEFINE_string("algorithm", "proxyless_gradient", "How alpha learns.")
-_MODEL = flags.DEFINE_string("latency_model", None, "File that tools.fit_latency wrote.")
-_DEVICE = flags.DEFINE_string("device", None, "Refuse a latency model of another device.")
-_RECIPE = flags.DEFINE_string("recipe", None, "Refuse a latency model of another recipe.")
-_THREADS = flags.DEFINE_integer(
-    "num_threads", None, "Refuse a latency model of another number of threads.", lower_bound=1
-)
-_TARGET = flags.DEFINE_float(
-    "target_latency_ms", 0.0, "Latency aimed at; 0 for accuracy alone.", lower_bound=0.0
-)
-_RELATIVE = flags.DEFINE_float(
-    "target_latency",
-    None,
-    "Instead: the fraction of the way from the space's fastest to its slowest child.",
-    lower_bound=0.0,
-    upper_bound=1.0,
-)
 _EPOCHS = flags.DEFINE_integer("epochs", 10, "After the warm-up.", lower_bound=1)
 _WARMUP = flags.DEFINE_integer("warmup_epochs", 5, "Weights alone.", lower_bound=0)
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Images a step.", lower_bound=1)
@@ -70,17 +53,8 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", requir
 
 def main() -> None:
     """Checks everything, searches, prints what was found."""
-    if _TARGET.value and _RELATIVE.value is not None:
-        raise ValueError(
-            "expected --target_latency_ms or --target_latency, received both; leave one out"
-        )
-    if (_TARGET.value or _RELATIVE.value is not None) and _MODEL.value is None:
-        raise ValueError(
-            "latency_model: expected a file of tools.fit_latency with a target latency, "
-            "received none; benchmark and fit one, or leave the target out"
-        )
+    aim.check_flags()
     # TensorFlow takes seconds to import; `--help` and a bad flag should not.
-    import latency_models
     from nas import algorithms, data, files, precision, search_config, spaces, supernet
     from tools import stages
 
@@ -89,14 +63,7 @@ def main() -> None:
     precision.check(_PRECISION.value)
     space = spaces.load_space(_SPACE.value)
     algorithms.algorithm(_ALGORITHM.value)
-    table = None
-    if _MODEL.value is not None:
-        if _MODEL.value == "pixel1":
-            raise ValueError(
-                "latency_model: pixel1 is not available yet; expected a file of tools.fit_latency"
-            )
-        table = latency_models.load(_MODEL.value)
-        _check_use(table)
+    aimed = aim.read()
     dataset = stages.load_dataset(
         _DATASET.value,
         _DATA_DIR.value,
@@ -107,12 +74,8 @@ def main() -> None:
     for split in (dataset.train, dataset.validation):
         data.steps_per_epoch(split, _BATCH_SIZE.value)
     space = stages.for_dataset(space, dataset)
-    latencies = stages.latencies_of(table, space) if table else None
-    target_ms = _TARGET.value
-    if latencies and _RELATIVE.value is not None:
-        target_ms = latencies.at(_RELATIVE.value)
-    if latencies and target_ms:
-        latencies.check_target(target_ms)
+    latencies = aimed.costs(space)
+    target = aimed.resolve(latencies)
     learning_rate = _RATE.value or {"sgd": 0.1, "adamw": 1e-3}[_OPTIMIZER.value]
     config = search_config.SearchConfig(
         epochs=_EPOCHS.value,
@@ -122,16 +85,17 @@ def main() -> None:
         algorithm=_ALGORITHM.value,
         optimizer=_OPTIMIZER.value,
         precision=_PRECISION.value,
-        target_latency_ms=target_ms,
+        target=target,
+        **aimed.settings,
         warmup_learning_rate=2.0 * learning_rate,
         learning_rate=learning_rate,
         arch_learning_rate=_ARCH_RATE.value,
         arch_period=_ARCH_PERIOD.value,
     )
     # The targets as they were given: a latency model that is fitted again moves a relative one.
-    choices = (_SPACE, _DATASET, _MAX_TRAIN, _VALIDATION_SIZE, _MODEL, _TARGET, _RELATIVE)
-    settings = dataclasses.asdict(config) | {flag.name: flag.value for flag in choices}
-    inputs = [name for name in (_MODEL.value, _SPACE.value) if name and name.endswith(".json")]
+    choices = {flag.name: flag.value for flag in (_SPACE, _DATASET, _MAX_TRAIN, _VALIDATION_SIZE)}
+    settings = dataclasses.asdict(config) | choices | aim.flags_given()
+    inputs = [*aim.input_files(), *([_SPACE.value] if _SPACE.value.endswith(".json") else [])]
     with workdir.WorkDir(
         _WORKDIR.value, settings, command="search", apart_from=["pipeline"]
     ) as directory:
@@ -146,18 +110,14 @@ def main() -> None:
     console.say(f"found: {stages.describe(space.child(found['choices']))}")
     console.say(f"choices {found['choices']}, entropy {found['entropy']:.3g} nats a slot")
     if latencies:
-        aim = f"target {target_ms:.4g} ms, " if target_ms else ""
+        unit = latencies.unit
+        goal = f"target {target:.4g} {unit}, " if target else ""
         console.say(
-            f"latency: {aim}predicted {latencies.of(found['choices']):.4g} ms; of the most "
-            f"probable candidates alone {latencies.of(found['most_probable']):.4g} ms"
+            f"{latencies.quantity.removesuffix('_ms')}: {goal}predicted "
+            f"{latencies.of(found['choices']):.4g} {unit}; of the most probable candidates alone "
+            f"{latencies.of(found['most_probable']):.4g} {unit}"
         )
     console.say(f"{directory.path / 'child.json'} is what tools.train takes")
-
-
-def _check_use(table: Any) -> None:
-    own = table.to_dict()
-    wanted = {"device": _DEVICE.value, "recipe": _RECIPE.value, "num_threads": _THREADS.value}
-    table.check(**{k: own[k] if value is None else value for k, value in wanted.items()})
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from latency_models import block_benchmarks, devices, measurements
 from latency_models.lookup_table import LookupTable
 from nas import costs, data, data_sources, files, search, search_config, specs, training
 from nas.dataset import Dataset
-from nas.objectives import Latencies
+from nas.latencies import Latencies
 from nas.specs import Child, SearchSpace
 from tools import console, fit_progress
 
@@ -78,7 +78,8 @@ def run_search(
         workdir / "space.json", {**specs.to_dict(space), "provenance": files.provenance()}
     )
     shown = ["loss", "validation_accuracy", "entropy"]
-    shown += ["expected_latency_ms"] if config.target_latency_ms else []
+    if config.target and latencies:
+        shown += [f"expected_{latencies.quantity}", f"most_probable_{latencies.quantity}"]
     progress = fit_progress.ProgressCallback("searching", shown)
     with contextlib.closing(progress):
         found = search.search(
@@ -96,7 +97,7 @@ def run_search(
         "most_probable": found.most_probable,
         "entropy": found.entropy,
         "inherited_accuracy": found.inherited_accuracy,
-        "predicted_latency_ms": found.predicted_latency_ms,
+        f"predicted_{latencies.quantity if latencies else 'latency_ms'}": found.predicted_cost,
         "search": dataclasses.asdict(config),
     }
     files.write_json(

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from nas import algorithms, supernet
 from nas.candidates import MBConv, Skip
-from nas.objectives import Latencies
+from nas.latencies import Latencies
 from nas.specs import Head, SearchSpace, Slot, Stem
 
 SPACE = SearchSpace(

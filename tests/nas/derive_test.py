@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas import derive
-from nas.objectives import Latencies
+from nas.latencies import Latencies
 
 
 def padded(rows):

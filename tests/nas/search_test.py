@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import signal
 
 import keras
 import numpy as np
@@ -8,7 +9,7 @@ import tensorflow as tf
 
 from nas import data, loss_scale, search, supernet
 from nas.candidates import MBConv, Skip
-from nas.objectives import Latencies
+from nas.latencies import Latencies
 from nas.search_config import SearchConfig
 from nas.specs import Head, SearchSpace, Slot, Stem
 
@@ -29,7 +30,7 @@ CONFIG = SearchConfig(
     epochs=2,
     warmup_epochs=1,
     batch_size=16,
-    target_latency_ms=6.0,
+    target=6.0,
     arch_learning_rate=0.05,
     arch_period=2,
 )
@@ -47,6 +48,15 @@ class InterruptAt(keras.callbacks.Callback):
         self._left -= 1
         if not self._left:
             raise KeyboardInterrupt
+
+
+class CtrlCAt(InterruptAt):
+    """The signal after so many batches, as a person sends it."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._left -= 1
+        if not self._left:
+            signal.raise_signal(signal.SIGINT)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +86,7 @@ def test_a_search_leaves_its_metrics_and_alphas(uninterrupted):
     exponents = np.exp(alphas[2])
     p = exponents / np.nansum(exponents, axis=1, keepdims=True)
     np.testing.assert_allclose(result.probabilities, p, rtol=1e-5)
-    assert result.predicted_latency_ms == LATENCIES.of(result.choices) <= 6.0
+    assert result.predicted_cost == LATENCIES.of(result.choices) == 6.0
 
 
 @pytest.mark.parametrize("batches", [STEPS + 2, 2 * STEPS + 1])
@@ -98,6 +108,22 @@ def test_an_interrupted_search_ends_as_an_uninterrupted_one(
         np.testing.assert_array_equal(ours["alphas"], theirs["alphas"])
     np.testing.assert_array_equal(result.probabilities, expected.probabilities)
     assert result.choices == expected.choices
+
+
+@pytest.mark.parametrize("batches", [1, STEPS, STEPS + 3, 3 * STEPS - 1])
+def test_ctrl_c_ends_the_step_and_every_step_is_kept(batches, dataset, uninterrupted, tmp_path):
+    whole, expected = uninterrupted
+    arguments = (SPACE, dataset, LATENCIES, CONFIG, tmp_path)
+    asked = CtrlCAt(batches)
+    with pytest.raises(KeyboardInterrupt):
+        search.search(*arguments, callbacks=[asked])
+    # Our callback hears of a batch after the state does, which stops with the next one.
+    made = batches + (1 if batches % STEPS else 0)
+    counter = InterruptAt(1000)
+    result = search.search(*arguments, callbacks=[counter])
+    assert 1000 - counter._left == 3 * STEPS - made
+    assert (tmp_path / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
+    np.testing.assert_array_equal(result.probabilities, expected.probabilities)
 
 
 def test_step_counts_of_candidates_and_the_loss_scale_are_resumed_too(
@@ -156,7 +182,7 @@ def test_a_resumed_stream_goes_on_where_the_first_would_be(dataset):
         ({"latencies": None}, "latency model"),
         ({"latencies": Latencies([np.arange(3.0)], 5.0)}, r"\[3, 2\] .*received \[3\]"),
         ({"config": SearchConfig(batch_size=41)}, "batch_size: expected 1 to 40"),
-        ({"config": SearchConfig(batch_size=8, target_latency_ms=99.0)}, "between 2 and 10 ms"),
+        ({"config": SearchConfig(batch_size=8, target=99.0)}, "between 2 and 10 ms"),
         ({"config": SearchConfig(batch_size=8, algorithm="magic")}, "'magic'"),
     ],
 )
@@ -184,3 +210,26 @@ def test_learning_rate_is_two_cosines():
     assert float(schedule(STEPS)) == pytest.approx(CONFIG.learning_rate)
     assert float(schedule(2 * STEPS)) == pytest.approx(CONFIG.learning_rate / 2)
     assert float(schedule(3 * STEPS)) == pytest.approx(0.0, abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("target", "is_limit", "expected_ms"),
+    [
+        (8.0, False, 8.0),  # The argmax takes 10 ms; (1, 1) takes 8.
+        (9.8, False, 10.0),  # The argmax is within 3 %.
+        (9.8, True, 6.0),  # A limit is never exceeded; (0, 0) is more probable than (1, 1).
+        (7.0, False, 6.0),  # None within 3 or 6 %; at 12 % none, at 24 % the more probable.
+        (1.0, False, 2.0),  # The nearest there is.
+    ],
+)
+def test_the_child_keeps_to_a_target_or_a_limit(target, is_limit, expected_ms):
+    # Latencies 2 to 10 ms: 1 + (2, 6, 0) + (3, 1).
+    p = np.array([[0.3, 0.6, 0.1], [0.7, 0.3, np.nan]])
+    config = SearchConfig(target=target, is_limit=is_limit)
+    choices = search._on_target((1, 0), p, LATENCIES, config)
+    assert LATENCIES.of(choices) == expected_ms
+
+
+def test_penalties_leave_the_argmax_alone():
+    config = SearchConfig(target=5.0, objective="add_linear")
+    assert search._on_target((1, 0), np.ones((2, 3)), LATENCIES, config) == (1, 0)

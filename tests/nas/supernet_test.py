@@ -201,7 +201,7 @@ def test_a_pair_without_validation_images_leaves_alpha_alone(bench):
     assert not np.array_equal(before[0], np.array(bench.net.alpha))
     assert set(logs) == {
         *("loss", "accuracy", "validation_loss", "validation_accuracy"),
-        *("expected_latency_ms", "entropy"),
+        *("expected_latency_ms", "most_probable_latency_ms", "entropy"),
     }
     assert all(np.isfinite(v) for v in logs.values())
 

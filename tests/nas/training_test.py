@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import signal
 
 import keras
 import numpy as np
@@ -37,6 +38,15 @@ class InterruptAt(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+class CtrlCAt(InterruptAt):
+    """The signal after so many batches, as a person sends it."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._left -= 1
+        if not self._left:
+            signal.raise_signal(signal.SIGINT)
+
+
 class LogsAtBatches(keras.callbacks.Callback):
     """Keeps what batch ends receive."""
 
@@ -66,6 +76,19 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(dataset, uninterru
     # Whatever was drawn in between must not matter.
     keras.utils.set_random_seed(99)
     model = training.train(CHILD, dataset, CONFIG, tmp_path)
+    assert (tmp_path / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
+    for ours, theirs in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_ctrl_c_in_the_midst_of_an_epoch_loses_no_step(dataset, uninterrupted, tmp_path):
+    whole, expected = uninterrupted
+    with pytest.raises(KeyboardInterrupt):
+        training.train(CHILD, dataset, CONFIG, tmp_path, callbacks=[CtrlCAt(STEPS + 1)])
+    # The signal came after the state had looked; it stopped with the next step.
+    counter = InterruptAt(1000)
+    model = training.train(CHILD, dataset, CONFIG, tmp_path, callbacks=[counter])
+    assert 1000 - counter._left == CONFIG.epochs * STEPS - (STEPS + 2)
     assert (tmp_path / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
     for ours, theirs in zip(model.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)

@@ -16,7 +16,7 @@ def test_every_name_in_a_preset_exists_and_its_numbers_fit(name):
     algorithms.algorithm(preset.search.algorithm)
     assert 0.0 <= preset.target_latency <= 1.0
     assert lookup_table.MIN_NETWORKS <= preset.networks <= space.cardinality
-    assert preset.search.target_latency_ms == 0.0  # Known only once latencies are.
+    assert preset.search.target == 0.0  # Known only once latencies are.
     assert preset.validation_size >= preset.search.batch_size
 
 

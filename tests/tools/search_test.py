@@ -65,7 +65,8 @@ def test_a_search_writes_its_files_and_the_same_command_repeats_nothing(
     assert f"choices {choices}, entropy " in done.stdout
     assert "latency: target 0.06 ms, predicted 0.0" in done.stdout
     assert np.load(tmp_path / "w/search/alphas.npz")["alphas"].shape == (2, 3, 3)
-    assert child_file["provenance"]["predicted_latency_ms"] <= 0.06
+    found = child_file["provenance"]["predicted_latency_ms"]
+    assert abs(found / 0.06 - 1.0) <= 0.03
     assert (tmp_path / "w/space.json").exists()
     again = search(*flags)
     assert again.returncode == 0, again.stderr
@@ -104,6 +105,13 @@ def test_bad_input_is_refused_before_there_is_a_work_dir(fashion_data_dir, model
         (model, "--num_threads=4"): "was measured with num_threads 1, received num_threads 4",
         (model, "--space=cifar"): "has no entry for",
         (model, "--target_latency_ms=9"): "target latency: expected between",
+        (model, "--target_latency_ms=0.06", "--target_macs=5"): "expected one target, received",
+        ("--target_macs=5",): "target macs: expected between",
+        ("--target_bytes=5",): "target bytes: expected between",
+        ("--target_params=5",): "target params: expected between",
+        ("--target_bytes=5", "--recipe=int3"): "recipe: expected one of float32",
+        ("--hard_limit",): "hard_limit: expected a target with it",
+        ("--objective=hope",): "objective: expected one of target, add_linear, mul_log",
         ("--jit_compile",): "jit_compile: expected false for a supernet",
         ("--batch_size=500",): "batch_size: expected 1 to 200",
     }

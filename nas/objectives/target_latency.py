@@ -1,0 +1,134 @@
+"""A search that lands on its latency: a force on alpha, and the controller that doses it.
+
+Let a path be drawn from softmax(alpha / t), and let k score its latency by its distance e from the
+target, relative to the target: k = 1 / (1 + (e / s)^4), one on the target and small a few s away.
+The mean score, the chance of a hit, is exact (`nas/latency_distribution.py`), and so is
+
+    -t d log E[k] / d alpha_ij  =  softmax(alpha / t)_ij - P(c_i = j | hit),
+
+by which alpha is moved after every architecture step. No component exceeds 1, and none vanishes
+where alpha is decided for the wrong candidate. Unlike a penalty on E[latency], it knows which
+combinations of candidates add up to the target. There are two such forces:
+
+- On the paths that are sampled, t = 1 with a wide s: training happens near the target.
+- On the child that will be derived, the most probable path: t falls from 1 to 0.1, so that the
+  sharpened distribution nears the argmax, while s narrows from 30 % to 1 %. After seven tenths of
+  the search both stay, and the rest of it repairs: while the argmax is off, t rises again and more
+  candidates are reconsidered; once it hits, t falls back.
+
+Each force has a multiplier, in logits a step, that grows while the chance of a hit is below what is
+wanted and falls above it. A target that costs nothing is hardly felt, and the multiplier is
+bounded, so it cannot wind up.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from nas import gates
+from nas.latencies import Latencies
+from nas.latency_distribution import LatencyDistribution
+from nas.objectives.protocol import Objective
+
+# The share of the search after which the schedule has ended.
+_APPROACH = 0.7
+_WIDTH_FIRST, _WIDTH_LAST = 0.3, 0.01
+_TEMPERATURE_LAST, _TEMPERATURE_MOST = 0.1, 3.0
+# The force on sampled paths: its width, and the chance of a hit that it wants.
+_SAMPLED_WIDTH, _SAMPLED_CHANCE = 0.2, 0.5
+_CHILD_CHANCE = 0.8
+# Over a whole search a multiplier could grow by exp(30 * chance missing), and t by exp(15).
+_MULTIPLIER_GAIN, _TEMPERATURE_GAIN = 30.0, 15.0
+_MOST_LOGITS_A_STEP = 0.5
+# The child is repaired while it is off by more.
+_TOLERANCE = 0.015
+
+
+class TargetLatency(Objective):
+    """Cross-entropy, with the most probable child's latency led to a target.
+
+    Args:
+        latencies: of the candidates.
+        target_ms: where it is to land.
+        num_steps: architecture steps in the whole search.
+        first_multiplier: of the forces, in logits a step; the optimizer's step size, say.
+    """
+
+    def __init__(
+        self,
+        latencies: Latencies,
+        target_ms: float,
+        num_steps: int,
+        first_multiplier: float = 0.01,
+    ) -> None:
+        self._latencies = latencies
+        self._target_ms = target_ms
+        self._num_steps = num_steps
+        self._least = 1e-3 * first_multiplier
+        self._distribution = LatencyDistribution(latencies)
+        self._excess = tf.constant(self._distribution.grid_ms / target_ms - 1.0, tf.float32)
+        counts = np.array([len(slot) for slot in latencies.slots])
+        self._mask = np.arange(counts.max()) < counts[:, None]
+        first = min(first_multiplier, _MOST_LOGITS_A_STEP)
+        self._steps = tf.Variable(0, dtype=tf.int64, trainable=False, name="target_steps")
+        self._of_sampled = tf.Variable(first, trainable=False, name="sampled_multiplier")
+        self._of_child = tf.Variable(first, trainable=False, name="child_multiplier")
+        self._heat = tf.Variable(0.0, trainable=False, name="target_heat")
+        # Steps made, the two multipliers, and by how much t is raised, as a logarithm.
+        self.variables = {
+            "target_steps": self._steps,
+            "target_sampled_multiplier": self._of_sampled,
+            "target_child_multiplier": self._of_child,
+            "target_heat": self._heat,
+        }
+
+    def gradient_weights(self, cross_entropy, expected_ms):
+        """(1, 0): latency acts by `move`."""
+        del cross_entropy, expected_ms
+        return tf.constant(1.0), tf.constant(0.0)
+
+    def force(
+        self, alpha: tf.Tensor, temperature: tf.Tensor, width: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """softmax(alpha / t) - P(c | hit), and the chance of a hit.
+
+        Args:
+            alpha: `[slots, candidates]`.
+            temperature: t.
+            width: s, as a fraction of the target.
+
+        Returns:
+            `[slots, candidates]` and a scalar.
+        """
+        p = gates.path_probabilities(alpha / temperature, self._mask)
+        score = 1.0 / (1.0 + tf.pow(self._excess / width, 4.0))
+        found = self._distribution.scores(p, score)
+        return p - p * found.by_candidate / found.mean, found.mean
+
+    def move(self, alpha: tf.Tensor) -> tf.Tensor:
+        """Both forces on alpha, one after the other; moves the controller on."""
+        progress = tf.cast(self._steps, tf.float32) / self._num_steps
+        approach = tf.minimum(progress / _APPROACH, 1.0)
+        width = _WIDTH_FIRST * tf.pow(_WIDTH_LAST / _WIDTH_FIRST, approach)
+        coolest = tf.pow(_TEMPERATURE_LAST, approach)
+        temperature = coolest * tf.exp(self._heat)
+
+        force, chance = self.force(alpha, temperature, width)
+        alpha = alpha - self._of_child * force
+        self._adapt(self._of_child, _CHILD_CHANCE - chance)
+
+        force, chance = self.force(alpha, tf.constant(1.0), tf.constant(_SAMPLED_WIDTH))
+        alpha = alpha - self._of_sampled * force
+        self._adapt(self._of_sampled, _SAMPLED_CHANCE - chance)
+
+        off = tf.abs(self._latencies.most_probable(alpha, self._mask) / self._target_ms - 1.0)
+        direction = tf.where(off > _TOLERANCE, 1.0, -1.0)
+        heat = self._heat + direction * _TEMPERATURE_GAIN / self._num_steps
+        hottest = tf.math.log(_TEMPERATURE_MOST / coolest)
+        is_late = progress >= _APPROACH
+        self._heat.assign(tf.where(is_late, tf.clip_by_value(heat, 0.0, hottest), 0.0))
+        self._steps.assign_add(1)
+        return alpha
+
+    def _adapt(self, multiplier: tf.Variable, missing: tf.Tensor) -> None:
+        grown = multiplier * tf.exp(_MULTIPLIER_GAIN / self._num_steps * missing)
+        multiplier.assign(tf.clip_by_value(grown, self._least, _MOST_LOGITS_A_STEP))
