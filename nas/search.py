@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import keras
 import numpy as np
@@ -13,66 +13,32 @@ from nas import (
     callback_list,
     checkpoints,
     data,
-    derive,
     files,
     objectives,
     precision,
-    recalibration,
     specs,
     supernet,
-    training,
 )
+from nas.algorithms import SearchResult, SupernetAlgorithm, Task
 from nas.objectives import Latencies
 from nas.search_config import OPTIMIZERS, SearchConfig
 from nas.specs import SearchSpace
 
-# A child may fall short of the target by this fraction before the most probable child under the
-# target is passed over for one nearer to it.
-TARGET_BAND = 0.03
-
-_RECALIBRATION_IMAGES = 2000
-_RECALIBRATION_BATCH = 200
-
-
-@dataclasses.dataclass(frozen=True)
-class SearchResult:
-    """What a search found.
-
-    Attributes:
-        choices: the child's candidate in every slot.
-        most_probable: the same without regard to the target.
-        probabilities: `[slots, most candidates]`, NaN in the padding.
-        predicted_latency_ms: of the child; None without a target.
-        inherited_accuracy: of the child with the supernet's own weights, on the validation part,
-            in [0, 1]. The child is trained from scratch; this only says how far the supernet got.
-    """
-
-    choices: tuple[int, ...]
-    most_probable: tuple[int, ...]
-    probabilities: np.ndarray
-    predicted_latency_ms: float | None
-    inherited_accuracy: float
-
-    @property
-    def entropy(self) -> float:
-        """Of the path probabilities, mean over the slots, in nats."""
-        p = np.nan_to_num(self.probabilities)
-        return float(np.mean(np.sum(-p * np.log(np.maximum(p, 1e-30)), axis=1)))
-
 
 def paired_batches(
-    dataset: data.Dataset, config: SearchConfig, first_step: int = 0
+    dataset: data.Dataset, config: SearchConfig, first_step: int = 0, learns_alpha: bool = True
 ) -> tf.data.Dataset:
     """Pairs ((images, labels), (validation images, validation labels)) without end.
 
     The second is empty in the warm-up and between architecture steps, and costs nothing there.
+    Where alpha is not learned it is always empty.
     """
     steps = data.steps_per_epoch(dataset.train, config.batch_size)
     warmup = config.warmup_epochs * steps
     period = config.arch_period
 
     def is_due(step: int | tf.Tensor) -> tf.Tensor:
-        return tf.logical_and(step >= warmup, (step - warmup) % period == 0)
+        return tf.logical_and(learns_alpha and step >= warmup, (step - warmup) % period == 0)
 
     first_look = max(0, -(-(first_step - warmup) // period))
     looks = data.training_batches(
@@ -92,22 +58,23 @@ def paired_batches(
 
 
 def build_supernet(
-    space: SearchSpace, config: SearchConfig, latencies: Latencies | None, steps_per_epoch: int
+    space: SearchSpace,
+    config: SearchConfig,
+    latencies: Latencies,
+    steps_per_epoch: int,
+    algorithm: SupernetAlgorithm,
 ) -> supernet.Supernet:
     """The supernet of `space`, compiled for `config`."""
     net = supernet.Supernet(space, config.seed, config.precision)
     objective: objectives.Objective = objectives.CrossEntropy()
     if config.target_latency_ms:
-        if latencies is None:
-            raise ValueError("target_latency_ms: expected a latency model with it, received none")
-        latencies.check_target(config.target_latency_ms)
         objective = objectives.TargetLatency(config.target_latency_ms, config.latency_gain)
     net.compile(
         optimizer=OPTIMIZERS[config.optimizer](
             _TwoCosines(config, steps_per_epoch), weight_decay=config.weight_decay
         ),
         arch_optimizer=keras.optimizers.Adam(config.arch_learning_rate, 0.0, 0.999),
-        algorithm=algorithms.algorithm(config.algorithm),
+        algorithm=algorithm,
         objective=objective,
         latencies=latencies,
         label_smoothing=config.label_smoothing,
@@ -145,25 +112,26 @@ def search(
     directory: files.Path,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     report: Callable[[str], None] = lambda line: None,
+    track: Callable[[Iterable, int, str], Iterable] = lambda items, total, label: items,
 ) -> SearchResult:
     """Searches, or goes on with a search that was interrupted.
 
     Args:
         space: with the data set's classes and resolution.
-        dataset: its `train` part trains weights, its `validation` part alpha.
+        dataset: its `train` part trains weights, its `validation` part is for choices.
         latencies: of the space's candidates; None without a target.
         config: settings.
-        directory: gets `metrics.jsonl`, `alphas.npz`, `checkpoints/`; a search found there is
-            continued and ends as it would have without interruption, unless space, data set,
-            latencies or settings are others: then it starts over.
+        directory: gets `metrics.jsonl`, `alphas.npz` and what else the algorithm keeps; a search
+            found there is continued and ends as it would have without interruption, unless space,
+            data set, latencies or settings are others: then it starts over.
         callbacks: further Keras callbacks; at batch ends their logs are tensors.
         report: is told, in one line, when an earlier search is dropped.
+        track: shows progress of work that is no `fit`: (iterable, number of items, label).
 
     Raises:
         ValueError: settings, space, latencies, data set and machine do not fit each other, before
             any work.
     """
-    directory = pathlib.Path(directory)
     if (space.num_classes, space.input_shape) != (dataset.num_classes, dataset.input_shape):
         raise ValueError(
             f"space {space.name}: expected {dataset.num_classes} classes and images "
@@ -173,7 +141,38 @@ def search(
     steps = data.steps_per_epoch(dataset.train, config.batch_size)
     data.steps_per_epoch(dataset.validation, config.batch_size)
     precision.check(config.precision)
-    net = build_supernet(space, config, latencies, steps)
+    algorithm = algorithms.algorithm(config.algorithm, config, steps)
+    if latencies is not None:
+        supernet.check_latencies(space, latencies)
+    if config.target_latency_ms:
+        if latencies is None:
+            raise ValueError("target_latency_ms: expected a latency model with it, received none")
+        latencies.check_target(config.target_latency_ms)
+    task = Task(
+        space=space,
+        dataset=dataset,
+        latencies=latencies or Latencies.zero([len(slot.candidates) for slot in space.slots]),
+        config=config,
+        directory=pathlib.Path(directory),
+        identity={
+            "space": specs.to_dict(space),
+            "dataset": dataset.summary,
+            "latency_model": latencies and latencies.to_dict(),
+            "settings": dataclasses.asdict(config),
+        },
+        train_supernet=lambda algorithm: train_supernet(task, algorithm),
+        callbacks=callbacks,
+        report=report,
+        track=track,
+    )
+    return algorithm.search(task)
+
+
+def train_supernet(task: Task, algorithm: SupernetAlgorithm) -> supernet.Supernet:
+    """The supernet after all epochs, whether they are trained now or were before."""
+    config, directory = task.config, task.directory
+    steps = data.steps_per_epoch(task.dataset.train, config.batch_size)
+    net = build_supernet(task.space, config, task.latencies, steps, algorithm)
     variables = {
         **checkpoints.named_variables(net, "supernet"),
         **checkpoints.named_variables(net.optimizer, "optimizer"),
@@ -183,19 +182,18 @@ def search(
         **net.objective.variables,
         **net.algorithm.variables,
     }
-    identity = {
-        "space": specs.to_dict(space),
-        "dataset": dataset.summary,
-        "latency_model": latencies and latencies.to_dict(),
-        "settings": dataclasses.asdict(config),
-    }
-    state = checkpoints.RunState(directory, variables, identity, report=report)
+    state = checkpoints.RunState(directory, variables, task.identity, report=task.report)
     history = _AlphaHistory(directory / "alphas.npz")
     finished = state.restore(history.read)
     total = config.warmup_epochs + config.epochs
     if finished < total:
+        # Networks that were judged by weights which are now trained again.
+        (directory / "networks.json").unlink(missing_ok=True)
+        unmeasured = _UnmeasuredLogs(config.warmup_epochs if algorithm.learns_alpha else total)
         net.fit(
-            paired_batches(dataset, config, first_step=finished * steps),
+            paired_batches(
+                task.dataset, config, finished * steps, learns_alpha=algorithm.learns_alpha
+            ),
             initial_epoch=finished,
             epochs=total,
             steps_per_epoch=steps,
@@ -203,50 +201,21 @@ def search(
             verbose=0,
             # The alphas first: a checkpoint must not know more epochs than the files beside it.
             callbacks=callback_list.LazyCallbackList(
-                [_WarmupLogs(config.warmup_epochs), history, state, *callbacks], net, total, steps
+                [unmeasured, history, state, *task.callbacks], net, total, steps
             ),
         )
-    return _result(net, dataset, latencies, config)
+    return net
 
 
-def _result(
-    net: supernet.Supernet,
-    dataset: data.Dataset,
-    latencies: Latencies | None,
-    config: SearchConfig,
-) -> SearchResult:
-    probabilities = net.probabilities
-    most_probable = derive.most_probable(probabilities)
-    choices, predicted_ms = most_probable, None
-    if config.target_latency_ms and latencies is not None:
-        target = config.target_latency_ms
-        choices = derive.most_probable_within(
-            probabilities, latencies, target, at_least_ms=target * (1.0 - TARGET_BAND)
-        )
-        predicted_ms = latencies.of(choices)
-    accuracy = _inherited_accuracy(net, choices, dataset)
-    return SearchResult(choices, most_probable, probabilities, predicted_ms, accuracy)
+class _UnmeasuredLogs(keras.callbacks.Callback):
+    """Takes what the first epochs do not measure out of their logs, for every callback after it."""
 
-
-def _inherited_accuracy(
-    net: supernet.Supernet, choices: Sequence[int], dataset: data.Dataset
-) -> float:
-    model = net.inherit(choices)
-    count = min(_RECALIBRATION_IMAGES, len(dataset.train))
-    images = data.calibration_images(dataset.train, count)
-    recalibration.recalibrate(model, np.array_split(images, -(-count // _RECALIBRATION_BATCH)))
-    return training.evaluate(model, dataset.validation)
-
-
-class _WarmupLogs(keras.callbacks.Callback):
-    """Takes what the warm-up does not measure out of its logs, for every callback after it."""
-
-    def __init__(self, warmup_epochs: int) -> None:
+    def __init__(self, epochs: int) -> None:
         super().__init__()
-        self._warmup_epochs = warmup_epochs
+        self._epochs = epochs
 
     def on_epoch_end(self, epoch, logs=None):
-        if epoch < self._warmup_epochs:
+        if epoch < self._epochs:
             for name in ("validation_loss", "validation_accuracy"):
                 (logs or {}).pop(name, None)
 

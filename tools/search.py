@@ -147,9 +147,14 @@ def main() -> None:
     console.say(f"choices {found['choices']}, entropy {found['entropy']:.3g} nats a slot")
     if latencies:
         aim = f"target {target_ms:.4g} ms, " if target_ms else ""
+        likeliest = found["most_probable"]
         console.say(
-            f"latency: {aim}predicted {latencies.of(found['choices']):.4g} ms; of the most "
-            f"probable candidates alone {latencies.of(found['most_probable']):.4g} ms"
+            f"latency: {aim}predicted {latencies.of(found['choices']):.4g} ms"
+            + (
+                f"; of the most probable candidates alone {latencies.of(likeliest):.4g} ms"
+                if likeliest
+                else ""
+            )
         )
     console.say(f"{directory.path / 'child.json'} is what tools.train takes")
 
