@@ -44,9 +44,9 @@ class UniformChildren:
         """Excess over the slot's fastest candidate in bins, rounded down; too much is `_BINS`+1."""
         if self._limit_ms is None:
             return [0] * len(slot_ms)
-        budget = self._limit_ms - self._latencies.fastest_ms
-        # A hair less, so that rounding errors cannot push a child out that just fits.
-        per_ms = _BINS / budget * (1.0 - 1e-9) if budget else 0.0
+        # A hair more, so that rounding errors cannot push a child out that just fits.
+        budget = self._limit_ms * (1.0 + 1e-9) - self._latencies.fastest_ms
+        per_ms = _BINS / budget if budget else 0.0
         excess = slot_ms - slot_ms.min()
         return [int(e * per_ms) if e <= budget else _BINS + 1 for e in excess]
 

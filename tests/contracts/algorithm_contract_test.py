@@ -170,8 +170,8 @@ def test_every_algorithm_has_a_line_of_description():
 
 TINY = spaces.SPACES["tiny"].with_task(3, 8)
 TINY_LATENCIES = Latencies([np.array(ms) for ms in ([2.0, 5.0], [1.0, 6.0], [3.0, 7.0, 0.0])], 1.0)
-TINY_CONFIG = SearchConfig(
-    epochs=3,
+SHORT = SearchConfig(
+    epochs=2,
     warmup_epochs=1,
     batch_size=8,
     target_latency_ms=9.5,
@@ -227,14 +227,22 @@ def kept_files(directory):
 
 
 @pytest.mark.parametrize("name", algorithms.ALGORITHMS)
-def test_a_search_keeps_the_limit_and_resumes_to_the_same_end(name, dataset, tmp_path):
-    config = dataclasses.replace(TINY_CONFIG, algorithm=name)
-    given = TINY, dataset, TINY_LATENCIES, config
+@pytest.mark.parametrize(
+    ("space", "latencies"),
+    [
+        pytest.param(SPACE, LATENCIES, id="two_slots"),
+        pytest.param(TINY, TINY_LATENCIES, id="tiny", marks=pytest.mark.integration),
+    ],
+)
+def test_a_search_keeps_the_limit_and_resumes_to_the_same_end(
+    name, space, latencies, dataset, tmp_path
+):
+    given = space, dataset, latencies, dataclasses.replace(SHORT, algorithm=name)
     copies = Copies(tmp_path / "whole")
     whole = search.search(*given, tmp_path / "whole", [copies], track=copies.track)
-    assert len(copies.made) >= 4
-    assert whole.predicted_latency_ms == TINY_LATENCIES.of(whole.choices) <= 9.5
-    assert whole.probabilities.shape == (3, 3)
+    assert len(copies.made) >= 2
+    assert whole.predicted_latency_ms == latencies.of(whole.choices) <= SHORT.target_latency_ms
+    assert whole.probabilities.shape == latencies.matrix.shape
     np.testing.assert_allclose(np.nansum(whole.probabilities, axis=1), 1.0, rtol=1e-5)
     told = []
     killed = copies.made[len(copies.made) // 2]
