@@ -6,11 +6,11 @@
 DESCRIPTIONS: dict[str, str] = {
     "proxyless_gradient": "binary gates, the gradient of two candidates a slot",
     "proxyless_gradient_full": "binary gates, the exact gradient of every candidate",
-    "proxyless_reinforce": "binary gates, policy gradient of accuracy and latency",
+    "proxyless_reinforce": "binary gates, policy gradient of a reward",
     "darts": "the softmax mixture of all candidates",
     "one_shot": "all candidates under path dropout, then evolution",
     "one_shot_single_path": "one uniform path a step, then evolution",
-    "random": "the best of some random networks, each trained by itself",
+    "random": "the best of random networks, trained alone",
 }
 
 

@@ -13,12 +13,12 @@ from typing import Any
 
 from absl import flags
 
-from tools import console, workdir
+from tools import algorithm_flags, console, workdir
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
 _DATASET = flags.DEFINE_string("dataset", "cifar10", "TFDS name of an image data set.")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
-_ALGORITHM = flags.DEFINE_string("algorithm", "proxyless_gradient", "How alpha learns.")
+_ALGORITHM = flags.DEFINE_string("algorithm", "proxyless_gradient", algorithm_flags.HELP)
 _MODEL = flags.DEFINE_string("latency_model", None, "File that tools.fit_latency wrote.")
 _DEVICE = flags.DEFINE_string("device", None, "Refuse a latency model of another device.")
 _RECIPE = flags.DEFINE_string("recipe", None, "Refuse a latency model of another recipe.")
@@ -81,14 +81,23 @@ def main() -> None:
         )
     # TensorFlow takes seconds to import; `--help` and a bad flag should not.
     import latency_models
-    from nas import algorithms, data, files, precision, search_config, spaces, supernet
+    from nas import (
+        algorithm_names,
+        algorithms,
+        data,
+        files,
+        precision,
+        search_config,
+        spaces,
+        supernet,
+    )
     from tools import stages
 
     if _JIT_COMPILE.value:
         raise ValueError(supernet.XLA_REFUSAL)
     precision.check(_PRECISION.value)
     space = spaces.load_space(_SPACE.value)
-    algorithms.algorithm(_ALGORITHM.value)
+    algorithm_names.check_name(_ALGORITHM.value)
     table = None
     if _MODEL.value is not None:
         if _MODEL.value == "pixel1":
@@ -127,7 +136,9 @@ def main() -> None:
         learning_rate=learning_rate,
         arch_learning_rate=_ARCH_RATE.value,
         arch_period=_ARCH_PERIOD.value,
+        **({"evolution_population": 20, "evolution_generations": 10} | algorithm_flags.given()),
     )
+    algorithms.algorithm(config.algorithm, config)
     # The targets as they were given: a latency model that is fitted again moves a relative one.
     choices = (_SPACE, _DATASET, _MAX_TRAIN, _VALIDATION_SIZE, _MODEL, _TARGET, _RELATIVE)
     settings = dataclasses.asdict(config) | {flag.name: flag.value for flag in choices}
