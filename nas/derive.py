@@ -7,6 +7,10 @@ import numpy as np
 
 from nas.latencies import Latencies
 
+# A child's latency is within this fraction of a target, or below a limit by no more, wherever the
+# space has such a child.
+TARGET_BAND = 0.03
+
 _BINS = 4000
 
 
@@ -63,6 +67,34 @@ def most_probable_within(
         beginnings = extended
     found = [state for state in beginnings.values() if state[1] >= at_least_ms]
     return max(found or beginnings.values())[2]
+
+
+def on_target(
+    probabilities: np.ndarray, latencies: Latencies, target_ms: float, is_limit: bool
+) -> tuple[int, ...]:
+    """The most probable child, if it keeps to the target; else the most probable one that does.
+
+    Args:
+        probabilities: `[slots, most candidates]`, NaN in the padding.
+        latencies: milliseconds of the same candidates.
+        target_ms: what the child is to take, within 3 %.
+        is_limit: never more than `target_ms`, and if possible within 3 % below.
+    """
+    if is_limit:
+        least = target_ms * (1.0 - TARGET_BAND)
+        return most_probable_within(probabilities, latencies, target_ms, least)
+    best = most_probable(probabilities)
+    # Small spaces have no child within 3 % of some targets; then one of the next wider band.
+    band = TARGET_BAND
+    while True:
+        least = target_ms * (1.0 - band)
+        most = max(target_ms * (1.0 + band), latencies.fastest_ms)
+        if least <= latencies.of(best) <= most:
+            return best
+        found = most_probable_within(probabilities, latencies, most, least)
+        if latencies.of(found) >= least:
+            return found
+        band *= 2.0
 
 
 def _fastest_rest(slots: Sequence[np.ndarray]) -> list[float]:
