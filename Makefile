@@ -9,6 +9,8 @@ SEED ?= 0
 WORKDIR ?= runs/quick
 # Further flags of the pipeline, for example FLAGS="--recipe=float32 --target_latency=0.4".
 FLAGS ?=
+# Test files at a time; each takes up to 2 GB.
+WORKERS ?= 2
 OURS := nas export latency_models tools tests
 
 .PHONY: help install search test test-integration lint format
@@ -37,7 +39,7 @@ search: $(STAMP)
 	@"$(BIN)/python" -m tools.pipeline --preset=$(PRESET) --seed=$(SEED) --workdir=$(WORKDIR) $(FLAGS)
 
 test: $(STAMP)
-	@"$(BIN)/python" -m pytest -q
+	@"$(BIN)/python" -m pytest -q --numprocesses=$(WORKERS) --dist=loadfile
 
 test-integration: $(STAMP)
 	@"$(BIN)/python" -m pytest -q -m integration

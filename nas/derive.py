@@ -7,8 +7,8 @@ import numpy as np
 
 from nas.latencies import Latencies
 
-# A child's latency is within this fraction of a target, or below a limit by no more, wherever the
-# space has such a child.
+# The child's latency is within this fraction of the target, or below a limit by no more, wherever
+# the space has such a child.
 TARGET_BAND = 0.03
 
 _BINS = 4000
@@ -69,28 +69,25 @@ def most_probable_within(
     return max(found or beginnings.values())[2]
 
 
-def on_target(
-    probabilities: np.ndarray, latencies: Latencies, target_ms: float, is_limit: bool
+def most_probable_on(
+    probabilities: np.ndarray, latencies: Latencies, target_ms: float
 ) -> tuple[int, ...]:
-    """The most probable child, if it keeps to the target; else the most probable one that does.
+    """The most probable child within `TARGET_BAND` of the target, on either side of it.
+
+    Small spaces have no child within 3 % of some targets; then one of the next wider band.
 
     Args:
         probabilities: `[slots, most candidates]`, NaN in the padding.
         latencies: milliseconds of the same candidates.
-        target_ms: what the child is to take, within 3 %.
-        is_limit: never more than `target_ms`, and if possible within 3 % below.
+        target_ms: between the fastest and the slowest child.
     """
-    if is_limit:
-        least = target_ms * (1.0 - TARGET_BAND)
-        return most_probable_within(probabilities, latencies, target_ms, least)
-    best = most_probable(probabilities)
-    # Small spaces have no child within 3 % of some targets; then one of the next wider band.
+    likeliest = most_probable(probabilities)
     band = TARGET_BAND
     while True:
         least = target_ms * (1.0 - band)
         most = max(target_ms * (1.0 + band), latencies.fastest_ms)
-        if least <= latencies.of(best) <= most:
-            return best
+        if least <= latencies.of(likeliest) <= most:
+            return likeliest
         found = most_probable_within(probabilities, latencies, most, least)
         if latencies.of(found) >= least:
             return found

@@ -40,7 +40,7 @@ def evolve(
         label = f"generation {generation + 1}/{config.evolution_generations}"
         judged.add_round(
             [
-                Judged(choices, accuracy_of(choices), children.latency_ms(choices), generation)
+                Judged(choices, accuracy_of(choices), children.cost(choices), generation)
                 for choices in track(networks, len(networks), label)
             ]
         )

@@ -18,19 +18,19 @@ class Judged(NamedTuple):
     Attributes:
         choices: its candidate in every slot.
         validation_accuracy: in [0, 1].
-        latency_ms: predicted.
+        cost: predicted latency in milliseconds, or what else the search's target counts.
         round: in which round of the search it was judged, from 0.
     """
 
     choices: tuple[int, ...]
     validation_accuracy: float
-    latency_ms: float
+    cost: float
     round: int
 
     @property
     def rank(self) -> tuple:
         """Sorts the best first: by accuracy, then speed; the choices settle what is equal."""
-        return -self.validation_accuracy, self.latency_ms, self.choices
+        return -self.validation_accuracy, self.cost, self.choices
 
 
 class JudgedNetworks:

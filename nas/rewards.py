@@ -1,10 +1,13 @@
 """What a sampled network is worth: its accuracy, and how its latency stands to the target.
 
-    power       accuracy * (target / latency)^w, w > 0           (Tan et al. 2019, MnasNet)
     absolute    accuracy + beta * |latency / target - 1|, beta < 0   (Bender et al. 2020, TuNAS)
+    power       accuracy * (target / latency)^w, w > 0               (Tan et al. 2019, MnasNet)
 
-The power form trades accuracy for latency on both sides of the target; the absolute form has its
-ridge there. Without a target both are the accuracy.
+The absolute form has its ridge at the target. The power form, which the ProxylessNAS authors used,
+only sets the price of latency: the target is a factor common to all networks, so it moves no
+preference between them, and an optimizer indifferent to scale, as Adam is, takes the same way
+whatever the target. With it the exponent decides where the search settles. Without a target both
+are the accuracy.
 """
 
 from collections.abc import Callable
@@ -35,7 +38,7 @@ def absolute(config: SearchConfig) -> Reward:
     return reward
 
 
-REWARDS: dict[str, Callable[[SearchConfig], Reward]] = {"power": power, "absolute": absolute}
+REWARDS: dict[str, Callable[[SearchConfig], Reward]] = {"absolute": absolute, "power": power}
 
 
 def reward(config: SearchConfig) -> Reward:

@@ -67,7 +67,9 @@ def build_supernet(
 ) -> supernet.Supernet:
     """The supernet of `space`, compiled for `config`."""
     net = supernet.Supernet(space, config.seed, config.precision)
-    objective = _objective(config, latencies, steps_per_epoch)
+    objective: objectives.Objective = objectives.CrossEntropy()
+    if config.target and algorithm.heeds_objective:
+        objective = _objective(config, latencies, steps_per_epoch)
     net.compile(
         optimizer=OPTIMIZERS[config.optimizer](
             _TwoCosines(config, steps_per_epoch), weight_decay=config.weight_decay
@@ -84,8 +86,6 @@ def build_supernet(
 def _objective(
     config: SearchConfig, latencies: Latencies, steps_per_epoch: int
 ) -> objectives.Objective:
-    if not config.target:
-        return objectives.CrossEntropy()
     # A limit is aimed at from below, so that the child need not be moved far to respect it.
     aim = config.target * (1.0 - derive.TARGET_BAND / 2 if config.is_limit else 1.0)
     num_steps = -(-config.epochs * steps_per_epoch // config.arch_period)
@@ -209,14 +209,17 @@ def train_supernet(task: Task, algorithm: SupernetAlgorithm) -> supernet.Superne
         (directory / "networks.json").unlink(missing_ok=True)
     unmeasured = _UnmeasuredLogs(config.warmup_epochs if algorithm.learns_alpha else total)
     # The alphas first: a checkpoint must not know more epochs than the files beside it.
+    own = [unmeasured, history, state]
     resumable_fit.fit(
         net,
-        lambda step: paired_batches(task.dataset, config, step, algorithm.learns_alpha),
+        lambda step: paired_batches(
+            task.dataset, config, step, learns_alpha=algorithm.learns_alpha
+        ),
         finished,
         total,
         steps,
         state,
-        [unmeasured, history, state, *task.callbacks],
+        [*own, *task.callbacks],
     )
     return net
 

@@ -75,7 +75,7 @@ class SearchConfig:
     arch_learning_rate: float = 1e-3
     arch_period: int = 5
     reinforce_networks: int = 10
-    reward: str = "power"
+    reward: str = "absolute"
     reward_exponent: float = 0.1
     reward_beta: float = -0.1
     path_dropout: float = 0.1

@@ -37,7 +37,7 @@ XLA_REFUSAL = (
 Batch = tuple[tf.Tensor, tf.Tensor]
 
 
-def check_latencies(space: SearchSpace, latencies: objectives.Latencies) -> None:
+def check_latencies(space: SearchSpace, latencies: Latencies) -> None:
     """Raises ValueError where `latencies` are of another space."""
     counts = [len(slot.candidates) for slot in space.slots]
     received = [len(slot) for slot in latencies.slots]

@@ -50,8 +50,8 @@ class UniformChildren:
         excess = slot_ms - slot_ms.min()
         return [int(e * per_ms) if e <= budget else _BINS + 1 for e in excess]
 
-    def latency_ms(self, choices: Sequence[int]) -> float:
-        """Predicted latency of a child."""
+    def cost(self, choices: Sequence[int]) -> float:
+        """Predicted latency of a child, in the unit of the limit."""
         return self._latencies.of(choices)
 
     def allows(self, choices: Sequence[int]) -> bool:
@@ -70,8 +70,8 @@ class UniformChildren:
             if self.allows(choices):
                 return choices
         raise ValueError(
-            f"target latency: expected children under {self._limit_ms} ms that can be drawn, found "
-            f"none in {_MOST_DRAWS:,} draws; give a larger one"
+            f"target: expected children under {self._limit_ms} {self._latencies.unit} that can be "
+            f"drawn, found none in {_MOST_DRAWS:,} draws; give a larger one"
         )
 
     def _draw_by_bins(self, rng: random.Random) -> Choices:

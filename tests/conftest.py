@@ -21,3 +21,29 @@ def fashion_data_dir(tmp_path_factory):
     data_dir = str(tmp_path_factory.mktemp("tfds"))
     data_sources.write_fashion_mnist(TESTDATA / "fashion_mnist", data_dir)
     return data_dir
+
+
+@pytest.fixture(scope="session")
+def tiny_model_file(tmp_path_factory):
+    """A latency model of `tiny` for Fashion-MNIST: a microsecond for every 1000 MACs."""
+    from latency_models import lookup_table
+    from latency_models.correction import Correction
+    from latency_models.lookup_table import LookupTable
+    from latency_models.parts import space_parts
+    from nas import spaces
+
+    space = spaces.SPACES["tiny"].with_task(10, 28, 1)
+    table = LookupTable()
+    table.space_, table.recipe_, table.reference_, table.reference_ms_ = "tiny", "int8", "r", 1.0
+    table.environment_ = {"device": "local", "runtime": "x", "num_threads": 1, "delegate": None}
+    table.correction_ = Correction(1.0, 0.0)
+    table.evaluation_ = {}
+    table.entries_ = {
+        part.key: lookup_table.Entry(
+            part.kind, part.label, part.resolution, part.num_macs, part.num_macs * 1e-6
+        )
+        for part in space_parts(space)
+    }
+    path = tmp_path_factory.mktemp("model") / "latency_model.json"
+    table.save(path)
+    return path

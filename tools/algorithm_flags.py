@@ -21,9 +21,9 @@ _FLAGS = (
     flags.DEFINE_enum(
         "reward",
         None,
-        ["power", "absolute"],
-        "proxyless_reinforce: accuracy * (target / latency)^0.1, the default, or "
-        "accuracy - 0.1 * |latency / target - 1|.",
+        ["absolute", "power"],
+        "proxyless_reinforce: accuracy - 0.1 * |latency / target - 1|, the default, or "
+        "accuracy * (target / latency)^0.1, which does not aim at the target.",
     ),
     flags.DEFINE_float(
         "path_dropout",

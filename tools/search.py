@@ -121,13 +121,13 @@ def main() -> None:
     console.say(f"found: {stages.describe(space.child(found['choices']))}")
     console.say(f"choices {found['choices']}, entropy {found['entropy']:.3g} nats a slot")
     if latencies:
-        unit, likeliest = latencies.unit, found["most_probable"]
+        unit = latencies.unit
         goal = f"target {target:.4g} {unit}, " if target else ""
-        aside = f"; of the most probable candidates alone {latencies.of(likeliest):.4g} {unit}"
-        console.say(
-            f"{latencies.quantity.removesuffix('_ms')}: {goal}predicted "
-            f"{latencies.of(found['choices']):.4g} {unit}" + (aside if likeliest else "")
-        )
+        predicted = f"{goal}predicted {latencies.of(found['choices']):.4g} {unit}"
+        if found["most_probable"]:
+            of_alpha = latencies.of(found["most_probable"])
+            predicted += f"; of the most probable candidates alone {of_alpha:.4g} {unit}"
+        console.say(f"{latencies.quantity.removesuffix('_ms')}: {predicted}")
     console.say(f"{directory.path / 'child.json'} is what tools.train takes")
 
 

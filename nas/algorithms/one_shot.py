@@ -40,7 +40,7 @@ class _Evolved(SupernetAlgorithm):
         """The most accurate path that evolution finds under the limit."""
         judged = JudgedNetworks(task.directory / "networks.json", task.identity, task.report)
         best = evolution.evolve(
-            UniformChildren(task.latencies, task.limit_ms),
+            UniformChildren(task.latencies, task.config.target or None),
             path_accuracy.PathAccuracy(supernet, task.dataset),
             task.config,
             judged,

@@ -19,9 +19,9 @@ class Algorithm(Protocol):
     def search(self, task: Task) -> SearchResult:
         """Searches, or goes on with what an interrupted search left in `task.directory`.
 
-        Where `config.is_limit`, a child slower than the target is never returned. The folder gets
-        `metrics.jsonl` and `alphas.npz`; whatever is left there makes an interrupted search end
-        as it would have without interruption.
+        The folder gets `metrics.jsonl` and
+        `alphas.npz`; whatever is left there makes an interrupted search end as it would have
+        without interruption.
         """
 
 
@@ -53,11 +53,14 @@ class SupernetAlgorithm(Algorithm):
 
     Attributes:
         variables: state to be kept in checkpoints, by name.
+        heeds_objective: whether latency enters by the search's objective. Where it does not, alpha
+            minimises the cross-entropy alone, and is not moved after its steps.
         learns_alpha: whether there are architecture steps. Where there are none, no validation
             images are loaded, and `architecture_gradient`, `observe` and `finish` are not called.
     """
 
     variables: Mapping[str, tf.Variable] = {}
+    heeds_objective: bool = True
     learns_alpha: bool = True
 
     def __init__(self, config: SearchConfig | None = None, steps_per_epoch: int = 1) -> None:
@@ -97,11 +100,17 @@ class SupernetAlgorithm(Algorithm):
         return after
 
     def choose(self, task: Task, supernet: "Supernet") -> tuple[int, ...]:
-        """The child; here the most probable one, or the most probable one on the target."""
+        """The child; here the most probable one that keeps to the target or the limit.
+
+        An objective that only trades accuracy for latency has no target to keep to.
+        """
         config, p = task.config, supernet.probabilities
-        if not config.target or (config.objective != "target" and not config.is_limit):
-            return derive.most_probable(p)
-        return derive.on_target(p, task.latencies, config.target, config.is_limit)
+        if config.target and config.is_limit:
+            least = config.target * (1.0 - derive.TARGET_BAND)
+            return derive.most_probable_within(p, task.latencies, config.target, least)
+        if config.target and (config.objective == "target" or not self.heeds_objective):
+            return derive.most_probable_on(p, task.latencies, config.target)
+        return derive.most_probable(p)
 
     def search(self, task: Task) -> SearchResult:
         """Trains the supernet, chooses from it, and looks how good the choice is."""

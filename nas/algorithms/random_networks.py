@@ -56,7 +56,7 @@ class RandomNetworks(Algorithm):
 
     def search(self, task: Task) -> SearchResult:
         """Draws, trains and judges; writes `networks.json` beside the usual files."""
-        children = UniformChildren(task.latencies, task.limit_ms)
+        children = UniformChildren(task.latencies, task.config.target or None)
         rng = random.Random(f"random networks {task.config.seed}")
         networks = children.draw_different(rng, task.config.random_networks)
         if len(networks) < task.config.random_networks:
@@ -69,7 +69,7 @@ class RandomNetworks(Algorithm):
             directory = task.directory / f"network_{i:02d}"
             model = self._trained(task, task.space.child(choices, f"random_{i}"), directory)
             accuracy = training.evaluate(model, task.dataset.validation)
-            judged.add_round([Judged(choices, accuracy, children.latency_ms(choices), i)])
+            judged.add_round([Judged(choices, accuracy, children.cost(choices), i)])
             # Its metrics stay; with its accuracy known, nothing goes on from its checkpoints.
             shutil.rmtree(directory / "checkpoints")
             task.report(
@@ -82,7 +82,7 @@ class RandomNetworks(Algorithm):
             choices=best.choices,
             most_probable=None,
             probabilities=_uniform(counts),
-            predicted_cost=best.latency_ms if task.limit_ms else None,
+            predicted_cost=best.cost if task.config.target else None,
             validation_accuracy=best.validation_accuracy,
         )
 
@@ -120,7 +120,7 @@ def _write_usual_files(task: Task, judged: JudgedNetworks, epochs: int, counts: 
             "epoch": (network.round + 1) * epochs,
             "network": network.round,
             "validation_accuracy": round(network.validation_accuracy, 6),
-            "expected_latency_ms": round(network.latency_ms, 6),
+            f"expected_{task.latencies.quantity}": round(network.cost, 6),
         }
         for network in judged.networks
     ]

@@ -48,11 +48,6 @@ class Task:
     report: Callable[[str], None]
     track: Callable[[Iterable, int, str], Iterable]
 
-    @property
-    def limit_ms(self) -> float | None:
-        """The target as a limit, for algorithms that cannot aim at it; None without a target."""
-        return self.config.target or None
-
 
 @dataclasses.dataclass(frozen=True)
 class SearchResult:
@@ -60,8 +55,8 @@ class SearchResult:
 
     Attributes:
         choices: the child's candidate in every slot.
-        most_probable: the same without regard to the target; None where no probabilities are
-            learned.
+        most_probable: the same by the largest probabilities alone, whatever they cost; None where
+            no probabilities are learned.
         probabilities: `[slots, most candidates]`, NaN in the padding.
         predicted_cost: the child's latency in milliseconds, or its cost in the unit of the
             latencies that the search was given; None without a target.

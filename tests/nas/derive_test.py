@@ -83,21 +83,3 @@ def test_a_limit_below_the_fastest_is_refused_with_the_range():
 def test_no_latency_at_all_is_no_hindrance():
     p = padded([[0.2, 0.8], [0.9, 0.1]])
     assert derive.most_probable_within(p, Latencies.zero([2, 2]), 0.0) == (1, 0)
-
-
-@pytest.mark.parametrize(
-    ("target", "is_limit", "expected_ms"),
-    [
-        (8.0, False, 8.0),  # The argmax takes 10 ms; (1, 1) takes 8.
-        (9.8, False, 10.0),  # The argmax is within 3 %.
-        (9.8, True, 6.0),  # A limit is never exceeded; (0, 0) is more probable than (1, 1).
-        (7.0, False, 6.0),  # None within 3 or 6 %; at 12 % none, at 24 % the more probable.
-        (1.0, False, 2.0),  # The nearest there is.
-    ],
-)
-def test_the_child_keeps_to_a_target_or_a_limit(target, is_limit, expected_ms):
-    # Latencies 2 to 10 ms: 1 + (2, 6, 0) + (3, 1).
-    p = np.array([[0.3, 0.6, 0.1], [0.7, 0.3, np.nan]])
-    latencies = Latencies([np.array([2.0, 6.0, 0.0]), np.array([3.0, 1.0])], 1.0)
-    choices = derive.on_target(p, latencies, target, is_limit)
-    assert latencies.of(choices) == expected_ms

@@ -30,7 +30,7 @@ def test_it_finds_better_networks_than_as_many_random_draws_and_never_exceeds_th
     best, judged = evolve(tmp_path / "networks.json")
     assert len(judged.networks) == 16 * 8
     assert len({n.choices for n in judged.networks}) == 16 * 8
-    assert all(n.latency_ms == LATENCIES.of(n.choices) <= LIMIT_MS for n in judged.networks)
+    assert all(n.cost == LATENCIES.of(n.choices) <= LIMIT_MS for n in judged.networks)
     one_round = dataclasses.replace(CONFIG, evolution_population=16 * 8, evolution_generations=1)
     random_best, _ = evolve(tmp_path / "random.json", one_round)
     assert best.validation_accuracy > random_best.validation_accuracy
@@ -88,4 +88,4 @@ def test_a_space_smaller_than_its_populations_is_judged_whole(tmp_path):
 
 def test_of_equally_accurate_networks_the_fastest_wins(tmp_path):
     best, judged = evolve(tmp_path / "a.json", judge=lambda choices: 0.5)
-    assert best.latency_ms == min(n.latency_ms for n in judged.networks)
+    assert best.cost == min(n.cost for n in judged.networks)

@@ -26,13 +26,21 @@ def test_absolute_by_hand():
     assert value(0.8, 20.0, **settings) == pytest.approx(0.8)
 
 
+def test_the_target_moves_no_preference_of_the_power_form():
+    def ratio(target_ms):
+        settings = {"reward": "power", "target": target_ms}
+        return value(0.8, 30.0, **settings) / value(0.7, 10.0, **settings)
+
+    assert ratio(5.0) == pytest.approx(ratio(50.0))
+
+
 @pytest.mark.parametrize("form", rewards.REWARDS)
 def test_without_a_target_it_is_the_accuracy(form):
     assert value(0.625, 0.0, reward=form) == 0.625
 
 
 def test_an_unknown_form_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="expected one of power, absolute; received 'sum'"):
+    with pytest.raises(ValueError, match="expected one of absolute, power; received 'sum'"):
         rewards.reward(SearchConfig(reward="sum"))
 
 

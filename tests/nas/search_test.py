@@ -210,3 +210,26 @@ def test_learning_rate_is_two_cosines():
     assert float(schedule(STEPS)) == pytest.approx(CONFIG.learning_rate)
     assert float(schedule(2 * STEPS)) == pytest.approx(CONFIG.learning_rate / 2)
     assert float(schedule(3 * STEPS)) == pytest.approx(0.0, abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("target", "is_limit", "expected_ms"),
+    [
+        (8.0, False, 8.0),  # The argmax takes 10 ms; (1, 1) takes 8.
+        (9.8, False, 10.0),  # The argmax is within 3 %.
+        (9.8, True, 6.0),  # A limit is never exceeded; (0, 0) is more probable than (1, 1).
+        (7.0, False, 6.0),  # None within 3 or 6 %; at 12 % none, at 24 % the more probable.
+        (1.0, False, 2.0),  # The nearest there is.
+    ],
+)
+def test_the_child_keeps_to_a_target_or_a_limit(target, is_limit, expected_ms):
+    # Latencies 2 to 10 ms: 1 + (2, 6, 0) + (3, 1).
+    p = np.array([[0.3, 0.6, 0.1], [0.7, 0.3, np.nan]])
+    config = SearchConfig(target=target, is_limit=is_limit)
+    choices = search._on_target((1, 0), p, LATENCIES, config)
+    assert LATENCIES.of(choices) == expected_ms
+
+
+def test_penalties_leave_the_argmax_alone():
+    config = SearchConfig(target=5.0, objective="add_linear")
+    assert search._on_target((1, 0), np.ones((2, 3)), LATENCIES, config) == (1, 0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.latencies import Latencies
+from nas.objectives import Latencies
 from nas.uniform_children import UniformChildren
 
 

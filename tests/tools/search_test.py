@@ -4,13 +4,6 @@ import subprocess
 import sys
 
 import numpy as np
-import pytest
-
-from latency_models import lookup_table
-from latency_models.correction import Correction
-from latency_models.lookup_table import LookupTable
-from latency_models.parts import space_parts
-from nas import spaces
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -19,26 +12,6 @@ def search(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "tools.search", *arguments], cwd=ROOT, capture_output=True, text=True
     )
-
-
-@pytest.fixture(scope="module")
-def model_file(tmp_path_factory):
-    """A latency model of `tiny` for Fashion-MNIST: a microsecond for every 1000 MACs."""
-    space = spaces.SPACES["tiny"].with_task(10, 28, 1)
-    table = LookupTable()
-    table.space_, table.recipe_, table.reference_, table.reference_ms_ = "tiny", "int8", "r", 1.0
-    table.environment_ = {"device": "local", "runtime": "x", "num_threads": 1, "delegate": None}
-    table.correction_ = Correction(1.0, 0.0)
-    table.evaluation_ = {}
-    table.entries_ = {
-        part.key: lookup_table.Entry(
-            part.kind, part.label, part.resolution, part.num_macs, part.num_macs * 1e-6
-        )
-        for part in space_parts(space)
-    }
-    path = tmp_path_factory.mktemp("model") / "latency_model.json"
-    table.save(path)
-    return path
 
 
 def common(fashion_data_dir, path):
@@ -53,9 +26,9 @@ def common(fashion_data_dir, path):
 
 
 def test_a_search_writes_its_files_and_the_same_command_repeats_nothing(
-    fashion_data_dir, model_file, tmp_path
+    fashion_data_dir, tiny_model_file, tmp_path
 ):
-    flags = [*common(fashion_data_dir, tmp_path / "w"), f"--latency_model={model_file}"]
+    flags = [*common(fashion_data_dir, tmp_path / "w"), f"--latency_model={tiny_model_file}"]
     flags += ["--target_latency_ms=0.06", "--device=local", "--recipe=int8", "--num_threads=1"]
     flags += ["--epochs=1", "--warmup_epochs=1"]
     done = search(*flags)
@@ -93,8 +66,10 @@ for arguments in json.loads(sys.argv[1]):
 """
 
 
-def test_bad_input_is_refused_before_there_is_a_work_dir(fashion_data_dir, model_file, tmp_path):
-    model = f"--latency_model={model_file}"
+def test_bad_input_is_refused_before_there_is_a_work_dir(
+    fashion_data_dir, tiny_model_file, tmp_path
+):
+    model = f"--latency_model={tiny_model_file}"
     expected = {
         ("--target_latency_ms=0.06",): "latency_model: expected a file of tools.fit_latency",
         ("--latency_model=pixel1",): "latency_model: pixel1 is not available yet",

@@ -1,0 +1,228 @@
+r"""Which search algorithm finds the best network in equal time?
+
+    python -m tools.compare_search --space=cifar --dataset=cifar10 --target_latency=0.5 \
+        --latency_model=runs/quick/latency_model.json --search_seconds=180 --workdir=runs/algorithms
+
+Every algorithm searches at every target with every seed, each in a process of its own and for about
+equally long: two short searches tell its seconds for an image, and with them the number of training
+images it may take. Every child is trained in the same way, exported and timed. `random` spends
+its time on training networks, the others on a supernet. Several targets give a curve of accuracy
+over latency; `--train_epochs=0` looks at latencies alone. Run again, it goes on where it stopped.
+"""
+
+import itertools
+import os
+import pathlib
+from typing import Any
+
+from absl import flags
+
+from tools import comparison_report, console, subcommand, workdir
+
+_SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
+_DATASET = flags.DEFINE_string("dataset", "cifar10", "TFDS name of an image data set.")
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
+_MODEL = flags.DEFINE_string(
+    "latency_model", None, "File that tools.fit_latency wrote.", required=True
+)
+_TARGETS = flags.DEFINE_list(
+    "target_latency", ["0.5"], "Fractions of the way from the fastest to the slowest child."
+)
+_ALGORITHMS = flags.DEFINE_list("algorithms", [], "Some of them; all if none is named.")
+_SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Of searches and trainings.")
+_SECONDS = flags.DEFINE_float(
+    "search_seconds", 180.0, "For each search; 0 takes all images.", lower_bound=0.0
+)
+_WARMUP = flags.DEFINE_integer("warmup_epochs", 2, "Of each search.", lower_bound=1)
+_EPOCHS = flags.DEFINE_integer("epochs", 3, "Of each search, after the warm-up.", lower_bound=1)
+_ARCH_RATE = flags.DEFINE_float("arch_learning_rate", 0.02, "Of alpha.", lower_bound=1e-9)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Images a search step.", lower_bound=1)
+_TRAIN_EPOCHS = flags.DEFINE_integer("train_epochs", 7, "Of each child; 0: none.", lower_bound=0)
+_MAX_TRAIN = flags.DEFINE_integer(
+    "max_train_examples", 0, "Training images used at most, 0 for all.", lower_bound=0
+)
+_VALIDATION_SIZE = flags.DEFINE_integer(
+    "validation_size", 5000, "Training images kept for alpha.", lower_bound=1
+)
+_DEVICE = flags.DEFINE_string("device", "local", "Where children are timed.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
+
+# Images of the two searches that tell the time an image takes, in batches.
+_PROBE_BATCHES = 6, 30
+
+
+def main() -> None:
+    """Searches, trains and times what is missing, and prints the table."""
+    from nas import algorithm_names
+
+    algorithms = _ALGORITHMS.value or list(algorithm_names.DESCRIPTIONS)
+    for name in algorithms:
+        algorithm_names.check_name(name)
+    targets, seeds = _numbers(_TARGETS, float), _numbers(_SEEDS, int)
+    # Imported late: TensorFlow takes seconds.
+    import latency_models
+    from nas import data_sources, spaces
+
+    spaces.load_space(_SPACE.value)
+    table = latency_models.load(_MODEL.value)
+    data_sources.prepare(_DATASET.value, _DATA_DIR.value, report=console.say)
+    shared: list[Any] = [_SPACE, _DATASET, _MODEL, _SECONDS, _WARMUP, _EPOCHS, _ARCH_RATE]
+    shared += [_BATCH_SIZE, _TRAIN_EPOCHS, _MAX_TRAIN, _VALIDATION_SIZE, _DEVICE]
+    asked = {flag.name: flag.value for flag in shared} | {"model": table.to_dict()}
+    with workdir.WorkDir(_WORKDIR.value, asked, command="compare_search") as owned:
+        images = {name: _images(name, targets[0], owned) for name in algorithms}
+        cells = list(itertools.product(targets, seeds, algorithms))
+        rows = []
+        for number, (target, seed, name) in enumerate(cells):
+            console.title(f"{name}, target {target:g}, seed {seed} ({number + 1} of {len(cells)})")
+            rows.append(_cell(name, target, seed, images[name], owned))
+            console.say(f"  {comparison_report.line(rows[-1])}")
+        if _TRAIN_EPOCHS.value:
+            _time(rows, table, owned)
+        comparison_report.write(rows, asked, owned.path)
+
+
+def _numbers(holder: Any, kind: type) -> list:
+    try:
+        return [kind(text) for text in holder.value]
+    except ValueError:
+        raise ValueError(
+            f"{holder.name}: expected numbers separated by commas, received "
+            f"{','.join(holder.value)!r}"
+        ) from None
+
+
+def _search(
+    name: str, target: float, seed: int, images: int, path: pathlib.Path, **changed: int
+) -> subcommand.Usage:
+    given: dict[str, Any] = {
+        "algorithm": name,
+        "space": _SPACE.value,
+        "dataset": _DATASET.value,
+        "latency_model": os.path.abspath(_MODEL.value),
+        "target_latency": target,
+        "seed": seed,
+        "max_train_examples": images,
+        "validation_size": _VALIDATION_SIZE.value,
+        "batch_size": _BATCH_SIZE.value,
+        "warmup_epochs": _WARMUP.value,
+        "epochs": _EPOCHS.value,
+        "arch_learning_rate": _ARCH_RATE.value,
+        "workdir": path.resolve(),
+        **changed,
+    }
+    return subcommand.run("search", _flags(given), path / "search.log")
+
+
+def _flags(given: dict[str, Any]) -> list[str]:
+    if _DATA_DIR.value:
+        given = {**given, "data_dir": os.path.abspath(_DATA_DIR.value)}
+    return [f"--{name}={value}" for name, value in given.items()]
+
+
+def _images(name: str, target: float, owned: workdir.WorkDir) -> int:
+    """Training images with which a search takes the seconds asked for; 0 is all of them."""
+    from nas import files
+
+    if not _SECONDS.value:
+        return _MAX_TRAIN.value
+    result = owned.path / "probes" / f"{name}.json"
+
+    def probe() -> None:
+        console.title(f"Timing {name}")
+        found = []
+        for batches in _PROBE_BATCHES:
+            images = batches * _BATCH_SIZE.value
+            path = owned.path / "probes" / f"{name}_{batches}"
+            used = _search(name, target, 0, images, path, warmup_epochs=1, epochs=1)
+            found.append((images, used.seconds))
+        (few, short), (many, long) = found
+        # Two epochs each. What does not grow with the images is the same in a long search.
+        by_image = max((long - short) / (2 * (many - few)), 1e-6)
+        fixed = max(short - 2 * few * by_image, 0.0)
+        files.write_json(result, {"seconds_an_image": by_image, "seconds_at_least": fixed})
+
+    owned.stage(f"probe {name}", probe, [f"probes/{name}.json"])
+    found = files.read_json(result)
+    epochs = _WARMUP.value + _EPOCHS.value
+    left = _SECONDS.value - found["seconds_at_least"]
+    images = int(left / (epochs * found["seconds_an_image"]))
+    if images < 2 * _BATCH_SIZE.value:
+        raise ValueError(
+            f"search_seconds: expected more for {name}, which takes "
+            f"{found['seconds_at_least']:.0f} s before its first image; received {_SECONDS.value:g}"
+        )
+    # Whole thousands, so that the seconds of two runs of this command agree on them.
+    images = max(images // 1000 * 1000, 2 * _BATCH_SIZE.value)
+    return min(images, _MAX_TRAIN.value) if _MAX_TRAIN.value else images
+
+
+def _cell(
+    name: str, target: float, seed: int, images: int, owned: workdir.WorkDir
+) -> dict[str, Any]:
+    from nas import files
+
+    folder = f"{name}/target_{target:g}/seed_{seed}"
+    path = owned.path / folder
+    used = path / "usage.json"
+
+    def search() -> None:
+        usage = _search(name, target, seed, images, path)
+        files.write_json(used, {"search_seconds": usage.seconds, "peak_mib": usage.peak_mib})
+
+    def train() -> None:
+        arguments = {
+            "child": (path / "child.json").resolve(),
+            "dataset": _DATASET.value,
+            "epochs": _TRAIN_EPOCHS.value,
+            "seed": seed,
+            "max_train_examples": _MAX_TRAIN.value,
+            "validation_size": _VALIDATION_SIZE.value,
+            "workdir": path.resolve(),
+        }
+        subcommand.run("train", _flags(arguments), path / "train.log")
+        recipe = files.read_json(_MODEL.value)["recipe"]
+        arguments = {
+            "model": (path / "child.keras").resolve(),
+            "recipes": recipe,
+            "dataset": _DATASET.value,
+            "workdir": path.resolve(),
+        }
+        subcommand.run("export_tflite", _flags(arguments), path / "export.log")
+
+    owned.stage(f"search {folder}", search, [f"{folder}/child.json", f"{folder}/usage.json"])
+    if _TRAIN_EPOCHS.value:
+        owned.stage(f"train {folder}", train, [f"{folder}/child.keras"], [f"{folder}/child.json"])
+    return comparison_report.row(path, name, target, seed, images, _MODEL.value)
+
+
+def _time(rows: list[dict[str, Any]], table: Any, owned: workdir.WorkDir) -> None:
+    """Times all children in turns, and adds `measured_latency_ms` to their rows."""
+    import latency_models
+    from latency_models import block_benchmarks, measurements
+
+    console.title("Latency of the children")
+    own = table.to_dict()
+    device = latency_models.device(_DEVICE.value, own["num_threads"])
+    files_of = {row["folder"]: f"{row['folder']}/child_{own['recipe']}.tflite" for row in rows}
+    models = {folder: owned.path / name for folder, name in files_of.items()}
+    output = owned.path / "measurements.jsonl"
+
+    def measure() -> None:
+        found = block_benchmarks.benchmark_models(
+            models,
+            device,
+            recipe_by_name=dict.fromkeys(models, own["recipe"]),
+            progress=console.progress,
+        )
+        measurements.append(output, found)
+
+    owned.stage("measure", measure, ["measurements.jsonl"], list(files_of.values()))
+    by_label = {row.label: row for row in measurements.read(output)}
+    for row in rows:
+        measured = by_label[row["folder"]].normalized_ms(table.reference_ms_)
+        row["measured_latency_ms"] = measured
+
+
+if __name__ == "__main__":
+    console.run(main)

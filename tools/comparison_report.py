@@ -1,0 +1,133 @@
+"""Tables of `tools.compare_search`."""
+
+import itertools
+import pathlib
+import statistics
+from typing import Any
+
+from tools import console
+
+BASELINE = "random"
+
+
+def row(
+    path: pathlib.Path, name: str, target: float, seed: int, images: int, model: str
+) -> dict[str, Any]:
+    """What one search, and the training of its child, left in `path`."""
+    import latency_models
+    from nas import files, spaces
+    from tools import stages
+
+    table = latency_models.load(model)
+    found = files.read_json(path / "child.json")["provenance"]
+    child = spaces.load_child(str(path / "child.json"))
+    space = spaces.load_space(str(path / "space.json"))
+    latencies = stages.latencies_of(table, space)
+    target_ms, predicted_ms = latencies.at(target), table.predict(child)
+    likeliest = found["most_probable"]
+    parity = path / f"parity_{table.to_dict()['recipe']}.json"
+    trained = files.read_json(parity) if parity.exists() else {}
+    return {
+        "folder": f"{name}/target_{target:g}/seed_{seed}",
+        "algorithm": name,
+        "target": target,
+        "seed": seed,
+        "train_images": images,
+        "target_latency_ms": target_ms,
+        "predicted_latency_ms": predicted_ms,
+        "argmax_latency_ms": latencies.of(likeliest) if likeliest else None,
+        "entropy": found["entropy"],
+        "choices": stages.describe(child),
+        "test_accuracy": trained.get("accuracy_keras"),
+        "test_accuracy_tflite": trained.get("accuracy_tflite"),
+        **files.read_json(path / "usage.json"),
+        **stages.size_of(child),
+    }
+
+
+def line(found: dict[str, Any]) -> str:
+    """One cell in one line."""
+    off = found["predicted_latency_ms"] / found["target_latency_ms"] - 1.0
+    accuracy = found["test_accuracy"]
+    return (
+        f"predicted {found['predicted_latency_ms']:.4g} ms ({100 * off:+.1f} % of the target), "
+        + (f"accuracy {100 * accuracy:.2f} %, " if accuracy is not None else "")
+        + f"searched {console.duration(found['search_seconds'])}: {found['choices']}"
+    )
+
+
+def gain(rows: list[dict[str, Any]], name: str, target: float) -> tuple[float, float | None] | None:
+    """Mean difference of accuracy to `random` over the seeds, and half its 95 % interval.
+
+    Pairs have the seed in common (Student's t, two-sided). The half width is None for one seed; the
+    whole is None without accuracies or without `random`.
+    """
+    from scipy import stats
+
+    def by_seed(algorithm: str) -> dict[int, float]:
+        of = [r for r in rows if r["algorithm"] == algorithm and r["target"] == target]
+        return {r["seed"]: r["test_accuracy"] for r in of if r["test_accuracy"] is not None}
+
+    ours, theirs = by_seed(name), by_seed(BASELINE)
+    differences = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
+    if not differences:
+        return None
+    mean = statistics.fmean(differences)
+    if len(differences) == 1:
+        return mean, None
+    deviation = statistics.stdev(differences) / len(differences) ** 0.5
+    return mean, float(stats.t.ppf(0.975, len(differences) - 1)) * deviation
+
+
+def write(rows: list[dict[str, Any]], asked: dict[str, Any], path: pathlib.Path) -> None:
+    """Writes `comparison.json` and prints one table: a row for each algorithm and target."""
+    from nas import files
+
+    names = list(dict.fromkeys(r["algorithm"] for r in rows))
+    targets = sorted({r["target"] for r in rows})
+    summary, cells = [], []
+    for target, name in itertools.product(targets, names):
+        of = [r for r in rows if r["algorithm"] == name and r["target"] == target]
+        against = gain(rows, name, target)
+        means = {key: _mean(of, key) for key in _SHOWN}
+        summary.append({"algorithm": name, "target": target, "seeds": len(of), **means})
+        summary[-1]["gain_over_random"] = against
+        cells.append([target, name, *(_shown(key, means[key]) for key in _SHOWN), _points(against)])
+    result = {"schema_version": 1, "settings": asked, "summary": summary, "searches": rows}
+    files.write_json(path / "comparison.json", {**result, "provenance": files.provenance()})
+    console.title(f"Means over {len({r['seed'] for r in rows})} seeds")
+    headers = ["target", "algorithm", *_SHOWN.values(), "against random"]
+    console.say(console.table(headers, cells))
+    console.say(f"\n{path / 'comparison.json'} has every search")
+
+
+_SHOWN = {
+    "test_accuracy": "accuracy %",
+    "target_latency_ms": "target ms",
+    "predicted_latency_ms": "predicted ms",
+    "argmax_latency_ms": "argmax ms",
+    "measured_latency_ms": "measured ms",
+    "entropy": "entropy",
+    "search_seconds": "search s",
+    "peak_mib": "peak MiB",
+}
+
+
+def _mean(rows: list[dict[str, Any]], key: str) -> float | None:
+    values = [r[key] for r in rows if r.get(key) is not None]
+    return statistics.fmean(values) if values else None
+
+
+def _shown(key: str, value: float | None) -> float | str | None:
+    if value is None:
+        return None
+    if key == "test_accuracy":
+        return f"{100 * value:.2f}"
+    return f"{value:.0f}" if key in ("search_seconds", "peak_mib") else value
+
+
+def _points(against: tuple[float, float | None] | None) -> str | None:
+    if against is None:
+        return None
+    mean, half = against
+    return f"{100 * mean:+.2f}" + ("" if half is None else f" +- {100 * half:.2f}")
