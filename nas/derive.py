@@ -7,6 +7,10 @@ import numpy as np
 
 from nas.latencies import Latencies
 
+# The child's latency is within this fraction of the target, or below a limit by no more, wherever
+# the space has such a child.
+TARGET_BAND = 0.03
+
 _BINS = 4000
 
 
@@ -63,6 +67,31 @@ def most_probable_within(
         beginnings = extended
     found = [state for state in beginnings.values() if state[1] >= at_least_ms]
     return max(found or beginnings.values())[2]
+
+
+def most_probable_on(
+    probabilities: np.ndarray, latencies: Latencies, target_ms: float
+) -> tuple[int, ...]:
+    """The most probable child within `TARGET_BAND` of the target, on either side of it.
+
+    Small spaces have no child within 3 % of some targets; then one of the next wider band.
+
+    Args:
+        probabilities: `[slots, most candidates]`, NaN in the padding.
+        latencies: milliseconds of the same candidates.
+        target_ms: between the fastest and the slowest child.
+    """
+    likeliest = most_probable(probabilities)
+    band = TARGET_BAND
+    while True:
+        least = target_ms * (1.0 - band)
+        most = max(target_ms * (1.0 + band), latencies.fastest_ms)
+        if least <= latencies.of(likeliest) <= most:
+            return likeliest
+        found = most_probable_within(probabilities, latencies, most, least)
+        if latencies.of(found) >= least:
+            return found
+        band *= 2.0
 
 
 def _fastest_rest(slots: Sequence[np.ndarray]) -> list[float]:

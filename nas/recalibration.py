@@ -1,16 +1,34 @@
-"""Moving moments of batch normalization, measured anew."""
+"""Moving moments of batch normalization, measured anew.
 
-from collections.abc import Iterable
+Weights inherited from a supernet come with moments that were collected behind random paths; a
+child's own differ (Yu & Huang 2019, "post-statistics of batch normalization").
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import keras
+import numpy as np
 import tensorflow as tf
+
+from nas import data, training
+from nas.dataset import Dataset, Split
+
+if TYPE_CHECKING:
+    from nas.supernet import Supernet
+
+_IMAGES = 2000
+_BATCH = 200
+
+
+def batches(split: Split) -> list[np.ndarray]:
+    """Class-balanced training images to measure moments on, at most 2000 of them."""
+    count = min(_IMAGES, len(split))
+    return np.array_split(data.calibration_images(split, count), -(-count // _BATCH))
 
 
 def recalibrate(model: keras.Model, batches: Iterable[tf.Tensor]) -> None:
     """Replaces every moving mean and variance by the average over `batches`.
-
-    Weights inherited from a supernet come with moments that were collected behind random paths;
-    the child's own differ (Yu & Huang 2019, "post-statistics of batch normalization").
 
     Args:
         model: any Keras model; its weights are left as they are.
@@ -33,3 +51,10 @@ def recalibrate(model: keras.Model, batches: Iterable[tf.Tensor]) -> None:
             layer.momentum = momentum
     if not count:
         raise ValueError("batches: expected at least one batch of images, received none")
+
+
+def inherited_accuracy(supernet: "Supernet", choices: Sequence[int], dataset: Dataset) -> float:
+    """Accuracy on the validation part of a child with the supernet's own weights, in [0, 1]."""
+    model = supernet.inherit(choices)
+    recalibrate(model, batches(dataset.train))
+    return training.evaluate(model, dataset.validation)

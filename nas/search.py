@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import keras
 import numpy as np
@@ -16,64 +16,30 @@ from nas import (
     files,
     objectives,
     precision,
-    recalibration,
     resumable_fit,
     specs,
     supernet,
-    training,
 )
+from nas.algorithms import SearchResult, SupernetAlgorithm, Task
 from nas.latencies import Latencies
 from nas.search_config import OPTIMIZERS, SearchConfig
 from nas.specs import SearchSpace
 
-# The child's latency is within this fraction of the target, or below a limit by no more, wherever
-# the space has such a child.
-TARGET_BAND = 0.03
-
-_RECALIBRATION_IMAGES = 2000
-_RECALIBRATION_BATCH = 200
-
-
-@dataclasses.dataclass(frozen=True)
-class SearchResult:
-    """What a search found.
-
-    Attributes:
-        choices: the child's candidate in every slot.
-        most_probable: the same by the largest probabilities alone, whatever they cost.
-        probabilities: `[slots, most candidates]`, NaN in the padding.
-        predicted_cost: the child's latency in milliseconds, or its cost in the unit of the
-            latencies that the search was given; None without a target.
-        inherited_accuracy: of the child with the supernet's own weights, on the validation part,
-            in [0, 1]. The child is trained from scratch; this only says how far the supernet got.
-    """
-
-    choices: tuple[int, ...]
-    most_probable: tuple[int, ...]
-    probabilities: np.ndarray
-    predicted_cost: float | None
-    inherited_accuracy: float
-
-    @property
-    def entropy(self) -> float:
-        """Of the path probabilities, mean over the slots, in nats."""
-        p = np.nan_to_num(self.probabilities)
-        return float(np.mean(np.sum(-p * np.log(np.maximum(p, 1e-30)), axis=1)))
-
 
 def paired_batches(
-    dataset: data.Dataset, config: SearchConfig, first_step: int = 0
+    dataset: data.Dataset, config: SearchConfig, first_step: int = 0, learns_alpha: bool = True
 ) -> tf.data.Dataset:
     """Pairs ((images, labels), (validation images, validation labels)) without end.
 
     The second is empty in the warm-up and between architecture steps, and costs nothing there.
+    Where alpha is not learned it is always empty.
     """
     steps = data.steps_per_epoch(dataset.train, config.batch_size)
     warmup = config.warmup_epochs * steps
     period = config.arch_period
 
     def is_due(step: int | tf.Tensor) -> tf.Tensor:
-        return tf.logical_and(step >= warmup, (step - warmup) % period == 0)
+        return tf.logical_and(learns_alpha and step >= warmup, (step - warmup) % period == 0)
 
     first_look = max(0, -(-(first_step - warmup) // period))
     looks = data.training_batches(
@@ -93,17 +59,23 @@ def paired_batches(
 
 
 def build_supernet(
-    space: SearchSpace, config: SearchConfig, latencies: Latencies | None, steps_per_epoch: int
+    space: SearchSpace,
+    config: SearchConfig,
+    latencies: Latencies,
+    steps_per_epoch: int,
+    algorithm: SupernetAlgorithm,
 ) -> supernet.Supernet:
     """The supernet of `space`, compiled for `config`."""
     net = supernet.Supernet(space, config.seed, config.precision)
-    objective = _objective(config, latencies, steps_per_epoch)
+    objective: objectives.Objective = objectives.CrossEntropy()
+    if config.target and algorithm.heeds_objective:
+        objective = _objective(config, latencies, steps_per_epoch)
     net.compile(
         optimizer=OPTIMIZERS[config.optimizer](
             _TwoCosines(config, steps_per_epoch), weight_decay=config.weight_decay
         ),
         arch_optimizer=keras.optimizers.Adam(config.arch_learning_rate, 0.0, 0.999),
-        algorithm=algorithms.algorithm(config.algorithm),
+        algorithm=algorithm,
         objective=objective,
         latencies=latencies,
         label_smoothing=config.label_smoothing,
@@ -112,15 +84,10 @@ def build_supernet(
 
 
 def _objective(
-    config: SearchConfig, latencies: Latencies | None, steps_per_epoch: int
+    config: SearchConfig, latencies: Latencies, steps_per_epoch: int
 ) -> objectives.Objective:
-    if not config.target:
-        return objectives.CrossEntropy()
-    if latencies is None:
-        raise ValueError("target: expected a latency model with it, received none")
-    latencies.check_target(config.target)
     # A limit is aimed at from below, so that the child need not be moved far to respect it.
-    aim = config.target * (1.0 - TARGET_BAND / 2 if config.is_limit else 1.0)
+    aim = config.target * (1.0 - derive.TARGET_BAND / 2 if config.is_limit else 1.0)
     num_steps = -(-config.epochs * steps_per_epoch // config.arch_period)
     make = objectives.OBJECTIVES[config.objective]
     return make(latencies, max(aim, latencies.fastest_ms), num_steps, config.arch_learning_rate)
@@ -156,25 +123,26 @@ def search(
     directory: files.Path,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     report: Callable[[str], None] = lambda line: None,
+    track: Callable[[Iterable, int, str], Iterable] = lambda items, total, label: items,
 ) -> SearchResult:
     """Searches, or goes on with a search that was interrupted.
 
     Args:
         space: with the data set's classes and resolution.
-        dataset: its `train` part trains weights, its `validation` part alpha.
+        dataset: its `train` part trains weights, its `validation` part is for choices.
         latencies: of the space's candidates; None without a target.
         config: settings.
-        directory: gets `metrics.jsonl`, `alphas.npz`, `checkpoints/`; a search found there is
-            continued and ends as it would have without interruption, unless space, data set,
-            latencies or settings are others: then it starts over.
+        directory: gets `metrics.jsonl`, `alphas.npz` and what else the algorithm keeps; a search
+            found there is continued and ends as it would have without interruption, unless space,
+            data set, latencies or settings are others: then it starts over.
         callbacks: further Keras callbacks; at batch ends their logs are tensors.
         report: is told, in one line, when an earlier search is dropped.
+        track: shows progress of work that is no `fit`: (iterable, number of items, label).
 
     Raises:
         ValueError: settings, space, latencies, data set and machine do not fit each other, before
             any work.
     """
-    directory = pathlib.Path(directory)
     if (space.num_classes, space.input_shape) != (dataset.num_classes, dataset.input_shape):
         raise ValueError(
             f"space {space.name}: expected {dataset.num_classes} classes and images "
@@ -184,7 +152,38 @@ def search(
     steps = data.steps_per_epoch(dataset.train, config.batch_size)
     data.steps_per_epoch(dataset.validation, config.batch_size)
     precision.check(config.precision)
-    net = build_supernet(space, config, latencies, steps)
+    algorithm = algorithms.algorithm(config.algorithm, config, steps)
+    if latencies is not None:
+        supernet.check_latencies(space, latencies)
+    if config.target:
+        if latencies is None:
+            raise ValueError("target: expected a latency model with it, received none")
+        latencies.check_target(config.target)
+    task = Task(
+        space=space,
+        dataset=dataset,
+        latencies=latencies or Latencies.zero([len(slot.candidates) for slot in space.slots]),
+        config=config,
+        directory=pathlib.Path(directory),
+        identity={
+            "space": specs.to_dict(space),
+            "dataset": dataset.summary,
+            "latency_model": latencies and latencies.to_dict(),
+            "settings": dataclasses.asdict(config),
+        },
+        train_supernet=lambda algorithm: train_supernet(task, algorithm),
+        callbacks=callbacks,
+        report=report,
+        track=track,
+    )
+    return algorithm.search(task)
+
+
+def train_supernet(task: Task, algorithm: SupernetAlgorithm) -> supernet.Supernet:
+    """The supernet after all epochs, whether they are trained now or were before."""
+    config, directory = task.config, task.directory
+    steps = data.steps_per_epoch(task.dataset.train, config.batch_size)
+    net = build_supernet(task.space, config, task.latencies, steps, algorithm)
     variables = {
         **checkpoints.named_variables(net, "supernet"),
         **checkpoints.named_variables(net.optimizer, "optimizer"),
@@ -194,92 +193,46 @@ def search(
         **net.objective.variables,
         **net.algorithm.variables,
     }
-    identity = {
-        "space": specs.to_dict(space),
-        "dataset": dataset.summary,
-        "latency_model": latencies and latencies.to_dict(),
-        "settings": dataclasses.asdict(config),
-    }
     state = checkpoints.RunState(
-        directory, variables, identity, steps, list(net.trackers.values()), report=report
+        directory,
+        variables,
+        task.identity,
+        steps,
+        list(net.trackers.values()),
+        report=task.report,
     )
     history = _AlphaHistory(directory / "alphas.npz")
     finished = state.restore(history.read)
     total = config.warmup_epochs + config.epochs
+    if finished < total * steps:
+        # Networks that were judged by weights which are now trained again.
+        (directory / "networks.json").unlink(missing_ok=True)
+    unmeasured = _UnmeasuredLogs(config.warmup_epochs if algorithm.learns_alpha else total)
     # The alphas first: a checkpoint must not know more epochs than the files beside it.
-    own = [_WarmupLogs(config.warmup_epochs), history, state]
+    own = [unmeasured, history, state]
     resumable_fit.fit(
         net,
-        lambda step: paired_batches(dataset, config, first_step=step),
+        lambda step: paired_batches(
+            task.dataset, config, step, learns_alpha=algorithm.learns_alpha
+        ),
         finished,
         total,
         steps,
         state,
-        [*own, *callbacks],
+        [*own, *task.callbacks],
     )
-    return _result(net, dataset, latencies, config)
+    return net
 
 
-def _result(
-    net: supernet.Supernet,
-    dataset: data.Dataset,
-    latencies: Latencies | None,
-    config: SearchConfig,
-) -> SearchResult:
-    probabilities = net.probabilities
-    most_probable = derive.most_probable(probabilities)
-    choices, predicted = most_probable, None
-    if config.target and latencies is not None:
-        choices = _on_target(most_probable, probabilities, latencies, config)
-        predicted = latencies.of(choices)
-    accuracy = _inherited_accuracy(net, choices, dataset)
-    return SearchResult(choices, most_probable, probabilities, predicted, accuracy)
+class _UnmeasuredLogs(keras.callbacks.Callback):
+    """Takes what the first epochs do not measure out of their logs, for every callback after it."""
 
-
-def _on_target(
-    most_probable: tuple[int, ...],
-    probabilities: np.ndarray,
-    latencies: Latencies,
-    config: SearchConfig,
-) -> tuple[int, ...]:
-    """The most probable child, or the most probable one that keeps to the target or the limit."""
-    target = config.target
-    if config.is_limit:
-        least = target * (1.0 - TARGET_BAND)
-        return derive.most_probable_within(probabilities, latencies, target, least)
-    if config.objective != "target":
-        return most_probable
-    # Small spaces have no child within 3 % of some targets; then one of the next wider band.
-    band = TARGET_BAND
-    while True:
-        least, most = target * (1.0 - band), max(target * (1.0 + band), latencies.fastest_ms)
-        if least <= latencies.of(most_probable) <= most:
-            return most_probable
-        found = derive.most_probable_within(probabilities, latencies, most, least)
-        if latencies.of(found) >= least:
-            return found
-        band *= 2.0
-
-
-def _inherited_accuracy(
-    net: supernet.Supernet, choices: Sequence[int], dataset: data.Dataset
-) -> float:
-    model = net.inherit(choices)
-    count = min(_RECALIBRATION_IMAGES, len(dataset.train))
-    images = data.calibration_images(dataset.train, count)
-    recalibration.recalibrate(model, np.array_split(images, -(-count // _RECALIBRATION_BATCH)))
-    return training.evaluate(model, dataset.validation)
-
-
-class _WarmupLogs(keras.callbacks.Callback):
-    """Takes what the warm-up does not measure out of its logs, for every callback after it."""
-
-    def __init__(self, warmup_epochs: int) -> None:
+    def __init__(self, epochs: int) -> None:
         super().__init__()
-        self._warmup_epochs = warmup_epochs
+        self._epochs = epochs
 
     def on_epoch_end(self, epoch, logs=None):
-        if epoch < self._warmup_epochs:
+        if epoch < self._epochs:
             for name in ("validation_loss", "validation_accuracy"):
                 (logs or {}).pop(name, None)
 

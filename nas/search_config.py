@@ -14,6 +14,12 @@ OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
 }
 
 
+_AT_LEAST_ONE = (
+    *("epochs", "batch_size", "arch_period", "reinforce_networks", "random_networks"),
+    *("evolution_population", "evolution_generations", "evolution_parents"),
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class SearchConfig:
     """Settings of a search; the defaults are the reference's for ImageNet (batch 256).
@@ -38,6 +44,18 @@ class SearchConfig:
         arch_learning_rate: of Adam(beta_1=0). Scale it with the number of architecture steps:
             the reference's 1e-3 belongs to 120 epochs.
         arch_period: an architecture step follows every so many weight steps.
+        reinforce_networks: `proxyless_reinforce`: networks sampled in one architecture step.
+        reward: `proxyless_reinforce`: key of `rewards.REWARDS`.
+        reward_exponent: of the power reward, above 0; the authors' 0.1.
+        reward_beta: of the absolute reward, below 0; its authors' -0.1.
+        path_dropout: `one_shot`: with which probability, at the end of the training, all
+            candidates of a slot are dropped, in [0, 1).
+        evolution_population: `one_shot*`: networks judged in one generation.
+        evolution_generations: `one_shot*`: the first, random one among them.
+        evolution_parents: `one_shot*`: the best so many have offspring.
+        mutation_probability: `one_shot*`: of a mutated network's slot, to be drawn anew.
+        random_networks: `random`: networks that are trained, each for an equal share of the
+            epochs.
     """
 
     epochs: int = 120
@@ -56,6 +74,16 @@ class SearchConfig:
     label_smoothing: float = 0.1
     arch_learning_rate: float = 1e-3
     arch_period: int = 5
+    reinforce_networks: int = 10
+    reward: str = "absolute"
+    reward_exponent: float = 0.1
+    reward_beta: float = -0.1
+    path_dropout: float = 0.1
+    evolution_population: int = 50
+    evolution_generations: int = 20
+    evolution_parents: int = 10
+    mutation_probability: float = 0.1
+    random_networks: int = 5
 
     def __post_init__(self) -> None:
         """Refuses settings that cannot be."""
@@ -64,9 +92,17 @@ class SearchConfig:
         if self.optimizer not in OPTIMIZERS:
             known = ", ".join(OPTIMIZERS)
             raise ValueError(f"optimizer: expected one of {known}; received {self.optimizer!r}")
-        for name in ("epochs", "batch_size", "arch_period"):
+        for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, received {getattr(self, name)}")
         for name in ("warmup_epochs", "target"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: expected at least 0, received {getattr(self, name)}")
+        for name, allowed, is_allowed in (
+            ("reward_exponent", "above 0", self.reward_exponent > 0.0),
+            ("reward_beta", "below 0", self.reward_beta < 0.0),
+            ("path_dropout", "from 0 to below 1", 0.0 <= self.path_dropout < 1.0),
+            ("mutation_probability", "from 0 to 1", 0.0 <= self.mutation_probability <= 1.0),
+        ):
+            if not is_allowed:
+                raise ValueError(f"{name}: expected {allowed}, received {getattr(self, name)}")

@@ -119,6 +119,7 @@ def apply_architecture_gradient(
         net.arch_optimizer.apply([found.gradient], [net.alpha])
         after = tf.identity(net.alpha.value)
         net.alpha.assign(net.objective.move(net.algorithm.finish(net, before, after, seed)))
+        net.algorithm.observe(found)
 
     net.loss_scale.apply([found.gradient], step)
     net.trackers["validation_loss"].update_state(found.cross_entropy)

@@ -24,6 +24,7 @@ from nas import (
     routes,
     steps,
 )
+from nas.algorithms import proxyless_gradient
 from nas.latencies import Latencies
 from nas.specs import Child, SearchSpace
 
@@ -34,6 +35,17 @@ XLA_REFUSAL = (
 )
 
 Batch = tuple[tf.Tensor, tf.Tensor]
+
+
+def check_latencies(space: SearchSpace, latencies: Latencies) -> None:
+    """Raises ValueError where `latencies` are of another space."""
+    counts = [len(slot.candidates) for slot in space.slots]
+    received = [len(slot) for slot in latencies.slots]
+    if received != counts:
+        raise ValueError(
+            f"latencies: expected {counts} candidates in the slots of {space.name}, "
+            f"received {received}; they are of another space"
+        )
 
 
 class Supernet(keras.Model):
@@ -104,7 +116,7 @@ class Supernet(keras.Model):
         self,
         optimizer: keras.optimizers.Optimizer,
         arch_optimizer: keras.optimizers.Optimizer | None = None,
-        algorithm: algorithms.Algorithm | None = None,
+        algorithm: algorithms.SupernetAlgorithm | None = None,
         objective: objectives.Objective | None = None,
         latencies: Latencies | None = None,
         label_smoothing: float = 0.1,
@@ -129,16 +141,11 @@ class Supernet(keras.Model):
         self.path_optimizer.build(self.trainable_variables)
         self.arch_optimizer = arch_optimizer or keras.optimizers.Adam(1e-3, 0.0, 0.999)
         self.arch_optimizer.build([self.alpha])
-        self.algorithm = algorithm or algorithms.algorithm("proxyless_gradient")
+        self.algorithm = algorithm or proxyless_gradient.TwoPathGradient()
         self.objective = objective or objectives.CrossEntropy()
         counts = [len(slot.candidates) for slot in self.space.slots]
         self.latencies = latencies or Latencies.zero(counts)
-        received = [len(slot) for slot in self.latencies.slots]
-        if received != counts:
-            raise ValueError(
-                f"latencies: expected {counts} candidates in the slots of {self.space.name}, "
-                f"received {received}; they are of another space"
-            )
+        check_latencies(self.space, self.latencies)
         self._label_smoothing = label_smoothing
         # Both steps scale their losses themselves.
         kwargs = {"auto_scale_loss": False} | kwargs
@@ -221,7 +228,8 @@ class Supernet(keras.Model):
         step = self.step.value.assign_add(1)
         seeds = [tf.stack([tf.constant(2 * self.seed + i, tf.int64), step]) for i in (0, 1)]
         self.weight_step(images, labels, self.algorithm.weight_route(self, seeds[0]))
-        self._architecture_step_if_any(validation_images, validation_labels, seeds[1])
+        if self.algorithm.learns_alpha:
+            self._architecture_step_if_any(validation_images, validation_labels, seeds[1])
         logs = {name: tracker.result() for name, tracker in self.trackers.items()}
         return logs | self.loss_scale.logs | self.architecture_state()
 

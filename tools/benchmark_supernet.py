@@ -64,6 +64,7 @@ def _count(text: str) -> int:
 
 
 def _times(space) -> dict[str, Any]:
+    from nas.algorithms.proxyless_gradient import FullGradient, TwoPathGradient
     from tools import supernet_steps
 
     batch_size = _BATCH_SIZE.value
@@ -71,8 +72,8 @@ def _times(space) -> dict[str, Any]:
     trace_s, first_step_s = supernet_steps.SupernetSteps(space, batch_size).compile_search()
     net = supernet_steps.SupernetSteps(space, batch_size)
     shared = {
-        "arch_two": net.architecture("proxyless_gradient"),
-        "arch_full": net.architecture("proxyless_gradient_full"),
+        "arch_two": net.architecture(TwoPathGradient()),
+        "arch_full": net.architecture(FullGradient()),
         "darts": net.mixture(normalized=True),
         "one_shot": net.mixture(normalized=False),
     }

@@ -11,13 +11,16 @@ from typing import Any
 
 from absl import flags
 
-from tools import console, workdir
+from tools import algorithm_flags, console, workdir
 
 _PRESET = flags.DEFINE_string("preset", "quick", "Which experiment; see tools/presets.py.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
 _DATASET = flags.DEFINE_string("dataset", None, "TFDS name; the preset's if not given.")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
 _SPACE = flags.DEFINE_string("space", None, "Name or .json file; the preset's if not given.")
+_ALGORITHM = flags.DEFINE_string(
+    "algorithm", None, f"The preset's if not given. {algorithm_flags.HELP}"
+)
 _DEVICE = flags.DEFINE_string("device", "local", "Where latency is measured.")
 _RECIPE = flags.DEFINE_string("recipe", None, "Recipe aimed at; the preset's if not given.")
 _THREADS = flags.DEFINE_integer("num_threads", 1, "Threads of the interpreter.", lower_bound=1)
@@ -55,7 +58,12 @@ def main() -> None:
         for name, flag in (("dataset", _DATASET), ("space", _SPACE), ("recipe", _RECIPE))
         if flag.value is not None
     }
-    chosen = dataclasses.replace(chosen, **overrides)
+    searching = algorithm_flags.given()
+    if _ALGORITHM.value is not None:
+        searching["algorithm"] = _ALGORITHM.value
+    chosen = dataclasses.replace(
+        chosen, **overrides, search=dataclasses.replace(chosen.search, **searching)
+    )
     if _TARGET_MS.value is not None and _TARGET.value is not None:
         raise ValueError(
             "expected --target_latency_ms or --target_latency, received both; leave one out"

@@ -58,7 +58,7 @@ def checked(settings: Settings) -> Settings:
     preset = settings.preset
     for name in (preset.recipe, *preset.recipes):
         recipes.recipe(name)
-    algorithms.algorithm(preset.search.algorithm)
+    algorithms.algorithm(preset.search.algorithm, preset.search)
     space = spaces.load_space(preset.space)
     if space.cardinality < lookup_table.MIN_NETWORKS:
         raise ValueError(

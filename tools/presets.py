@@ -56,6 +56,8 @@ PRESETS = {
             learning_rate=0.1,
             arch_learning_rate=0.02,
             arch_period=2,
+            evolution_population=16,
+            evolution_generations=6,
         ),
         # So few epochs need no smoothing of labels.
         train=TrainConfig(
@@ -83,6 +85,9 @@ PRESETS = {
             learning_rate=0.1,
             arch_learning_rate=0.05,
             arch_period=1,
+            evolution_population=4,
+            evolution_generations=2,
+            random_networks=3,
         ),
         train=TrainConfig(epochs=2, batch_size=32, learning_rate=0.1, warmup_epochs=0.5),
     ),

@@ -12,12 +12,12 @@ import os
 
 from absl import flags
 
-from tools import aim, console, workdir
+from tools import aim, algorithm_flags, console, workdir
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
 _DATASET = flags.DEFINE_string("dataset", "cifar10", "TFDS name of an image data set.")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
-_ALGORITHM = flags.DEFINE_string("algorithm", "proxyless_gradient", "How alpha learns.")
+_ALGORITHM = flags.DEFINE_string("algorithm", "proxyless_gradient", algorithm_flags.HELP)
 _EPOCHS = flags.DEFINE_integer("epochs", 10, "After the warm-up.", lower_bound=1)
 _WARMUP = flags.DEFINE_integer("warmup_epochs", 5, "Weights alone.", lower_bound=0)
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Images a step.", lower_bound=1)
@@ -55,14 +55,23 @@ def main() -> None:
     """Checks everything, searches, prints what was found."""
     aim.check_flags()
     # TensorFlow takes seconds to import; `--help` and a bad flag should not.
-    from nas import algorithms, data, files, precision, search_config, spaces, supernet
+    from nas import (
+        algorithm_names,
+        algorithms,
+        data,
+        files,
+        precision,
+        search_config,
+        spaces,
+        supernet,
+    )
     from tools import stages
 
     if _JIT_COMPILE.value:
         raise ValueError(supernet.XLA_REFUSAL)
     precision.check(_PRECISION.value)
     space = spaces.load_space(_SPACE.value)
-    algorithms.algorithm(_ALGORITHM.value)
+    algorithm_names.check_name(_ALGORITHM.value)
     aimed = aim.read()
     dataset = stages.load_dataset(
         _DATASET.value,
@@ -91,7 +100,9 @@ def main() -> None:
         learning_rate=learning_rate,
         arch_learning_rate=_ARCH_RATE.value,
         arch_period=_ARCH_PERIOD.value,
+        **({"evolution_population": 20, "evolution_generations": 10} | algorithm_flags.given()),
     )
+    algorithms.algorithm(config.algorithm, config)
     # The targets as they were given: a latency model that is fitted again moves a relative one.
     choices = {flag.name: flag.value for flag in (_SPACE, _DATASET, _MAX_TRAIN, _VALIDATION_SIZE)}
     settings = dataclasses.asdict(config) | choices | aim.flags_given()
@@ -112,11 +123,11 @@ def main() -> None:
     if latencies:
         unit = latencies.unit
         goal = f"target {target:.4g} {unit}, " if target else ""
-        console.say(
-            f"{latencies.quantity.removesuffix('_ms')}: {goal}predicted "
-            f"{latencies.of(found['choices']):.4g} {unit}; of the most probable candidates alone "
-            f"{latencies.of(found['most_probable']):.4g} {unit}"
-        )
+        predicted = f"{goal}predicted {latencies.of(found['choices']):.4g} {unit}"
+        if found["most_probable"]:
+            of_alpha = latencies.of(found["most_probable"])
+            predicted += f"; of the most probable candidates alone {of_alpha:.4g} {unit}"
+        console.say(f"{latencies.quantity.removesuffix('_ms')}: {predicted}")
     console.say(f"{directory.path / 'child.json'} is what tools.train takes")
 
 

@@ -90,13 +90,14 @@ def run_search(
             workdir / "search",
             [progress, _curves(workdir / "search")],
             _indented,
+            track,
         )
     child = space.child(found.choices)
     notes = {
         "choices": found.choices,
         "most_probable": found.most_probable,
         "entropy": found.entropy,
-        "inherited_accuracy": found.inherited_accuracy,
+        "validation_accuracy": found.validation_accuracy,
         f"predicted_{latencies.quantity if latencies else 'latency_ms'}": found.predicted_cost,
         "search": dataclasses.asdict(config),
     }
@@ -104,7 +105,7 @@ def run_search(
         workdir / "child.json", {**specs.to_dict(child), "provenance": files.provenance(**notes)}
     )
     _indented(
-        f"with the supernet's own weights {100 * found.inherited_accuracy:.2f} % on the "
+        f"with its weights from the search {100 * found.validation_accuracy:.2f} % on the "
         "architecture-validation images"
     )
 

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from nas import algorithms, child, gates, routes, spaces, supernet
+from nas.algorithms.proxyless_gradient import FullGradient, TwoPathGradient
 from nas.candidates import MBConv
 from nas.specs import Block, SearchSpace, Slot
 from tools import plain_child
@@ -94,11 +95,11 @@ class SupernetSteps:
         path = tf.Variable(choices, dtype=tf.int32)
         return tf.function(lambda: self._weight_step(path.value()), jit_compile=False)
 
-    def architecture(self, algorithm: str) -> Function:
+    def architecture(self, algorithm: algorithms.SupernetAlgorithm) -> Function:
         """The architecture step of `algorithm`, with fresh draws in every call."""
 
         def run() -> None:
-            self.net.algorithm = algorithms.algorithm(algorithm)
+            self.net.algorithm = algorithm
             seed = tf.stack([tf.constant(1, tf.int64), self._step.assign_add(1)])
             self.net.architecture_step(*self.batch, seed)
 
@@ -147,12 +148,8 @@ def same_kernels_child(space: SearchSpace, choices: Choices, batch_size: int) ->
 STEPS: dict[str, Callable[[SearchSpace, Choices, int], Function]] = {
     "child": same_kernels_child,
     "supernet": lambda space, path, size: SupernetSteps(space, size).weight_of(path),
-    "arch_two": lambda space, _, size: SupernetSteps(space, size).architecture(
-        "proxyless_gradient"
-    ),
-    "arch_full": lambda space, _, size: SupernetSteps(space, size).architecture(
-        "proxyless_gradient_full"
-    ),
+    "arch_two": lambda space, _, size: SupernetSteps(space, size).architecture(TwoPathGradient()),
+    "arch_full": lambda space, _, size: SupernetSteps(space, size).architecture(FullGradient()),
     "darts": lambda space, _, size: SupernetSteps(space, size).mixture(normalized=True),
 }
 

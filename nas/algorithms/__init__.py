@@ -1,31 +1,53 @@
-"""Search algorithms: how weights are trained and how the architecture parameters learn.
+"""Search algorithms: how weights are trained and how the child is chosen.
 
-An algorithm is one file, one class of the Protocol and one row in `ALGORITHMS`. The supernet's
-training step calls it and never asks which one it is.
+An algorithm is one file, one class of the Protocol and one row in `ALGORITHMS`, with its line in
+`nas/algorithm_names.py`. The search calls it and never asks which one it is.
 """
 
 from collections.abc import Callable
 
+from nas import algorithm_names
 from nas.algorithms.darts import Darts
-from nas.algorithms.protocol import Algorithm, ArchitectureGradient
+from nas.algorithms.one_shot import PathDropout, UniformPaths
+from nas.algorithms.protocol import Algorithm, ArchitectureGradient, SupernetAlgorithm
 from nas.algorithms.proxyless_gradient import FullGradient, TwoPathGradient
+from nas.algorithms.proxyless_reinforce import Reinforce
+from nas.algorithms.random_networks import RandomNetworks
+from nas.algorithms.task import SearchResult, Task
+from nas.search_config import SearchConfig
 
-ALGORITHMS: dict[str, Callable[[], Algorithm]] = {
+ALGORITHMS: dict[str, Callable[[SearchConfig, int], Algorithm]] = {
     "proxyless_gradient": TwoPathGradient,
     "proxyless_gradient_full": FullGradient,
+    "proxyless_reinforce": Reinforce,
     "darts": Darts,
+    "one_shot": PathDropout,
+    "one_shot_single_path": UniformPaths,
+    "random": RandomNetworks,
 }
 
-__all__ = ["ALGORITHMS", "Algorithm", "ArchitectureGradient", "algorithm"]
+__all__ = [
+    "ALGORITHMS",
+    "Algorithm",
+    "ArchitectureGradient",
+    "SearchResult",
+    "SupernetAlgorithm",
+    "Task",
+    "algorithm",
+]
 
 
-def algorithm(name: str) -> Algorithm:
+def algorithm(name: str, config: SearchConfig | None = None, steps_per_epoch: int = 1) -> Algorithm:
     """The algorithm called `name`.
 
+    Args:
+        name: key of `ALGORITHMS`.
+        config: settings of the search; the defaults if not given.
+        steps_per_epoch: weight steps in one epoch.
+
     Raises:
-        ValueError: no such algorithm; the known ones are listed.
+        ValueError: no such algorithm, where the known ones are listed; or a setting it does not
+            take.
     """
-    if name not in ALGORITHMS:
-        known = ", ".join(ALGORITHMS)
-        raise ValueError(f"algorithm: expected one of {known}; received {name!r}")
-    return ALGORITHMS[name]()
+    algorithm_names.check_name(name)
+    return ALGORITHMS[name](config or SearchConfig(), steps_per_epoch)

@@ -14,13 +14,13 @@ import tensorflow as tf
 
 from nas import gates, routes
 from nas.algorithms import gate_gradient
-from nas.algorithms.protocol import Algorithm, ArchitectureGradient
+from nas.algorithms.protocol import ArchitectureGradient, SupernetAlgorithm
 
 if TYPE_CHECKING:
     from nas.supernet import Supernet
 
 
-class Darts(Algorithm):
+class Darts(SupernetAlgorithm):
     """The softmax mixture."""
 
     def weight_route(self, supernet: "Supernet", seed: tf.Tensor) -> routes.Route:

@@ -1,13 +1,28 @@
-"""What every search algorithm offers to the supernet's training step."""
+"""What every search algorithm offers: to the search, and to the supernet's training step."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import tensorflow as tf
 
+from nas import derive, gates, recalibration, routes
+from nas.algorithms.task import SearchResult, Task
+from nas.search_config import SearchConfig
+
 if TYPE_CHECKING:
-    from nas.routes import Route
     from nas.supernet import Supernet
+
+
+class Algorithm(Protocol):
+    """A way of searching."""
+
+    def search(self, task: Task) -> SearchResult:
+        """Searches, or goes on with what an interrupted search left in `task.directory`.
+
+        The folder gets `metrics.jsonl` and
+        `alphas.npz`; whatever is left there makes an interrupted search end as it would have
+        without interruption.
+        """
 
 
 class ArchitectureGradient(NamedTuple):
@@ -17,27 +32,44 @@ class ArchitectureGradient(NamedTuple):
         gradient: `[slots, candidates]`, dL/dalpha.
         cross_entropy: scalar, mean over the batch.
         accuracy: scalar, in [0, 1].
+        reward: scalar, mean over the networks; zero where nothing is rewarded.
     """
 
     gradient: tf.Tensor
     cross_entropy: tf.Tensor
     accuracy: tf.Tensor
+    reward: tf.Tensor | float = 0.0
 
 
-class Algorithm(Protocol):
-    """A way of searching, with what most of them have in common.
+class SupernetAlgorithm(Algorithm):
+    """An algorithm that trains a supernet, with what most of them have in common.
 
     Every draw is a function of alpha, the seed and the number of steps made, so that replicas
     agree on it.
 
+    Args:
+        config: settings of the search; the defaults if not given.
+        steps_per_epoch: weight steps in one epoch.
+
     Attributes:
         variables: state to be kept in checkpoints, by name.
+        heeds_objective: whether latency enters by the search's objective. Where it does not, alpha
+            minimises the cross-entropy alone, and is not moved after its steps.
+        learns_alpha: whether there are architecture steps. Where there are none, no validation
+            images are loaded, and `architecture_gradient`, `observe` and `finish` are not called.
     """
 
     variables: Mapping[str, tf.Variable] = {}
+    heeds_objective: bool = True
+    learns_alpha: bool = True
 
-    def weight_route(self, supernet: "Supernet", seed: tf.Tensor) -> "Route":
-        """How a weight step goes through the slots."""
+    def __init__(self, config: SearchConfig | None = None, steps_per_epoch: int = 1) -> None:
+        self.config = config or SearchConfig()
+        self.steps_per_epoch = steps_per_epoch
+
+    def weight_route(self, supernet: "Supernet", seed: tf.Tensor) -> routes.Route:
+        """How a weight step goes through the slots; here along one path, drawn from p."""
+        return routes.Path(gates.sample_path(supernet.alpha.value, supernet.mask, seed))
 
     def architecture_gradient(
         self, supernet: "Supernet", images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
@@ -47,6 +79,11 @@ class Algorithm(Protocol):
         Weights, their moving moments and `variables` are read only. May run inside a branch.
         Whatever is differentiated by a tape goes through `supernet.loss_scale.gradient`.
         """
+        raise NotImplementedError(f"{type(self).__name__} learns no architecture parameters")
+
+    def observe(self, found: ArchitectureGradient) -> None:
+        """Moves `variables` on, after a step along `found`; here there is nothing to move."""
+        del found
 
     def finish(
         self, supernet: "Supernet", before: tf.Tensor, after: tf.Tensor, seed: tf.Tensor
@@ -61,3 +98,30 @@ class Algorithm(Protocol):
         """
         del supernet, before, seed
         return after
+
+    def choose(self, task: Task, supernet: "Supernet") -> tuple[int, ...]:
+        """The child; here the most probable one that keeps to the target or the limit.
+
+        An objective that only trades accuracy for latency has no target to keep to.
+        """
+        config, p = task.config, supernet.probabilities
+        if config.target and config.is_limit:
+            least = config.target * (1.0 - derive.TARGET_BAND)
+            return derive.most_probable_within(p, task.latencies, config.target, least)
+        if config.target and (config.objective == "target" or not self.heeds_objective):
+            return derive.most_probable_on(p, task.latencies, config.target)
+        return derive.most_probable(p)
+
+    def search(self, task: Task) -> SearchResult:
+        """Trains the supernet, chooses from it, and looks how good the choice is."""
+        supernet = task.train_supernet(self)
+        choices = self.choose(task, supernet)
+        return SearchResult(
+            choices=choices,
+            most_probable=derive.most_probable(supernet.probabilities)
+            if self.learns_alpha
+            else None,
+            probabilities=supernet.probabilities,
+            predicted_cost=task.latencies.of(choices) if task.config.target else None,
+            validation_accuracy=recalibration.inherited_accuracy(supernet, choices, task.dataset),
+        )

@@ -22,19 +22,13 @@ import tensorflow as tf
 
 from nas import gates, routes
 from nas.algorithms import gate_gradient
-from nas.algorithms.protocol import Algorithm, ArchitectureGradient
+from nas.algorithms.protocol import ArchitectureGradient, SupernetAlgorithm
 
 if TYPE_CHECKING:
     from nas.supernet import Supernet
 
 
-class _ProxylessGradient(Algorithm):
-    def weight_route(self, supernet: "Supernet", seed: tf.Tensor) -> routes.Route:
-        """One candidate a slot, drawn from p."""
-        return routes.Path(gates.sample_path(supernet.alpha.value, supernet.mask, seed))
-
-
-class TwoPathGradient(_ProxylessGradient):
+class TwoPathGradient(SupernetAlgorithm):
     """The two-path form."""
 
     def architecture_gradient(
@@ -60,7 +54,7 @@ class TwoPathGradient(_ProxylessGradient):
         return gates.rescale_pair(before, after, pair.choices)
 
 
-class FullGradient(_ProxylessGradient):
+class FullGradient(SupernetAlgorithm):
     """The exact form: all gates."""
 
     def architecture_gradient(

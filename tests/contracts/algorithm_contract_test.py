@@ -1,13 +1,20 @@
 """What holds for every search algorithm, on one small space."""
 
+import dataclasses
+import functools
+import json
+import shutil
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from nas import algorithms, supernet
+from nas import algorithm_names, algorithms, objectives, search, spaces, supernet
 from nas.candidates import MBConv, Skip
+from nas.dataset import Dataset, Split
 from nas.latencies import Latencies
+from nas.search_config import SearchConfig
 from nas.specs import Head, SearchSpace, Slot, Stem
 
 SPACE = SearchSpace(
@@ -25,27 +32,45 @@ LATENCIES = Latencies([np.array([4.0, 1.0, 9.0]), np.array([2.0, 7.0])], 1.0)
 FASTEST = [1, 0]
 
 
-class LatencyAlone:
+class LatencyAlone(objectives.Objective):
     """An objective under which the best child is the fastest one."""
-
-    variables: dict = {}
 
     def gradient_weights(self, cross_entropy, expected_ms):
         del cross_entropy, expected_ms
         return tf.constant(0.0), tf.constant(1.0)
 
 
-@pytest.fixture(scope="module", params=algorithms.ALGORITHMS)
-def net(request):
+# The same for rewards: accuracy is at most 1, the fastest child is at the target.
+CONFIG = SearchConfig(target=4.0, reward="absolute", reward_beta=-10.0)
+IN_SUPERNET = {
+    name: found
+    for name in algorithms.ALGORITHMS
+    if isinstance(found := algorithms.algorithm(name, CONFIG), algorithms.SupernetAlgorithm)
+}
+LEARNERS = [name for name, found in IN_SUPERNET.items() if found.learns_alpha]
+
+
+@functools.cache
+def compiled(name):
     net = supernet.Supernet(SPACE, seed=2)
     net.compile(
         keras.optimizers.SGD(0.1),
         keras.optimizers.Adam(0.1, 0.0, 0.999),
-        algorithm=algorithms.algorithm(request.param),
+        algorithm=IN_SUPERNET[name],
         objective=LatencyAlone(),
         latencies=LATENCIES,
     )
     return net
+
+
+@pytest.fixture(scope="module", params=IN_SUPERNET)
+def net(request):
+    return compiled(request.param)
+
+
+@pytest.fixture(scope="module", params=LEARNERS)
+def learner(request):
+    return compiled(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -91,47 +116,43 @@ def test_its_state_can_be_kept_in_a_checkpoint(net):
         assert isinstance(name, str) and isinstance(variable, tf.Variable)
 
 
-def test_the_gradient_has_alphas_shape_and_no_part_in_the_padding(net, batch):
-    results = [net.algorithm.architecture_gradient(net, *batch, seed(i)) for i in range(4)]
+def test_the_gradient_has_alphas_shape_and_no_part_in_the_padding(learner, batch):
+    results = [learner.algorithm.architecture_gradient(learner, *batch, seed(i)) for i in range(4)]
     for result in results:
-        assert result.gradient.shape == net.alpha.shape
+        assert result.gradient.shape == learner.alpha.shape
         assert np.isfinite(result.gradient).all()
-        assert not result.gradient.numpy()[~net.mask].any()
+        assert not result.gradient.numpy()[~learner.mask].any()
         assert result.cross_entropy.shape == result.accuracy.shape == ()
         assert result.cross_entropy > 0 and 0 <= result.accuracy <= 1
     assert any(result.gradient.numpy().any() for result in results)
 
 
-def test_the_same_seed_gives_the_same_gradient(net, batch):
-    first, again = (net.algorithm.architecture_gradient(net, *batch, seed(3)) for _ in range(2))
+def test_the_same_seed_gives_the_same_gradient(learner, batch):
+    first, again = (
+        learner.algorithm.architecture_gradient(learner, *batch, seed(3)) for _ in range(2)
+    )
     np.testing.assert_array_equal(first.gradient, again.gradient)
     np.testing.assert_array_equal(first.cross_entropy, again.cross_entropy)
 
 
-def test_weights_moments_and_alpha_are_read_only(net, batch):
-    before = [np.array(v) for v in net.variables]
+def test_weights_moments_and_alpha_are_read_only(learner, batch):
+    before = [np.array(v) for v in learner.variables]
     for i in range(2):
-        net.algorithm.architecture_gradient(net, *batch, seed(i))
-    for variable, value in zip(net.variables, before, strict=True):
+        learner.algorithm.architecture_gradient(learner, *batch, seed(i))
+    for variable, value in zip(learner.variables, before, strict=True):
         np.testing.assert_array_equal(variable, value, err_msg=variable.path)
 
 
-def test_the_clearly_better_candidates_win(net, batch):
-    start = np.array(net.alpha)
-
-    @tf.function
-    def step(i):
-        result = net.algorithm.architecture_gradient(net, *batch, tf.stack([i, 9]))
-        before = tf.identity(net.alpha.value)
-        net.arch_optimizer.apply([result.gradient], [net.alpha])
-        after = tf.identity(net.alpha.value)
-        net.alpha.assign(net.algorithm.finish(net, before, after, tf.stack([i, 9])))
-
+def test_the_clearly_better_candidates_win(learner, batch):
+    state = (*learner.variables, *learner.algorithm.variables.values())
+    start = [np.array(v) for v in state]
+    step = tf.function(learner.architecture_step)
     for i in range(80):
-        step(tf.constant(i, tf.int64))
-    probabilities = net.probabilities
-    assert not np.array(net.alpha)[~net.mask].any()
-    net.alpha.assign(start)
+        step(*batch, tf.constant([i, 9], tf.int64))
+    probabilities = learner.probabilities
+    assert not np.array(learner.alpha)[~learner.mask].any()
+    for variable, value in zip(state, start, strict=True):
+        variable.assign(value)
     np.testing.assert_array_equal(np.nanargmax(probabilities, axis=1), FASTEST)
     assert (np.nanmax(probabilities, axis=1) > 0.8).all()
 
@@ -139,3 +160,93 @@ def test_the_clearly_better_candidates_win(net, batch):
 def test_unknown_algorithms_are_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="expected one of proxyless_gradient.*received 'magic'"):
         algorithms.algorithm("magic")
+
+
+def test_every_algorithm_has_a_line_of_description():
+    assert list(algorithm_names.DESCRIPTIONS) == list(algorithms.ALGORITHMS)
+
+
+TINY = spaces.SPACES["tiny"].with_task(3, 8)
+TINY_LATENCIES = Latencies([np.array(ms) for ms in ([2.0, 5.0], [1.0, 6.0], [3.0, 7.0, 0.0])], 1.0)
+SHORT = SearchConfig(
+    epochs=2,
+    warmup_epochs=1,
+    batch_size=8,
+    target=9.5,
+    is_limit=True,
+    arch_learning_rate=0.1,
+    arch_period=1,
+    evolution_population=3,
+    evolution_generations=2,
+    random_networks=2,
+)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    """Images whose mean brightness is their label."""
+    rng = np.random.default_rng(0)
+
+    def split(name, count):
+        labels = np.arange(count) % 3
+        images = rng.integers(0, 100, (count, 8, 8, 3)) + 70 * labels[:, None, None, None]
+        return Split(images.astype(np.uint8), labels, name, np.arange(count))
+
+    parts = [split(name, count) for name, count in (("train", 24), ("train", 12), ("test", 12))]
+    return Dataset("bright", ("dark", "gray", "bright"), *parts)
+
+
+class Copies(keras.callbacks.Callback):
+    """Copies a folder after every epoch and every piece of tracked work, as a kill leaves it."""
+
+    def __init__(self, directory):
+        super().__init__()
+        self.directory, self.made = directory, []
+
+    def copy(self):
+        path = self.directory.with_name(f"copy_{len(self.made)}")
+        self.made.append(shutil.copytree(self.directory, path))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.copy()
+
+    def track(self, items, total, label):
+        for item in items:
+            yield item
+            self.copy()
+
+
+def kept_files(directory):
+    found = {"metrics": (directory / "metrics.jsonl").read_bytes()}
+    with np.load(directory / "alphas.npz") as stored:
+        found["alphas"] = stored["alphas"].tobytes()
+    if (directory / "networks.json").exists():
+        found["networks"] = json.loads((directory / "networks.json").read_text())["networks"]
+    return found
+
+
+@pytest.mark.parametrize("name", algorithms.ALGORITHMS)
+@pytest.mark.parametrize(
+    ("space", "latencies"),
+    [
+        pytest.param(SPACE, LATENCIES, id="two_slots"),
+        pytest.param(TINY, TINY_LATENCIES, id="tiny", marks=pytest.mark.integration),
+    ],
+)
+def test_a_search_keeps_the_limit_and_resumes_to_the_same_end(
+    name, space, latencies, dataset, tmp_path
+):
+    given = space, dataset, latencies, dataclasses.replace(SHORT, algorithm=name)
+    copies = Copies(tmp_path / "whole")
+    whole = search.search(*given, tmp_path / "whole", [copies], track=copies.track)
+    assert len(copies.made) >= 2
+    assert whole.predicted_cost == latencies.of(whole.choices) <= SHORT.target
+    assert whole.probabilities.shape == latencies.matrix.shape
+    np.testing.assert_allclose(np.nansum(whole.probabilities, axis=1), 1.0, rtol=1e-5)
+    told = []
+    killed = copies.made[len(copies.made) // 2]
+    again = search.search(*given, killed, report=told.append)
+    assert "starting over" not in " ".join(told)
+    assert kept_files(killed) == kept_files(tmp_path / "whole")
+    for field in dataclasses.fields(whole):
+        np.testing.assert_array_equal(getattr(again, field.name), getattr(whole, field.name))

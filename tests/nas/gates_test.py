@@ -161,3 +161,22 @@ def test_gate_gradients_are_summed_in_the_gates_precision():
         mixed = gates.binary_gate(values, upstream, -upstream)
         loss = tf.reduce_sum(tf.cast(mixed, tf.float32) * 300.0)
     np.testing.assert_allclose(tape.gradient(loss, values), [360_000, -360_000])
+
+
+def test_two_slots_by_hand():
+    """y = (g . a) (h . b) x with a = (2, 5), b = (3, -1), x = 7, loss = y; g = h = (1, 0).
+
+    dL/dg = x (h . b) a = 7 * 3 * (2, 5) and dL/dh = x (g . a) b = 7 * 2 * (3, -1). With p = (1/2,
+    1/2) and q = (3/4, 1/4) the Jacobians' entries are 1/4 and 3/16.
+    """
+    x = tf.fill([1, 1, 1, 1], 7.0)
+    g, h = tf.constant([1.0, 0.0]), tf.constant([1.0, 0.0])
+    with tf.GradientTape() as tape:
+        tape.watch([g, h])
+        middle = gates.binary_gate(g, 2.0 * x, 5.0 * x)
+        loss = tf.reduce_sum(gates.binary_gate(h, 3.0 * middle, -1.0 * middle))
+    by_gate = tf.stack(tape.gradient(loss, [g, h]))
+    assert float(loss) == 42.0
+    np.testing.assert_allclose(by_gate, [[42, 105], [42, -14]], rtol=1e-6)
+    found = gates.softmax_gradient(by_gate, tf.constant([[0.5, 0.5], [0.75, 0.25]]))
+    np.testing.assert_allclose(found, [[-15.75, 15.75], [10.5, -10.5]], rtol=1e-6)

@@ -28,7 +28,7 @@ ALL_CHOICES = list(itertools.product(range(4), range(3)))
 BATCH = 6
 
 
-class FixedPath(algorithms.Algorithm):
+class FixedPath(algorithms.SupernetAlgorithm):
     """The gradient algorithm, its weight steps on a path of the test's choice."""
 
     def __init__(self):

@@ -13,7 +13,7 @@ def test_every_name_in_a_preset_exists_and_its_numbers_fit(name):
     assert preset.recipe in preset.recipes
     for recipe in preset.recipes:
         recipes.recipe(recipe)
-    algorithms.algorithm(preset.search.algorithm)
+    algorithms.algorithm(preset.search.algorithm, preset.search)
     assert 0.0 <= preset.target_latency <= 1.0
     assert lookup_table.MIN_NETWORKS <= preset.networks <= space.cardinality
     assert preset.search.target == 0.0  # Known only once latencies are.

@@ -101,6 +101,8 @@ def test_bad_input_is_refused_before_there_is_a_work_dir(fashion_data_dir, model
         ("--latency_model=none.json",): "none.json: expected a JSON file, found none",
         ("--space=huge",): "space: expected one of",
         ("--algorithm=guess",): "algorithm: expected one of",
+        ("--algorithm=random", "--random_networks=16"): "random_networks: expected at most 15",
+        ("--algorithm=one_shot", "--path_dropout=1"): "path_dropout: expected from 0 to below 1",
         (model, "--recipe=float32"): "was measured with recipe int8, received recipe float32",
         (model, "--num_threads=4"): "was measured with num_threads 1, received num_threads 4",
         (model, "--space=cifar"): "has no entry for",
