@@ -68,7 +68,7 @@ def build_supernet(
     """The supernet of `space`, compiled for `config`."""
     net = supernet.Supernet(space, config.seed, config.precision)
     objective: objectives.Objective = objectives.CrossEntropy()
-    if config.target and algorithm.heeds_objective:
+    if config.target:
         objective = _objective(config, latencies, steps_per_epoch)
     net.compile(
         optimizer=OPTIMIZERS[config.optimizer](

@@ -19,9 +19,9 @@ class Algorithm(Protocol):
     def search(self, task: Task) -> SearchResult:
         """Searches, or goes on with what an interrupted search left in `task.directory`.
 
-        The folder gets `metrics.jsonl` and
-        `alphas.npz`; whatever is left there makes an interrupted search end as it would have
-        without interruption.
+        The folder gets `metrics.jsonl` and `alphas.npz`; whatever is left there makes an
+        interrupted search end as it would have without interruption. Where `config.is_limit`, a
+        child slower than the target is never returned.
         """
 
 
@@ -53,14 +53,11 @@ class SupernetAlgorithm(Algorithm):
 
     Attributes:
         variables: state to be kept in checkpoints, by name.
-        heeds_objective: whether latency enters by the search's objective. Where it does not, alpha
-            minimises the cross-entropy alone, and is not moved after its steps.
         learns_alpha: whether there are architecture steps. Where there are none, no validation
             images are loaded, and `architecture_gradient`, `observe` and `finish` are not called.
     """
 
     variables: Mapping[str, tf.Variable] = {}
-    heeds_objective: bool = True
     learns_alpha: bool = True
 
     def __init__(self, config: SearchConfig | None = None, steps_per_epoch: int = 1) -> None:
@@ -108,7 +105,7 @@ class SupernetAlgorithm(Algorithm):
         if config.target and config.is_limit:
             least = config.target * (1.0 - derive.TARGET_BAND)
             return derive.most_probable_within(p, task.latencies, config.target, least)
-        if config.target and (config.objective == "target" or not self.heeds_objective):
+        if config.target and config.objective == "target":
             return derive.most_probable_on(p, task.latencies, config.target)
         return derive.most_probable(p)
 

@@ -8,8 +8,9 @@ R a network's reward (`nas/rewards.py`) and b a moving average of rewards, alpha
 
 (g one-hot at the slot's candidate), which is the expected reward's gradient on average, whatever b
 is, as long as it does not depend on the networks just drawn. What is returned is its negative, for
-an optimizer that descends. Latency enters by the reward alone, that of each network itself; the
-search's objective has no part in it.
+an optimizer that descends. Latency enters by the reward, that of each network itself. Of the
+search's objective the weights of gradients have no part in it; what moves alpha after the step,
+and so leads it to its target, does.
 
 Before the first step there is no average; then b is that batch's own mean, which shortens this one
 gradient by a factor (n - 1) / n on average and turns it nowhere.
@@ -48,8 +49,6 @@ class Networks(NamedTuple):
 
 class Reinforce(SupernetAlgorithm):
     """Policy gradient of the reward."""
-
-    heeds_objective = False
 
     def __init__(self, config: SearchConfig | None = None, steps_per_epoch: int = 1) -> None:
         super().__init__(config, steps_per_epoch)
