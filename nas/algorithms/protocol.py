@@ -53,8 +53,8 @@ class SupernetAlgorithm(Algorithm):
 
     Attributes:
         variables: state to be kept in checkpoints, by name.
-        heeds_objective: whether latency enters by the search's objective. Where it does not, alpha
-            minimises the cross-entropy alone, and is not moved after its steps.
+        heeds_objective: whether latency enters by the search's objective. Where it does not, the
+            objective is the cross-entropy alone, which moves alpha no further after a step.
         learns_alpha: whether there are architecture steps. Where there are none, no validation
             images are loaded, and `architecture_gradient`, `observe` and `finish` are not called.
     """
