@@ -4,7 +4,7 @@
         --output=supernet.json
 
 Times, in one run and in turn, the weight step on random paths, the same children's own training
-steps, both architecture steps, and the mixtures of all paths that binary gates avoid; then peak
+steps, the architecture steps, and the mixtures of all paths that binary gates avoid; then peak
 memory, each in a process of its own, and both over the number of candidates a slot.
 """
 
@@ -65,6 +65,7 @@ def _count(text: str) -> int:
 
 def _times(space) -> dict[str, Any]:
     from nas.algorithms.proxyless_gradient import FullGradient, TwoPathGradient
+    from nas.algorithms.proxyless_reinforce import Reinforce
     from tools import supernet_steps
 
     batch_size = _BATCH_SIZE.value
@@ -74,6 +75,7 @@ def _times(space) -> dict[str, Any]:
     shared = {
         "arch_two": net.architecture(TwoPathGradient()),
         "arch_full": net.architecture(FullGradient()),
+        "arch_reinforce": net.architecture(Reinforce()),
         "darts": net.mixture(normalized=True),
         "one_shot": net.mixture(normalized=False),
     }
@@ -174,6 +176,10 @@ def _print(found: dict[str, Any]) -> None:
         ("supernet, weight step", found["weight_step_s"], 1.0, "supernet"),
         ("  architecture step, two paths", found["arch_two_step_s"], "arch_two", "arch_two"),
         ("  architecture step, exact", found["arch_full_step_s"], "arch_full", "arch_full"),
+        (
+            "  architecture step, REINFORCE, 10 networks",
+            *(found["arch_reinforce_step_s"], "arch_reinforce", "arch_reinforce"),
+        ),
         ("  DARTS mixture of all paths", found["darts_step_s"], "darts", "darts"),
         ("  One-Shot sum of all paths", found["one_shot_step_s"], "one_shot", None),
     ]

@@ -56,7 +56,6 @@ def main() -> None:
     aim.check_flags()
     # TensorFlow takes seconds to import; `--help` and a bad flag should not.
     from nas import (
-        algorithm_names,
         algorithms,
         data,
         files,
@@ -71,8 +70,24 @@ def main() -> None:
         raise ValueError(supernet.XLA_REFUSAL)
     precision.check(_PRECISION.value)
     space = spaces.load_space(_SPACE.value)
-    algorithm_names.check_name(_ALGORITHM.value)
     aimed = aim.read()
+    learning_rate = _RATE.value or {"sgd": 0.1, "adamw": 1e-3}[_OPTIMIZER.value]
+    config = search_config.SearchConfig(
+        epochs=_EPOCHS.value,
+        warmup_epochs=_WARMUP.value,
+        batch_size=_BATCH_SIZE.value,
+        seed=_SEED.value,
+        algorithm=_ALGORITHM.value,
+        optimizer=_OPTIMIZER.value,
+        precision=_PRECISION.value,
+        **aimed.settings,
+        warmup_learning_rate=2.0 * learning_rate,
+        learning_rate=learning_rate,
+        arch_learning_rate=_ARCH_RATE.value,
+        arch_period=_ARCH_PERIOD.value,
+        **({"evolution_population": 20, "evolution_generations": 10} | algorithm_flags.given()),
+    )
+    algorithms.algorithm(config.algorithm, config)
     dataset = stages.load_dataset(
         _DATASET.value,
         _DATA_DIR.value,
@@ -84,25 +99,7 @@ def main() -> None:
         data.steps_per_epoch(split, _BATCH_SIZE.value)
     space = stages.for_dataset(space, dataset)
     latencies = aimed.costs(space)
-    target = aimed.resolve(latencies)
-    learning_rate = _RATE.value or {"sgd": 0.1, "adamw": 1e-3}[_OPTIMIZER.value]
-    config = search_config.SearchConfig(
-        epochs=_EPOCHS.value,
-        warmup_epochs=_WARMUP.value,
-        batch_size=_BATCH_SIZE.value,
-        seed=_SEED.value,
-        algorithm=_ALGORITHM.value,
-        optimizer=_OPTIMIZER.value,
-        precision=_PRECISION.value,
-        target=target,
-        **aimed.settings,
-        warmup_learning_rate=2.0 * learning_rate,
-        learning_rate=learning_rate,
-        arch_learning_rate=_ARCH_RATE.value,
-        arch_period=_ARCH_PERIOD.value,
-        **({"evolution_population": 20, "evolution_generations": 10} | algorithm_flags.given()),
-    )
-    algorithms.algorithm(config.algorithm, config)
+    config = dataclasses.replace(config, target=aimed.resolve(latencies))
     # The targets as they were given: a latency model that is fitted again moves a relative one.
     choices = {flag.name: flag.value for flag in (_SPACE, _DATASET, _MAX_TRAIN, _VALIDATION_SIZE)}
     settings = dataclasses.asdict(config) | choices | aim.flags_given()
@@ -122,7 +119,7 @@ def main() -> None:
     console.say(f"choices {found['choices']}, entropy {found['entropy']:.3g} nats a slot")
     if latencies:
         unit = latencies.unit
-        goal = f"target {target:.4g} {unit}, " if target else ""
+        goal = f"target {config.target:.4g} {unit}, " if config.target else ""
         predicted = f"{goal}predicted {latencies.of(found['choices']):.4g} {unit}"
         if found["most_probable"]:
             of_alpha = latencies.of(found["most_probable"])

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from nas import algorithms, child, gates, routes, spaces, supernet
 from nas.algorithms.proxyless_gradient import FullGradient, TwoPathGradient
+from nas.algorithms.proxyless_reinforce import Reinforce
 from nas.candidates import MBConv
 from nas.specs import Block, SearchSpace, Slot
 from tools import plain_child
@@ -150,6 +151,7 @@ STEPS: dict[str, Callable[[SearchSpace, Choices, int], Function]] = {
     "supernet": lambda space, path, size: SupernetSteps(space, size).weight_of(path),
     "arch_two": lambda space, _, size: SupernetSteps(space, size).architecture(TwoPathGradient()),
     "arch_full": lambda space, _, size: SupernetSteps(space, size).architecture(FullGradient()),
+    "arch_reinforce": lambda space, _, size: SupernetSteps(space, size).architecture(Reinforce()),
     "darts": lambda space, _, size: SupernetSteps(space, size).mixture(normalized=True),
 }
 

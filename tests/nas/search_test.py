@@ -1,13 +1,14 @@
 import dataclasses
 import json
 import signal
+import types
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from nas import data, loss_scale, search, supernet
+from nas import algorithms, data, loss_scale, search, supernet
 from nas.candidates import MBConv, Skip
 from nas.latencies import Latencies
 from nas.search_config import SearchConfig
@@ -212,6 +213,13 @@ def test_learning_rate_is_two_cosines():
     assert float(schedule(3 * STEPS)) == pytest.approx(0.0, abs=1e-8)
 
 
+def chosen(probabilities, config):
+    """The child that an algorithm of learned probabilities derives from them."""
+    task = types.SimpleNamespace(config=config, latencies=LATENCIES)
+    net = types.SimpleNamespace(probabilities=probabilities)
+    return algorithms.SupernetAlgorithm(config).choose(task, net)
+
+
 @pytest.mark.parametrize(
     ("target", "is_limit", "expected_ms"),
     [
@@ -225,11 +233,10 @@ def test_learning_rate_is_two_cosines():
 def test_the_child_keeps_to_a_target_or_a_limit(target, is_limit, expected_ms):
     # Latencies 2 to 10 ms: 1 + (2, 6, 0) + (3, 1).
     p = np.array([[0.3, 0.6, 0.1], [0.7, 0.3, np.nan]])
-    config = SearchConfig(target=target, is_limit=is_limit)
-    choices = search._on_target((1, 0), p, LATENCIES, config)
+    choices = chosen(p, SearchConfig(target=target, is_limit=is_limit))
     assert LATENCIES.of(choices) == expected_ms
 
 
 def test_penalties_leave_the_argmax_alone():
-    config = SearchConfig(target=5.0, objective="add_linear")
-    assert search._on_target((1, 0), np.ones((2, 3)), LATENCIES, config) == (1, 0)
+    p = np.array([[0.3, 0.6, 0.1], [0.7, 0.3, np.nan]])
+    assert chosen(p, SearchConfig(target=5.0, objective="add_linear")) == (1, 0)

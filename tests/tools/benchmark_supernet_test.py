@@ -13,6 +13,7 @@ from tools import peak_memory, supernet_steps
 KEYS = {
     *("weight_step_s", "child_step_s", "step_ratio", "step_ratio_same_kernels"),
     *("arch_two_step_s", "arch_two_ratio", "arch_full_step_s", "arch_full_ratio"),
+    *("arch_reinforce_step_s", "arch_reinforce_ratio"),
     *("trace_s", "first_step_s", "peak_memory_ratio", "images_per_s", "growth"),
     *("darts_step_s", "darts_ratio", "one_shot_step_s", "one_shot_ratio"),
 }
@@ -37,7 +38,8 @@ def test_the_file_holds_every_number_and_the_table_names_every_step(tmp_path):
     assert all(math.isfinite(number) and number > 0 for number in numbers)
     (grown,) = found["growth"]
     assert grown["candidates"] == 2 and grown["peak_memory_mib"] > 0
-    for name in ("stock Keras layers", "weight step", "two paths", "exact", "DARTS", "One-Shot"):
+    steps = "stock Keras layers", "weight step", "two paths", "exact", "REINFORCE", "DARTS"
+    for name in (*steps, "One-Shot"):
         assert name in done.stdout
 
 
