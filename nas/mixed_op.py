@@ -43,6 +43,7 @@ class CandidateGroup(keras.layers.Layer):
     Args:
         chains: the candidates.
         rng: where fresh weights are drawn from.
+        synchronized: normalize by the batch of all replicas where training.
         **kwargs: as `keras.layers.Layer`.
 
     Attributes:
@@ -51,9 +52,16 @@ class CandidateGroup(keras.layers.Layer):
         moments: the same of their moving means and variances; not trainable.
     """
 
-    def __init__(self, chains: Sequence[Chain], rng: np.random.Generator, **kwargs) -> None:
+    def __init__(
+        self,
+        chains: Sequence[Chain],
+        rng: np.random.Generator,
+        synchronized: bool = False,
+        **kwargs,
+    ) -> None:
         super().__init__(**kwargs)
         self.chains = tuple(chains)
+        self._synchronized = synchronized
         self._forms, self.has_residual = chains[0].form
         shapes = [kernels.ChainShapes.of(chain.stages) for chain in chains]
         self._kernel_shapes = np.array([s.kernels for s in shapes], np.int32)
@@ -90,7 +98,12 @@ class CandidateGroup(keras.layers.Layer):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Output of the selected candidate, and its new row of moments (batch moments)."""
         y, moments = kernels.run_chain(
-            x, self._forms, selection.weights, self._shapes(selection.row), training
+            x,
+            self._forms,
+            selection.weights,
+            self._shapes(selection.row),
+            training,
+            self._synchronized,
         )
         return (x + y if self.has_residual else y), moments
 
@@ -122,17 +135,24 @@ class MixedOp(keras.layers.Layer):
     Args:
         chains: the candidates, in the slot's order.
         seed: of the fresh weights.
+        synchronized: normalize by the batch of all replicas where training. Then every group is
+            computed, whichever is chosen: replicas cannot wait for each other inside a branch.
         **kwargs: as `keras.layers.Layer`.
     """
 
-    def __init__(self, chains: Sequence[Chain], seed: Sequence[int], **kwargs) -> None:
+    def __init__(
+        self, chains: Sequence[Chain], seed: Sequence[int], synchronized: bool = False, **kwargs
+    ) -> None:
         super().__init__(**kwargs)
+        self._synchronized = synchronized
         rng = np.random.default_rng(list(seed))
         forms = list(dict.fromkeys(chain.form for chain in chains))
         members = [[chain for chain in chains if chain.form == form] for form in forms]
         # An identity has no weights, so no group: None.
         self.groups = [
-            CandidateGroup(group, rng, name=f"{self.name}_group{i}") if group[0].stages else None
+            CandidateGroup(group, rng, synchronized, name=f"{self.name}_group{i}")
+            if group[0].stages
+            else None
             for i, group in enumerate(members)
         ]
         widths = [chain.stages[-1].output_width for chain in chains if chain.stages]
@@ -186,6 +206,8 @@ class MixedOp(keras.layers.Layer):
         if len(self.groups) == 1:
             y, moments = self.weighted_groups[0].run(x, selections[0], training)
             return self._with_shape(y, x), [moments]
+        if self._synchronized and training:
+            return self._run_without_branches(x, choice, selections)
 
         def branch(i: int):
             def compute() -> list[tf.Tensor]:
@@ -200,6 +222,22 @@ class MixedOp(keras.layers.Layer):
 
         chosen = tf.gather(self._group_of, choice)
         y, *moments = tf.switch_case(chosen, [branch(i) for i in range(len(self.groups))])
+        return self._with_shape(y, x), moments
+
+    def _run_without_branches(
+        self, x: tf.Tensor, choice: tf.Tensor | int, selections: list[Selection]
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        chosen = tf.gather(self._group_of, choice)
+        remaining = iter(selections)
+        y, moments = None, []
+        for i, group in enumerate(self.groups):
+            output = x
+            if group is not None:
+                selection = next(remaining)
+                output, row = group.run(x, selection, training=True)
+                moments.append(tf.where(selection.is_active, row, selection.weights.moments))
+                self._with_shape(output, x)
+            y = output if y is None else tf.where(tf.equal(chosen, i), output, y)
         return self._with_shape(y, x), moments
 
     def select_all(self, is_active: tf.Tensor) -> list[Selection]:
@@ -242,6 +280,8 @@ class MixedOp(keras.layers.Layer):
         Returns:
             `[candidates]` float32.
         """
+        if self._synchronized and training:
+            return self._map_without_loops(x, function)
         values = [tf.zeros([0])] * len(self.groups)
         for i, group in enumerate(self.groups):
             if group is None:
@@ -267,6 +307,18 @@ class MixedOp(keras.layers.Layer):
             self._group_starts[g] + r for g, r in zip(self._group_of, self._row_of, strict=True)
         ]
         return tf.gather(tf.concat(values, axis=0), order)
+
+    def _map_without_loops(
+        self, x: tf.Tensor, function: Callable[[tf.Tensor], tf.Tensor]
+    ) -> tf.Tensor:
+        values: list[tf.Tensor] = []
+        for group, row in zip(self._group_of_candidate, self._row_of, strict=True):
+            with tf.control_dependencies(values[-1:]):
+                y = tf.identity(x)
+                if group is not None:
+                    y, _ = group.run(y, group.select(int(row), True), training=True)
+                values.append(function(y))
+        return tf.stack(values)
 
     @property
     def _group_of_candidate(self) -> list[CandidateGroup | None]:

@@ -12,7 +12,7 @@ import os
 
 from absl import flags
 
-from tools import aim, algorithm_flags, console, workdir
+from tools import aim, algorithm_flags, console, hosts, workdir
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
 _DATASET = flags.DEFINE_string("dataset", "cifar10", "TFDS name of an image data set.")
@@ -54,6 +54,7 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", requir
 def main() -> None:
     """Checks everything, searches, prints what was found."""
     aim.check_flags()
+    hosts.check()
     # TensorFlow takes seconds to import; `--help` and a bad flag should not.
     from nas import (
         algorithm_names,
@@ -61,6 +62,7 @@ def main() -> None:
         data,
         files,
         precision,
+        search,
         search_config,
         spaces,
         supernet,
@@ -69,10 +71,11 @@ def main() -> None:
 
     if _JIT_COMPILE.value:
         raise ValueError(supernet.XLA_REFUSAL)
-    precision.check(_PRECISION.value)
     space = spaces.load_space(_SPACE.value)
     algorithm_names.check_name(_ALGORITHM.value)
     aimed = aim.read()
+    replicas = hosts.start(_BATCH_SIZE.value)
+    precision.check(_PRECISION.value)
     dataset = stages.load_dataset(
         _DATASET.value,
         _DATA_DIR.value,
@@ -106,17 +109,22 @@ def main() -> None:
     # The targets as they were given: a latency model that is fitted again moves a relative one.
     choices = {flag.name: flag.value for flag in (_SPACE, _DATASET, _MAX_TRAIN, _VALIDATION_SIZE)}
     settings = dataclasses.asdict(config) | choices | aim.flags_given()
+    settings |= replicas.settings(config.batch_size)
     inputs = [*aim.input_files(), *([_SPACE.value] if _SPACE.value.endswith(".json") else [])]
-    with workdir.WorkDir(
-        _WORKDIR.value, settings, command="search", apart_from=["pipeline"]
-    ) as directory:
-        ran = directory.stage(
+    directory = workdir.WorkDir(_WORKDIR.value, settings, command="search", apart_from=["pipeline"])
+    with hosts.owned(directory, replicas):
+        ran = hosts.stage(
+            directory,
+            replicas,
             "search",
-            lambda: stages.run_search(space, dataset, latencies, config, directory.path),
+            lambda: stages.run_search(space, dataset, latencies, config, directory.path, replicas),
+            lambda: search.assist(space, dataset, latencies, config, replicas),
             ["space.json", "child.json", "search/alphas.npz", "search/metrics.jsonl"],
             [os.path.abspath(name) for name in inputs],
         )
-        found = files.read_json(directory.path / "child.json")["provenance"]
+    if not replicas.is_chief:
+        return
+    found = files.read_json(directory.path / "child.json")["provenance"]
     console.say(("" if ran else "finished before; ") + f"{space.cardinality:,} networks searched")
     console.say(f"found: {stages.describe(space.child(found['choices']))}")
     console.say(f"choices {found['choices']}, entropy {found['entropy']:.3g} nats a slot")
