@@ -11,6 +11,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+_OPTIMIZER_SETTINGS = (
+    *("clipnorm", "global_clipnorm", "clipvalue", "weight_decay", "use_ema"),
+    *("gradient_accumulation_steps", "loss_scale_factor"),
+)
+
 
 class BuiltBeforeFit:
     """Mixed into a Keras model whose weights, optimizer and metrics are built before `fit`.
@@ -34,6 +39,29 @@ class ReplicatedChild(BuiltBeforeFit, keras.Model):
         """As the stock one; logs are vectors, the only kind that Keras can average over hosts."""
         logs = super().train_step(data)
         return {name: tf.reshape(value, [1]) for name, value in logs.items()}
+
+
+def check_settings(arch_optimizer: keras.optimizers.Optimizer, **fit_settings: Any) -> None:
+    """Refuses settings that a supernet's replicas would ignore.
+
+    Alpha is stepped by its optimizer's plain rule, since the rest of what an optimizer does wants
+    to reduce gradients itself.
+
+    Args:
+        arch_optimizer: alpha's.
+        **fit_settings: further arguments of `compile`.
+
+    Raises:
+        ValueError: one of them would be ignored; the message names it.
+    """
+    for name in _OPTIMIZER_SETTINGS:
+        if getattr(arch_optimizer, name, None):
+            raise ValueError(f"arch_optimizer: {name} is not supported with several replicas")
+    for name, neutral in (("run_eagerly", False), ("steps_per_execution", 1)):
+        if fit_settings.get(name, neutral) != neutral:
+            raise ValueError(
+                f"{name}: expected {neutral} with several replicas, received {fit_settings[name]}"
+            )
 
 
 def two_step_function(

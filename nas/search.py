@@ -17,6 +17,7 @@ from nas import (
     objectives,
     precision,
     resumable_fit,
+    search_callbacks,
     specs,
     supernet,
 )
@@ -260,13 +261,15 @@ def train_supernet(task: Task, algorithm: SupernetAlgorithm) -> supernet.Superne
         report=task.report,
         distribution=hosts,
     )
-    history = _AlphaHistory(directory / "alphas.npz")
+    history = search_callbacks.AlphaHistory(directory / "alphas.npz")
     finished = state.restore(history.read)
     total = config.warmup_epochs + config.epochs
     if finished < total * steps and hosts.is_chief:
         # Networks that were judged by weights which are now trained again.
         (directory / "networks.json").unlink(missing_ok=True)
-    unmeasured = _UnmeasuredLogs(config.warmup_epochs if algorithm.learns_alpha else total)
+    unmeasured = search_callbacks.UnmeasuredLogs(
+        config.warmup_epochs if algorithm.learns_alpha else total
+    )
     # The alphas first: a checkpoint must not know more epochs than the files beside it.
     own = [unmeasured, *([history] if hosts.is_chief else []), state]
     resumable_fit.fit(
@@ -281,38 +284,3 @@ def train_supernet(task: Task, algorithm: SupernetAlgorithm) -> supernet.Superne
         [*own, *task.callbacks],
     )
     return net
-
-
-class _UnmeasuredLogs(keras.callbacks.Callback):
-    """Takes what the first epochs do not measure out of their logs, for every callback after it."""
-
-    def __init__(self, epochs: int) -> None:
-        super().__init__()
-        self._epochs = epochs
-
-    def on_epoch_end(self, epoch, logs=None):
-        if epoch < self._epochs:
-            for name in ("validation_loss", "validation_accuracy"):
-                (logs or {}).pop(name, None)
-
-
-class _AlphaHistory(keras.callbacks.Callback):
-    """Keeps `alphas` [epochs, slots, most candidates], NaN in the padding, in one .npz file."""
-
-    def __init__(self, path: pathlib.Path) -> None:
-        super().__init__()
-        self._path = path
-        self._alphas: list[np.ndarray] = []
-
-    def read(self, epochs: int) -> bool:
-        """Takes the first `epochs` back; False when the file does not hold them."""
-        if self._path.exists():
-            with np.load(self._path) as stored:
-                self._alphas = list(stored["alphas"][:epochs])
-        return len(self._alphas) == epochs
-
-    def on_epoch_end(self, epoch, logs=None):
-        del logs
-        alpha = np.where(self.model.mask, np.array(self.model.alpha), np.nan)
-        self._alphas = [*self._alphas[:epoch], alpha]
-        files.write_with(self._path, lambda path: np.savez(path, alphas=np.stack(self._alphas)))

@@ -155,6 +155,8 @@ class Supernet(replicated_fit.BuiltBeforeFit, keras.Model):
         self.path_optimizer.build(self.trainable_variables)
         self.arch_optimizer = arch_optimizer or keras.optimizers.Adam(1e-3, 0.0, 0.999)
         self.arch_optimizer.build([self.alpha])
+        if replicas.count() > 1:
+            replicated_fit.check_settings(self.arch_optimizer, **kwargs)
         self.algorithm = algorithm or proxyless_gradient.TwoPathGradient()
         self.objective = objective or objectives.CrossEntropy()
         counts = [len(slot.candidates) for slot in self.space.slots]
