@@ -26,27 +26,37 @@ class Augmentation:
             )
 
 
-def crop_and_flip(images: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> tf.Tensor:
+def crop_and_flip(
+    images: tf.Tensor,
+    augmentation: Augmentation,
+    seed: tf.Tensor,
+    first: tf.Tensor | int = 0,
+    total: int | None = None,
+) -> tf.Tensor:
     """Crops and flips every image of a batch by its own random amount.
 
     Args:
         images: `[batch, height, width, channels]`, any type; height and width static.
         augmentation: what to do.
         seed: two integers; the same seed gives the same result.
+        first: of a larger batch, the position at which `images` begins.
+        total: the size of that batch, in which every image is treated as here.
 
     Returns:
         Shape and type of `images`.
     """
     height, width = images.shape[1], images.shape[2]
     count = tf.shape(images)[0]
+    shape = [total or count, 1]
+    mine = slice(first, first + count)
     pad = int(height * augmentation.pad_fraction)
     seeds = tf.random.split(seed, 3)
-    top = tf.random.stateless_uniform([count, 1], seeds[0], -pad, pad + 1, tf.int32)
-    left = tf.random.stateless_uniform([count, 1], seeds[1], -pad, pad + 1, tf.int32)
+    top = tf.random.stateless_uniform(shape, seeds[0], -pad, pad + 1, tf.int32)[mine]
+    left = tf.random.stateless_uniform(shape, seeds[1], -pad, pad + 1, tf.int32)[mine]
     rows = _reflect(top + tf.range(height), height)
     columns = _reflect(left + tf.range(width), width)
     if augmentation.flip:
-        flipped = tf.random.stateless_uniform([count, 1], seeds[2], 0, 2, tf.int32) == 1
+        flipped = tf.random.stateless_uniform(shape, seeds[2], 0, 2, tf.int32)[mine] == 1
         columns = tf.where(flipped, tf.reverse(columns, [1]), columns)
     return take_pixels(images, rows, columns)
 

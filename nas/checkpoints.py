@@ -23,6 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from nas import files, interruption
+from nas.distribution import Distribution
 
 _PREFIX = "ckpt-"
 # Looking at a metric waits for the device, so it is done once in so many steps.
@@ -52,6 +53,8 @@ class RunState(keras.callbacks.Callback):
         keep: number of checkpoints to keep.
         seconds_between: a checkpoint is written in the midst of an epoch after so many seconds.
         report: is told, in one line, why earlier work is dropped.
+        distribution: the devices and hosts of the run. Of several hosts only the chief reads and
+            writes files, and it keeps whole epochs alone.
 
     Attributes:
         request: whether to stop, for `resumable_fit` to connect with Ctrl-C.
@@ -67,6 +70,7 @@ class RunState(keras.callbacks.Callback):
         keep: int = 3,
         seconds_between: float = 600.0,
         report: Callable[[str], None] = lambda line: None,
+        distribution: Distribution | None = None,
     ) -> None:
         """Stores the arguments; nothing is read or written yet."""
         super().__init__()
@@ -78,16 +82,23 @@ class RunState(keras.callbacks.Callback):
         self._keep = keep
         self._seconds_between = seconds_between
         self._report = report
+        self._distribution = distribution or Distribution()
         self.request = interruption.Request()
         self._averages = [v.value for metric in metrics for v in metric.variables]
         self._resumed_averages: list[np.ndarray] = []
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        averages = {f"metric_{i:04d}": v for i, v in enumerate(self._averages)}
-        self._checkpoint = tf.train.Checkpoint(step=self._step, **averages, **variables)
+        # Copies: those of metrics cannot be read by one host of several.
+        kept = [tf.Variable(tf.zeros(v.shape, v.dtype), trainable=False) for v in self._averages]
+        self._kept_averages = kept
+        averages = {f"metric_{i:04d}": v for i, v in enumerate(kept)}
+        self._variables = {**averages, **variables}
+        self._checkpoint = tf.train.Checkpoint(step=self._step, **self._variables)
         self._last_save = time.monotonic()
 
     def restore(self, complete: Callable[[int], bool] = lambda epochs: True) -> int:
         """Takes the newest whole checkpoint back, if there is one of this run.
+
+        All hosts call it together; the others get the chief's values.
 
         Args:
             complete: whether other files, which the run writes too, hold so many epochs.
@@ -95,6 +106,16 @@ class RunState(keras.callbacks.Callback):
         Returns:
             Number of finished steps.
         """
+        hosts = self._distribution
+        hosts.check_agreement("space, network, data set or settings", self._identity)
+        finished = hosts.from_chief(self._read(complete) if hosts.is_chief else 0)
+        self._step.assign(finished)
+        hosts.take_variables(self._variables)
+        self._resumed_averages = [v.numpy() for v in self._kept_averages]
+        self._last_save = time.monotonic()
+        return finished
+
+    def _read(self, complete: Callable[[int], bool]) -> int:
         found = self._newest_whole()
         reason = self._reason_to_start_over(found, complete) if found is not None else None
         if reason:
@@ -110,9 +131,7 @@ class RunState(keras.callbacks.Callback):
         if found is not None and not reason:
             self._checkpoint.restore(str(self._path(found))).assert_consumed()
         finished = int(self._step.numpy())
-        self._resumed_averages = [v.numpy() for v in self._averages]
         self._write_rows(self.rows[: finished // self._steps_per_epoch])
-        self._last_save = time.monotonic()
         return finished
 
     def _path(self, step: int) -> pathlib.Path:
@@ -170,10 +189,14 @@ class RunState(keras.callbacks.Callback):
         step = self._first + batch + 1
         if step % self._steps_per_epoch == 0:
             return  # The epoch's end follows.
-        is_due = time.monotonic() - self._last_save >= self._seconds_between
+        # Hosts have no common clock, and their averages belong to all of them.
+        is_alone = self._distribution.num_hosts == 1
+        is_due = is_alone and time.monotonic() - self._last_save >= self._seconds_between
         if is_due or self.request.is_made or step % _STEPS_BETWEEN_LOOKS == 0:
             self._check_finite({k: float(v) for k, v in (logs or {}).items()}, step)
-        if is_due or self.request.is_made:
+        if is_due or (is_alone and self.request.is_made):
+            for kept, average in zip(self._kept_averages, self._averages, strict=True):
+                kept.assign(average.read_value())
             self._save(step)
         if self.request.is_made:
             raise KeyboardInterrupt
@@ -182,7 +205,8 @@ class RunState(keras.callbacks.Callback):
         """Writes the metrics row, then the checkpoint."""
         values = {name: round(float(np.asarray(v)), 6) for name, v in (logs or {}).items()}
         self._check_finite(values, (epoch + 1) * self._steps_per_epoch)
-        self._write_rows([*self.rows[:epoch], {"epoch": epoch + 1, **values}])
+        if self._distribution.is_chief:
+            self._write_rows([*self.rows[:epoch], {"epoch": epoch + 1, **values}])
         self._save((epoch + 1) * self._steps_per_epoch)
         if self.request.is_made:
             raise KeyboardInterrupt
@@ -198,7 +222,8 @@ class RunState(keras.callbacks.Callback):
 
     def _save(self, step: int) -> None:
         self._step.assign(step)
-        self._manager.save(checkpoint_number=step)
+        if self._distribution.is_chief:
+            self._manager.save(checkpoint_number=step)
         self._last_save = time.monotonic()
 
     def _write_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -6,7 +6,7 @@ Keras (`tf_keras`, for tools that know no Keras 3).
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -30,14 +30,14 @@ def kernel_stddev(stage: Stage) -> float:
 
 
 def build_child(
-    child: Child, api: Any = keras, batch_norm: type | None = None, dtype: str | None = None
+    child: Child, api: Any = keras, batch_norm: Callable | None = None, dtype: str | None = None
 ) -> keras.Model:
     """The network of `child`, freshly initialised from Keras' global seed.
 
     Args:
         child: what to build.
         api: the Keras to build it with; anything with `Input`, `Model`, `layers`, `initializers`.
-        batch_norm: the normalization layer's class; default `api.layers.BatchNormalization`.
+        batch_norm: makes a normalization layer; default `api.layers.BatchNormalization`.
         dtype: policy of the layers, for training in mixed precision; pooling and logits are
             float32 then. Default `api`'s own.
 
@@ -111,7 +111,9 @@ def _stage_name(block: str, index: int) -> str:
 class _Builder:
     """Applies specs as layers of one Keras."""
 
-    def __init__(self, api: Any, batch_norm: type | None = None, dtype: str | None = None) -> None:
+    def __init__(
+        self, api: Any, batch_norm: Callable | None = None, dtype: str | None = None
+    ) -> None:
         self._api = api
         self._dtype = dtype
         self._head_dtype = dtype and "float32"

@@ -4,6 +4,7 @@ Images are stored as uint8 and leave as float32 in [-1, 1]. Preparing a data set
 `nas.data_sources`' work; this module reads what lies there.
 """
 
+import dataclasses
 import math
 
 import numpy as np
@@ -21,6 +22,24 @@ _NOT_FLIPPED = ("mnist", "kmnist", "emnist", "qmnist", "mnist_corrupted", "svhn_
 
 # Keeps the random streams of one seed apart.
 _VALIDATION, _SUBSET, _CALIBRATION, _ORDER, _CROPS = range(5)
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """Equal slices of every batch that one host reads for its replicas.
+
+    Attributes:
+        first: number of its first slice.
+        count: number of its slices.
+        total: number of all slices of a batch.
+    """
+
+    first: int = 0
+    count: int = 1
+    total: int = 1
+
+
+WHOLE = Share()
 
 
 def load(
@@ -113,6 +132,7 @@ def training_batches(
     *,
     first_step: int = 0,
     augment: bool | Augmentation = True,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """An endless stream of shuffled, augmented batches, the same for the same seed.
 
@@ -125,12 +145,14 @@ def training_batches(
         seed: picks order, crops and flips.
         first_step: number of batches to leave out.
         augment: False for none, True for what suits the data set, or something else.
+        share: which slices of every batch to read, one after the other.
 
     Returns:
         Pairs of images, float32 `[batch_size, height, width, channels]` in [-1, 1], and labels,
-        int64 `[batch_size]`.
+        int64 `[batch_size]`; with a share, its slices of these.
     """
     steps = steps_per_epoch(split, batch_size)
+    slice_size = batch_size // share.total
     if augment is True:
         augment = split.augmentation
     with tf.device("CPU"):
@@ -144,15 +166,26 @@ def training_batches(
         batches = tf.reshape(order[: steps * batch_size], [steps, batch_size])
         return tf.data.Dataset.from_tensor_slices(batches)
 
-    def batch(step: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def slices(step: tf.Tensor, indices: tf.Tensor) -> tf.data.Dataset:
+        numbers = tf.range(share.first, share.first + share.count)
+        mine = tf.gather(tf.reshape(indices, [share.total, slice_size]), numbers)
+        steps = tf.fill([share.count], step)
+        return tf.data.Dataset.from_tensor_slices((steps, mine, numbers * slice_size))
+
+    def batch(
+        step: tf.Tensor, indices: tf.Tensor, first: tf.Tensor | int = 0
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         picked = tf.gather(images, indices)
         if augment:
-            picked = augmentation_lib.crop_and_flip(picked, augment, _fold(seed, _CROPS, step))
+            draw = _fold(seed, _CROPS, step)
+            picked = augmentation_lib.crop_and_flip(picked, augment, draw, first, batch_size)
         return to_float(picked), tf.gather(labels, indices)
 
     epochs = tf.data.Dataset.counter(first_step // steps)
     indices = epochs.flat_map(epoch_indices).skip(first_step % steps)
     stream = tf.data.Dataset.zip(tf.data.Dataset.counter(first_step), indices)
+    if share.total > 1:
+        stream = stream.flat_map(slices)
     options = tf.data.Options()
     options.deterministic = True
     stream = stream.map(batch, num_parallel_calls=tf.data.AUTOTUNE)

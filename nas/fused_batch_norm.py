@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from nas import replicas, synchronized_batch_norm
+
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization` whose training step is one fused kernel.
@@ -14,6 +16,9 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     the stock layer's, so weights move between the two by `set_weights`. What the kernel cannot do
     is left to the stock layer: masks, axes other than the last, inputs that are not images,
     normalization without scale or offset, and a layer that is frozen.
+
+    With several replicas (`nas.replicas`) the moving moments follow the mean over replicas;
+    `synchronized` means what it means for the stock layer.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -21,16 +26,23 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         is_fusible = len(inputs.shape) == 4 and self.axis in (-1, 3) and self.scale and self.center
         if not training or not self.trainable or mask is not None or not is_fusible:
             return super().call(inputs, training=training, mask=mask)
-        empty = tf.zeros([0], tf.float32)
-        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs,
-            scale=tf.convert_to_tensor(self.gamma),
-            offset=tf.convert_to_tensor(self.beta),
-            mean=empty,
-            variance=empty,
-            epsilon=self.epsilon,
-            is_training=True,
-        )
+        scale, offset = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
+        if self.synchronized and replicas.count() > 1:
+            outputs, mean, variance = synchronized_batch_norm.normalize(
+                inputs, scale, offset, self.epsilon
+            )
+        else:
+            empty = tf.zeros([0], tf.float32)
+            outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+                x=inputs,
+                scale=scale,
+                offset=offset,
+                mean=empty,
+                variance=empty,
+                epsilon=self.epsilon,
+                is_training=True,
+            )
+            mean, variance = replicas.mean((mean, variance))
         keep = self.momentum
         self.moving_mean.assign(self.moving_mean * keep + mean * (1.0 - keep))
         self.moving_variance.assign(self.moving_variance * keep + variance * (1.0 - keep))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from nas import child as child_lib
+from nas import synchronized_batch_norm
 from nas.candidates import Stage
 
 ACTIVATIONS = {None: tf.identity, "relu": tf.nn.relu, "relu6": tf.nn.relu6}
@@ -68,6 +69,7 @@ def run_chain(
     weights: ChainWeights,
     shapes: ChainShapes,
     training: bool,
+    synchronized: bool = False,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Convolution, batch normalization and activation, stage after stage.
 
@@ -77,6 +79,7 @@ def run_chain(
         weights: their weights; vectors longer than the shapes need are cut.
         shapes: their shapes, tensors or Python integers.
         training: normalize by the batch's own moments instead of the moving ones.
+        synchronized: the batch is that of all replicas; see `replicas.mean` for where this may be.
 
     Returns:
         The output, and the batch's moments in the layout of `weights.moments`, padded with zeros
@@ -90,7 +93,7 @@ def run_chain(
         forms, kernels, affine, moments, strict=True
     ):
         x, mean, variance = run_stage(
-            x, form, kernel, scale, offset, None if training else (mean, variance)
+            x, form, kernel, scale, offset, None if training else (mean, variance), synchronized
         )
         batch_moments += [mean, variance]
     if not training:
@@ -106,6 +109,7 @@ def run_stage(
     scale: tf.Tensor,
     offset: tf.Tensor,
     moving: tuple[tf.Tensor, tf.Tensor] | None = None,
+    synchronized: bool = False,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Convolution, batch normalization and activation.
 
@@ -116,11 +120,17 @@ def run_stage(
         scale: `[output width]`.
         offset: `[output width]`.
         moving: mean and variance to normalize by; None for the batch's own.
+        synchronized: the batch is that of all replicas.
 
     Returns:
         The output, and the mean and variance it was normalized by.
     """
     x = _convolve(x, tf.cast(kernel, x.dtype), form)
+    if moving is None and synchronized:
+        x, mean, variance = synchronized_batch_norm.normalize(
+            x, scale, offset, child_lib.BATCH_NORM_EPSILON
+        )
+        return ACTIVATIONS[form.activation](x), mean, variance
     empty = tf.zeros([0], tf.float32)
     mean, variance = moving or (empty, empty)
     x, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(

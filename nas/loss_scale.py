@@ -52,10 +52,9 @@ class DynamicLossScale(LossScale):
     """A scale as large as the gradients allow."""
 
     def __init__(self) -> None:
-        # Replicas have the same averaged gradients, so the same scale.
-        first = tf.VariableAggregation.ONLY_FIRST_REPLICA
-        self._scale = tf.Variable(INITIAL_SCALE, trainable=False, aggregation=first)
-        self._steps = tf.Variable(0, trainable=False, aggregation=first)
+        # Replicas see the same averaged gradients, so each keeps its own copy, and they agree.
+        self._scale = tf.Variable(INITIAL_SCALE, trainable=False)
+        self._steps = tf.Variable(0, trainable=False)
         self.variables = {"loss_scale": self._scale, "loss_scale_steps": self._steps}
 
     @property

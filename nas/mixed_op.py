@@ -10,110 +10,14 @@ skip) does the graph branch, once.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from nas import fresh_weights, kernels
+from nas.candidate_group import CandidateGroup, Selection
 from nas.fresh_weights import Chain
 from nas.specs import Block, Slot
-
-
-class Selection(NamedTuple):
-    """The row of a group that a choice points at.
-
-    Attributes:
-        group: the group.
-        row: index of the candidate within its group, 0 when another group is chosen.
-        is_active: whether the choice falls into this group.
-        weights: the row's weights; gradients are taken with respect to these tensors.
-    """
-
-    group: "CandidateGroup"
-    row: tf.Tensor | int
-    is_active: tf.Tensor | bool
-    weights: kernels.ChainWeights
-
-
-class CandidateGroup(keras.layers.Layer):
-    """Candidates of one slot whose chains have the same form.
-
-    Args:
-        chains: the candidates.
-        rng: where fresh weights are drawn from.
-        **kwargs: as `keras.layers.Layer`.
-
-    Attributes:
-        kernels: `[candidates, longest]`, each row its candidate's kernels, flattened and joined.
-        affine: the same of the batch normalizations' scales and offsets.
-        moments: the same of their moving means and variances; not trainable.
-    """
-
-    def __init__(self, chains: Sequence[Chain], rng: np.random.Generator, **kwargs) -> None:
-        super().__init__(**kwargs)
-        self.chains = tuple(chains)
-        self._forms, self.has_residual = chains[0].form
-        shapes = [kernels.ChainShapes.of(chain.stages) for chain in chains]
-        self._kernel_shapes = np.array([s.kernels for s in shapes], np.int32)
-        self._widths = np.array([s.widths for s in shapes], np.int32)
-        banks = zip(*fresh_weights.fresh_rows(self.chains, rng), strict=True)
-        names = ("kernels", "affine", "moments")
-        for name, rows in zip(names, banks, strict=True):
-            bank = fresh_weights.pad_rows(rows)
-            weight = self.add_weight(
-                name=name,
-                shape=bank.shape,
-                initializer=keras.initializers.Constant(bank),
-                trainable=name != "moments",
-                dtype="float32",
-                autocast=False,
-            )
-            setattr(self, name, weight)
-        self.built = True
-
-    @property
-    def num_weights(self) -> int:
-        """Trainable values of all candidates, padding apart."""
-        return sum(stage.num_weights for chain in self.chains for stage in chain.stages)
-
-    def select(self, row: tf.Tensor | int, is_active: tf.Tensor | bool) -> Selection:
-        """Reads one candidate's weights."""
-        weights = kernels.ChainWeights(
-            *(tf.gather(bank.value, row) for bank in (self.kernels, self.affine, self.moments))
-        )
-        return Selection(self, row, is_active, weights)
-
-    def run(
-        self, x: tf.Tensor, selection: Selection, training: bool
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Output of the selected candidate, and its new row of moments (batch moments)."""
-        y, moments = kernels.run_chain(
-            x, self._forms, selection.weights, self._shapes(selection.row), training
-        )
-        return (x + y if self.has_residual else y), moments
-
-    def _shapes(self, row: tf.Tensor) -> kernels.ChainShapes:
-        if len(self.chains) == 1:
-            return kernels.ChainShapes.of(self.chains[0].stages)
-        return kernels.ChainShapes(
-            tf.gather(self._kernel_shapes, row), tf.gather(self._widths, row)
-        )
-
-    def export_row(self, row: int) -> list[np.ndarray]:
-        """One candidate's weights: for each stage kernel, scale, offset, mean, variance."""
-        stages = self.chains[row].stages
-        flat = [np.array(bank[row]) for bank in (self.kernels, self.affine, self.moments)]
-        exported = []
-        starts = [0, 0]
-        for stage in stages:
-            size, width = int(np.prod(stage.kernel_shape)), stage.output_width
-            exported.append(flat[0][starts[0] : starts[0] + size].reshape(stage.kernel_shape))
-            for bank in flat[1:]:
-                exported += list(bank[starts[1] : starts[1] + 2 * width].reshape(2, width))
-            starts = [starts[0] + size, starts[1] + 2 * width]
-        return exported
 
 
 class MixedOp(keras.layers.Layer):
@@ -122,17 +26,24 @@ class MixedOp(keras.layers.Layer):
     Args:
         chains: the candidates, in the slot's order.
         seed: of the fresh weights.
+        synchronized: normalize by the batch of all replicas where training. Then every group is
+            computed, whichever is chosen: replicas cannot wait for each other inside a branch.
         **kwargs: as `keras.layers.Layer`.
     """
 
-    def __init__(self, chains: Sequence[Chain], seed: Sequence[int], **kwargs) -> None:
+    def __init__(
+        self, chains: Sequence[Chain], seed: Sequence[int], synchronized: bool = False, **kwargs
+    ) -> None:
         super().__init__(**kwargs)
+        self._synchronized = synchronized
         rng = np.random.default_rng(list(seed))
         forms = list(dict.fromkeys(chain.form for chain in chains))
         members = [[chain for chain in chains if chain.form == form] for form in forms]
         # An identity has no weights, so no group: None.
         self.groups = [
-            CandidateGroup(group, rng, name=f"{self.name}_group{i}") if group[0].stages else None
+            CandidateGroup(group, rng, synchronized, name=f"{self.name}_group{i}")
+            if group[0].stages
+            else None
             for i, group in enumerate(members)
         ]
         widths = [chain.stages[-1].output_width for chain in chains if chain.stages]
@@ -186,6 +97,8 @@ class MixedOp(keras.layers.Layer):
         if len(self.groups) == 1:
             y, moments = self.weighted_groups[0].run(x, selections[0], training)
             return self._with_shape(y, x), [moments]
+        if self._synchronized and training:
+            return self._run_without_branches(x, choice, selections)
 
         def branch(i: int):
             def compute() -> list[tf.Tensor]:
@@ -200,6 +113,22 @@ class MixedOp(keras.layers.Layer):
 
         chosen = tf.gather(self._group_of, choice)
         y, *moments = tf.switch_case(chosen, [branch(i) for i in range(len(self.groups))])
+        return self._with_shape(y, x), moments
+
+    def _run_without_branches(
+        self, x: tf.Tensor, choice: tf.Tensor | int, selections: list[Selection]
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        chosen = tf.gather(self._group_of, choice)
+        remaining = iter(selections)
+        y, moments = None, []
+        for i, group in enumerate(self.groups):
+            output = x
+            if group is not None:
+                selection = next(remaining)
+                output, row = group.run(x, selection, training=True)
+                moments.append(tf.where(selection.is_active, row, selection.weights.moments))
+                self._with_shape(output, x)
+            y = output if y is None else tf.where(tf.equal(chosen, i), output, y)
         return self._with_shape(y, x), moments
 
     def select_all(self, is_active: tf.Tensor) -> list[Selection]:
@@ -242,6 +171,8 @@ class MixedOp(keras.layers.Layer):
         Returns:
             `[candidates]` float32.
         """
+        if self._synchronized and training:
+            return self._map_without_loops(x, function)
         values = [tf.zeros([0])] * len(self.groups)
         for i, group in enumerate(self.groups):
             if group is None:
@@ -267,6 +198,18 @@ class MixedOp(keras.layers.Layer):
             self._group_starts[g] + r for g, r in zip(self._group_of, self._row_of, strict=True)
         ]
         return tf.gather(tf.concat(values, axis=0), order)
+
+    def _map_without_loops(
+        self, x: tf.Tensor, function: Callable[[tf.Tensor], tf.Tensor]
+    ) -> tf.Tensor:
+        values: list[tf.Tensor] = []
+        for group, row in zip(self._group_of_candidate, self._row_of, strict=True):
+            with tf.control_dependencies(values[-1:]):
+                y = tf.identity(x)
+                if group is not None:
+                    y, _ = group.run(y, group.select(int(row), True), training=True)
+                values.append(function(y))
+        return tf.stack(values)
 
     @property
     def _group_of_candidate(self) -> list[CandidateGroup | None]:

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from nas import replicas
+
 
 class RowUpdate(NamedTuple):
     """One row of a variable and the gradient it is to be stepped by.
@@ -142,7 +144,7 @@ class PathOptimizer:
         scale = self._clip_scale([update.gradient for update in updates])
         for update in updates:
             self._step(update, learning_rate, scale)
-        self.optimizer.iterations.assign_add(1)
+        replicas.local(self.optimizer.iterations).assign_add(1)
 
     def _clip_scale(self, gradients: Sequence[tf.Tensor]) -> tf.Tensor | None:
         limit = self.optimizer.global_clipnorm

@@ -17,22 +17,29 @@ from nas import (
     objectives,
     precision,
     resumable_fit,
+    search_callbacks,
     specs,
     supernet,
 )
 from nas.algorithms import SearchResult, SupernetAlgorithm, Task
+from nas.distribution import Distribution
 from nas.latencies import Latencies
 from nas.search_config import OPTIMIZERS, SearchConfig
 from nas.specs import SearchSpace
 
 
 def paired_batches(
-    dataset: data.Dataset, config: SearchConfig, first_step: int = 0, learns_alpha: bool = True
+    dataset: data.Dataset,
+    config: SearchConfig,
+    first_step: int = 0,
+    learns_alpha: bool = True,
+    share: data.Share = data.WHOLE,
 ) -> tf.data.Dataset:
     """Pairs ((images, labels), (validation images, validation labels)) without end.
 
     The second is empty in the warm-up and between architecture steps, and costs nothing there.
-    Where alpha is not learned it is always empty.
+    Where alpha is not learned it is always empty. With a share, its slices of both, one after the
+    other.
     """
     steps = data.steps_per_epoch(dataset.train, config.batch_size)
     warmup = config.warmup_epochs * steps
@@ -43,7 +50,7 @@ def paired_batches(
 
     first_look = max(0, -(-(first_step - warmup) // period))
     looks = data.training_batches(
-        dataset.validation, config.batch_size, config.seed + 1, first_step=first_look
+        dataset.validation, config.batch_size, config.seed + 1, first_step=first_look, share=share
     )
     nothing = looks.element_spec
     empty = tf.data.Dataset.from_tensors(
@@ -51,9 +58,11 @@ def paired_batches(
     ).repeat()
     turns = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
     turns = turns.map(lambda step: tf.cast(is_due(step), tf.int64))
+    if share.count > 1:
+        turns = turns.flat_map(lambda turn: tf.data.Dataset.from_tensors(turn).repeat(share.count))
     validation = tf.data.Dataset.choose_from_datasets([empty, looks], turns)
     weights = data.training_batches(
-        dataset.train, config.batch_size, config.seed, first_step=first_step
+        dataset.train, config.batch_size, config.seed, first_step=first_step, share=share
     )
     return tf.data.Dataset.zip(weights, validation).prefetch(2)
 
@@ -64,9 +73,10 @@ def build_supernet(
     latencies: Latencies,
     steps_per_epoch: int,
     algorithm: SupernetAlgorithm,
+    sync_batch_norm: bool = True,
 ) -> supernet.Supernet:
     """The supernet of `space`, compiled for `config`."""
-    net = supernet.Supernet(space, config.seed, config.precision)
+    net = supernet.Supernet(space, config.seed, config.precision, sync_batch_norm)
     objective: objectives.Objective = objectives.CrossEntropy()
     if config.target:
         objective = _objective(config, latencies, steps_per_epoch)
@@ -124,6 +134,7 @@ def search(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     report: Callable[[str], None] = lambda line: None,
     track: Callable[[Iterable, int, str], Iterable] = lambda items, total, label: items,
+    distribution: Distribution | None = None,
 ) -> SearchResult:
     """Searches, or goes on with a search that was interrupted.
 
@@ -138,11 +149,47 @@ def search(
         callbacks: further Keras callbacks; at batch ends their logs are tensors.
         report: is told, in one line, when an earlier search is dropped.
         track: shows progress of work that is no `fit`: (iterable, number of items, label).
+        distribution: the devices and hosts to search on; default one. While the chief makes this
+            call, the other hosts call `assist`.
 
     Raises:
         ValueError: settings, space, latencies, data set and machine do not fit each other, before
             any work.
     """
+    hosts = distribution or Distribution()
+    task, algorithm = _task(space, dataset, latencies, config, hosts)
+    task = dataclasses.replace(
+        task,
+        directory=pathlib.Path(directory),
+        train_supernet=lambda algorithm: train_supernet(task, algorithm),
+        callbacks=callbacks,
+        report=report,
+        track=track,
+    )
+    return algorithm.search(task)
+
+
+def assist(
+    space: SearchSpace,
+    dataset: data.Dataset,
+    latencies: Latencies | None,
+    config: SearchConfig,
+    distribution: Distribution,
+) -> None:
+    """What a host does that is not the chief: it trains the same supernet and keeps nothing."""
+    task, algorithm = _task(space, dataset, latencies, config, distribution)
+    if isinstance(algorithm, SupernetAlgorithm):
+        train_supernet(task, algorithm)
+
+
+def _task(
+    space: SearchSpace,
+    dataset: data.Dataset,
+    latencies: Latencies | None,
+    config: SearchConfig,
+    distribution: Distribution,
+) -> tuple[Task, algorithms.Algorithm]:
+    """The search, checked, and its algorithm; nothing is kept and nobody is told."""
     if (space.num_classes, space.input_shape) != (dataset.num_classes, dataset.input_shape):
         raise ValueError(
             f"space {space.name}: expected {dataset.num_classes} classes and images "
@@ -151,8 +198,16 @@ def search(
         )
     steps = data.steps_per_epoch(dataset.train, config.batch_size)
     data.steps_per_epoch(dataset.validation, config.batch_size)
+    distribution.check_batch_size(config.batch_size)
+    distribution.check_agreement("data set", dataset.digest)
     precision.check(config.precision)
-    algorithm = algorithms.algorithm(config.algorithm, config, steps)
+    with distribution.scope():
+        algorithm = algorithms.algorithm(config.algorithm, config, steps)
+    if distribution.num_replicas > 1 and not isinstance(algorithm, SupernetAlgorithm):
+        raise ValueError(
+            f"algorithm {config.algorithm}: expected one replica, since it trains no supernet; "
+            f"received {distribution.num_replicas}; use --distribute=none"
+        )
     if latencies is not None:
         supernet.check_latencies(space, latencies)
     if config.target:
@@ -164,26 +219,30 @@ def search(
         dataset=dataset,
         latencies=latencies or Latencies.zero([len(slot.candidates) for slot in space.slots]),
         config=config,
-        directory=pathlib.Path(directory),
+        directory=pathlib.Path(),
         identity={
             "space": specs.to_dict(space),
             "dataset": dataset.summary,
             "latency_model": latencies and latencies.to_dict(),
-            "settings": dataclasses.asdict(config),
+            "settings": dataclasses.asdict(config) | distribution.settings(config.batch_size),
         },
         train_supernet=lambda algorithm: train_supernet(task, algorithm),
-        callbacks=callbacks,
-        report=report,
-        track=track,
+        callbacks=(),
+        report=lambda line: None,
+        track=lambda items, total, label: items,
+        distribution=distribution,
     )
-    return algorithm.search(task)
+    return task, algorithm
 
 
 def train_supernet(task: Task, algorithm: SupernetAlgorithm) -> supernet.Supernet:
     """The supernet after all epochs, whether they are trained now or were before."""
-    config, directory = task.config, task.directory
+    config, directory, hosts = task.config, task.directory, task.distribution
     steps = data.steps_per_epoch(task.dataset.train, config.batch_size)
-    net = build_supernet(task.space, config, task.latencies, steps, algorithm)
+    with hosts.scope():
+        net = build_supernet(
+            task.space, config, task.latencies, steps, algorithm, hosts.sync_batch_norm
+        )
     variables = {
         **checkpoints.named_variables(net, "supernet"),
         **checkpoints.named_variables(net.optimizer, "optimizer"),
@@ -200,20 +259,23 @@ def train_supernet(task: Task, algorithm: SupernetAlgorithm) -> supernet.Superne
         steps,
         list(net.trackers.values()),
         report=task.report,
+        distribution=hosts,
     )
-    history = _AlphaHistory(directory / "alphas.npz")
+    history = search_callbacks.AlphaHistory(directory / "alphas.npz")
     finished = state.restore(history.read)
     total = config.warmup_epochs + config.epochs
-    if finished < total * steps:
+    if finished < total * steps and hosts.is_chief:
         # Networks that were judged by weights which are now trained again.
         (directory / "networks.json").unlink(missing_ok=True)
-    unmeasured = _UnmeasuredLogs(config.warmup_epochs if algorithm.learns_alpha else total)
+    unmeasured = search_callbacks.UnmeasuredLogs(
+        config.warmup_epochs if algorithm.learns_alpha else total
+    )
     # The alphas first: a checkpoint must not know more epochs than the files beside it.
-    own = [unmeasured, history, state]
+    own = [unmeasured, *([history] if hosts.is_chief else []), state]
     resumable_fit.fit(
         net,
-        lambda step: paired_batches(
-            task.dataset, config, step, learns_alpha=algorithm.learns_alpha
+        lambda step: hosts.distribute(
+            lambda share: paired_batches(task.dataset, config, step, algorithm.learns_alpha, share)
         ),
         finished,
         total,
@@ -222,38 +284,3 @@ def train_supernet(task: Task, algorithm: SupernetAlgorithm) -> supernet.Superne
         [*own, *task.callbacks],
     )
     return net
-
-
-class _UnmeasuredLogs(keras.callbacks.Callback):
-    """Takes what the first epochs do not measure out of their logs, for every callback after it."""
-
-    def __init__(self, epochs: int) -> None:
-        super().__init__()
-        self._epochs = epochs
-
-    def on_epoch_end(self, epoch, logs=None):
-        if epoch < self._epochs:
-            for name in ("validation_loss", "validation_accuracy"):
-                (logs or {}).pop(name, None)
-
-
-class _AlphaHistory(keras.callbacks.Callback):
-    """Keeps `alphas` [epochs, slots, most candidates], NaN in the padding, in one .npz file."""
-
-    def __init__(self, path: pathlib.Path) -> None:
-        super().__init__()
-        self._path = path
-        self._alphas: list[np.ndarray] = []
-
-    def read(self, epochs: int) -> bool:
-        """Takes the first `epochs` back; False when the file does not hold them."""
-        if self._path.exists():
-            with np.load(self._path) as stored:
-                self._alphas = list(stored["alphas"][:epochs])
-        return len(self._alphas) == epochs
-
-    def on_epoch_end(self, epoch, logs=None):
-        del logs
-        alpha = np.where(self.model.mask, np.array(self.model.alpha), np.nan)
-        self._alphas = [*self._alphas[:epoch], alpha]
-        files.write_with(self._path, lambda path: np.savez(path, alphas=np.stack(self._alphas)))

@@ -1,14 +1,15 @@
 """The two halves of a supernet's training step, each as "compute gradients", then "apply them".
 
-What is computed is plain tensors, so that a mean over replicas can stand between the halves. What
-is applied writes the rows that were read, and nothing else.
+What is computed is plain tensors, and means over all replicas. What is applied writes the rows
+that were read, and nothing else; it needs no other replica, so it may stand in a branch.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import tensorflow as tf
 
-from nas import path_optimizer, routes
+from nas import path_optimizer, replicas, routes
 from nas.algorithms.protocol import ArchitectureGradient
 from nas.child import BATCH_NORM_MOMENTUM
 from nas.mixed_op import Selection
@@ -61,7 +62,10 @@ def weight_gradient(
         features, moments = net.features(images, route, rows, training=True)
         logits = net.classify(features, *classifier)
         loss = net.cross_entropy(labels, logits, label_smoothing)
-    gradients, to_classifier = net.loss_scale.gradient(tape, loss, [sources, classifier])
+    found = net.loss_scale.gradient(tape, loss, [sources, classifier])
+    accuracy = net.accuracy(labels, logits)
+    found, moments, loss, accuracy = replicas.mean((found, moments, loss, accuracy))
+    gradients, to_classifier = found
     update = path_optimizer.RowUpdate
     updates = [
         update(variables[0], classifier[0], to_classifier[0], None, True, True),
@@ -74,7 +78,7 @@ def weight_gradient(
             update(group.kernels, weights.kernels, to_kernels, *place, True),
             update(group.affine, weights.affine, to_affine, *place, False),
         ]
-    return WeightGradient(updates, selections, moments, loss, net.accuracy(labels, logits))
+    return WeightGradient(updates, selections, moments, loss, accuracy)
 
 
 def apply_weight_gradient(net: "Supernet", found: WeightGradient) -> None:
@@ -93,8 +97,7 @@ def apply_weight_gradient(net: "Supernet", found: WeightGradient) -> None:
             path_optimizer.write_row(bank, moved, selection.row, selection.is_active)
 
     net.loss_scale.apply([update.gradient for update in found.updates], step)
-    net.trackers["loss"].update_state(found.loss)
-    net.trackers["accuracy"].update_state(found.accuracy)
+    _track(net, {"loss": found.loss, "accuracy": found.accuracy})
 
 
 def no_architecture_gradient(net: "Supernet") -> ArchitectureGradient:
@@ -116,11 +119,28 @@ def apply_architecture_gradient(
 
     def step() -> None:
         before = tf.identity(net.alpha.value)
-        net.arch_optimizer.apply([found.gradient], [net.alpha])
+        _step_alpha(net, found.gradient)
         after = tf.identity(net.alpha.value)
         net.alpha.assign(net.objective.move(net.algorithm.finish(net, before, after, seed)))
         net.algorithm.observe(found)
 
     net.loss_scale.apply([found.gradient], step)
-    net.trackers["validation_loss"].update_state(found.cross_entropy)
-    net.trackers["validation_accuracy"].update_state(found.accuracy)
+    _track(net, {"validation_loss": found.cross_entropy, "validation_accuracy": found.accuracy})
+
+
+def _track(net: "Supernet", values: Mapping[str, tf.Tensor]) -> None:
+    # A tracker sums over replicas, all of which have the same mean.
+    count = replicas.count()
+    for name, value in values.items():
+        net.trackers[name].update_state(value, None if count == 1 else 1.0 / count)
+
+
+def _step_alpha(net: "Supernet", gradient: tf.Tensor) -> None:
+    optimizer = net.arch_optimizer
+    if replicas.count() == 1:
+        optimizer.apply([gradient], [net.alpha])
+        return
+    # `apply` would sum the gradients of all replicas once more.
+    learning_rate = tf.cast(optimizer.learning_rate, tf.float32)
+    optimizer.update_step(gradient, net.alpha, learning_rate)
+    replicas.local(optimizer.iterations).assign_add(1)

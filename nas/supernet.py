@@ -6,7 +6,7 @@ So the schedule (warm-up, update period) is a property of the data, and a step t
 the architecture loads no validation images for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -21,6 +21,8 @@ from nas import (
     mixed_op,
     objectives,
     path_optimizer,
+    replicas,
+    replicated_fit,
     routes,
     steps,
 )
@@ -48,7 +50,7 @@ def check_latencies(space: SearchSpace, latencies: Latencies) -> None:
         )
 
 
-class Supernet(keras.Model):
+class Supernet(replicated_fit.BuiltBeforeFit, keras.Model):
     """Every network of a space at once, one path of which is computed.
 
     Args:
@@ -56,27 +58,39 @@ class Supernet(keras.Model):
         seed: of fresh weights and of every sampled path.
         precision: of activations, one of `precision.PRECISIONS`; weights, moments, logits, gates'
             gradients and alpha are float32.
+        sync_batch_norm: with several replicas (`replicas`), normalize by the moments of the global
+            batch, as one replica would; otherwise each by those of its own slice.
 
     Attributes:
         alpha: architecture parameters `[slots, most candidates]`, drawn from N(0, 1e-3) as in the
             reference; the padding of shorter slots stays zero.
         mask: `[slots, most candidates]` bool, true where a candidate stands.
+        is_synchronized: whether batch normalization is that of the global batch; then a training
+            forward pass may stand in no branch and no loop.
         step: number of training steps made; with `seed` it determines every random draw.
     """
 
-    def __init__(self, space: SearchSpace, seed: int = 0, precision: str = "float32") -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: int = 0,
+        precision: str = "float32",
+        sync_batch_norm: bool = True,
+    ) -> None:
         super().__init__(name=f"{space.name}_supernet", dtype=precision)
         self.loss_scale = loss_scale.for_precision(precision)
         self.space = space
         self.seed = seed
+        self.is_synchronized = sync = sync_batch_norm and replicas.count() > 1
         stem = mixed_op.Chain((space.stem.stage(space.input_channels),))
-        self.stem = mixed_op.MixedOp([stem], (seed, 0), name="stem")
+        self.stem = mixed_op.MixedOp([stem], (seed, 0), sync, name="stem")
         self.mixed_ops = [
-            mixed_op.MixedOp.of_layer(layer, (seed, i + 1), name=f"layer{i:02d}")
+            mixed_op.MixedOp.of_layer(layer, (seed, i + 1), synchronized=sync, name=f"layer{i:02d}")
             for i, layer in enumerate(space.layers)
         ]
         head = mixed_op.Chain((space.head.stage(space.layers[-1].output_width),))
-        self.head = mixed_op.MixedOp([head], (seed, len(space.layers) + 1), name="head")
+        head_seed = seed, len(space.layers) + 1
+        self.head = mixed_op.MixedOp([head], head_seed, sync, name="head")
 
         rng = np.random.default_rng((seed, len(space.layers) + 2))
         kernel = rng.normal(0.0, 0.01, (space.head.width, space.num_classes))
@@ -141,6 +155,8 @@ class Supernet(keras.Model):
         self.path_optimizer.build(self.trainable_variables)
         self.arch_optimizer = arch_optimizer or keras.optimizers.Adam(1e-3, 0.0, 0.999)
         self.arch_optimizer.build([self.alpha])
+        if replicas.count() > 1:
+            replicated_fit.check_settings(self.arch_optimizer, **kwargs)
         self.algorithm = algorithm or proxyless_gradient.TwoPathGradient()
         self.objective = objective or objectives.CrossEntropy()
         counts = [len(slot.candidates) for slot in self.space.slots]
@@ -225,11 +241,39 @@ class Supernet(keras.Model):
     def train_step(self, data: tuple[Batch, Batch]) -> dict[str, tf.Tensor]:
         """A weight step, and an architecture step where validation images came along."""
         (images, labels), (validation_images, validation_labels) = data
-        step = self.step.value.assign_add(1)
-        seeds = [tf.stack([tf.constant(2 * self.seed + i, tf.int64), step]) for i in (0, 1)]
-        self.weight_step(images, labels, self.algorithm.weight_route(self, seeds[0]))
+        self._next_weight_step(images, labels)
         if self.algorithm.learns_alpha:
-            self._architecture_step_if_any(validation_images, validation_labels, seeds[1])
+            self._architecture_step_if_any(validation_images, validation_labels, self._seed(1))
+        return self._logs()
+
+    def make_train_function(self, force: bool = False) -> None:
+        """As `keras.Model`'s, or, with several replicas, one function for each of both steps."""
+        strategy = self.distribute_strategy
+        if strategy.num_replicas_in_sync == 1:
+            super().make_train_function(force)
+        elif self.train_function is None or force:
+
+            def weight_step(batch: Batch) -> dict[str, tf.Tensor]:
+                self._next_weight_step(*batch)
+                return self._logs()
+
+            def architecture_step(batch: Batch) -> dict[str, tf.Tensor]:
+                self.architecture_step(*batch, self._seed(1))
+                return self._logs()
+
+            self.train_function: Callable | None = replicated_fit.two_step_function(
+                strategy, weight_step, architecture_step
+            )
+
+    def _next_weight_step(self, images: tf.Tensor, labels: tf.Tensor) -> None:
+        self.step.value.assign_add(1)
+        self.weight_step(images, labels, self.algorithm.weight_route(self, self._seed(0)))
+
+    def _seed(self, purpose: int) -> tf.Tensor:
+        base = tf.constant(2 * self.seed + purpose, tf.int64)
+        return tf.stack([base, tf.convert_to_tensor(self.step.value)])
+
+    def _logs(self) -> dict[str, tf.Tensor]:
         logs = {name: tracker.result() for name, tracker in self.trackers.items()}
         return logs | self.loss_scale.logs | self.architecture_state()
 

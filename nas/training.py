@@ -1,6 +1,7 @@
 """Training a child network from scratch."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 
 import keras
@@ -12,9 +13,11 @@ from nas import (
     files,
     fused_batch_norm,
     precision,
+    replicated_fit,
     resumable_fit,
     specs,
 )
+from nas.distribution import Distribution
 from nas.specs import Child
 
 
@@ -59,6 +62,7 @@ def train(
     directory: files.Path,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     report: Callable[[str], None] = lambda line: None,
+    distribution: Distribution | None = None,
 ) -> keras.Model:
     """Trains `network` from scratch, or goes on with a training that was interrupted.
 
@@ -75,9 +79,11 @@ def train(
             are others: then it starts over.
         callbacks: further Keras callbacks; at batch ends their logs are tensors.
         report: is told, in one line, when an earlier training is dropped.
+        distribution: the devices and hosts to train on; default one. All hosts make this call.
 
     Returns:
-        The trained model of stock Keras layers, in float32 whatever it was trained in.
+        The trained model of stock Keras layers, in float32 whatever it was trained in; the same on
+        every host.
 
     Raises:
         ValueError: the network does not fit the data set, or a setting this machine, before any
@@ -91,21 +97,13 @@ def train(
         )
     examples = dataset.train_and_validation
     steps = data.steps_per_epoch(examples, config.batch_size)
+    hosts = distribution or Distribution()
+    hosts.check_batch_size(config.batch_size)
+    hosts.check_agreement("data set", dataset.digest)
     precision.check(config.precision)
     keras.utils.set_random_seed(config.seed)
-    model = child.build_child(
-        network,
-        batch_norm=fused_batch_norm.FusedBatchNormalization,
-        dtype=config.precision,
-    )
-    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-    model.compile(
-        optimizer=_optimizer(config, steps),
-        loss=_SmoothedCrossEntropy(network.num_classes, config.label_smoothing),
-        metrics=[accuracy],
-        jit_compile=config.jit_compile,
-    )
-    model.optimizer.build(model.trainable_variables)
+    with hosts.scope():
+        model, averages = _compiled(network, config, steps, hosts)
     variables = {
         **checkpoints.named_variables(model, "model"),
         **checkpoints.named_variables(model.optimizer, "optimizer"),
@@ -113,15 +111,18 @@ def train(
     identity = {
         "child": specs.to_dict(network),
         "dataset": dataset.summary,
-        "settings": dataclasses.asdict(config),
+        "settings": dataclasses.asdict(config) | hosts.settings(config.batch_size),
     }
-    averages = [model.metrics[0], accuracy]
-    state = checkpoints.RunState(directory, variables, identity, steps, averages, report=report)
+    state = checkpoints.RunState(
+        directory, variables, identity, steps, averages, report=report, distribution=hosts
+    )
     finished = state.restore()
     resumable_fit.fit(
         model,
-        lambda step: data.training_batches(
-            examples, config.batch_size, config.seed, first_step=step
+        lambda step: hosts.distribute(
+            lambda share: data.training_batches(
+                examples, config.batch_size, config.seed, first_step=step, share=share
+            )
         ),
         finished,
         config.epochs,
@@ -132,6 +133,27 @@ def train(
     stock = child.build_child(network)
     stock.set_weights(model.get_weights())
     return stock
+
+
+def _compiled(
+    network: Child, config: TrainConfig, steps_per_epoch: int, distribution: Distribution
+) -> tuple[keras.Model, list[keras.metrics.Metric]]:
+    """The child ready to be trained, and its metrics."""
+    batch_norm = functools.partial(
+        fused_batch_norm.FusedBatchNormalization, synchronized=distribution.sync_batch_norm
+    )
+    model = child.build_child(network, batch_norm=batch_norm, dtype=config.precision)
+    if distribution.num_replicas > 1:
+        model = replicated_fit.ReplicatedChild(model.inputs, model.outputs)
+    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    model.compile(
+        optimizer=_optimizer(config, steps_per_epoch),
+        loss=_SmoothedCrossEntropy(network.num_classes, config.label_smoothing),
+        metrics=[accuracy],
+        jit_compile=config.jit_compile,
+    )
+    model.optimizer.build(model.trainable_variables)
+    return model, [model.metrics[0], accuracy]
 
 
 def evaluate(model: keras.Model, split: data.Split, batch_size: int = 500) -> float:

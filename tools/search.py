@@ -12,7 +12,7 @@ import os
 
 from absl import flags
 
-from tools import aim, algorithm_flags, console, workdir
+from tools import aim, algorithm_flags, console, hosts, workdir
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
 _DATASET = flags.DEFINE_string("dataset", "cifar10", "TFDS name of an image data set.")
@@ -54,12 +54,14 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", requir
 def main() -> None:
     """Checks everything, searches, prints what was found."""
     aim.check_flags()
+    hosts.check()
     # TensorFlow takes seconds to import; `--help` and a bad flag should not.
     from nas import (
         algorithms,
         data,
         files,
         precision,
+        search,
         search_config,
         spaces,
         supernet,
@@ -68,7 +70,6 @@ def main() -> None:
 
     if _JIT_COMPILE.value:
         raise ValueError(supernet.XLA_REFUSAL)
-    precision.check(_PRECISION.value)
     space = spaces.load_space(_SPACE.value)
     aimed = aim.read()
     learning_rate = _RATE.value or {"sgd": 0.1, "adamw": 1e-3}[_OPTIMIZER.value]
@@ -87,7 +88,10 @@ def main() -> None:
         arch_period=_ARCH_PERIOD.value,
         **({"evolution_population": 20, "evolution_generations": 10} | algorithm_flags.given()),
     )
+    # Hosts must find each other before TensorFlow makes its first variable.
+    replicas = hosts.start(_BATCH_SIZE.value)
     algorithms.algorithm(config.algorithm, config)
+    precision.check(_PRECISION.value)
     dataset = stages.load_dataset(
         _DATASET.value,
         _DATA_DIR.value,
@@ -103,17 +107,22 @@ def main() -> None:
     # The targets as they were given: a latency model that is fitted again moves a relative one.
     choices = {flag.name: flag.value for flag in (_SPACE, _DATASET, _MAX_TRAIN, _VALIDATION_SIZE)}
     settings = dataclasses.asdict(config) | choices | aim.flags_given()
+    settings |= replicas.settings(config.batch_size)
     inputs = [*aim.input_files(), *([_SPACE.value] if _SPACE.value.endswith(".json") else [])]
-    with workdir.WorkDir(
-        _WORKDIR.value, settings, command="search", apart_from=["pipeline"]
-    ) as directory:
-        ran = directory.stage(
+    directory = workdir.WorkDir(_WORKDIR.value, settings, command="search", apart_from=["pipeline"])
+    with hosts.owned(directory, replicas):
+        ran = hosts.stage(
+            directory,
+            replicas,
             "search",
-            lambda: stages.run_search(space, dataset, latencies, config, directory.path),
+            lambda: stages.run_search(space, dataset, latencies, config, directory.path, replicas),
+            lambda: search.assist(space, dataset, latencies, config, replicas),
             ["space.json", "child.json", "search/alphas.npz", "search/metrics.jsonl"],
             [os.path.abspath(name) for name in inputs],
         )
-        found = files.read_json(directory.path / "child.json")["provenance"]
+    if not replicas.is_chief:
+        return
+    found = files.read_json(directory.path / "child.json")["provenance"]
     console.say(("" if ran else "finished before; ") + f"{space.cardinality:,} networks searched")
     console.say(f"found: {stages.describe(space.child(found['choices']))}")
     console.say(f"choices {found['choices']}, entropy {found['entropy']:.3g} nats a slot")

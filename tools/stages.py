@@ -16,6 +16,7 @@ from latency_models import block_benchmarks, devices, measurements
 from latency_models.lookup_table import LookupTable
 from nas import costs, data, data_sources, files, search, search_config, specs, training
 from nas.dataset import Dataset
+from nas.distribution import Distribution
 from nas.latencies import Latencies
 from nas.specs import Child, SearchSpace
 from tools import console, fit_progress
@@ -72,6 +73,7 @@ def run_search(
     latencies: Latencies | None,
     config: search_config.SearchConfig,
     workdir: pathlib.Path,
+    distribution: Distribution | None = None,
 ) -> None:
     """Searches; writes `space.json`, `search/` and `child.json`."""
     files.write_json(
@@ -91,6 +93,7 @@ def run_search(
             [progress, _curves(workdir / "search")],
             _indented,
             track,
+            distribution,
         )
     child = space.child(found.choices)
     notes = {
@@ -116,7 +119,11 @@ def describe(child: Child) -> str:
 
 
 def run_train(
-    child: Child, dataset: Dataset, config: training.TrainConfig, workdir: pathlib.Path
+    child: Child,
+    dataset: Dataset,
+    config: training.TrainConfig,
+    workdir: pathlib.Path,
+    distribution: Distribution | None = None,
 ) -> float:
     """Trains `child`; writes `train/` and `child.keras`.
 
@@ -126,7 +133,9 @@ def run_train(
     progress = fit_progress.ProgressCallback("training", ["loss", "accuracy"])
     with contextlib.closing(progress):
         callbacks = [progress, _curves(workdir / "train")]
-        model = training.train(child, dataset, config, workdir / "train", callbacks, _indented)
+        model = training.train(
+            child, dataset, config, workdir / "train", callbacks, _indented, distribution
+        )
     files.write_with(workdir / "child.keras", model.save)
     return training.evaluate(model, dataset.test)
 

@@ -12,7 +12,7 @@ import pathlib
 
 from absl import flags
 
-from tools import console, workdir
+from tools import console, hosts, workdir
 
 _CHILD = flags.DEFINE_string(
     "child", None, "A child.json, or the name of a published network.", required=True
@@ -48,6 +48,7 @@ _WARMUP_EPOCHS = 0.5
 
 def main() -> None:
     """Checks everything, trains, prints the accuracy."""
+    hosts.check()
     # TensorFlow takes seconds to import; `--help` and a bad flag should not.
     from nas import spaces
 
@@ -58,6 +59,7 @@ def main() -> None:
     from nas import data, files, precision, specs, training
     from tools import stages
 
+    replicas = hosts.start(_BATCH_SIZE.value)
     precision.check(_PRECISION.value)
     if _JIT_COMPILE.value and not tf.config.list_physical_devices("GPU"):
         console.say("jit_compile: there is no GPU here, and on CPUs XLA is about ten times slower")
@@ -87,19 +89,25 @@ def main() -> None:
     )
     choices = (_CHILD, _DATASET, _MAX_TRAIN, _VALIDATION_SIZE)
     settings = {flag.name: flag.value for flag in choices} | dataclasses.asdict(config)
-    with workdir.WorkDir(
-        _WORKDIR.value, settings, command="train", apart_from=["pipeline"]
-    ) as directory:
-        if not own.exists():
+    settings |= replicas.settings(config.batch_size)
+    directory = workdir.WorkDir(_WORKDIR.value, settings, command="train", apart_from=["pipeline"])
+    with hosts.owned(directory, replicas):
+        if replicas.is_chief and not own.exists():
             files.write_json(own, {**specs.to_dict(child), "provenance": files.provenance()})
-        ran = directory.stage(
+        ran = hosts.stage(
+            directory,
+            replicas,
             "train",
-            lambda: stages.run_train(child, dataset, config, directory.path),
+            lambda: stages.run_train(child, dataset, config, directory.path, replicas),
+            lambda: training.train(child, dataset, config, "", distribution=replicas),
             ["child.keras", "train/metrics.jsonl"],
             ["child.json"],
         )
-        trained = exporting.load_model(directory.path / "child.keras")
-        accuracy = training.evaluate(trained, dataset.test)
+        if replicas.is_chief:
+            trained = exporting.load_model(directory.path / "child.keras")
+            accuracy = training.evaluate(trained, dataset.test)
+    if not replicas.is_chief:
+        return
     size = stages.size_of(child)
     console.say(
         ("" if ran else "finished before; ")

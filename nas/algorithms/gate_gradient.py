@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import tensorflow as tf
 
-from nas import gates
+from nas import gates, replicas
 from nas.algorithms.protocol import ArchitectureGradient
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def look(
         logits = supernet.logits(images, route_of(gate_values), training=True)
         cross_entropy = supernet.cross_entropy(labels, logits)
     by_gate = supernet.loss_scale.gradient(tape, cross_entropy, gate_values)
-    return Look(by_gate, cross_entropy, supernet.accuracy(labels, logits))
+    return Look(*replicas.mean((by_gate, cross_entropy, supernet.accuracy(labels, logits))))
 
 
 def over_all_candidates(supernet: "Supernet", found: Look) -> ArchitectureGradient:

@@ -26,7 +26,7 @@ class Algorithm(Protocol):
 
 
 class ArchitectureGradient(NamedTuple):
-    """Result of one look at a validation batch: plain tensors, which replicas may average.
+    """Result of one look at a validation batch: plain tensors, the same on all replicas.
 
     Attributes:
         gradient: `[slots, candidates]`, dL/dalpha.
@@ -74,7 +74,9 @@ class SupernetAlgorithm(Algorithm):
         """Gradient of the objective with respect to alpha on one validation batch.
 
         Weights, their moving moments and `variables` are read only. May run inside a branch.
-        Whatever is differentiated by a tape goes through `supernet.loss_scale.gradient`.
+        Whatever is differentiated by a tape goes through `supernet.loss_scale.gradient`, and
+        whatever is computed from images through `replicas.mean` before anything depends on it, so
+        that replicas agree on the result.
         """
         raise NotImplementedError(f"{type(self).__name__} learns no architecture parameters")
 

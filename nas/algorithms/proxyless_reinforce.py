@@ -16,11 +16,12 @@ Before the first step there is no average; then b is that batch's own mean, whic
 gradient by a factor (n - 1) / n on average and turns it nowhere.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import tensorflow as tf
 
-from nas import gates, rewards, routes
+from nas import gates, replicas, rewards, routes
 from nas.algorithms.protocol import ArchitectureGradient, SupernetAlgorithm
 from nas.search_config import SearchConfig
 
@@ -53,10 +54,9 @@ class Reinforce(SupernetAlgorithm):
     def __init__(self, config: SearchConfig | None = None, steps_per_epoch: int = 1) -> None:
         super().__init__(config, steps_per_epoch)
         self.reward = rewards.reward(self.config)
-        # Replicas have the same averaged rewards, so the same baseline.
-        first = tf.VariableAggregation.ONLY_FIRST_REPLICA
-        self.baseline = tf.Variable(0.0, trainable=False, aggregation=first)
-        self.baseline_steps = tf.Variable(0, trainable=False, aggregation=first)
+        # Replicas see the same rewards, so each keeps its own copy, and they agree.
+        self.baseline = tf.Variable(0.0, trainable=False)
+        self.baseline_steps = tf.Variable(0, trainable=False)
         self.variables = {
             "reward_baseline": self.baseline,
             "reward_baseline_steps": self.baseline_steps,
@@ -89,24 +89,39 @@ class Reinforce(SupernetAlgorithm):
         alpha: tf.Tensor,
         seeds: tf.Tensor,
     ) -> Networks:
-        """Draws a network for every seed and runs it; one traced network, one in memory."""
+        """Draws a network for every seed and runs it; one traced network, one in memory.
+
+        Where replicas normalize together, every network is traced: they cannot wait in a loop.
+        """
         count = self.config.reinforce_networks
-        slots = alpha.shape[0]
+
+        def run_one(seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            choices = gates.sample_path(alpha, supernet.mask, seed)
+            logits = supernet.logits(images, routes.Path(choices), training=True)
+            cross_entropy = supernet.cross_entropy(labels, logits)
+            return choices, cross_entropy, supernet.accuracy(labels, logits)
+
+        if supernet.is_synchronized:
+            found = [tf.stack(rows) for rows in zip(*map(run_one, tf.unstack(seeds)), strict=True)]
+        else:
+            found = self._in_turn(lambda i: run_one(seeds[i]), alpha.shape[0])
+        choices, *means = found
+        cross_entropy, accuracy = replicas.mean(means)
         matrix = tf.constant(supernet.latencies.matrix, tf.float32)
+        matrices = tf.broadcast_to(matrix, [count, *matrix.shape])
         constant_ms = tf.constant(supernet.latencies.constant_ms, tf.float32)
+        latency_ms = constant_ms + tf.reduce_sum(tf.gather(matrices, choices, batch_dims=2), axis=1)
+        return Networks(choices, self.reward(accuracy, latency_ms), cross_entropy, accuracy)
+
+    def _in_turn(self, run: Callable[[tf.Tensor], tuple], slots: int) -> list[tf.Tensor]:
+        count = self.config.reinforce_networks
 
         def run_next(i: tf.Tensor, *found: tf.TensorArray) -> tuple:
-            choices = gates.sample_path(alpha, supernet.mask, seeds[i])
-            logits = supernet.logits(images, routes.Path(choices), training=True)
-            accuracy = supernet.accuracy(labels, logits)
-            latency_ms = constant_ms + tf.reduce_sum(tf.gather(matrix, choices, batch_dims=1))
-            reward = self.reward(accuracy, latency_ms)
-            values = Networks(choices, reward, supernet.cross_entropy(labels, logits), accuracy)
-            return i + 1, *(rows.write(i, v) for rows, v in zip(found, values, strict=True))
+            return i + 1, *(rows.write(i, v) for rows, v in zip(found, run(i), strict=True))
 
         start = [
             tf.TensorArray(tf.int32, count, element_shape=[slots]),
-            *(tf.TensorArray(tf.float32, count, element_shape=[]) for _ in range(3)),
+            *(tf.TensorArray(tf.float32, count, element_shape=[]) for _ in range(2)),
         ]
         _, *found = tf.while_loop(
             lambda i, *_: i < count,
@@ -114,7 +129,7 @@ class Reinforce(SupernetAlgorithm):
             [tf.constant(0), *start],
             parallel_iterations=1,
         )
-        return Networks(*(rows.stack() for rows in found))
+        return [rows.stack() for rows in found]
 
     def observe(self, found: ArchitectureGradient) -> None:
         """Moves the baseline towards the mean reward."""

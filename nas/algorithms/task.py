@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from nas.dataset import Dataset
+from nas.distribution import Distribution
 from nas.latencies import Latencies
 from nas.search_config import SearchConfig
 from nas.specs import SearchSpace
@@ -35,6 +36,7 @@ class Task:
         callbacks: Keras callbacks for every `fit`.
         report: is told lines for the user.
         track: shows progress: (iterable, number of items, label) -> the same items.
+        distribution: the devices and hosts that train the supernet.
     """
 
     space: SearchSpace
@@ -47,6 +49,7 @@ class Task:
     callbacks: Sequence[keras.callbacks.Callback]
     report: Callable[[str], None]
     track: Callable[[Iterable, int, str], Iterable]
+    distribution: Distribution = Distribution()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -199,3 +199,18 @@ def test_calibration_images_are_balanced_originals():
 def test_calibration_refuses_more_images_than_there_are():
     with pytest.raises(ValueError, match="expected 1 to 50, received 51"):
         data.calibration_images(numbered_split(), 51)
+
+
+def test_shares_are_slices_of_the_same_batches():
+    split = numbered_split()
+    whole = batches(data.training_batches(split, 12, seed=3, first_step=2), 4)
+    shares = [data.Share(0, 1, 4), data.Share(1, 2, 4), data.Share(3, 1, 4)]
+    streams = [data.training_batches(split, 12, 3, first_step=2, share=share) for share in shares]
+    first, middle, last = (
+        batches(stream, 4 * share.count) for stream, share in zip(streams, shares, strict=True)
+    )
+    for step, (images, labels) in enumerate(whole):
+        slices = [first[step], middle[2 * step], middle[2 * step + 1], last[step]]
+        assert all(len(part[1]) == 3 for part in slices)
+        np.testing.assert_array_equal(np.concatenate([part[0] for part in slices]), images)
+        np.testing.assert_array_equal(np.concatenate([part[1] for part in slices]), labels)

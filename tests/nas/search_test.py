@@ -240,3 +240,16 @@ def test_the_child_keeps_to_a_target_or_a_limit(target, is_limit, expected_ms):
 def test_penalties_leave_the_argmax_alone():
     p = np.array([[0.3, 0.6, 0.1], [0.7, 0.3, np.nan]])
     assert chosen(p, SearchConfig(target=5.0, objective="add_linear")) == (1, 0)
+
+
+def test_shares_of_pairs_are_slices_and_empty_where_the_pair_is(dataset):
+    def pairs(count, share):
+        stream = search.paired_batches(dataset, CONFIG, 3, share=share)
+        return [pair for pair, _ in zip(stream.as_numpy_iterator(), range(count), strict=False)]
+
+    whole, slices = pairs(6, data.WHOLE), pairs(12, data.Share(0, 2, 2))
+    for step, expected in enumerate(whole):
+        halves = zip(*map(tf.nest.flatten, slices[2 * step : 2 * step + 2]), strict=True)
+        for both, value in zip(halves, tf.nest.flatten(expected), strict=True):
+            np.testing.assert_array_equal(np.concatenate(both), value)
+    assert [len(pair[1][1]) for pair in whole] == [0, 16, 0, 16, 0, 16]

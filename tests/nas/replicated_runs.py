@@ -1,0 +1,110 @@
+"""A search and a training on some devices or hosts, their results left in files for a test.
+
+    python replicated_runs.py one|devices|multiworker DATA_DIR DIRECTORY
+
+`devices` runs on one device, and on two together and apart. It is a process of its own because
+devices cannot be divided once TensorFlow works.
+"""
+
+import os
+import pathlib
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+from nas import cluster, data, distribution, search, training
+from nas.candidates import MBConv, Skip
+from nas.latencies import Latencies
+from nas.search_config import SearchConfig
+from nas.specs import Block, Child, Head, SearchSpace, Slot, Stem
+from nas.training import TrainConfig
+
+SPACE = SearchSpace(
+    name="small",
+    resolution=28,
+    num_classes=10,
+    stem=Stem(4, 3, 2),
+    layers=(Slot(4, 4, (MBConv(3, 1), MBConv(5, 2), Skip())),),
+    head=Head(8),
+    input_channels=1,
+)
+LATENCIES = Latencies([np.array([2.0, 6.0, 0.0])], 1.0)
+SEARCH = SearchConfig(
+    epochs=2,
+    warmup_epochs=1,
+    batch_size=16,
+    target=4.0,
+    arch_learning_rate=0.05,
+    arch_period=2,
+)
+CHILD = Child("small", 28, 10, Stem(4, 3, 2), (Block(MBConv(3, 1), 4, 8, 2),), Head(16), 1)
+TRAIN = TrainConfig(epochs=2, batch_size=20, learning_rate=0.1, warmup_epochs=0.5)
+
+BUILD_SUPERNET, COMPILED = search.build_supernet, training._compiled
+
+
+def kept(function, into):
+    """`function`, whose results are put into the list `into` too."""
+
+    def call(*arguments, **kwargs):
+        result = function(*arguments, **kwargs)
+        into.append(result)
+        return result
+
+    return call
+
+
+def save_copies(path, variables):
+    """Writes every variable as `[copies, ...]`, one copy a replica of this host."""
+    values = [getattr(variable, "values", [variable]) for variable in variables]
+    arrays = {str(i): np.stack([v.numpy() for v in value]) for i, value in enumerate(values)}
+    path.mkdir(parents=True, exist_ok=True)
+    np.savez(path / "variables.npz", **arrays)
+
+
+def search_on(found, dataset, path):
+    """Searches, and keeps all that the search has changed in `variables.npz`."""
+    nets = []
+    search.build_supernet = kept(BUILD_SUPERNET, nets)
+    if found.is_chief:
+        search.search(SPACE, dataset, LATENCIES, SEARCH, path, distribution=found)
+    else:
+        search.assist(SPACE, dataset, LATENCIES, SEARCH, found)
+    (net,) = nets
+    keras_variables = [*net.variables, *net.optimizer.variables, *net.arch_optimizer.variables]
+    save_copies(path, [v.value for v in keras_variables] + list(net.objective.variables.values()))
+
+
+def train_on(found, dataset, path):
+    """Trains, and keeps all that the training has changed in `variables.npz`."""
+    models = []
+    training._compiled = kept(COMPILED, models)
+    training.train(CHILD, dataset, TRAIN, path, distribution=found)
+    ((model, _),) = models
+    save_copies(path, [v.value for v in [*model.variables, *model.optimizer.variables]])
+
+
+def main(kind, data_dir, directory):
+    """Searches and trains on everything that `kind` says."""
+    runs = {"one": distribution.Distribution()}
+    if kind == "devices":
+        (cpu,) = tf.config.list_physical_devices("CPU")
+        two = [tf.config.LogicalDeviceConfiguration()] * 2
+        tf.config.set_logical_device_configuration(cpu, two)
+        together = distribution.start("mirrored")
+        apart = distribution.Distribution(together._strategy, sync_batch_norm=False)
+        runs |= {"together": together, "apart": apart}
+    elif kind == "multiworker":
+        runs = {f"host{cluster.read(os.environ).number}": distribution.start("multiworker")}
+    dataset = data.load("fashion_mnist", data_dir, validation_size=40, max_train_examples=70)
+    for name, found in runs.items():
+        search_on(found, dataset, pathlib.Path(directory, name, "search"))
+        train_on(found, dataset, pathlib.Path(directory, name, "train"))
+    for found in runs.values():
+        # A host that ended earlier would look lost to the others.
+        found.from_chief(0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

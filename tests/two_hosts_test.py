@@ -1,0 +1,179 @@
+"""Two processes on this machine as two hosts: they agree, and survive the loss of one of them."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+RUNS = ROOT / "tests" / "nas" / "replicated_runs.py"
+LIMIT_SECONDS = 300.0
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("localhost", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class Hosts:
+    """The same command as two hosts of one cluster; `outputs` are files of what they print."""
+
+    def __init__(self, path, commands):
+        addresses = [f"localhost:{port}" for port in free_ports(2)]
+        self.outputs = [path.with_name(f"{path.name}.host{i}.txt") for i in (0, 1)]
+        self.processes = []
+        for i, command in enumerate(commands):
+            task = {"type": "worker", "index": i}
+            config = json.dumps({"cluster": {"worker": addresses}, "task": task})
+            with self.outputs[i].open("w") as out:
+                process = subprocess.Popen(
+                    [sys.executable, *command],
+                    cwd=ROOT,
+                    env={**os.environ, "TF_CONFIG": config, "PYTHONPATH": str(ROOT)},
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                )
+            self.processes.append(process)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+    def wait_for(self, path):
+        deadline = time.monotonic() + LIMIT_SECONDS
+        while not path.exists():
+            assert all(process.poll() is None for process in self.processes), self.said()
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.05)
+
+    def wait(self, number):
+        return self.processes[number].wait(LIMIT_SECONDS)
+
+    def said(self):
+        return [output.read_text() for output in self.outputs]
+
+
+def variables(path):
+    with np.load(path / "variables.npz") as stored:
+        return [stored[str(i)] for i in range(len(stored.files))]
+
+
+@pytest.fixture(scope="module")
+def runs(fashion_data_dir, tmp_path_factory):
+    """A search and a training on two hosts, and the same on one device."""
+    path = tmp_path_factory.mktemp("runs")
+    with Hosts(path, [[str(RUNS), "multiworker", fashion_data_dir, str(path)]] * 2) as hosts:
+        assert [hosts.wait(i) for i in (0, 1)] == [0, 0], hosts.said()
+    alone = [sys.executable, str(RUNS), "one", fashion_data_dir, str(path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(alone, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+@pytest.mark.parametrize("kind", ["search", "train"])
+def test_hosts_are_equal_to_the_bit(runs, kind):
+    one, other = (variables(runs / name / kind) for name in ("host0", "host1"))
+    for value, same in zip(one, other, strict=True):
+        np.testing.assert_array_equal(value, same)
+
+
+@pytest.mark.parametrize("kind", ["search", "train"])
+def test_hosts_do_what_one_device_does(runs, kind):
+    one, two = (variables(runs / name / kind) for name in ("one", "host0"))
+    for alone, value in zip(one, two, strict=True):
+        np.testing.assert_allclose(value[0], alone[0], rtol=1e-4, atol=2e-5)
+    rows = (
+        [json.loads(line) for line in (runs / name / kind / "metrics.jsonl").open()]
+        for name in ("one", "host0")
+    )
+    for expected, row in zip(*rows, strict=True):
+        assert row == pytest.approx(expected, abs=1e-5)
+
+
+def test_only_the_first_host_writes(runs):
+    kept = {path.name for path in (runs / "host0/search").iterdir()}
+    assert kept == {"alphas.npz", "checkpoints", "metrics.jsonl", "variables.npz"}
+    for kind in ("search", "train"):
+        assert [path.name for path in (runs / "host1" / kind).iterdir()] == ["variables.npz"]
+
+
+@pytest.fixture(scope="module")
+def search(fashion_data_dir):
+    """Starts tools.search on two hosts."""
+
+    def start(path, *flags_of_second):
+        command = ["-m", "tools.search", "--space=tiny", "--dataset=fashion_mnist"]
+        command += [f"--data_dir={fashion_data_dir}", "--max_train_examples=120"]
+        command += ["--validation_size=40", "--batch_size=20", "--epochs=2", "--warmup_epochs=1"]
+        command += ["--distribute=multiworker", f"--workdir={path}"]
+        return Hosts(path, [command, [*command, *flags_of_second]])
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def whole(search, tmp_path_factory):
+    """A search on two hosts that nobody disturbed."""
+    path = tmp_path_factory.mktemp("whole") / "w"
+    with search(path) as hosts:
+        assert [hosts.wait(i) for i in (0, 1)] == [0, 0], hosts.said()
+        assert not errors("".join(hosts.said()))
+    return path
+
+
+def result(path):
+    child = json.loads((path / "child.json").read_text())
+    del child["provenance"]
+    with np.load(path / "search/alphas.npz") as stored:
+        alphas = stored["alphas"].tobytes()
+    return child, (path / "search/metrics.jsonl").read_text(), alphas
+
+
+def errors(text):
+    return [line for line in text.splitlines() if "rror" in line or "Traceback" in line]
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_killed_host_ends_the_other_and_the_same_command_goes_on(search, whole, tmp_path, killed):
+    path = tmp_path / "killed"
+    survivor = 1 - killed
+    with search(path) as hosts:
+        hosts.wait_for(path / "search/checkpoints/ckpt-6.index")
+        hosts.processes[killed].send_signal(signal.SIGKILL)
+        # Its heartbeats are missed after some ten seconds.
+        assert hosts.processes[survivor].wait(120) == 1
+        (line,) = errors(hosts.said()[survivor])
+    assert line.startswith("error: another of the 2 hosts ended or cannot be reached (")
+    assert line.endswith("goes on from the last finished epoch")
+    with search(path) as hosts:
+        assert [hosts.wait(i) for i in (0, 1)] == [0, 0], hosts.said()
+        assert "starting over" not in hosts.said()[0]
+        assert hosts.said()[1].endswith("done on this host; the first host has the results\n")
+    assert result(path) == result(whole)
+
+
+def test_hosts_with_different_flags_are_refused(search, tmp_path):
+    with search(tmp_path / "w", "--arch_period=3") as hosts:
+        assert [hosts.wait(i) for i in (0, 1)] == [1, 1]
+        for text in hosts.said():
+            (line,) = errors(text)
+            assert "settings: expected the same on all 2 hosts, received different ones" in line
