@@ -5,7 +5,7 @@ from typing import Any
 
 from absl import flags
 
-_MODEL = flags.DEFINE_string("latency_model", None, "File that tools.fit_latency wrote.")
+_MODEL = flags.DEFINE_string("latency_model", None, "File that tools.fit_latency wrote, or pixel1.")
 _DEVICE = flags.DEFINE_string("device", None, "Refuse a latency model of another device.")
 _RECIPE = flags.DEFINE_string(
     "recipe", None, "Refuse a latency model of another recipe; with --target_bytes, the file's."
@@ -145,10 +145,6 @@ def read() -> Aim:
     quantity = quantities[0] if quantities else "latency_ms"
     table = None
     if _MODEL.value is not None:
-        if _MODEL.value == "pixel1":
-            raise ValueError(
-                "latency_model: pixel1 is not available yet; expected a file of tools.fit_latency"
-            )
         table = latency_models.load(_MODEL.value)
         own = table.to_dict()
         wanted = {"device": _DEVICE.value, "recipe": _RECIPE.value, "num_threads": _THREADS.value}

@@ -41,7 +41,7 @@ def main() -> None:
     repeats = model.evaluation_["network_repeats"]
     console.say(
         f"{model.kind} of {space.name}, {model.recipe_}, {model.environment_['device']}: "
-        f"{len(model.entries_)} parts, {scores['count']} networks, in {_OUTPUT.value}"
+        f"{scores['count']} networks, in {_OUTPUT.value}"
     )
     tau = "-" if scores["kendall_tau"] is None else f"{scores['kendall_tau']:.2f}"
     console.say(
