@@ -10,14 +10,18 @@ from latency_models import published
 from latency_models.devices import Device, LocalDevice
 from latency_models.fitted import LatencyModel
 from latency_models.lookup_table import LookupTable
+from latency_models.regression import Regression
 from nas import files
 
-LATENCY_MODELS: dict[str, type[LatencyModel]] = {LookupTable.kind: LookupTable}
+LATENCY_MODELS: dict[str, type[LatencyModel]] = {
+    LookupTable.kind: LookupTable,
+    Regression.kind: Regression,
+}
 
 DEVICES: dict[str, Callable[[int], Device]] = {LocalDevice.name: LocalDevice}
 
 __all__ = ["DEVICES", "LATENCY_MODELS", "Device", "LatencyModel", "LocalDevice", "LookupTable"]
-__all__ += ["device", "latency_model", "load"]
+__all__ += ["Regression", "device", "latency_model", "load"]
 
 
 def device(name: str, num_threads: int = 1) -> Device:

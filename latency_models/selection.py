@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -58,8 +59,10 @@ def networks(
 
 
 def _is_of(space: SearchSpace, child: Child) -> bool:
+    # A measured network carries no dropout, which does nothing at inference.
+    head = dataclasses.replace(space.head, dropout=child.head.dropout)
     try:
-        space.choices(child)
+        dataclasses.replace(space, head=head).choices(child)
     except ValueError:
         return False
     return True
