@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -154,11 +154,28 @@ def benchmark_space(
         ValueError: an unknown recipe, a number of networks the space does not hold, or a damaged
             `output_path`.
     """
+    wanted = parts.space_parts(space)
+    wanted += [parts.network_part(child) for child in sample_networks(space, networks, seed)]
+    return benchmark_parts(
+        wanted, space, recipe, device, output_path, seed=seed, plan=plan, progress=progress
+    )
+
+
+def benchmark_parts(
+    wanted: Sequence[Part],
+    space: SearchSpace,
+    recipe: str,
+    device: devices.Device,
+    output_path: files.Path,
+    *,
+    seed: int = 0,
+    plan: timing.Plan | None = None,
+    progress: timing.Progress = timing.no_progress,
+) -> list[Measurement]:
+    """Times `wanted`, parts or whole networks of `space`; otherwise as `benchmark_space`."""
     recipes.recipe(recipe)
     plan = plan or timing.Plan(seed=seed)
     environment = device.environment()
-    wanted = parts.space_parts(space)
-    wanted += [parts.network_part(child) for child in sample_networks(space, networks, seed)]
     rows = _known(output_path, recipe, environment)
     missing = [part for part in wanted if part.key not in rows]
     if missing:

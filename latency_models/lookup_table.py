@@ -121,10 +121,9 @@ class LookupTable(LatencyModel):
             for part, latency, by_itself in zip(wanted, latencies, alone, strict=True)
         }
         self.evaluation_ = {
-            "networks": {
-                **evaluation.scores(in_context.held_out(sample), measured),
-                "method": "leave one network out",
-            },
+            "networks": evaluation.held_out(
+                in_context.held_out(sample), measured, "leave one network out"
+            ),
             "blocks": selection.repeats([by_key[key] for key in keys], reference_ms),
             "network_repeats": selection.repeats(networks, reference_ms),
         }

@@ -122,9 +122,10 @@ def _entries(data: _Published) -> dict[str, Entry]:
 def _network_scores(table: LookupTable, data: _Published) -> dict[str, Any]:
     """Predictions against the published latencies of whole networks."""
     predicted = [table.predict(spaces.load_child(network.child)) for network in data.networks]
-    scores = evaluation.scores(predicted, [network.latency_ms for network in data.networks])
     names = ", ".join(network.child for network in data.networks)
-    return {**scores, "method": f"published latency of {names}, which was not used"}
+    method = f"published latency of {names}, which was not used"
+    measured = [network.latency_ms for network in data.networks]
+    return evaluation.held_out(predicted, measured, method)
 
 
 def _block_scores(table: LookupTable) -> dict[str, Any]:
@@ -137,4 +138,4 @@ def _block_scores(table: LookupTable) -> dict[str, Any]:
             predicted.append(found.latency_ms)
             published.append(entry.latency_ms)
     method = "each block by the fallback from the others, where it finds one"
-    return {**evaluation.scores(predicted, published), "method": method}
+    return evaluation.held_out(predicted, published, method)

@@ -97,18 +97,17 @@ class Regression(LatencyModel):
         counts = np.array([len(rows) for rows in in_parts])
         self.correction_ = correction.fit(sums, counts, measured)
         self.evaluation_ = {
-            "networks": {
-                **evaluation.scores(_held_out(sums, counts, measured), measured),
-                "method": "leave one network out; parts as they were measured alone",
-            },
-            "blocks": {
-                **evaluation.scores(random.predicted_ms, random.latency_ms),
-                "method": "ten random folds of the blocks, timed alone",
-            },
-            "blocks_of_unseen_shapes": {
-                **evaluation.scores(unseen.predicted_ms, unseen.latency_ms),
-                "method": "leave one shape out (widths, stride and resolution), timed alone",
-            },
+            "networks": evaluation.held_out(
+                _held_out(sums, counts, measured), measured, "leave one network out"
+            ),
+            "blocks": evaluation.held_out(
+                random.predicted_ms, random.latency_ms, "ten random folds of blocks timed alone"
+            ),
+            "blocks_of_unseen_shapes": evaluation.held_out(
+                unseen.predicted_ms,
+                unseen.latency_ms,
+                "leave one shape out (widths, stride, resolution) of blocks timed alone",
+            ),
             "network_repeats": selection.repeats(networks, reference_ms),
         }
         return self

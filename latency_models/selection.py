@@ -76,8 +76,8 @@ def reference_ms(rows: Iterable[Measurement]) -> float:
 def repeats(rows: Sequence[Measurement], reference_ms: float) -> dict[str, Any]:
     """Scores of one half of each row's rounds as a prediction of the other half."""
     halves = np.array([row.half_relative_latencies for row in rows]) * reference_ms
-    scores = evaluation.scores(halves[:, 0], halves[:, 1])
-    return {**scores, "method": "even rounds of the measurement against odd ones"}
+    method = "even rounds of the measurement against odd ones"
+    return evaluation.held_out(halves[:, 0], halves[:, 1], method)
 
 
 def repeat_error(rows: Sequence[Measurement]) -> float:
