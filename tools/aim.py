@@ -93,6 +93,12 @@ class Aim:
             )
         return Latencies(*counted, self.quantity)
 
+    def cautions(self, space: Any) -> list[str]:
+        """What the latency model only estimates in `space`, in sentences."""
+        from latency_models import parts
+
+        return self.table.cautions(parts.space_parts(space)) if self.table else []
+
     def resolve(self, latencies: Any) -> float:
         """The target in its own unit, checked against what `latencies` can reach; 0 for none."""
         if latencies is None:

@@ -85,6 +85,8 @@ def main() -> None:
     space = stages.for_dataset(space, dataset)
     latencies = aimed.costs(space)
     target = aimed.resolve(latencies)
+    for caution in aimed.cautions(space):
+        console.say(caution)
     learning_rate = _RATE.value or {"sgd": 0.1, "adamw": 1e-3}[_OPTIMIZER.value]
     config = search_config.SearchConfig(
         epochs=_EPOCHS.value,

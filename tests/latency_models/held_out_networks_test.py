@@ -78,9 +78,7 @@ def test_extremes_are_the_fastest_and_slowest_that_were_not_fitted(cifar):
 def test_extremes_in_their_order_are_those_of_all_networks():
     model, _ = fitted_on(TINY, 4)
     groups = held_out_networks.sample(model, TINY, TINY.cardinality, set())
-    predicted = sorted(
-        model.predict(child) for members in groups.values() for child in members
-    )
+    predicted = sorted(model.predict(child) for members in groups.values() for child in members)
     assert len(predicted) == 12
     extremes = [model.predict(child) for child in groups["extremes"]]
     assert extremes == pytest.approx(predicted[:2] + predicted[:-3:-1])
