@@ -97,7 +97,9 @@ class Aim:
         """What the latency model only estimates in `space`, in sentences."""
         from latency_models import parts
 
-        return self.table.cautions(parts.space_parts(space)) if self.table else []
+        if self.table is None or self.quantity != "latency_ms":
+            return []
+        return self.table.cautions(parts.space_parts(space))
 
     def resolve(self, latencies: Any) -> float:
         """The target in its own unit, checked against what `latencies` can reach; 0 for none."""

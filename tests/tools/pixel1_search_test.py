@@ -47,7 +47,8 @@ def test_a_search_aims_at_published_milliseconds(tmp_path):
         epochs=1,
         warmup_epochs=1,
         batch_size=2,
-        target_latency_ms=target_ms,
+        target=target_ms,
+        is_limit=True,
         arch_learning_rate=0.05,
         arch_period=1,
     )
