@@ -40,7 +40,8 @@ class NearestWidths:
     """A declared fallback: a part that is not in the table counts as its nearest entry.
 
     The entry must be the same operation at the same stride and resolution; widths may differ by
-    `max_ratio`, and so may the multiply-accumulates by its square. Nothing is scaled.
+    `max_ratio`, and so may the multiply-accumulates by its square. Nothing is scaled, and whether
+    the input is added, which takes little time, does not matter.
 
     Attributes:
         max_ratio: of the larger width to the smaller.
@@ -67,7 +68,8 @@ class NearestWidths:
 
 def described(place: _Place) -> str:
     """A part in words, for example `block k3 e6, 16 -> 24 / 2 at 56x56`."""
-    return f"{place.kind} {place.label} at {place.resolution}x{place.resolution}"
+    kind = "block " if place.kind == "block" else ""  # The others' labels begin with it.
+    return f"{kind}{place.label} at {place.resolution}x{place.resolution}"
 
 
 def nearest(part: Part, entries: Iterable[T]) -> T:

@@ -51,7 +51,7 @@ def test_another_number_of_classes_counts_as_the_published_head(pixel1):
     assert pixel1.slot_latencies(few)[1] == pixel1.slot_latencies(IMAGENET)[1]
     (caution,) = pixel1.cautions(parts.space_parts(few))
     assert "-> 1280 -> 10 at 7x7 as head, 320 -> 1280 -> 1000" in caution
-    with pytest.raises(ValueError, match="no entry for head"):
+    with pytest.raises(ValueError, match="no entry for head, 320"):
         pixel1.slot_latencies(IMAGENET.with_task(100_000))
 
 
