@@ -1,23 +1,27 @@
 """Measurements, devices, block benchmarks, and models of latency fitted to them.
 
-A latency model has `kind`, `fit(measurements, space)`, `predict(child)` in milliseconds,
-`slot_latencies(space)`, `check(device=, recipe=, num_threads=)`, `to_dict`, `from_dict` and
-`save`, and after `fit` the attributes `reference_ms_` and `evaluation_`. `LATENCY_MODELS` and
-`DEVICES` hold the kinds there are.
+Every latency model is a `fitted.LatencyModel`. `LATENCY_MODELS` and `DEVICES` hold the kinds there
+are; `load` also knows the published tables that come with the package, by name.
 """
 
 from collections.abc import Callable
 
+from latency_models import published
 from latency_models.devices import Device, LocalDevice
+from latency_models.fitted import LatencyModel
 from latency_models.lookup_table import LookupTable
+from latency_models.regression import Regression
 from nas import files
 
-LATENCY_MODELS = {LookupTable.kind: LookupTable}
+LATENCY_MODELS: dict[str, type[LatencyModel]] = {
+    LookupTable.kind: LookupTable,
+    Regression.kind: Regression,
+}
 
 DEVICES: dict[str, Callable[[int], Device]] = {LocalDevice.name: LocalDevice}
 
-__all__ = ["DEVICES", "LATENCY_MODELS", "Device", "LocalDevice", "LookupTable"]
-__all__ += ["device", "latency_model", "load"]
+__all__ = ["DEVICES", "LATENCY_MODELS", "Device", "LatencyModel", "LocalDevice", "LookupTable"]
+__all__ += ["Regression", "device", "latency_model", "load"]
 
 
 def device(name: str, num_threads: int = 1) -> Device:
@@ -34,7 +38,7 @@ def device(name: str, num_threads: int = 1) -> Device:
     return DEVICES[name](num_threads)
 
 
-def latency_model(kind: str) -> LookupTable:
+def latency_model(kind: str) -> LatencyModel:
     """A latency model of `kind`, ready to be fitted.
 
     Raises:
@@ -44,12 +48,14 @@ def latency_model(kind: str) -> LookupTable:
     return LATENCY_MODELS[kind]()
 
 
-def load(path: files.Path) -> LookupTable:
-    """The fitted latency model in a file that `save` wrote.
+def load(path: files.Path) -> LatencyModel:
+    """The fitted latency model in a file that `save` wrote, or a published one by name.
 
     Raises:
         ValueError: no file, or not a latency model; the message names the field.
     """
+    if path in published.TABLES:
+        return published.load(str(path))
     data = files.read_json(path)
     if not isinstance(data, dict):
         raise ValueError(f"{path}: expected a JSON object, received {type(data).__name__}")

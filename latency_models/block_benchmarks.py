@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
+from scipy.stats import qmc
 
 from export import recipes, tflite
 from latency_models import devices, measurements, parts, timing
@@ -17,7 +18,8 @@ from nas import costs, files
 from nas.candidates import MBConv
 from nas.specs import Block, Child, Head, SearchSpace, Stem
 
-DEFAULT_NETWORKS = 16
+# With fewer, whole networks say little about single blocks (`latency_models.in_context`).
+DEFAULT_NETWORKS = 48
 
 # Timed in every round of every run; a change here makes older measurements incomparable.
 REFERENCE = Child(
@@ -78,7 +80,9 @@ def sample_networks(space: SearchSpace, count: int, seed: int = 0) -> list[Child
     """Different children of `space`, spread from the fewest multiply-accumulates to the most.
 
     The first two are the extremes; in between every slot draws its candidate at random, from a
-    distribution that leans to the cheap ones at one end and to the dear ones at the other.
+    distribution that leans to the cheap ones at one end and to the dear ones at the other. Over all
+    networks each slot's draws are spread evenly (a Latin hypercube: McKay, Beckman and Conover
+    1979), so that every candidate occurs about equally often.
 
     Raises:
         ValueError: fewer than two, or more than the space holds.
@@ -93,8 +97,11 @@ def sample_networks(space: SearchSpace, count: int, seed: int = 0) -> list[Child
     chosen = [tuple(r[0] for r in ranked), tuple(r[-1] for r in ranked)]
     leanings = iter((2.0 ** np.linspace(1.5, -1.5, count - 2)).tolist())
     leaning = next(leanings, 1.0)
+    even = iter(qmc.LatinHypercube(len(ranked), rng=generator).random(count))
     while len(chosen) < count:
-        places = generator.uniform(size=len(ranked)) ** leaning
+        draws = next(even, None)
+        draws = generator.uniform(size=len(ranked)) if draws is None else draws
+        places = draws**leaning
         choice = tuple(r[int(x * len(r))] for r, x in zip(ranked, places, strict=True))
         if choice in chosen:
             leaning = 1.0  # A small space runs out of networks at its ends first.
@@ -147,11 +154,28 @@ def benchmark_space(
         ValueError: an unknown recipe, a number of networks the space does not hold, or a damaged
             `output_path`.
     """
+    wanted = parts.space_parts(space)
+    wanted += [parts.network_part(child) for child in sample_networks(space, networks, seed)]
+    return benchmark_parts(
+        wanted, space, recipe, device, output_path, seed=seed, plan=plan, progress=progress
+    )
+
+
+def benchmark_parts(
+    wanted: Sequence[Part],
+    space: SearchSpace,
+    recipe: str,
+    device: devices.Device,
+    output_path: files.Path,
+    *,
+    seed: int = 0,
+    plan: timing.Plan | None = None,
+    progress: timing.Progress = timing.no_progress,
+) -> list[Measurement]:
+    """Times `wanted`, parts or whole networks of `space`; otherwise as `benchmark_space`."""
     recipes.recipe(recipe)
     plan = plan or timing.Plan(seed=seed)
     environment = device.environment()
-    wanted = parts.space_parts(space)
-    wanted += [parts.network_part(child) for child in sample_networks(space, networks, seed)]
     rows = _known(output_path, recipe, environment)
     missing = [part for part in wanted if part.key not in rows]
     if missing:

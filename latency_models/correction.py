@@ -1,4 +1,4 @@
-"""From the parts of a network, each timed alone, to the latency of the whole.
+"""From the parts of a network, each timed alone, to the latency of the whole: all parts alike.
 
     latency = scale * sum of parts + per_part_ms * number of parts,  scale >= 0
 
@@ -46,13 +46,3 @@ def fit(sums_ms: np.ndarray, num_parts: np.ndarray, measured_ms: np.ndarray) -> 
         design, np.ones(len(measured_ms)), bounds=([0.0, -np.inf], np.inf)
     )
     return Correction(*map(float, solution.x))
-
-
-def held_out(sums_ms: np.ndarray, num_parts: np.ndarray, measured_ms: np.ndarray) -> np.ndarray:
-    """For each network, its latency by the correction that the other networks give."""
-    predicted = np.empty_like(measured_ms)
-    for i in range(len(measured_ms)):
-        others = np.arange(len(measured_ms)) != i
-        learned = fit(sums_ms[others], num_parts[others], measured_ms[others])
-        predicted[i] = learned.scale * sums_ms[i] + learned.per_part_ms * num_parts[i]
-    return predicted

@@ -44,6 +44,23 @@ def scores(predicted_ms: npt.ArrayLike, measured_ms: npt.ArrayLike) -> dict[str,
     }
 
 
+def held_out(
+    predicted_ms: npt.ArrayLike, measured_ms: npt.ArrayLike, method: str
+) -> dict[str, Any]:
+    """Scores of predictions of what was not used in fitting, as a latency model stores them.
+
+    Args:
+        predicted_ms: milliseconds.
+        measured_ms: milliseconds.
+        method: how they were held out.
+
+    Returns:
+        `scores`, the `method`, and `points`: the pairs of predicted and measured milliseconds.
+    """
+    pairs = np.stack([np.asarray(predicted_ms, float), np.asarray(measured_ms, float)], axis=1)
+    return {**scores(predicted_ms, measured_ms), "method": method, "points": pairs.tolist()}
+
+
 def _kendall_tau(predicted: np.ndarray, measured: np.ndarray) -> float | None:
     if np.ptp(predicted) == 0.0 or np.ptp(measured) == 0.0:
         return None

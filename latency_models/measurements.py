@@ -145,13 +145,13 @@ def extremes(rows: Sequence[Measurement]) -> tuple[Measurement, Measurement]:
 
 
 def measured_space(space: SearchSpace, rows: Sequence[Measurement]) -> SearchSpace:
-    """`space` with the classes, resolution and channels of the first whole network in `rows`.
+    """`space` with the classes, resolution and channels of its first whole network in `rows`.
 
     Raises:
-        ValueError: there is no whole network.
+        ValueError: there is no whole network of it.
     """
     for row in rows:
-        if row.kind == "network" and row.spec is not None:
+        if row.kind == "network" and row.spec is not None and row.space == space.name:
             spec = row.spec
             return space.with_task(spec["num_classes"], spec["resolution"], spec["input_channels"])
     raise ValueError(

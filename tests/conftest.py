@@ -27,7 +27,6 @@ def fashion_data_dir(tmp_path_factory):
 def tiny_model_file(tmp_path_factory):
     """A latency model of `tiny` for Fashion-MNIST: a microsecond for every 1000 MACs."""
     from latency_models import lookup_table
-    from latency_models.correction import Correction
     from latency_models.lookup_table import LookupTable
     from latency_models.parts import space_parts
     from nas import spaces
@@ -36,12 +35,11 @@ def tiny_model_file(tmp_path_factory):
     table = LookupTable()
     table.space_, table.recipe_, table.reference_, table.reference_ms_ = "tiny", "int8", "r", 1.0
     table.environment_ = {"device": "local", "runtime": "x", "num_threads": 1, "delegate": None}
-    table.correction_ = Correction(1.0, 0.0)
+    table.context_ = table.fallback_ = table.source_ = None
+    table.networks_ = []
     table.evaluation_ = {}
     table.entries_ = {
-        part.key: lookup_table.Entry(
-            part.kind, part.label, part.resolution, part.num_macs, part.num_macs * 1e-6
-        )
+        part.key: lookup_table.entry_of(part, part.num_macs * 1e-6, None)
         for part in space_parts(space)
     }
     path = tmp_path_factory.mktemp("model") / "latency_model.json"

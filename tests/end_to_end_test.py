@@ -71,7 +71,7 @@ def again(finished, fashion_data_dir, tmp_path, capsys, monkeypatch):
         if until:
             monkeypatch.setattr(stages, until, stop)
         settings = pipeline_run.Settings(
-            presets.preset("tiny"), fashion_data_dir, "local", 1, None, 0, 0
+            presets.preset("tiny"), fashion_data_dir, "local", 1, None, False, 0, 0
         )
         settings = dataclasses.replace(settings, **changes)
         with WorkDir(path, json.loads((path / "config.json").read_text())["pipeline"]) as owned:

@@ -5,7 +5,7 @@ from typing import Any
 
 from absl import flags
 
-_MODEL = flags.DEFINE_string("latency_model", None, "File that tools.fit_latency wrote.")
+_MODEL = flags.DEFINE_string("latency_model", None, "File that tools.fit_latency wrote, or pixel1.")
 _DEVICE = flags.DEFINE_string("device", None, "Refuse a latency model of another device.")
 _RECIPE = flags.DEFINE_string(
     "recipe", None, "Refuse a latency model of another recipe; with --target_bytes, the file's."
@@ -93,6 +93,14 @@ class Aim:
             )
         return Latencies(*counted, self.quantity)
 
+    def cautions(self, space: Any) -> list[str]:
+        """What the latency model only estimates in `space`, in sentences."""
+        from latency_models import parts
+
+        if self.table is None or self.quantity != "latency_ms":
+            return []
+        return self.table.cautions(parts.space_parts(space))
+
     def resolve(self, latencies: Any) -> float:
         """The target in its own unit, checked against what `latencies` can reach; 0 for none."""
         if latencies is None:
@@ -145,10 +153,6 @@ def read() -> Aim:
     quantity = quantities[0] if quantities else "latency_ms"
     table = None
     if _MODEL.value is not None:
-        if _MODEL.value == "pixel1":
-            raise ValueError(
-                "latency_model: pixel1 is not available yet; expected a file of tools.fit_latency"
-            )
         table = latency_models.load(_MODEL.value)
         own = table.to_dict()
         wanted = {"device": _DEVICE.value, "recipe": _RECIPE.value, "num_threads": _THREADS.value}

@@ -41,7 +41,7 @@ _MOST_DRAWS = 100_000
 
 def random_children(
     space: SearchSpace,
-    table: latency_models.LookupTable,
+    table: latency_models.LatencyModel,
     like: Child,
     count: int,
     seed: int,
@@ -121,7 +121,7 @@ def _trained(
     return files.read_json(result)["test_accuracy"]
 
 
-def _row(name: str, child: Child, table: latency_models.LookupTable, accuracies: list) -> dict:
+def _row(name: str, child: Child, table: latency_models.LatencyModel, accuracies: list) -> dict:
     return {
         "network": name,
         "choices": stages.describe(child),

@@ -1,12 +1,19 @@
 """Fits a latency model to the measurements of a search space.
 
-python -m tools.fit_latency --measurements=measurements.jsonl --output=latency_model.json
+    python -m tools.fit_latency --measurements=measurements.jsonl --kind=regression \
+        --output=latency_model.json
+
+`lookup_table` knows the blocks that were measured, and best what they take inside whole networks;
+`regression` predicts any width and resolution and says when it extrapolates. Beside the model a
+picture with the ending `.png` shows predictions of what was held out against measurements.
 """
+
+import pathlib
 
 from absl import flags
 
 import latency_models
-from latency_models import measurements
+from latency_models import evaluation_table, measurements
 from nas import spaces
 from tools import console
 
@@ -17,12 +24,12 @@ _SPACE = flags.DEFINE_string(
     "space", None, "Search space, a name or a .json file; by default the one in the rows."
 )
 _RECIPE = flags.DEFINE_string("recipe", None, "Take only rows of this recipe.")
-_KIND = flags.DEFINE_string("kind", "lookup_table", "Kind of latency model.")
+_KIND = flags.DEFINE_string("kind", "lookup_table", "lookup_table or regression.")
 _OUTPUT = flags.DEFINE_string("output", "latency_model.json", "File to write.")
 
 
 def main() -> None:
-    """Fits, writes, and prints how well networks that were held out are predicted."""
+    """Fits, writes, and prints how well what was held out is predicted."""
     model = latency_models.latency_model(_KIND.value)
     rows = [
         row
@@ -37,18 +44,22 @@ def main() -> None:
         )
     space = measurements.measured_space(spaces.load_space(_SPACE.value or str(rows[0].space)), rows)
     model.fit(rows, space).save(_OUTPUT.value)
-    scores = model.evaluation_["networks"]
-    repeats = model.evaluation_["network_repeats"]
     console.say(
-        f"{model.kind} of {space.name}, {model.recipe_}, {model.environment_['device']}: "
-        f"{len(model.entries_)} parts, {scores['count']} networks, in {_OUTPUT.value}"
+        f"{model.kind} of {space.name}, {model.recipe_}, {model.environment_['device']}, "
+        f"{model.environment_['num_threads']} thread(s)\n"
     )
-    tau = "-" if scores["kendall_tau"] is None else f"{scores['kendall_tau']:.2f}"
     console.say(
-        f"held-out networks: mean error {100 * scores['mape']:.1f} %, within 5 % "
-        f"{100 * scores['within_5']:.0f} %, Kendall tau {tau} "
-        f"(measured twice they differ by {100 * repeats['mape']:.1f} %)"
+        console.table(evaluation_table.HEADERS, evaluation_table.rows(model.evaluation_)) + "\n"
     )
+    for name, scores in model.evaluation_.items():
+        console.say(f"{name.replace('_', ' ')}: {scores['method']}")
+    # matplotlib takes a second to import; a bad flag should not wait for it.
+    from latency_models import plots
+
+    picture = pathlib.Path(_OUTPUT.value).with_suffix(".png")
+    title = f"{model.kind} of {space.name}, {model.recipe_}, {model.environment_['device']}"
+    plots.predicted_against_measured(picture, plots.of_evaluation(model.evaluation_), title)
+    console.say(f"in {_OUTPUT.value} and {picture}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import latency_models
 from export import exporting, recipes
-from latency_models import block_benchmarks, lookup_table, measurements
+from latency_models import block_benchmarks, measurements, selection
+from latency_models.fitted import LatencyModel
 from latency_models.lookup_table import LookupTable
 from nas import algorithms, data, files, spaces
 from nas.dataset import Dataset
@@ -60,9 +61,9 @@ def checked(settings: Settings) -> Settings:
         recipes.recipe(name)
     algorithms.algorithm(preset.search.algorithm, preset.search)
     space = spaces.load_space(preset.space)
-    if space.cardinality < lookup_table.MIN_NETWORKS:
+    if space.cardinality < selection.MIN_NETWORKS:
         raise ValueError(
-            f"space {space.name}: expected at least {lookup_table.MIN_NETWORKS} networks to "
+            f"space {space.name}: expected at least {selection.MIN_NETWORKS} networks to "
             f"choose from, received {space.cardinality}; add slots or candidates"
         )
     latency_models.device(settings.device, settings.num_threads)
@@ -176,7 +177,7 @@ class Pipeline:
         return stages.for_dataset(spaces.load_space(self._preset.space), self._dataset)
 
     @functools.cached_property
-    def _table(self) -> LookupTable:
+    def _table(self) -> LatencyModel:
         return self._read("latency_model.json", latency_models.load)
 
     @functools.cached_property

@@ -104,6 +104,8 @@ def main() -> None:
     space = stages.for_dataset(space, dataset)
     latencies = aimed.costs(space)
     config = dataclasses.replace(config, target=aimed.resolve(latencies))
+    for caution in aimed.cautions(space):
+        console.say(caution)
     # The targets as they were given: a latency model that is fitted again moves a relative one.
     choices = {flag.name: flag.value for flag in (_SPACE, _DATASET, _MAX_TRAIN, _VALIDATION_SIZE)}
     settings = dataclasses.asdict(config) | choices | aim.flags_given()

@@ -13,7 +13,7 @@ import keras
 
 from export import exporting
 from latency_models import block_benchmarks, devices, measurements
-from latency_models.lookup_table import LookupTable
+from latency_models.fitted import LatencyModel
 from nas import costs, data, data_sources, files, search, search_config, specs, training
 from nas.dataset import Dataset
 from nas.distribution import Distribution
@@ -57,7 +57,7 @@ def for_dataset(network: Any, dataset: Dataset) -> Any:
     return network.with_task(dataset.num_classes, dataset.resolution, dataset.channels)
 
 
-def latencies_of(table: LookupTable, space: SearchSpace) -> Latencies:
+def latencies_of(table: LatencyModel, space: SearchSpace) -> Latencies:
     """What a search of `space` needs to know from a latency model."""
     return Latencies(*table.slot_latencies(space))
 
@@ -171,12 +171,18 @@ def measure_exports(
 
 
 def measured_exports(
-    recipes: tuple[str, ...], reference_ms: float, workdir: pathlib.Path
+    recipes: tuple[str, ...], reference_ms: float | None, workdir: pathlib.Path
 ) -> dict[str, float]:
-    """Latency of every exported file in milliseconds, comparable with the latency model's."""
+    """Latency of every exported file in milliseconds, comparable with the latency model's.
+
+    A published latency model has no `reference_ms`; then these are the milliseconds of the moment.
+    """
     by_label = {row.label: row for row in measurements.read(workdir / "measurements.jsonl")}
     labels = {recipe: exporting.tflite_path(workdir, recipe).stem for recipe in recipes}
-    return {recipe: by_label[label].normalized_ms(reference_ms) for recipe, label in labels.items()}
+    rows = {recipe: by_label[label] for recipe, label in labels.items()}
+    if reference_ms is None:
+        return {recipe: row.latency_ms for recipe, row in rows.items()}
+    return {recipe: row.normalized_ms(reference_ms) for recipe, row in rows.items()}
 
 
 def size_of(child: Child) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What every kind of latency model promises, on one small synthetic machine."""
+"""What every latency model promises: each kind fitted on a small synthetic machine, and pixel1."""
 
 import json
 
@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 import latency_models
-from latency_models import block_benchmarks, parts
+from latency_models import block_benchmarks, parts, published
 from latency_models.measurements import Measurement
 from nas import costs, files, spaces
+from nas.candidates import MBConv
+from nas.specs import Block
 
-SPACE = spaces.SPACES["tiny"]
+TINY = spaces.SPACES["tiny"]
 ENVIRONMENT = {
     "device": "local",
     "runtime": "a runtime 1.0",
@@ -37,62 +39,107 @@ def row(part, latency_ms):
         environment=ENVIRONMENT,
         spec=part.spec,
         resolution=part.resolution,
-        space=SPACE.name,
+        space=TINY.name,
     )
 
 
-@pytest.fixture(params=latency_models.LATENCY_MODELS)
-def model(request):
-    children = block_benchmarks.sample_networks(SPACE, SPACE.cardinality)
-    everything = parts.space_parts(SPACE) + [parts.network_part(child) for child in children]
+def fitted(kind):
+    children = block_benchmarks.sample_networks(TINY, TINY.cardinality)
+    everything = parts.space_parts(TINY) + [parts.network_part(child) for child in children]
     rows = [row(part, 1e-6 * part.num_macs) for part in everything]
-    model = latency_models.latency_model(request.param)
-    assert model.fit(rows, SPACE) is model
+    model = latency_models.latency_model(kind)
+    assert model.fit(rows, TINY) is model
     return model
+
+
+KINDS = list(latency_models.LATENCY_MODELS)
+
+
+@pytest.fixture(scope="module", params=[*KINDS, *published.TABLES])
+def model(request):
+    name = request.param
+    return latency_models.load(name) if name in published.TABLES else fitted(name)
+
+
+@pytest.fixture(scope="module")
+def space(model):
+    return spaces.SPACES[model.space_]
+
+
+def some_children(space):
+    generator = np.random.default_rng(0)
+    for _ in range(12):
+        yield space.child([int(generator.integers(len(s.candidates))) for s in space.slots])
 
 
 def test_constructors_only_store(model):
     assert not [name for name in vars(type(model)()) if name.endswith("_")]
 
 
-def test_predicts_what_it_was_shown(model):
-    for choice in ([0, 0, 0], [1, 1, 1], [0, 1, 2]):
-        child = SPACE.child(choice)
+@pytest.mark.parametrize("kind", KINDS)
+def test_predicts_what_it_was_shown(kind):
+    model = fitted(kind)
+    for child in some_children(TINY):
         assert model.predict(child) == pytest.approx(1e-6 * costs.num_macs(child), rel=0.05)
 
 
-def test_slots_and_constant_add_up_to_predictions(model):
-    slots, constant = model.slot_latencies(SPACE)
-    for choice in np.ndindex(*[len(v) for v in slots]):
-        total = constant + sum(v[j] for v, j in zip(slots, choice, strict=True))
-        assert total == pytest.approx(model.predict(SPACE.child(choice)), rel=1e-9)
+def test_slots_and_constant_add_up_to_predictions(model, space):
+    slots, constant = model.slot_latencies(space)
+    assert [len(v) for v in slots] == [len(slot.candidates) for slot in space.slots]
+    assert all(np.isfinite(v).all() and (v >= 0.0).all() for v in slots)
+    for child in some_children(space):
+        chosen = zip(slots, space.choices(child), strict=True)
+        total = constant + sum(v[j] for v, j in chosen)
+        assert total == pytest.approx(model.predict(child), rel=1e-9)
+
+
+def test_an_identity_costs_nothing_and_everything_else_something(model, space):
+    slots, constant = model.slot_latencies(space)
+    assert constant > 0.0
+    for slot, latencies in zip(space.slots, slots, strict=True):
+        assert [v == 0.0 for v in latencies] == [block.is_identity for block in slot.blocks]
+
+
+def test_its_own_space_needs_no_caution(model, space):
+    assert model.cautions(parts.space_parts(space)) == []
 
 
 def test_evaluation_has_every_score(model):
-    keys = {"count", "mape", "within_5", "within_10", "rmse_ms", "kendall_tau", "bias"}
+    keys = {"count", "mape", "within_5", "within_10", "rmse_ms", "kendall_tau", "bias", "method"}
     assert keys <= set(model.evaluation_["networks"])
     assert keys <= set(model.evaluation_["blocks"])
-    assert model.evaluation_["networks"]["count"] == SPACE.cardinality
 
 
-def test_file_round_trip(model, tmp_path):
+def test_file_round_trip(model, space, tmp_path):
     model.save(tmp_path / "model.json")
     loaded = latency_models.load(tmp_path / "model.json")
     assert type(loaded) is type(model)
     assert loaded.to_dict() == json.loads(json.dumps(model.to_dict()))
-    child = SPACE.child([1, 1, 1])
-    assert loaded.predict(child) == model.predict(child)
+    for child in some_children(space):
+        assert loaded.predict(child) == model.predict(child)
     data = files.read_json(tmp_path / "model.json")
     assert data["kind"] == model.kind
     assert data["provenance"]["libraries"]
+    names = {"space", "device", "recipe", "runtime", "num_threads", "delegate", "evaluation"}
+    assert names <= set(data)
 
 
 def test_only_the_measured_use_passes(model):
-    model.check(device="local", recipe="int8", num_threads=2)
-    for change in ({"device": "adb"}, {"recipe": "float32"}, {"num_threads": 1}):
+    own = {name: model.to_dict()[name] for name in ("device", "recipe", "num_threads")}
+    model.check(**own)
+    for change in ({"device": "adb"}, {"recipe": "float16"}, {"num_threads": 8}):
         with pytest.raises(ValueError, match=next(iter(change))):
-            model.check(**{"device": "local", "recipe": "int8", "num_threads": 2, **change})
+            model.check(**{**own, **change})
 
 
-def test_reference_is_kept_for_later_measurements(model):
-    assert model.reference_ms_ == 1.0
+def test_what_it_does_not_cover_is_refused_with_the_nearest(model, space):
+    slot = space.slots[0]
+    strange = Block(MBConv(11, 3), slot.input_width, slot.output_width, slot.stride)
+    with pytest.raises(ValueError, match="k11 e3.*the nearest"):
+        model.part_ms(parts.block_part(strange, space.input_resolutions[0]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reference_is_kept_for_later_measurements(kind):
+    assert fitted(kind).reference_ms_ == 1.0
+    assert fitted(kind).evaluation_["networks"]["count"] == TINY.cardinality

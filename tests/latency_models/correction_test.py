@@ -27,14 +27,6 @@ def test_fast_networks_count_as_much_as_slow_ones():
     assert scale == pytest.approx(by_hand)
 
 
-def test_held_out_prediction_does_not_see_its_own_network():
-    sums, counts = np.array([1.0, 2.0, 4.0, 3.0]), np.array([5, 7, 8, 4])
-    measured = 2.0 * sums + 0.1 * counts
-    measured[2] *= 3
-    held_out = correction.held_out(sums, counts, measured)
-    assert held_out[2] == pytest.approx(2.0 * 4.0 + 0.1 * 8)
-
-
 def test_a_part_never_takes_less_than_nothing():
     learned = correction.Correction(scale=1.0, per_part_ms=-0.5)
     assert learned.part_ms(0.75) == 0.25

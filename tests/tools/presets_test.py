@@ -1,7 +1,7 @@
 import pytest
 
 from export import recipes
-from latency_models import lookup_table
+from latency_models import selection
 from nas import algorithms, spaces
 from tools import presets
 
@@ -15,7 +15,7 @@ def test_every_name_in_a_preset_exists_and_its_numbers_fit(name):
         recipes.recipe(recipe)
     algorithms.algorithm(preset.search.algorithm, preset.search)
     assert 0.0 <= preset.target_latency <= 1.0
-    assert lookup_table.MIN_NETWORKS <= preset.networks <= space.cardinality
+    assert selection.MIN_NETWORKS <= preset.networks <= space.cardinality
     assert preset.search.target == 0.0  # Known only once latencies are.
     assert preset.validation_size >= preset.search.batch_size
 

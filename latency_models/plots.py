@@ -1,0 +1,85 @@
+"""Predicted against measured latency as a picture; the one module that imports matplotlib."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import ticker
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nas import files
+
+_BAND = 0.05
+_PANEL_INCHES = 4.2
+_MARKERS = "os^Dv"
+
+Panel = Mapping[str, Sequence[Sequence[float]]]
+
+
+def predicted_against_measured(
+    path: files.Path, panels: Mapping[str, Panel], title: str = ""
+) -> None:
+    """Writes a PNG with one panel beside the other.
+
+    Args:
+        path: where; the file is replaced atomically.
+        panels: by the panel's heading, pairs of predicted and measured milliseconds by the name
+            of their group.
+        title: above all panels.
+    """
+    figure = Figure(figsize=(_PANEL_INCHES * len(panels), _PANEL_INCHES + 0.4), dpi=120)
+    figure.suptitle(title, fontsize=10)
+    for axes, (heading, groups) in zip(
+        np.ravel(figure.subplots(1, len(panels))), panels.items(), strict=True
+    ):
+        _draw(axes, heading, groups)
+    figure.tight_layout()
+    files.write_with(path, lambda temporary: figure.savefig(temporary, format="png"))
+
+
+def _draw(axes: Axes, heading: str, groups: Panel) -> None:
+    pairs = np.array([pair for points in groups.values() for pair in points])
+    least, most = pairs.min() / 1.15, pairs.max() * 1.15
+    line = np.array([least, most])
+    axes.fill_between(
+        line,
+        line * (1.0 - _BAND),
+        line * (1.0 + _BAND),
+        color="0.88",
+        label=f"within {100 * _BAND:.0f} %",
+    )
+    axes.plot(line, line, color="0.5", linewidth=0.8)
+    for marker, (name, points) in zip(_MARKERS, groups.items(), strict=False):
+        predicted, measured = np.array(points).T
+        axes.plot(measured, predicted, marker, markersize=4, alpha=0.75, label=name)
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlim=(least, most),
+        ylim=(least, most),
+        xlabel="measured ms",
+        ylabel="predicted ms",
+        aspect="equal",
+    )
+    steps = (1.0,) if most > 300.0 * least else (1.0, 2.0, 5.0)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(ticker.LogLocator(subs=steps, numticks=8))
+        axis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+        axis.set_minor_formatter(ticker.NullFormatter())
+    axes.tick_params(labelsize=8)
+    axes.set_title(heading, fontsize=8)
+    axes.legend(fontsize=8, loc="upper left")
+
+
+def of_evaluation(evaluation: Mapping[str, Mapping[str, Any]]) -> dict[str, Panel]:
+    """Panels of what a latency model stores in `evaluation_`, those with points."""
+    return {
+        f"{name.replace('_', ' ')}, {scores['count']}: error {100 * scores['mape']:.1f} %\n"
+        + textwrap.fill(scores["method"], 48): {"held out": scores["points"]}
+        for name, scores in evaluation.items()
+        if "points" in scores
+    }

@@ -1,0 +1,116 @@
+"""Measures whole networks that a latency model has not seen, twice, and compares.
+
+    python -m tools.evaluate_latency --latency_model=latency_model.json \
+        --measurements=measurements.jsonl --networks=40 --children=runs/quick/child.json
+
+Uniform draws from the space, its predicted fastest and slowest networks, and `--children`. The two
+passes tell how far one measurement is from the next: no model can be better than that. Writes
+`latency_evaluation.json`, `.md` and `.png` beside the model; the same command again measures only
+what is missing. Run it while nothing else runs.
+"""
+
+import pathlib
+from typing import Any
+
+from absl import flags
+
+import latency_models
+from latency_models import evaluation_table, held_out_networks, measurements, parts
+from nas import files, spaces
+from tools import console
+
+_MODEL = flags.DEFINE_string("latency_model", None, "File of tools.fit_latency.", required=True)
+_MEASUREMENTS = flags.DEFINE_string(
+    "measurements", None, "What the model was fitted to.", required=True
+)
+_SPACE = flags.DEFINE_string("space", None, "A .json file, where the model's is not built in.")
+_NETWORKS = flags.DEFINE_integer("networks", 40, "Networks in all.", lower_bound=6)
+_CHILDREN = flags.DEFINE_list("children", [], "Networks to add: .json files, or published names.")
+_DEVICE = flags.DEFINE_string("device", None, "Where to measure; the model's own by default.")
+_SEED = flags.DEFINE_integer("seed", 1, "Draws the networks and the order.", lower_bound=0)
+_OUTPUT = flags.DEFINE_string("output", None, "File to write; beside the model by default.")
+
+# What a lookup table aims at, on networks it has not seen.
+_GOAL_ERROR, _GOAL_WITHIN_5 = 0.03, 0.9
+
+
+def main() -> None:
+    """Measures what is missing, then prints and writes the comparison."""
+    model = latency_models.load(_MODEL.value)
+    space = spaces.load_space(_SPACE.value or model.space_.split(", ")[0])
+    rows = [row for row in measurements.read(_MEASUREMENTS.value) if row.space == space.name]
+    space = measurements.measured_space(space, rows)
+    threads = model.environment_["num_threads"]
+    device = latency_models.device(_DEVICE.value or model.environment_["device"], threads)
+    _check_environment(model.environment_, device.environment())
+    task = (space.num_classes, space.resolution, space.input_channels)
+    children = [spaces.load_child(name).with_task(*task) for name in _CHILDREN.value]
+    fitted = {row.key for row in rows if row.kind == "network"}
+    groups = held_out_networks.sample(model, space, _NETWORKS.value, fitted, children, _SEED.value)
+    output = pathlib.Path(
+        _OUTPUT.value or pathlib.Path(_MODEL.value).with_name("latency_evaluation.json")
+    )
+    # TensorFlow takes seconds to import; a bad flag should not wait for it.
+    from latency_models import block_benchmarks, plots
+
+    networks = [child for members in groups.values() for child in members]
+    passes = [
+        block_benchmarks.benchmark_parts(
+            [parts.network_part(child) for child in networks],
+            space,
+            model.recipe_,
+            device,
+            output.with_name(f"{output.stem}_pass{i}.jsonl"),
+            seed=_SEED.value + i,
+            progress=console.progress,
+        )
+        for i in (1, 2)
+    ]
+    found = held_out_networks.compare(model, groups, passes)
+    files.write_json(
+        output,
+        {
+            "schema_version": 1,
+            **{name: model.to_dict()[name] for name in ("kind", "space", "recipe", "environment")},
+            "evaluation": found,
+            "networks": [
+                {"group": group, "operations": [block.op.label for block in child.layers]}
+                for group, members in groups.items()
+                for child in members
+            ],
+            "provenance": files.provenance(seed=_SEED.value),
+        },
+    )
+    markdown = evaluation_table.markdown(found) + "\n"
+    files.write_bytes(output.with_suffix(".md"), markdown.encode())
+    title = f"{model.kind} of {space.name}, {model.recipe_}, {model.environment_['device']}"
+    panels = {
+        "networks it has not seen": {name: found[name]["points"] for name in groups},
+        "first pass against second": {"networks": found["repeats"]["points"]},
+    }
+    plots.predicted_against_measured(output.with_suffix(".png"), panels, title)
+    console.say(f"{title}, {threads} thread(s)\n")
+    console.say(console.table(evaluation_table.HEADERS, evaluation_table.rows(found)))
+    console.say(f"\n{_verdict(found['all'])}; in {output}, .md and .png")
+
+
+def _check_environment(expected: dict[str, Any], received: dict[str, Any]) -> None:
+    different = [name for name in expected if expected[name] != received.get(name)]
+    if different:
+        name = different[0]
+        raise ValueError(
+            f"the latency model was measured with {name} {expected[name]}, here it is "
+            f"{received.get(name)}; evaluate it there, or benchmark and fit here"
+        )
+
+
+def _verdict(scores: dict[str, Any]) -> str:
+    met = scores["mape"] <= _GOAL_ERROR and scores["within_5"] >= _GOAL_WITHIN_5
+    return (
+        f"goal (error at most {100 * _GOAL_ERROR:.0f} %, {100 * _GOAL_WITHIN_5:.0f} % within 5 %): "
+        f"{'met' if met else 'missed'}"
+    )
+
+
+if __name__ == "__main__":
+    console.run(main)
