@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import latency_models
 from export import exporting, recipes
-from latency_models import block_benchmarks, lookup_table, measurements
+from latency_models import PhoneSettings, block_benchmarks, lookup_table, measurements
 from latency_models.lookup_table import LookupTable
 from nas import algorithms, data, files, spaces
 from nas.dataset import Dataset
@@ -34,6 +34,7 @@ class Settings:
         is_limit: the child's predicted latency never exceeds the target.
         seed: of everything random.
         max_train_examples: 0 for all.
+        phone: how models run on the device, where it is a phone.
     """
 
     preset: presets.Preset
@@ -44,6 +45,16 @@ class Settings:
     is_limit: bool
     seed: int
     max_train_examples: int
+    phone: PhoneSettings | None = None
+
+    def as_config(self) -> dict[str, Any]:
+        """The settings as a work dir keeps them: of the phone, only what a latency depends on."""
+        config = dataclasses.asdict(self)
+        phone = config.pop("phone")
+        if phone is not None and self.device != "local":
+            unimportant = ("adb", "timeout_seconds", "cooling_seconds")
+            config["phone"] = {name: phone[name] for name in phone if name not in unimportant}
+        return config
 
 
 def checked(settings: Settings) -> Settings:
@@ -65,7 +76,7 @@ def checked(settings: Settings) -> Settings:
             f"space {space.name}: expected at least {lookup_table.MIN_NETWORKS} networks to "
             f"choose from, received {space.cardinality}; add slots or candidates"
         )
-    latency_models.device(settings.device, settings.num_threads)
+    latency_models.device(settings.device, settings.num_threads, settings.phone)
     if preset.recipe in preset.recipes:
         return settings
     preset = dataclasses.replace(preset, recipes=(preset.recipe, *preset.recipes))
@@ -150,7 +161,9 @@ class Pipeline:
 
     @functools.cached_property
     def _device(self) -> Any:
-        return latency_models.device(self._settings.device, self._settings.num_threads)
+        return latency_models.device(
+            self._settings.device, self._settings.num_threads, self._settings.phone
+        )
 
     @functools.cached_property
     def _dataset(self) -> Dataset:

@@ -28,7 +28,7 @@ def settings(data_dir=None, **changes):
         ({"space": "huge"}, "space: expected one of"),
         ({"space": "none.json"}, "none.json: expected a JSON file, found none"),
         ({"recipe": "int3"}, "recipe: expected one of"),
-        ({"device": "toaster"}, "device: expected one of"),
+        ({"device": "toaster"}, "device: expected local, adb or adb:SERIAL"),
         ({"num_threads": 0}, "num_threads"),
     ],
 )
