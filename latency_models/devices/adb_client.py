@@ -32,6 +32,7 @@ _REMEDIES = (
     ("not found", "plug it in, switch USB debugging on, and look at adb devices"),
     ("no devices", "plug it in, switch USB debugging on, and look at adb devices"),
     ("more than one", "name one with --device=adb:SERIAL; adb devices lists them"),
+    ("Connection refused", "switch network debugging on: adb tcpip PORT while it is plugged in"),
     ("No space left", "make room on the phone"),
     ("Permission denied", "choose a folder that the phone's shell user may write to"),
 )
@@ -241,6 +242,12 @@ def _first_line(text: str) -> str:
 
 
 def last_line(text: str) -> str:
-    """What adb has to say stands last, after its progress and its server's greetings."""
+    """The last line that names an error, or the last one: counts and greetings surround it."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else ""
+    errors = [line for line in lines if "error" in line.lower() or "failed" in line.lower()]
+    return printable((errors or lines or [""])[-1][:300])
+
+
+def printable(text: str) -> str:
+    """`text` without control characters, which a phone's output may hold."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from latency_models.devices import adb_client, benchmark_output, phone_state
-from latency_models.devices.adb_client import quoted
+from latency_models.devices.adb_client import last_line, quoted
 from latency_models.devices.protocol import DeviceError
 
 if TYPE_CHECKING:
@@ -21,10 +21,15 @@ if TYPE_CHECKING:
 FOLDER = "/data/local/tmp/proxylessnas"
 
 _STAY_ON_ALWAYS = "15"  # AC, USB, wireless, dock: a bit each.
+# A run goes on when this machine lets go of it. The brackets keep the pattern from matching the
+# shell that holds it.
+_END_RUNS = (
+    f'runs=$(pgrep -f {quoted(FOLDER + "/[b]enchmark_model")}); [ -z "$runs" ] || kill -9 $runs'
+)
 _SECONDS_BETWEEN_LOOKS = 5.0
 _MOST_WARM_SAMPLES = 5
 # Loading a model may take long where a delegate compiles it for the phone.
-_LOADING_SECONDS = 60.0
+_LOADING_TIMEOUTS = 3
 
 
 class AdbSession:
@@ -62,8 +67,9 @@ class AdbSession:
             DeviceError: whatever goes wrong; where the phone could not be left as it was, the
                 message says what is left on it.
         """
-        self._undo = [quoted("rm", "-rf", FOLDER)]
+        self._undo = [_END_RUNS, quoted("rm", "-rf", FOLDER)]
         try:
+            self._adb.check_shell(_END_RUNS)
             self._push(models)
             self._check_program()
             self._hold_clocks()
@@ -228,11 +234,12 @@ class AdbSession:
     def _run(self, key: str) -> float:
         """One run of benchmark_model, in milliseconds an invocation."""
         script = f"{quoted(*self._command(self._remote[key]))} 2>&1"
-        limit = self._settings.timeout_seconds + 2 * self._settings.max_run_seconds
-        output = self._adb.shell(script, limit + _LOADING_SECONDS)
+        limit = _LOADING_TIMEOUTS * self._settings.timeout_seconds
+        limit += 2 * self._settings.max_run_seconds
+        output = self._adb.shell(script, limit)
         try:
             if output.status:
-                said = benchmark_output.fault(output.text) or adb_client.last_line(output.text)
+                said = benchmark_output.fault(output.text) or last_line(output.text)
                 raise ValueError(f"benchmark_model: exit {output.status}: {said}")
             runs = benchmark_output.parse(output.text)
             if self._kind == "tflite":

@@ -80,7 +80,7 @@ def parse(text: str) -> Runs:
     if len(phases) != 2:
         raise ValueError(
             "benchmark_model: expected two lines of statistics (count=...), the warm-up's and the "
-            f"runs', received {len(phases)}{_ending(text)}"
+            f"runs', received {len(phases)} and at the end {_ending(text)}"
         )
     runs = _runs(phases[1])
     stated = _stated_average(text)
@@ -132,8 +132,8 @@ def program(usage: str) -> Program:
     if "--use_xnnpack=" in usage or "--enable_op_profiling=" in usage:
         return "tflite"
     raise ValueError(
-        "expected TensorFlow Lite's or LiteRT's benchmark_model, whose --help lists its flags; "
-        f"received{_ending(usage) or ' nothing'}"
+        "expected the flags of TensorFlow Lite's or LiteRT's benchmark_model from its --help, "
+        f"received {_ending(usage)}"
     )
 
 
@@ -176,4 +176,4 @@ def _stated_average(text: str) -> float | None:
 
 def _ending(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return f"; it ended with: {lines[-1][:200]}" if lines else ""
+    return repr(lines[-1][:200]) if lines else "nothing"

@@ -15,6 +15,10 @@ if [[ -z ${IN_PHONE:-} ]]; then
   IN_PHONE=1 exec unshare --mount --pid --fork --kill-child --propagation private "$0" "$root" "$port"
 fi
 
+# Read-only but for /data, as on a phone.
+mount --bind "$root" "$root"
+mount -o remount,bind,ro "$root"
+cd "$root"  # Below, so that $root names the new mount.
 mount -t tmpfs data "$root/data"
 mount -t tmpfs sys "$root/sys"
 mount -t proc proc "$root/proc"
