@@ -76,7 +76,9 @@ def parse(text: str) -> Runs:
     failure = fault(text)
     if failure:
         raise ValueError(f"benchmark_model: {failure}")
-    phases = [fields for fields in map(_fields, text.splitlines()) if "count" in fields]
+    # A line without its end was cut short, and its last number may be, too.
+    whole = text[: text.rfind("\n") + 1].splitlines()
+    phases = [fields for fields in map(_fields, whole) if "count" in fields]
     if len(phases) != 2:
         raise ValueError(
             "benchmark_model: expected two lines of statistics (count=...), the warm-up's and the "
@@ -144,6 +146,12 @@ def _fields(line: str) -> dict[str, float]:
 
 
 def _runs(fields: dict[str, float]) -> Runs:
+    spread = {"min", "max", "avg"} & set(fields)
+    if len(spread) not in (0, 3) or ("first" in fields and not spread):
+        raise ValueError(
+            "benchmark_model: expected min, max and avg in its statistics, received "
+            f"{', '.join(fields)}"
+        )
     # Where all runs took the same time, it is printed once, as `curr`.
     same = fields["curr"]
     runs = Runs(
