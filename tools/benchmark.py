@@ -13,6 +13,7 @@ phones, `benchmark_model` is pushed to the phone and runs the models there:
 (`measurements_A1.jsonl`, `measurements_B2.jsonl`).
 """
 
+import dataclasses
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -20,7 +21,8 @@ from collections.abc import Sequence
 from absl import flags
 
 from export import recipes
-from latency_models import devices, measurements
+from latency_models import Device, devices, measurements
+from latency_models.plan import Plan
 from nas import spaces
 from tools import console, device_flags, several_phones
 
@@ -29,6 +31,9 @@ _SPACE = flags.DEFINE_string("space", None, "Search space to time: a name, or a 
 _RECIPE = flags.DEFINE_string("recipe", "float32", "How the space's blocks are exported.")
 _NETWORKS = flags.DEFINE_integer(
     "networks", 16, "Whole networks of the space that are timed.", lower_bound=2
+)
+_ROUNDS = flags.DEFINE_integer(
+    "rounds", None, "Samples of each model, where not the device's own number.", lower_bound=2
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Draws the networks and the order.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", "measurements.jsonl", "File the rows are added to.")
@@ -63,7 +68,10 @@ def _benchmark_models() -> None:
     from latency_models import block_benchmarks
 
     rows = block_benchmarks.benchmark_models(
-        dict(zip(names, _MODELS.value, strict=True)), device, progress=console.progress
+        dict(zip(names, _MODELS.value, strict=True)),
+        device,
+        plan=_plan(device),
+        progress=console.progress,
     )
     measurements.append(_OUTPUT.value, rows)
     headers = ["model", "latency ms", "p10 ms", "p90 ms", "x reference"]
@@ -87,6 +95,7 @@ def _benchmark_space(name: str) -> None:
         _OUTPUT.value,
         networks=_NETWORKS.value,
         seed=_SEED.value,
+        plan=_plan(device),
         progress=console.progress,
     )
     fastest, slowest = measurements.extremes(rows)
@@ -99,6 +108,15 @@ def _benchmark_space(name: str) -> None:
         f"reference model {fastest.reference_ms:.4g} ms"
     )
     _warn_of_noise(rows)
+
+
+def _plan(device: Device) -> Plan:
+    plan = dataclasses.replace(device.plan, seed=_SEED.value)
+    if _ROUNDS.value is None:
+        return plan
+    rounds = _ROUNDS.value
+    extra_rounds = min(plan.extra_rounds, rounds)
+    return dataclasses.replace(plan, rounds=rounds, min_rounds=rounds, extra_rounds=extra_rounds)
 
 
 def _warn_of_noise(rows: Sequence[measurements.Measurement]) -> None:
