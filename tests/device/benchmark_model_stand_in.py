@@ -37,12 +37,15 @@ def say(text, level="INFO"):
 
 
 def parse(arguments):
-    values, unknown = dict(FLAGS), []
+    values, unknown, seen = dict(FLAGS), [], set()
     for argument in arguments:
         name, _, value = argument.removeprefix("--").partition("=")
-        if name not in FLAGS:
+        # As the program does: the first of two equal flags counts, and the second is left over.
+        if name not in FLAGS or name in seen:
             unknown.append(argument)
-        elif isinstance(FLAGS[name], bool):
+            continue
+        seen.add(name)
+        if isinstance(FLAGS[name], bool):
             values[name] = value in ("true", "1")
         else:
             values[name] = type(FLAGS[name])(value)
