@@ -270,6 +270,12 @@ class Pipeline:
         stages.run_export(self._preset.recipes, self._dataset, self._settings.seed, self._path)
 
     def _measure(self) -> None:
+        # `--device=adb` may by now be another phone.
+        self._table.check(
+            device=self._device.name,
+            recipe=self._preset.recipe,
+            num_threads=self._settings.num_threads,
+        )
         stages.measure_exports(self._preset.recipes, self._device, self._path)
 
     def _summarize(self) -> None:
@@ -285,7 +291,7 @@ class Pipeline:
             "dataset": self._preset.dataset,
             "algorithm": self._preset.search.algorithm,
             "seed": self._settings.seed,
-            "device": self._settings.device,
+            "device": self._table.to_dict()["device"],
             "recipe": recipe,
             "num_threads": self._settings.num_threads,
             "target_latency_ms": self._target_ms,

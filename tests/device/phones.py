@@ -29,7 +29,7 @@ def build(folder):
         [HERE / "build_phone.sh", folder], capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return pathlib.Path(folder) / "root"
+    return pathlib.Path(done.stdout.strip())
 
 
 def wait_until(holds, seconds=20.0):
