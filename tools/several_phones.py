@@ -42,6 +42,9 @@ def run(arguments: Sequence[str], devices: Sequence[str], output: str) -> None:
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
+            # Ctrl-C reaches this process alone, which then stops each once: a second signal would
+            # interrupt the tidying up of the first.
+            start_new_session=True,
         )
         for device in devices
     }

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import latency_models
 from nas import files, spaces, specs
 from tools import pipeline_run, pipeline_summary, presets
 from tools.workdir import WorkDir
@@ -51,6 +52,18 @@ def test_the_recipe_aimed_at_is_exported_too():
     checked = pipeline_run.checked(settings(recipe="int8", recipes=("float32",)))
     assert checked.preset.recipes == ("int8", "float32")
     assert pipeline_run.checked(settings()) == settings()
+
+
+def test_a_work_dir_keeps_what_a_latency_on_a_phone_depends_on():
+    phone = latency_models.PhoneSettings("benchmark_model", delegate="gpu", timeout_seconds=3.0)
+    assert "phone" not in settings(phone=phone).as_config()
+    kept = settings(phone=phone, device="adb").as_config()["phone"]
+    assert (kept["benchmark_model"], kept["delegate"], kept["num_runs"]) == (
+        "benchmark_model",
+        "gpu",
+        50,
+    )
+    assert "timeout_seconds" not in kept
 
 
 def test_too_few_images_are_refused_in_the_first_stage(fashion_data_dir, tmp_path):
