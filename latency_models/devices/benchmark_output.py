@@ -24,8 +24,9 @@ _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _FIELD = re.compile(rf"\b(count|first|curr|min|max|avg|std|p5|median|p95)=({_NUMBER})(?![\w.])")
 _AVERAGE = re.compile(rf"Inference(?: \(avg\))?: ({_NUMBER})(?![\w.])")
 _FINAL = re.compile(r"nference timings in us: ")
-# Printed whole, microseconds are too coarse for quicker models; their mean is finer.
-_COARSE_US = 200.0
+# How far the mean may be from the median, which is printed in whole microseconds, to count as finer
+# and not as disturbed.
+_ROUNDING_US = 1.0
 
 _FAILURES = (
     "Unconsumed cmdline flags",
@@ -59,9 +60,9 @@ class Runs:
 
     @property
     def latency_ms(self) -> float:
-        """Milliseconds of a run: the median, or the mean where the median is missing or coarse."""
+        """Milliseconds of a run: the median, or the mean where it says the same more finely."""
         median_us = self.median_us
-        if median_us is None or median_us < _COARSE_US:
+        if median_us is None or abs(self.mean_us - median_us) <= _ROUNDING_US:
             return self.mean_us / 1e3
         return median_us / 1e3
 
