@@ -108,9 +108,9 @@ def test_readme_shows_commands():
 def test_commands_of_readme_name_tools_and_flags_that_exist(tool, used):
     path = ROOT / "tools" / f"{tool}.py"
     assert path.exists()
-    sources = [path, ROOT / "tools" / "console.py"]
-    # Tools that measure share the flags of the device.
-    sources += [ROOT / "tools" / "device_flags.py"] * ("tools.device_flags" in _imports(path))
+    # Tools share flags through the modules of tools that they import.
+    names = {"console", *(name.split(".")[1] for name in _imports(path) if name[:6] == "tools.")}
+    sources = [path, *(ROOT / "tools" / f"{name}.py" for name in names)]
     assert set(used) <= {flag for source in sources for flag in _flags(source)}
 
 
