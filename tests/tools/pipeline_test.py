@@ -18,7 +18,14 @@ def settings(data_dir=None, **changes):
     preset = {name: value for name, value in changes.items() if name not in own}
     rest = {name: value for name, value in changes.items() if name in own}
     made = pipeline_run.Settings(
-        dataclasses.replace(presets.preset("tiny"), **preset), data_dir, "local", 1, None, 0, 0
+        preset=dataclasses.replace(presets.preset("tiny"), **preset),
+        data_dir=data_dir,
+        device="local",
+        num_threads=1,
+        target_latency_ms=None,
+        is_limit=False,
+        seed=0,
+        max_train_examples=0,
     )
     return dataclasses.replace(made, **rest)
 
