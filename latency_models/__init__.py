@@ -7,7 +7,9 @@ are; `load` also knows the published tables that come with the package, by name.
 from collections.abc import Callable
 
 from latency_models import published
-from latency_models.devices import Device, LocalDevice
+from latency_models.devices import Device, DeviceError
+from latency_models.devices.adb import AdbDevice, PhoneSettings
+from latency_models.devices.local import LocalDevice
 from latency_models.fitted import LatencyModel
 from latency_models.lookup_table import LookupTable
 from latency_models.regression import Regression
@@ -18,24 +20,32 @@ LATENCY_MODELS: dict[str, type[LatencyModel]] = {
     Regression.kind: Regression,
 }
 
-DEVICES: dict[str, Callable[[int], Device]] = {LocalDevice.name: LocalDevice}
+# How a device is made from what follows the colon of its name.
+DEVICES: dict[str, Callable[[str | None, int, PhoneSettings | None], Device]] = {
+    "local": lambda _, num_threads, __: LocalDevice(num_threads),
+    "adb": AdbDevice,
+}
 
-__all__ = ["DEVICES", "LATENCY_MODELS", "Device", "LatencyModel", "LocalDevice", "LookupTable"]
-__all__ += ["Regression", "device", "latency_model", "load"]
+__all__ = ["DEVICES", "LATENCY_MODELS", "AdbDevice", "Device", "DeviceError", "LatencyModel"]
+__all__ += ["LocalDevice", "LookupTable", "PhoneSettings", "Regression"]
+__all__ += ["device", "latency_model", "load"]
 
 
-def device(name: str, num_threads: int = 1) -> Device:
-    """The device called `name`.
+def device(name: str, num_threads: int = 1, phone: PhoneSettings | None = None) -> Device:
+    """The device called `name`: `local`, `adb` for the only phone, or `adb:SERIAL`.
+
+    Args:
+        name: which.
+        num_threads: threads the runtime uses.
+        phone: how models run on it, if it is one.
 
     Raises:
-        ValueError: no such device (the known ones are listed), or `num_threads` below 1.
+        ValueError: no such device (the known ones are listed), or arguments it cannot use.
     """
-    if name not in DEVICES:
-        raise ValueError(
-            f"device: expected one of {', '.join(DEVICES)}, received {name!r}; only this machine "
-            "is supported so far"
-        )
-    return DEVICES[name](num_threads)
+    kind, colon, serial = name.partition(":")
+    if kind not in DEVICES or (colon and (kind != "adb" or not serial)):
+        raise ValueError(f"device: expected local, adb or adb:SERIAL, received {name!r}")
+    return DEVICES[kind](serial or None, num_threads, phone)
 
 
 def latency_model(kind: str) -> LatencyModel:

@@ -36,8 +36,6 @@ REFERENCE = Child(
     head=Head(128),
 )
 _REFERENCE_RECIPE = "float32"
-# Models on a device at once.
-_CHUNK = 64
 _CALIBRATION_IMAGES = 4
 
 
@@ -135,7 +133,7 @@ def benchmark_space(
     """Times every distinct part of `space` and some of its whole networks.
 
     What `output_path` already holds for this recipe and this environment is not timed again, so
-    that a killed run goes on where it stopped (between groups of 64 models).
+    that a killed run goes on where it stopped (between groups of `plan.models_at_once` models).
 
     Args:
         space: whose parts.
@@ -144,7 +142,7 @@ def benchmark_space(
         output_path: JSONL file the rows are added to.
         networks: number of whole networks.
         seed: of the choice of networks, and of the order of timing.
-        plan: how long to time; default `timing.Plan(seed=seed)`.
+        plan: how long to time; default the device's, with `seed`.
         progress: called like tqdm with an iterable, its length and a description.
 
     Returns:
@@ -174,15 +172,15 @@ def benchmark_parts(
 ) -> list[Measurement]:
     """Times `wanted`, parts or whole networks of `space`; otherwise as `benchmark_space`."""
     recipes.recipe(recipe)
-    plan = plan or timing.Plan(seed=seed)
+    plan = plan or dataclasses.replace(device.plan, seed=seed)
     environment = device.environment()
     rows = _known(output_path, recipe, environment)
     missing = [part for part in wanted if part.key not in rows]
     if missing:
         reference = reference_model()
         np.random.default_rng(seed).shuffle(missing)
-    for begin in range(0, len(missing), _CHUNK):
-        chunk = missing[begin : begin + _CHUNK]
+    for begin in range(0, len(missing), plan.models_at_once):
+        chunk = missing[begin : begin + plan.models_at_once]
         converting = progress(chunk, len(chunk), "converting")
         models = {part.key: convert(part, recipe) for part in converting}
         timings = timing.measure(device, models, reference, plan, progress)
@@ -237,7 +235,7 @@ def benchmark_models(
         models: paths by the name their row is to carry as `label`.
         device: where to time.
         recipe_by_name: what each was exported with, where it is known.
-        plan: how long; default `timing.Plan()`.
+        plan: how long; default the device's.
         progress: called like tqdm with an iterable, its length and a description.
 
     Returns:

@@ -36,22 +36,27 @@ class Measurement:
         kind: the stem, a block, the head, or a whole network.
         label: name for tables.
         recipe: how the model was exported; None for a file of unknown origin.
-        latency_ms: median over the rounds, in milliseconds.
+        latency_ms: median over the rounds, in milliseconds. Outliers (`timing.outliers`) are left
+            out of this and of every other statistic but `count`.
         p10_ms: 10th percentile over the rounds.
         p90_ms: 90th percentile over the rounds.
         count: number of rounds.
-        coefficient_of_variation: standard deviation over mean, of the rounds.
+        coefficient_of_variation: standard deviation over mean, of the latencies over the reference
+            model's in the same round.
         relative_latency: median over the rounds of latency over the reference model's in the same
             round: what stays when the machine's speed drifts.
         half_relative_latencies: the same from the even and from the odd rounds alone; their
             difference is the error of a repeat.
         reference: key of the reference model.
         reference_ms: median of the reference model, in milliseconds.
-        environment: the device, its system and its runtime.
+        environment: the device, its system and its runtime: see `devices.protocol`.
         spec: the part, or the child, as JSON; None for a file.
         resolution: height and width of the input, in pixels; None for a file.
         space: name of the search space it was measured for.
         provenance: what made the row.
+        outliers: how many of the rounds were left out.
+        noisy: whether the variation stayed above the gate of the plan; the row is kept and marked.
+        conditions: what was observed while measuring, for example temperatures.
     """
 
     key: str
@@ -72,6 +77,9 @@ class Measurement:
     resolution: int | None = None
     space: str | None = None
     provenance: dict[str, Any] | None = None
+    outliers: Annotated[int, Field(ge=0)] = 0
+    noisy: bool = False
+    conditions: dict[str, Any] | None = None
     schema_version: Literal[1] = 1
 
     def normalized_ms(self, reference_ms: float) -> float:

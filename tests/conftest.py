@@ -8,9 +8,14 @@ os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 
 import pathlib
 
+import hypothesis
 import pytest
 
 from nas import data_sources
+
+# No test is about time, and an example may take long where others share the machine.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 TESTDATA = pathlib.Path(__file__).parent / "testdata"
 

@@ -6,7 +6,10 @@ from typing import Any
 from absl import flags
 
 _MODEL = flags.DEFINE_string("latency_model", None, "File that tools.fit_latency wrote, or pixel1.")
-_DEVICE = flags.DEFINE_string("device", None, "Refuse a latency model of another device.")
+_DEVICE = flags.DEFINE_string(
+    "device", None, "Refuse a latency model of another device; adb stands for any phone."
+)
+_DELEGATE = flags.DEFINE_string("delegate", None, "Refuse a latency model of another delegate.")
 _RECIPE = flags.DEFINE_string(
     "recipe", None, "Refuse a latency model of another recipe; with --target_bytes, the file's."
 )
@@ -154,7 +157,19 @@ def read() -> Aim:
     table = None
     if _MODEL.value is not None:
         table = latency_models.load(_MODEL.value)
-        own = table.to_dict()
-        wanted = {"device": _DEVICE.value, "recipe": _RECIPE.value, "num_threads": _THREADS.value}
-        table.check(**{k: own[k] if value is None else value for k, value in wanted.items()})
+        _check_use(table)
     return Aim(quantity, _TARGETS[quantity].value, _RELATIVE.value, table)
+
+
+def _check_use(table: Any) -> None:
+    """Refuses a latency model that was measured otherwise than the flags say."""
+    own = table.to_dict()
+    wanted = {"device": _DEVICE.value, "recipe": _RECIPE.value, "num_threads": _THREADS.value}
+    if _DEVICE.value == "adb" and own["device"].startswith("adb:"):
+        wanted["device"] = None
+    table.check(**{k: own[k] if value is None else value for k, value in wanted.items()})
+    if _DELEGATE.value not in (None, own["delegate"]):
+        raise ValueError(
+            f"the latency model was measured with delegate {own['delegate']}, received delegate "
+            f"{_DELEGATE.value}; use --delegate={own['delegate']}, or benchmark and fit again"
+        )

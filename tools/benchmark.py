@@ -3,26 +3,37 @@
     python -m tools.benchmark --models=child_float32.tflite,child_int8.tflite --output=models.jsonl
     python -m tools.benchmark --space=cifar --recipe=int8 --output=measurements.jsonl
 
-The second is what `tools.fit_latency` needs; started again, it times only what is missing.
+The second is what `tools.fit_latency` needs; started again, it times only what is missing. On
+phones, `benchmark_model` is pushed to the phone and runs the models there:
+
+    python -m tools.benchmark --space=cifar --recipe=int8 --device=adb \
+        --benchmark_model=android_aarch64_benchmark_model --output=measurements.jsonl
+
+`--device=adb:A1,adb:B2` measures on several phones at once; each has its own file of rows
+(`measurements_A1.jsonl`, `measurements_B2.jsonl`).
 """
 
+import dataclasses
 import pathlib
+import sys
+from collections.abc import Sequence
 
 from absl import flags
 
-import latency_models
 from export import recipes
-from latency_models import devices, measurements
+from latency_models import Device, devices, measurements
+from latency_models.plan import Plan
 from nas import spaces
-from tools import console
+from tools import console, device_flags, several_phones
 
 _MODELS = flags.DEFINE_list("models", [], "The .tflite files to time, separated by commas.")
 _SPACE = flags.DEFINE_string("space", None, "Search space to time: a name, or a .json file.")
 _RECIPE = flags.DEFINE_string("recipe", "float32", "How the space's blocks are exported.")
-_DEVICE = flags.DEFINE_string("device", "local", "Where to time; `local` is this machine.")
-_THREADS = flags.DEFINE_integer("num_threads", 1, "Threads of the runtime.", lower_bound=1)
 _NETWORKS = flags.DEFINE_integer(
     "networks", 16, "Whole networks of the space that are timed.", lower_bound=2
+)
+_ROUNDS = flags.DEFINE_integer(
+    "rounds", None, "Samples of each model, where not the device's own number.", lower_bound=2
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Draws the networks and the order.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", "measurements.jsonl", "File the rows are added to.")
@@ -33,31 +44,40 @@ _CHANNELS = flags.DEFINE_integer("input_channels", None, "1 or 3, where not the 
 
 def main() -> None:
     """Measures, then prints a table of the models, or the fastest and the slowest network."""
-    if _MODELS.value and _SPACE.value is None:
-        _benchmark_models()
-    elif _SPACE.value is not None and not _MODELS.value:
-        _benchmark_space(_SPACE.value)
-    else:
+    if bool(_MODELS.value) == (_SPACE.value is not None):
         raise ValueError("expected either --models or --space, received both or neither")
+    names = device_flags.DEVICE.value.split(",")
+    if len(names) > 1:
+        several_phones.run(
+            [sys.executable, "-m", "tools.benchmark", *sys.argv[1:]], names, _OUTPUT.value
+        )
+    elif _SPACE.value is None:
+        _benchmark_models()
+    else:
+        _benchmark_space(_SPACE.value)
 
 
 def _benchmark_models() -> None:
     names = [pathlib.Path(path).name for path in _MODELS.value]
     if len(set(names)) < len(names):  # Then the folders tell them apart.
         names = _MODELS.value
-    device = latency_models.device(_DEVICE.value, _THREADS.value)
+    device = device_flags.device()
     for path in _MODELS.value:
         devices.read_model(path)
     # TensorFlow takes seconds to import; a bad flag should not wait for it.
     from latency_models import block_benchmarks
 
     rows = block_benchmarks.benchmark_models(
-        dict(zip(names, _MODELS.value, strict=True)), device, progress=console.progress
+        dict(zip(names, _MODELS.value, strict=True)),
+        device,
+        plan=_plan(device),
+        progress=console.progress,
     )
     measurements.append(_OUTPUT.value, rows)
     headers = ["model", "latency ms", "p10 ms", "p90 ms", "x reference"]
     cells = [(r.label, r.latency_ms, r.p10_ms, r.p90_ms, r.relative_latency) for r in rows]
     console.say(console.table(headers, cells))
+    _warn_of_noise(rows)
     console.say(f"reference model: {rows[0].reference_ms:.4g} ms; rows in {_OUTPUT.value}")
 
 
@@ -65,7 +85,7 @@ def _benchmark_space(name: str) -> None:
     space = spaces.load_space(name)
     space = space.with_task(_CLASSES.value or space.num_classes, _RESOLUTION.value, _CHANNELS.value)
     recipes.recipe(_RECIPE.value)
-    device = latency_models.device(_DEVICE.value, _THREADS.value)
+    device = device_flags.device()
     from latency_models import block_benchmarks
 
     rows = block_benchmarks.benchmark_space(
@@ -75,16 +95,37 @@ def _benchmark_space(name: str) -> None:
         _OUTPUT.value,
         networks=_NETWORKS.value,
         seed=_SEED.value,
+        plan=_plan(device),
         progress=console.progress,
     )
     fastest, slowest = measurements.extremes(rows)
     networks = sum(row.kind == "network" for row in rows)
     console.say(
-        f"{space.name}, {_RECIPE.value}, {_DEVICE.value}, {_THREADS.value} thread(s): "
+        f"{space.name}, {_RECIPE.value}, {device_flags.DEVICE.value}, "
+        f"{device_flags.THREADS.value} thread(s): "
         f"{len(rows) - networks} parts and {networks} networks in {_OUTPUT.value}\n"
         f"fastest network {fastest.latency_ms:.4g} ms, slowest {slowest.latency_ms:.4g} ms, "
         f"reference model {fastest.reference_ms:.4g} ms"
     )
+    _warn_of_noise(rows)
+
+
+def _plan(device: Device) -> Plan:
+    plan = dataclasses.replace(device.plan, seed=_SEED.value)
+    if _ROUNDS.value is None:
+        return plan
+    rounds = _ROUNDS.value
+    extra_rounds = min(plan.extra_rounds, rounds)
+    return dataclasses.replace(plan, rounds=rounds, min_rounds=rounds, extra_rounds=extra_rounds)
+
+
+def _warn_of_noise(rows: Sequence[measurements.Measurement]) -> None:
+    noisy = [row for row in rows if row.noisy]
+    if noisy:
+        console.say(
+            f"{len(noisy)} of {len(rows)} rows varied too much and are marked as noisy, for "
+            f"example {noisy[0].label}: measure again on a quieter, cooler device"
+        )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 
 from absl import flags
 
-from tools import algorithm_flags, console, workdir
+from tools import algorithm_flags, console, device_flags, workdir
 
 _PRESET = flags.DEFINE_string("preset", "quick", "Which experiment; see tools/presets.py.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
@@ -21,9 +21,7 @@ _SPACE = flags.DEFINE_string("space", None, "Name or .json file; the preset's if
 _ALGORITHM = flags.DEFINE_string(
     "algorithm", None, f"The preset's if not given. {algorithm_flags.HELP}"
 )
-_DEVICE = flags.DEFINE_string("device", "local", "Where latency is measured.")
 _RECIPE = flags.DEFINE_string("recipe", None, "Recipe aimed at; the preset's if not given.")
-_THREADS = flags.DEFINE_integer("num_threads", 1, "Threads of the interpreter.", lower_bound=1)
 _TARGET_MS = flags.DEFINE_float(
     "target_latency_ms", None, "Latency aimed at, in milliseconds.", lower_bound=0.0
 )
@@ -73,15 +71,16 @@ def main() -> None:
     settings = pipeline_run.Settings(
         preset=chosen,
         data_dir=_DATA_DIR.value,
-        device=_DEVICE.value,
-        num_threads=_THREADS.value,
+        device=device_flags.DEVICE.value,
+        num_threads=device_flags.THREADS.value,
+        phone=device_flags.phone_settings(),
         target_latency_ms=_TARGET_MS.value,
         is_limit=_HARD_LIMIT.value,
         seed=_SEED.value,
         max_train_examples=_MAX_TRAIN.value,
     )
     settings = pipeline_run.checked(settings)
-    config = {"preset_name": _PRESET.value, **dataclasses.asdict(settings)}
+    config = {"preset_name": _PRESET.value, **settings.as_config()}
     with workdir.WorkDir(
         _WORKDIR.value, config, ["data_dir"], apart_from=["search", "train"]
     ) as directory:

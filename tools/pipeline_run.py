@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import latency_models
 from export import exporting, recipes
-from latency_models import block_benchmarks, measurements, selection
+from latency_models import PhoneSettings, block_benchmarks, measurements, selection
 from latency_models.fitted import LatencyModel
 from latency_models.lookup_table import LookupTable
 from nas import algorithms, data, files, spaces
@@ -35,6 +35,7 @@ class Settings:
         is_limit: the child's predicted latency never exceeds the target.
         seed: of everything random.
         max_train_examples: 0 for all.
+        phone: how models run on the device, where it is a phone.
     """
 
     preset: presets.Preset
@@ -45,6 +46,16 @@ class Settings:
     is_limit: bool
     seed: int
     max_train_examples: int
+    phone: PhoneSettings | None = None
+
+    def as_config(self) -> dict[str, Any]:
+        """The settings as a work dir keeps them: of the phone, only what a latency depends on."""
+        config = dataclasses.asdict(self)
+        phone = config.pop("phone")
+        if phone is not None and self.device != "local":
+            unimportant = ("adb", "timeout_seconds", "cooling_seconds")
+            config["phone"] = {name: phone[name] for name in phone if name not in unimportant}
+        return config
 
 
 def checked(settings: Settings) -> Settings:
@@ -66,7 +77,7 @@ def checked(settings: Settings) -> Settings:
             f"space {space.name}: expected at least {selection.MIN_NETWORKS} networks to "
             f"choose from, received {space.cardinality}; add slots or candidates"
         )
-    latency_models.device(settings.device, settings.num_threads)
+    latency_models.device(settings.device, settings.num_threads, settings.phone)
     if preset.recipe in preset.recipes:
         return settings
     preset = dataclasses.replace(preset, recipes=(preset.recipe, *preset.recipes))
@@ -151,7 +162,9 @@ class Pipeline:
 
     @functools.cached_property
     def _device(self) -> Any:
-        return latency_models.device(self._settings.device, self._settings.num_threads)
+        return latency_models.device(
+            self._settings.device, self._settings.num_threads, self._settings.phone
+        )
 
     @functools.cached_property
     def _dataset(self) -> Dataset:
@@ -258,6 +271,12 @@ class Pipeline:
         stages.run_export(self._preset.recipes, self._dataset, self._settings.seed, self._path)
 
     def _measure(self) -> None:
+        # `--device=adb` may by now be another phone.
+        self._table.check(
+            device=self._device.name,
+            recipe=self._preset.recipe,
+            num_threads=self._settings.num_threads,
+        )
         stages.measure_exports(self._preset.recipes, self._device, self._path)
 
     def _summarize(self) -> None:
@@ -273,7 +292,7 @@ class Pipeline:
             "dataset": self._preset.dataset,
             "algorithm": self._preset.search.algorithm,
             "seed": self._settings.seed,
-            "device": self._settings.device,
+            "device": self._table.to_dict()["device"],
             "recipe": recipe,
             "num_threads": self._settings.num_threads,
             "target_latency_ms": self._target_ms,

@@ -4,6 +4,7 @@ import pytest
 
 import latency_models
 from latency_models import block_benchmarks, parts
+from latency_models.devices import protocol
 from nas import spaces
 
 
@@ -24,11 +25,11 @@ def test_a_session_times_every_model(models):
 
 def test_a_sample_repeats_a_quick_model_long_enough(models, monkeypatch):
     counts = []
-    from latency_models import devices
+    from latency_models.devices import local
 
-    invoke_ms = devices._invoke_ms
+    invoke_ms = local._invoke_ms
     monkeypatch.setattr(
-        devices, "_invoke_ms", lambda runner, n: counts.append(n) or invoke_ms(runner, n)
+        local, "_invoke_ms", lambda runner, n: counts.append(n) or invoke_ms(runner, n)
     )
     with latency_models.device("local").session(models, 5.0) as session:
         session.sample_ms("float32")
@@ -38,9 +39,7 @@ def test_a_sample_repeats_a_quick_model_long_enough(models, monkeypatch):
 
 def test_the_environment_says_what_latency_depends_on():
     environment = latency_models.device("local", 2).environment()
-    assert set(environment) == {
-        "device", "soc", "os", "runtime", "num_threads", "delegate", "affinity",
-    }  # fmt: skip
+    assert tuple(environment) == protocol.ENVIRONMENT_KEYS
     assert environment["device"] == "local"
     assert environment["num_threads"] == 2
     assert environment["soc"]
@@ -48,8 +47,9 @@ def test_the_environment_says_what_latency_depends_on():
 
 
 def test_unknown_devices_are_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="expected one of local, received 'adb'.*so far"):
-        latency_models.device("adb")
+    for name in ("phone", "local:0", "adb:", ""):
+        with pytest.raises(ValueError, match="expected local, adb or adb:SERIAL, received"):
+            latency_models.device(name)
 
 
 def test_no_threads_are_refused():

@@ -1,6 +1,9 @@
 import contextlib
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from latency_models import timing
 
@@ -8,7 +11,7 @@ from latency_models import timing
 class DriftingDevice:
     """A machine that gets slower from sample to sample; model content is its true latency."""
 
-    name, num_threads = "drifting", 1
+    name, num_threads, plan = "drifting", 1, timing.Plan()
 
     def __init__(self, drift):
         self.order = []
@@ -25,6 +28,9 @@ class DriftingDevice:
     def sample_ms(self, key):
         self.order.append(key)
         return float(self._models[key]) * (1.0 + self._drift * len(self.order))
+
+    def conditions(self):
+        return {"samples": len(self.order)}
 
 
 def test_drift_cancels_against_the_reference():
@@ -76,7 +82,60 @@ def test_statistics_worked_by_hand():
     assert times.p90_ms == pytest.approx(7.9)
 
 
-@pytest.mark.parametrize("arguments", [{"min_rounds": 1}, {"rounds": 5}, {"references": 0}])
+class JumpingDevice(DriftingDevice):
+    """Model `jumping` takes now one, now two times as long; all others are steady."""
+
+    def sample_ms(self, key):
+        latency_ms = super().sample_ms(key)
+        return latency_ms * (1 + len(self.order) % 2) if key == "jumping" else latency_ms
+
+
+def test_two_latencies_that_take_turns_are_noisy_however_steady_the_commoner_is():
+    times = timing.summarize([1.0] * 6 + [2.0] * 4, [1.0] * 10, max_variation=0.1)
+    assert (times.outliers, times.coefficient_of_variation) == (4, 0.0)
+    assert times.noisy
+
+
+def test_a_sample_far_off_is_left_out():
+    samples = [1.0, 1.01, 0.99, 1.0, 1.02, 0.98, 7.0, 1.0]
+    times = timing.summarize(samples, [1.0] * 8, max_variation=0.05)
+    assert (times.count, times.outliers, times.noisy) == (8, 1, False)
+    assert times.latency_ms == 1.0
+    assert times.p90_ms < 1.03
+    assert times.coefficient_of_variation < 0.02
+
+
+def test_equal_samples_do_not_make_a_small_step_an_outlier():
+    # Microseconds printed whole: 100, 100, 100, 101.
+    assert not timing.outliers(np.array([100.0, 100.0, 100.0, 101.0])).any()
+    assert timing.outliers(np.array([100.0, 100.0, 100.0, 110.0])).tolist() == [False] * 3 + [True]
+
+
+@given(st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=30))
+def test_at_most_half_of_any_samples_are_outliers(values):
+    assert timing.outliers(np.array(values)).sum() <= len(values) / 2
+
+
+def test_what_varies_gets_more_rounds_and_is_marked():
+    plan = timing.Plan(rounds=8, min_rounds=8, extra_rounds=6, references=1, max_variation=0.1)
+    device = JumpingDevice(0.0)
+    times = timing.measure(device, {"steady": b"1", "jumping": b"1"}, b"1", plan)
+    assert (times["steady"].count, times["steady"].noisy) == (8, False)
+    assert (times["jumping"].count, times["jumping"].noisy) == (14, True)
+    assert times["steady"].conditions == {"samples": 8 * 3 + 6 * 2}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"min_rounds": 1},
+        {"rounds": 5},
+        {"references": 0},
+        {"extra_rounds": -1},
+        {"models_at_once": 0},
+        {"max_variation": 0.0},
+    ],
+)
 def test_a_plan_that_measures_nothing_is_refused(arguments):
     with pytest.raises(ValueError, match="expected"):
         timing.Plan(**arguments)

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import latency_models
 from nas import files, spaces, specs
 from tools import pipeline_run, pipeline_summary, presets
 from tools.workdir import WorkDir
@@ -17,7 +18,14 @@ def settings(data_dir=None, **changes):
     preset = {name: value for name, value in changes.items() if name not in own}
     rest = {name: value for name, value in changes.items() if name in own}
     made = pipeline_run.Settings(
-        dataclasses.replace(presets.preset("tiny"), **preset), data_dir, "local", 1, None, 0, 0
+        preset=dataclasses.replace(presets.preset("tiny"), **preset),
+        data_dir=data_dir,
+        device="local",
+        num_threads=1,
+        target_latency_ms=None,
+        is_limit=False,
+        seed=0,
+        max_train_examples=0,
     )
     return dataclasses.replace(made, **rest)
 
@@ -28,7 +36,7 @@ def settings(data_dir=None, **changes):
         ({"space": "huge"}, "space: expected one of"),
         ({"space": "none.json"}, "none.json: expected a JSON file, found none"),
         ({"recipe": "int3"}, "recipe: expected one of"),
-        ({"device": "toaster"}, "device: expected one of"),
+        ({"device": "toaster"}, "device: expected local, adb or adb:SERIAL"),
         ({"num_threads": 0}, "num_threads"),
     ],
 )
@@ -51,6 +59,18 @@ def test_the_recipe_aimed_at_is_exported_too():
     checked = pipeline_run.checked(settings(recipe="int8", recipes=("float32",)))
     assert checked.preset.recipes == ("int8", "float32")
     assert pipeline_run.checked(settings()) == settings()
+
+
+def test_a_work_dir_keeps_what_a_latency_on_a_phone_depends_on():
+    phone = latency_models.PhoneSettings("benchmark_model", delegate="gpu", timeout_seconds=3.0)
+    assert "phone" not in settings(phone=phone).as_config()
+    kept = settings(phone=phone, device="adb").as_config()["phone"]
+    assert (kept["benchmark_model"], kept["delegate"], kept["num_runs"]) == (
+        "benchmark_model",
+        "gpu",
+        50,
+    )
+    assert "timeout_seconds" not in kept
 
 
 def test_too_few_images_are_refused_in_the_first_stage(fashion_data_dir, tmp_path):

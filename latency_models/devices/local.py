@@ -1,8 +1,4 @@
-"""Where models are timed.
-
-A device opens a session over a set of `.tflite` models and takes one sample at a time; in which
-order and how often is decided by `latency_models.timing`, the same for every device.
-"""
+"""This machine as a device, through the LiteRT interpreter of this process."""
 
 from __future__ import annotations
 
@@ -13,61 +9,17 @@ import pathlib
 import platform
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from export import interpreter
-from nas import chatter, files
+from latency_models.devices import protocol
+from latency_models.plan import Plan
+from nas import chatter
 
 _CALIBRATION_INVOKES = 5
-
-
-class Session(Protocol):
-    """A device with models on it, ready to run."""
-
-    def sample_ms(self, key: str) -> float:
-        """One sample of model `key`: milliseconds an invocation takes, right after a warm-up."""
-
-
-class Device(Protocol):
-    """A machine with a LiteRT runtime.
-
-    Attributes:
-        name: how flags and files call it, for example `local`.
-        num_threads: threads the runtime uses.
-    """
-
-    name: str
-    num_threads: int
-
-    def environment(self) -> dict[str, Any]:
-        """What a latency depends on: device, soc, os, runtime, num_threads, delegate, affinity."""
-
-    def session(
-        self, models: Mapping[str, bytes], min_sample_ms: float
-    ) -> contextlib.AbstractContextManager[Session]:
-        """Puts `models` on the device.
-
-        Args:
-            models: contents of `.tflite` files by key.
-            min_sample_ms: a sample repeats quick models for at least this long.
-        """
-
-
-def read_model(path: files.Path) -> bytes:
-    """Content of a `.tflite` file.
-
-    Raises:
-        ValueError: no file there, or something else.
-    """
-    try:
-        content = pathlib.Path(path).read_bytes()
-    except (FileNotFoundError, IsADirectoryError):
-        raise ValueError(f"{path}: expected a .tflite file, found none") from None
-    if content[4:8] != b"TFL3":
-        raise ValueError(f"{path}: expected a .tflite file, found other content")
-    return content
+_GOVERNOR = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
 
 
 class LocalDevice:
@@ -81,27 +33,31 @@ class LocalDevice:
 
     def __init__(self, num_threads: int = 1) -> None:
         """Raises ValueError unless `num_threads` is at least 1."""
-        if num_threads < 1:
-            raise ValueError(f"num_threads: expected at least 1, received {num_threads}")
+        protocol.check_threads(num_threads)
         self.num_threads = num_threads
+        self.plan = Plan()
 
     def environment(self) -> dict[str, Any]:
-        """See `Device`."""
+        """See `protocol.Device`."""
         return {
             "device": self.name,
+            "model": None,
             "soc": _processor(),
+            "abi": platform.machine(),
             "os": f"{platform.system()} {platform.machine()}",
+            "os_build": platform.release(),
             "runtime": interpreter.runtime(),
             "num_threads": self.num_threads,
-            "delegate": "none",
             "affinity": _affinity(),
+            "delegate": "none",
+            "governor": _governor(),
         }
 
     @contextlib.contextmanager
     def session(
         self, models: Mapping[str, bytes], min_sample_ms: float = 1.0
     ) -> Iterator[_LocalSession]:
-        """See `Device`."""
+        """See `protocol.Device`."""
         with chatter.silenced():
             session = _LocalSession(models, self.num_threads, min_sample_ms)
         yield session
@@ -125,10 +81,14 @@ class _LocalSession:
             self._repeats[key] = max(1, math.ceil(min_sample_ms / once))
 
     def sample_ms(self, key: str) -> float:
-        """See `Session`."""
+        """See `protocol.Session`."""
         runner = self._runners[key]
         runner.invoke()  # What ran before has taken the caches.
         return _invoke_ms(runner, self._repeats[key])
+
+    def conditions(self) -> dict[str, Any]:
+        """Nothing: what a machine says of its temperature differs too much to be read here."""
+        return {}
 
 
 def _invoke_ms(runner: Any, repeats: int) -> float:
@@ -159,3 +119,11 @@ def _processor() -> str:
 def _affinity() -> list[int] | None:
     """Cores this process may run on; None where the system does not say."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+def _governor() -> str | None:
+    """How the clock is steered; None where the system does not say, as on virtual machines."""
+    try:
+        return pathlib.Path(_GOVERNOR).read_text(encoding="utf-8").strip()
+    except OSError:
+        return None

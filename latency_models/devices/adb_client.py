@@ -1,0 +1,253 @@
+"""Talking to one phone through the `adb` program.
+
+Three rules hold for every call: it has a timeout, since adb waits for ever on a phone that is
+frozen; what goes to this machine is a list of arguments, never a line for a shell; what goes to the
+phone's shell is quoted word by word.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Sequence
+
+from latency_models.devices.protocol import DeviceError
+from nas import files
+
+# adb's own failures and a command's look alike (exit 1, or 255), so the phone says at the very end
+# how its command ended; where that line is missing, the connection broke.
+_STATUS = "exit-status:"
+_STATUS_LINE = re.compile(rf"(?:\A|\n){_STATUS}(\d+)\s*\Z")
+
+# What adb says, and what to do about it.
+_REMEDIES = (
+    ("unauthorized", "confirm the dialog on the phone's screen"),
+    ("authorizing", "confirm the dialog on the phone's screen"),
+    ("no permissions", "give this user access to the USB device (udev rules)"),
+    ("insufficient permissions", "give this user access to the USB device (udev rules)"),
+    ("offline", "unplug it and plug it in again, or adb reconnect"),
+    ("not found", "plug it in, switch USB debugging on, and look at adb devices"),
+    ("no devices", "plug it in, switch USB debugging on, and look at adb devices"),
+    ("more than one", "name one with --device=adb:SERIAL; adb devices lists them"),
+    ("Connection refused", "switch network debugging on: adb tcpip PORT while it is plugged in"),
+    ("No space left", "make room on the phone"),
+    ("Permission denied", "choose a folder that the phone's shell user may write to"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """What a command on the phone printed, and how it ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def text(self) -> str:
+        """Everything printed."""
+        return self.stdout + self.stderr
+
+
+@dataclasses.dataclass(frozen=True)
+class Listed:
+    """A line of `adb devices`: a serial number and its state, `device` where it is ready."""
+
+    serial: str
+    state: str
+
+
+def parse_devices(text: str) -> list[Listed]:
+    """The phones in the output of `adb devices`; other lines are left out."""
+    listed = []
+    for line in text.splitlines():
+        serial, tab, state = line.partition("\t")
+        if tab and serial.strip() and state.strip():
+            listed.append(Listed(serial.strip(), state.strip()))
+    return listed
+
+
+class Adb:
+    """One phone.
+
+    Attributes:
+        serial: its serial number, or HOST:PORT.
+        timeout_seconds: the most a call may take, where it does not say otherwise.
+    """
+
+    def __init__(self, serial: str, program: str = "adb", timeout_seconds: float = 30.0) -> None:
+        """Stores the arguments."""
+        self.serial = serial
+        self.timeout_seconds = timeout_seconds
+        self._program = program
+
+    def shell(self, script: str, timeout_seconds: float | None = None) -> Output:
+        """Runs a script in the phone's shell. Quote what it is made of with `shlex.quote`.
+
+        Raises:
+            DeviceError: the phone was lost or did not answer; a script that fails is an `Output`.
+        """
+        # A subshell, so that the script's own `exit` does not skip the line with the status.
+        marked = f"(\n{script}\n)\nstatus=$?\necho\necho {_STATUS}$status"
+        done = self._run(["shell", marked], timeout_seconds, f"shell {_first_line(script)}")
+        stdout = done.stdout.replace("\r\n", "\n")
+        found = _STATUS_LINE.search(stdout)
+        if found is None:
+            raise self._error(
+                f"lost in the middle of: {_first_line(script)} (adb ended with {done.returncode})",
+                done.stderr or stdout,
+            )
+        return Output(int(found[1]), stdout[: found.start()], done.stderr)
+
+    def check_shell(self, script: str, timeout_seconds: float | None = None) -> str:
+        """As `shell`, and raises DeviceError too when the script fails. Returns its stdout."""
+        output = self.shell(script, timeout_seconds)
+        if output.status:
+            raise self._error(
+                f"{_first_line(script)} failed (exit {output.status})",
+                output.stderr or output.stdout,
+            )
+        return output.stdout
+
+    def push(self, path: files.Path, remote: str, timeout_seconds: float | None = None) -> None:
+        """Copies a file of this machine to the phone.
+
+        Raises:
+            DeviceError: the phone was lost, or the copy failed.
+        """
+        done = self._run(["push", os.fspath(path), remote], timeout_seconds, f"push to {remote}")
+        if done.returncode:
+            raise self._error(f"could not write {remote}", done.stderr or done.stdout)
+
+    def state(self) -> str:
+        """`device` when it is ready, or what `adb devices` says; `not listed` when it is not there.
+
+        Raises:
+            DeviceError: the adb program is missing, or its server does not answer.
+        """
+        listed = {phone.serial: phone.state for phone in self.listed()}
+        return listed.get(self.serial, "not listed")
+
+    def listed(self) -> list[Listed]:
+        """Every phone that adb knows of."""
+        done = self._run_plain(["devices"], None, "devices")
+        if done.returncode:
+            raise DeviceError(f"adb devices failed: {last_line(done.stderr)}")
+        return parse_devices(done.stdout)
+
+    def connect(self) -> None:
+        """Makes sure that the phone is ready; one at HOST:PORT is connected to first.
+
+        Raises:
+            DeviceError: it is not there, or not ready; says what to do.
+        """
+        state = self.state()
+        if state != "device" and ":" in self.serial:
+            # A connection whose other end went away stays `offline` until it is closed.
+            self._run_plain(["disconnect", self.serial], None, "disconnect")
+            said = self._run_plain(["connect", self.serial], None, f"connect {self.serial}").stdout
+            # adb ends with 0 even when it could not connect.
+            if not re.match(r"(already )?connected to ", said):
+                raise self._error("adb connect failed", said)
+            state = self._settled_state()
+        if state == "not listed":
+            others = ", ".join(phone.serial for phone in self.listed()) or "none"
+            raise self._error(
+                f"expected among the phones adb lists, received {others}", "not found"
+            )
+        if state != "device":
+            raise self._error(f"expected a phone that is ready, received state {state}", state)
+
+    def _settled_state(self) -> str:
+        """The state after connecting, which is `offline` for a moment."""
+        try:
+            self._run(["wait-for-device"], 5.0, "wait-for-device")
+        except DeviceError:
+            pass  # The state says it better.
+        return self.state()
+
+    def _run(
+        self, arguments: Sequence[str], timeout_seconds: float | None, doing: str
+    ) -> subprocess.CompletedProcess[str]:
+        return self._run_plain(["-s", self.serial, *arguments], timeout_seconds, doing)
+
+    def _run_plain(
+        self, arguments: Sequence[str], timeout_seconds: float | None, doing: str
+    ) -> subprocess.CompletedProcess[str]:
+        limit = self.timeout_seconds if timeout_seconds is None else timeout_seconds
+        try:
+            return subprocess.run(
+                [self._program, *arguments],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=limit,
+            )
+        except subprocess.TimeoutExpired:
+            raise DeviceError(
+                f"adb:{self.serial}: no answer for {limit:.3g} s to: {doing}; wake the phone up, "
+                "unplug it and plug it in again, or restart it; the same command goes on from here"
+            ) from None
+        except FileNotFoundError:
+            raise DeviceError(
+                f"{self._program}: expected the adb program, found none; install Android's "
+                "platform-tools (Debian: apt-get install adb), or name it with --adb"
+            ) from None
+
+    def _error(self, what: str, said: str) -> DeviceError:
+        said = last_line(said)
+        remedy = next((remedy for words, remedy in _REMEDIES if words in said), None)
+        parts = [f"adb:{self.serial}: {what}", said if said not in what else "", remedy]
+        return DeviceError("; ".join(part for part in parts if part))
+
+
+def quoted(*words: str) -> str:
+    """`words` as one command for the phone's shell."""
+    return shlex.join(words)
+
+
+def only_phone(program: str = "adb", timeout_seconds: float = 30.0) -> str:
+    """The serial number of the one phone that is attached; `ANDROID_SERIAL` chooses among several.
+
+    Raises:
+        DeviceError: there is none, or there are several.
+    """
+    chosen = os.environ.get("ANDROID_SERIAL")
+    if chosen:
+        return chosen
+    listed = Adb("", program, timeout_seconds).listed()
+    ready = [phone.serial for phone in listed if phone.state == "device"]
+    if len(ready) == 1:
+        return ready[0]
+    if ready:
+        raise DeviceError(
+            f"device: expected one phone, received {len(ready)} ({', '.join(ready)}); name one "
+            f"with --device=adb:{ready[0]}"
+        )
+    states = ", ".join(f"{phone.serial} is {phone.state}" for phone in listed) or "adb lists none"
+    raise DeviceError(
+        f"device: expected a phone that is ready ({states}); plug it in, switch USB debugging on, "
+        "and confirm the dialog on its screen"
+    )
+
+
+def _first_line(text: str) -> str:
+    """The first line that is not empty, without what would fill the screen."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0][:160] if lines else ""
+
+
+def last_line(text: str) -> str:
+    """The last line that names an error, or the last one: counts and greetings surround it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if "error" in line.lower() or "failed" in line.lower()]
+    return printable((errors or lines or [""])[-1][:300])
+
+
+def printable(text: str) -> str:
+    """`text` without control characters, which a phone's output may hold."""
+    return "".join(c if c.isprintable() else "?" for c in text)

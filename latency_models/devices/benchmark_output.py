@@ -1,0 +1,188 @@
+"""What `benchmark_model` prints, of both programs that carry this name.
+
+TensorFlow Lite's and LiteRT's share most flags and print the same statistics, one line for the
+warm-up and one for the measured runs, in microseconds, for example
+
+    INFO: count=50 first=121183 curr=115199 min=111222 max=121324 avg=116066 std=1906
+    count=50 curr=12(all same) p5=12 median=12 p95=12
+
+with or without `INFO:` or a prefix of Android's log before it. Percentiles exist in newer builds
+alone, and large numbers may stand as `1.23457e+06`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from typing import Literal
+
+# Which of the two programs it is.
+Program = Literal["tflite", "litert"]
+
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_FIELD = re.compile(rf"\b(count|first|curr|min|max|avg|std|p5|median|p95)=({_NUMBER})(?![\w.])")
+_AVERAGE = re.compile(rf"Inference(?: \(avg\))?: ({_NUMBER})(?![\w.])")
+_FINAL = re.compile(r"nference timings in us: ")
+# How far the mean may be from the median, which is printed in whole microseconds, to count as finer
+# and not as disturbed.
+_ROUNDING_US = 1.0
+
+_FAILURES = (
+    "Unconsumed cmdline flags",
+    "Failed to parse flag",
+    "Failed to load model",
+    "Failed to compile model",
+    "Failed to apply",
+    "Failed to allocate tensors",
+    "Benchmarking failed",
+)
+_SUPPORT = {"gpu": "GPU", "nnapi": "NNAPI"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Runs:
+    """The measured runs of one model.
+
+    Attributes:
+        count: number of runs.
+        mean_us: their mean, in microseconds.
+        min_us: the quickest.
+        max_us: the slowest.
+        median_us: their median; None from older builds.
+    """
+
+    count: int
+    mean_us: float
+    min_us: float
+    max_us: float
+    median_us: float | None
+
+    @property
+    def latency_ms(self) -> float:
+        """Milliseconds of a run: the median, or the mean where it says the same more finely."""
+        median_us = self.median_us
+        if median_us is None or abs(self.mean_us - median_us) <= _ROUNDING_US:
+            return self.mean_us / 1e3
+        return median_us / 1e3
+
+
+def parse(text: str) -> Runs:
+    """The measured runs in everything `benchmark_model` printed.
+
+    Raises:
+        ValueError: it failed, ignored a flag, or printed other than the statistics of a warm-up and
+            of at least one run; the message is one line.
+    """
+    failure = fault(text)
+    if failure:
+        raise ValueError(f"benchmark_model: {failure}")
+    # A line without its end was cut short, and its last number may be, too.
+    whole = text[: text.rfind("\n") + 1].splitlines()
+    phases = [fields for fields in map(_fields, whole) if "count" in fields]
+    if len(phases) != 2:
+        raise ValueError(
+            "benchmark_model: expected two lines of statistics (count=...), the warm-up's and the "
+            f"runs', received {len(phases)} and at the end {_ending(text)}"
+        )
+    runs = _runs(phases[1])
+    stated = _stated_average(text)
+    if stated is not None and not math.isclose(stated, runs.mean_us, rel_tol=1e-3, abs_tol=1.0):
+        raise ValueError(
+            f"benchmark_model: expected its last line to repeat the mean {runs.mean_us:g} us of "
+            f"its statistics, received {stated:g} us"
+        )
+    return runs
+
+
+def fault(text: str) -> str | None:
+    """The line in which `benchmark_model` says what went wrong; None where it says nothing."""
+    for line in text.splitlines():
+        if any(words in line for words in _FAILURES):
+            return line.strip()[:300]
+    return None
+
+
+def check_delegate(text: str, delegate: str) -> None:
+    """Refuses runs that TensorFlow Lite's program took to the CPU instead.
+
+    It goes on without a delegate that the phone or the model does not support, and times the CPU.
+
+    Args:
+        text: what it printed.
+        delegate: `gpu`, `nnapi`, or `none`.
+
+    Raises:
+        ValueError: it does not say that the delegate was applied.
+    """
+    if delegate == "none":
+        return
+    if f"Explicitly applied {_SUPPORT[delegate]} delegate" not in text:
+        raise ValueError(
+            f"benchmark_model: expected the {delegate} delegate to run the model, but the CPU did; "
+            "the phone or the model does not support it"
+        )
+
+
+def program(usage: str) -> Program:
+    """Which program it is, from what it prints for `--help`.
+
+    Raises:
+        ValueError: neither.
+    """
+    if "--use_npu=" in usage or "--use_profiler=" in usage:
+        return "litert"
+    if "--use_xnnpack=" in usage or "--enable_op_profiling=" in usage:
+        return "tflite"
+    raise ValueError(
+        "expected the flags of TensorFlow Lite's or LiteRT's benchmark_model from its --help, "
+        f"received {_ending(usage)}"
+    )
+
+
+def _fields(line: str) -> dict[str, float]:
+    """The statistics on one line, by name; none where it says something else."""
+    found = {name: float(value) for name, value in _FIELD.findall(line)}
+    return found if "count" in found and "curr" in found else {}
+
+
+def _runs(fields: dict[str, float]) -> Runs:
+    spread = {"min", "max", "avg"} & set(fields)
+    if len(spread) not in (0, 3) or ("first" in fields and not spread):
+        raise ValueError(
+            "benchmark_model: expected min, max and avg in its statistics, received "
+            f"{', '.join(fields)}"
+        )
+    # Where all runs took the same time, it is printed once, as `curr`.
+    same = fields["curr"]
+    runs = Runs(
+        count=int(fields["count"]),
+        mean_us=fields.get("avg", same),
+        min_us=fields.get("min", same),
+        max_us=fields.get("max", same),
+        median_us=fields.get("median"),
+    )
+    values = (runs.mean_us, runs.min_us, runs.max_us)
+    in_order = runs.min_us <= runs.mean_us * (1 + 1e-5) and runs.mean_us <= runs.max_us * (1 + 1e-5)
+    if runs.median_us is not None:
+        in_order = in_order and runs.min_us <= runs.median_us <= runs.max_us
+    if runs.count < 1 or not all(math.isfinite(v) and v > 0.0 for v in values) or not in_order:
+        raise ValueError(
+            "benchmark_model: expected at least one run and 0 < min <= avg <= max, received "
+            f"count={runs.count} min={runs.min_us:g} avg={runs.mean_us:g} max={runs.max_us:g}"
+        )
+    return runs
+
+
+def _stated_average(text: str) -> float | None:
+    """The mean on the last line of TensorFlow Lite's program; LiteRT's has no such line."""
+    for line in reversed(text.splitlines()):
+        if _FINAL.search(line):
+            found = _AVERAGE.findall(line)
+            return float(found[-1]) if found else None
+    return None
+
+
+def _ending(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return repr(lines[-1][:200]) if lines else "nothing"

@@ -1,0 +1,142 @@
+"""What an Android phone says of itself: properties, cores, temperatures. Pure parsers."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# Prints one line a core: name, highest frequency in kHz, governor; empty where it cannot be read.
+CORES_SCRIPT = (
+    "cd /sys/devices/system/cpu || exit 0\n"
+    "for core in cpu[0-9]*; do\n"
+    '  echo "$core,$(cat $core/cpufreq/cpuinfo_max_freq 2>/dev/null),'
+    '$(cat $core/cpufreq/scaling_governor 2>/dev/null)"\n'
+    "done"
+)
+THERMAL_SCRIPT = "dumpsys thermalservice 2>/dev/null || true"
+
+_PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]$", re.MULTILINE | re.DOTALL)
+_CORE = re.compile(r"^cpu(\d{1,4}),(\d{0,12}),([\w.-]*)$", re.MULTILINE)
+_STATUS = re.compile(r"^\s*Thermal Status: (\d{1,3})\s*$", re.MULTILINE)
+_TEMPERATURE = re.compile(r"Temperature\{mValue=(-?\d+(?:\.\d+)?), mType=(-?\d+), mName=([^,{}]+),")
+# Sections of the report: what was read just now, and what was seen last.
+_NOW = "Current temperatures from HAL:"
+# Android's Temperature.TYPE_*.
+_TYPES = {"0": "cpu", "1": "gpu", "2": "battery", "3": "skin", "9": "npu"}
+
+# First Android with fixed performance mode.
+_FIXED_PERFORMANCE_SDK = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Core:
+    """One core; None for what the phone does not say."""
+
+    index: int
+    max_khz: int | None
+    governor: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Thermal:
+    """How warm a phone is.
+
+    Attributes:
+        status: 0 where nothing is throttled, up to 6; None from phones before Android 10.
+        temperatures_c: the highest temperature of each kind (cpu, gpu, battery, skin, npu).
+    """
+
+    status: int | None
+    temperatures_c: dict[str, float]
+
+
+def parse_properties(text: str) -> dict[str, str]:
+    """The output of `getprop`. A value may hold several lines."""
+    return dict(_PROPERTY.findall(text))
+
+
+def parse_cores(text: str) -> list[Core]:
+    """The output of `CORES_SCRIPT`, by index."""
+    cores = {
+        int(index): Core(int(index), int(khz) if khz else None, governor or None)
+        for index, khz, governor in _CORE.findall(text)
+    }
+    return [cores[index] for index in sorted(cores)]
+
+
+def parse_thermal(text: str) -> Thermal:
+    """The output of `dumpsys thermalservice`."""
+    found = _STATUS.search(text)
+    _, has_now, now = text.partition(_NOW)
+    temperatures: dict[str, float] = {}
+    for value, kind, _ in _TEMPERATURE.findall(now if has_now else text):
+        name = _TYPES.get(kind)
+        if name:
+            temperatures[name] = max(float(value), temperatures.get(name, float("-inf")))
+    return Thermal(int(found[1]) if found else None, temperatures)
+
+
+def big_cores(cores: Sequence[Core], num_threads: int) -> list[int] | None:
+    """The fastest cores, at least one a thread; None where the phone does not tell them apart.
+
+    Cores of one highest frequency are taken together: the scheduler may move a thread among them
+    without changing its speed.
+    """
+    speeds = {core.index: core.max_khz for core in cores if core.max_khz is not None}
+    if len(speeds) < len(cores) or len(set(speeds.values())) < 2:
+        return None
+    chosen: list[int] = []
+    for khz in sorted(set(speeds.values()), reverse=True):
+        chosen += [index for index, speed in speeds.items() if speed == khz]
+        if len(chosen) >= num_threads:
+            break
+    return sorted(chosen)
+
+
+def mask(cores: Sequence[int]) -> str:
+    """Core numbers as `taskset` takes them: hexadecimal, without `0x`."""
+    return f"{sum(1 << core for core in set(cores)):x}"
+
+
+def cores_of(mask: str) -> list[int]:
+    """The inverse of `mask`.
+
+    Raises:
+        ValueError: no hexadecimal number above 0.
+    """
+    try:
+        bits = int(mask, 16)
+    except ValueError:
+        bits = 0
+    if bits <= 0:
+        raise ValueError(
+            f"cpu_mask: expected auto, none, or a hexadecimal mask such as f0, received {mask!r}"
+        )
+    return [core for core in range(bits.bit_length()) if bits >> core & 1]
+
+
+def environment(properties: Mapping[str, str], cores: Sequence[Core]) -> dict[str, Any]:
+    """What the phone's properties say of it, under the names of `protocol.ENVIRONMENT_KEYS`."""
+
+    def first(*names: str) -> str | None:
+        return next((properties[name] for name in names if properties.get(name)), None)
+
+    maker, model = first("ro.product.manufacturer"), first("ro.product.model")
+    release, sdk = first("ro.build.version.release"), first("ro.build.version.sdk")
+    governors = sorted({core.governor for core in cores if core.governor})
+    return {
+        "model": " ".join(name for name in (maker, model) if name) or None,
+        "soc": first("ro.soc.model", "ro.board.platform", "ro.hardware"),
+        "abi": first("ro.product.cpu.abi"),
+        "os": f"Android {release} (API {sdk})",
+        "os_build": first("ro.build.fingerprint", "ro.build.display.id"),
+        "governor": ", ".join(governors) or None,
+    }
+
+
+def has_fixed_performance(properties: Mapping[str, str]) -> bool:
+    """Whether Android can hold the clocks at a level that it can sustain."""
+    sdk = properties.get("ro.build.version.sdk", "")
+    return sdk.isdecimal() and int(sdk) >= _FIXED_PERFORMANCE_SDK

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Prints what a latency depends on: the phone, its Android, its cores and how warm it is.
+#
+#     tools/adb/phone.sh
+set -eu
+
+for name in ro.product.manufacturer ro.product.model ro.soc.model ro.product.cpu.abi \
+  ro.build.version.release ro.build.version.sdk ro.build.fingerprint; do
+  printf '%-26s %s\n' "$name" "$(adb shell "getprop $name" </dev/null | tr -d '\r')"
+done
+adb shell 'cd /sys/devices/system/cpu && for core in cpu[0-9]*; do
+  echo "$core $(cat $core/cpufreq/cpuinfo_max_freq 2>/dev/null) kHz at most," \
+    "$(cat $core/cpufreq/scaling_governor 2>/dev/null)"
+done'
+here=$(cd "$(dirname "$0")" && pwd)
+mask=$("$here/big_cores.sh")
+echo "fastest cores: ${mask:-all alike} (mask for taskset)"
+adb shell 'dumpsys thermalservice 2>/dev/null' | tr -d '\r' | awk '
+  /^Thermal Status/ { print tolower($0) " (0: nothing is throttled)" }
+  /^Current temperatures/ { now = 1 }
+  now && match($0, /mValue=[-0-9.]+/) {
+    value = substr($0, RSTART + 7, RLENGTH - 7)
+    match($0, /mName=[^,}]+/)
+    print substr($0, RSTART + 6, RLENGTH - 6) " " value " C"
+  }'

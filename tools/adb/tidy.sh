@@ -1,0 +1,21 @@
+#!/bin/sh
+# Removes from a phone what an interrupted benchmark left there, and switches off what it held on.
+# The next benchmark does the same; this is for a phone that gets none.
+#
+#     tools/adb/tidy.sh
+set -eu
+
+adb shell 'folder=/data/local/tmp/proxylessnas
+runs=$(pgrep -f "proxylessnas[^/]*/[b]enchmark_model")
+[ -z "$runs" ] || kill -9 $runs
+if [ -f $folder/stay_on_before ]; then
+  value=$(cat $folder/stay_on_before)
+  if [ -z "$value" ] || [ "$value" = null ]; then
+    settings delete global stay_on_while_plugged_in
+  else
+    settings put global stay_on_while_plugged_in "$value"
+  fi
+fi
+[ "$(getprop ro.build.version.sdk)" -lt 30 ] ||
+  cmd power set-fixed-performance-mode-enabled false
+rm -rf $folder ${folder}_by_hand'
