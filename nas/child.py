@@ -5,6 +5,7 @@ single blocks for latency benchmarks and, called with another `api`, the same ne
 Keras (`tf_keras`, for tools that know no Keras 3).
 """
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -51,6 +52,27 @@ def build_child(
         x = build.block(x, block, _block_name(i))
     x = build.head(x, child.head, child.num_classes)
     return api.Model(inputs, x, name=child.name)
+
+
+def check_built_from(model: keras.Model, child: Child) -> None:
+    """Refuses a model that `build_child` did not make from `child`.
+
+    Raises:
+        ValueError: layers or shapes of weights differ; names the first that does.
+    """
+    expected = build_child(child)
+    pairs = itertools.zip_longest(_shapes(expected), _shapes(model))
+    for wanted, found in pairs:
+        if wanted != found:
+            raise ValueError(
+                f"{model.name} is not the network of its description, {child.name}: expected "
+                f"{wanted or 'no further weights'}, received {found or 'no further weights'}"
+            )
+
+
+def _shapes(model: keras.Model) -> list[str]:
+    weights = [(layer.name, weight) for layer in model.layers for weight in layer.weights]
+    return [f"{layer}/{weight.name} {tuple(weight.shape)}" for layer, weight in weights]
 
 
 def build_stem(child: Child, api: Any = keras) -> keras.Model:

@@ -5,12 +5,14 @@ import keras
 import numpy as np
 import pytest
 
-from export import exporting, parity, tflite
+from export import exporting, metadata, parity, tflite
+from export.examples import Examples
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.uniform(-1, 1, (40, 8, 8, 3)).astype(np.float32)
 LABELS = RNG.integers(0, 4, 40)
 CALIBRATION = IMAGES[:20]
+ABOUT = metadata.About("shapes", ("one", "two", "three", "four"))
 
 
 def build():
@@ -41,10 +43,9 @@ def conversions(monkeypatch):
     return names
 
 
-def export(model_path, names=("float32", "int8"), calibration=CALIBRATION, **more):
-    return exporting.export(
-        model_path, names, model_path.parent, IMAGES, LABELS, calibration, **more
-    )
+def export(model_path, names=("float32", "int8"), calibration=CALIBRATION, about=ABOUT, **more):
+    examples = Examples(IMAGES, LABELS, calibration)
+    return exporting.export(model_path, names, model_path.parent, examples, about, **more)
 
 
 def left(model_path):
@@ -108,6 +109,13 @@ def test_other_calibration_images_concern_int8_alone(model_path, conversions):
     assert conversions == ["float32", "int8", "int8"]
 
 
+def test_other_class_names_make_other_files(model_path, conversions):
+    export(model_path, ["float32"])
+    about = metadata.About("shapes", ("eins", "zwei", "drei", "vier"))
+    export(model_path, ["float32"], about=about)
+    assert conversions == ["float32"] * 2
+
+
 def test_damaged_file_is_made_again(model_path, conversions):
     export(model_path, ["float32"])
     path = exporting.tflite_path(model_path.parent, "float32")
@@ -137,7 +145,7 @@ def test_missing_calibration_leaves_no_int8_file(model_path):
 
 
 def test_failed_comparison_leaves_no_file(model_path, monkeypatch):
-    monkeypatch.setattr(parity, "keras_logits", lambda model, images: np.ones((40, 4), np.float32))
+    monkeypatch.setattr(parity, "logits_of", lambda model, images: np.ones((40, 4), np.float32))
     with pytest.raises(parity.ParityError, match="float32: the file strays"):
         export(model_path)
     assert left(model_path) == ["child.keras"]
@@ -182,6 +190,12 @@ def test_layers_keras_does_not_have_are_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match="Keras' own layers.*Swirl") as caught:
         exporting.load_model(tmp_path / "custom.keras")
     assert "\n" not in str(caught.value)
+
+
+def test_fine_tuning_without_description_or_images_is_refused(model_path):
+    with pytest.raises(ValueError, match="int8_qat: expected training images"):
+        export(model_path, ["int8_qat"])
+    assert left(model_path) == ["child.keras"]
 
 
 def test_data_set_the_network_was_not_made_for_is_refused():

@@ -28,7 +28,7 @@ def test_files_and_table_and_nothing_on_stderr(fashion_data_dir, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     first_words = [line.split()[0] for line in done.stdout.splitlines() if line]
-    assert first_words[:3] == ["float32:", "int8:", "recipe"]
+    assert first_words[:4] == ["there", "float32:", "int8:", "recipe"]
     assert first_words[-3:] == ["float32", "int8", "Keras:"]
     for recipe in ("float32", "int8"):
         parity = json.loads((tmp_path / f"out/parity_{recipe}.json").read_text())
