@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import connection
 from typing import Any
@@ -140,7 +141,7 @@ def run(job: Job, track: Track = untracked) -> Outcome:
 
     Raises:
         ValueError: the training diverged, or there are fewer images than a batch.
-        RuntimeError: the process ended without a word.
+        ChildProcessError: the process ended without a word, as for want of memory.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -155,8 +156,9 @@ def run(job: Job, track: Track = untracked) -> Outcome:
             pass
     except (EOFError, BrokenPipeError) as error:
         process.join()
-        raise RuntimeError(
-            f"the process that trains further ended with exit code {process.exitcode}"
+        raise ChildProcessError(
+            f"{_LABELS[job.kind]}: its process ended with exit code {process.exitcode}; "
+            "was there enough memory?"
         ) from error
     finally:
         # Also when the user stops us: its work is of no use to anyone then.
@@ -194,6 +196,8 @@ def _steps(channel: connection.Connection, outcome: list[Outcome]) -> Iterator[i
 
 def _enter(channel: connection.Connection) -> None:
     """What the fresh process does."""
+    # Ctrl-C reaches both of us; the one that started this process ends it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     job: Job = channel.recv()
     try:
         with chatter.silenced():

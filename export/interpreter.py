@@ -86,6 +86,8 @@ def _build(content: bytes, num_threads: int) -> tuple[Any, str]:
     try:
         interpreter = litert.Interpreter(model_content=content, num_threads=num_threads)
     except ValueError as error:
+        if "Didn't find op" in str(error):
+            return None, f"{runtime()} cannot run it ({_first_line(error)})"
         return None, (
             f"expected a whole .tflite file, received {len(content)} bytes that are damaged "
             f"({_first_line(error)})"

@@ -47,7 +47,7 @@ class Writer:
         model: images in [-1, 1] to logits.
         examples: the images.
         about: what else is known of the network; its child must be what the model was built from.
-        settings: of further training.
+        settings: of further training; the defaults where None.
         track: called like tqdm, for progress.
 
     Raises:
@@ -59,7 +59,7 @@ class Writer:
         model: keras.Model,
         examples: Examples,
         about: About,
-        settings: fine_tuning.Settings,
+        settings: fine_tuning.Settings | None = None,
         track: fine_tuning.Track = fine_tuning.untracked,
     ) -> None:
         """Checks the network."""
@@ -69,7 +69,7 @@ class Writer:
         self._model = model
         self._examples = examples
         self._about = about
-        self._settings = settings
+        self._settings = settings or fine_tuning.Settings()
         self._track = track
         self._outcomes: dict[FineTuning | None, fine_tuning.Outcome] = {}
 
