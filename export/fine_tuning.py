@@ -53,9 +53,10 @@ class Settings:
         batch_size: images a step.
         learning_rate: at the first step, falling to zero along a cosine.
         seed: of the order of the images and of all that is random.
-        sparsity: share of each pruned kernel's weights that become zero. Depthwise kernels, a few
-            per cent of all weights, are not pruned.
+        sparsity: share of each kernel's weights that become zero.
         clusters: distinct weights in each kernel.
+
+    Depthwise kernels, a few per cent of all weights, are neither pruned nor clustered.
     """
 
     epochs: int = 2
@@ -221,12 +222,14 @@ def figures(kind: FineTuning, weights: dict[str, list[np.ndarray]]) -> dict[str,
 
     Returns:
         For pruning the share of zeros among all kernels' weights; for clustering the most distinct
-        weights in a kernel; for quantization nothing.
+        weights in a kernel that is not depthwise; for quantization nothing.
     """
     kernels = [array for arrays in weights.values() for array in arrays if array.ndim > 1]
     if kind == "pruning":
         zeros = sum(np.count_nonzero(kernel == 0) for kernel in kernels)
         return {"zero_weights": zeros / sum(kernel.size for kernel in kernels)}
     if kind == "clustering":
-        return {"distinct_weights_in_a_kernel": max(len(np.unique(kernel)) for kernel in kernels)}
+        # A depthwise kernel has one filter a channel.
+        clustered = [kernel for kernel in kernels if kernel.shape[-1] > 1]
+        return {"distinct_weights_in_a_kernel": max(len(np.unique(k)) for k in clustered)}
     return {}

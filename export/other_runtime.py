@@ -12,6 +12,7 @@ import tempfile
 import numpy as np
 
 import export
+from export import interpreter
 from nas import files
 
 
@@ -32,6 +33,36 @@ class Check:
     reason: str = ""
     top1_agreement: float | None = None
     max_abs_difference: float | None = None
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        if self.top1_agreement is None:
+            return f"does not load ({self.reason})"
+        return f"the same top-1 on {self.top1_agreement:.1%} of the images"
+
+
+def record(
+    python: files.Path, model: files.Path, comparison: files.Path, images: np.ndarray
+) -> Check:
+    """Runs a file in another environment and here, and adds the outcome to its comparison.
+
+    Args:
+        python: as for `check`.
+        model: the `.tflite` file.
+        comparison: its `parity_<recipe>.json`; gets an entry in `other_runtimes`, by runtime.
+        images: as for `check`.
+
+    Raises:
+        ValueError: as for `check`, or a damaged file.
+    """
+    content = pathlib.Path(model).read_bytes()
+    found = check(python, model, images, interpreter.predict(content, images))
+    known = files.read_json(comparison)
+    entry = {**dataclasses.asdict(found), "num_images": len(images)}
+    known["other_runtimes"] = {**known.get("other_runtimes", {}), found.runtime: entry}
+    files.write_json(comparison, known)
+    return found
 
 
 def check(python: files.Path, model: files.Path, images: np.ndarray, logits: np.ndarray) -> Check:

@@ -88,6 +88,11 @@ def check_weights(model: keras.Model) -> None:
 
 
 def _input_shape(model: keras.Model) -> tuple[int, ...]:
+    if not hasattr(model, "inputs") or model.inputs is None:
+        raise ValueError(
+            f"{model.name}: expected a network with inputs and outputs, received "
+            f"{type(model).__name__}; derive a child from a supernet, and train it, before"
+        )
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ValueError(
             f"{model.name}: expected one input and one output, received {len(model.inputs)} and "

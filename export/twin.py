@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras
+from tensorflow_model_optimization.python.core.clustering.keras import cluster_config
 
 from export import recipes, tflite
 from export.fine_tuning import Job, Outcome, QuantizedFile, Settings, TrainedWeights
@@ -92,6 +93,9 @@ def _clustered(model: tf_keras.Model, steps: int, settings: Settings) -> tuple[A
         model,
         number_of_clusters=settings.clusters,
         cluster_centroids_init=tfmot.clustering.keras.CentroidInitialization.KMEANS_PLUS_PLUS,
+        # The sum over a cluster, which is the default, makes steps so much larger that a learning
+        # rate which suits single weights diverges.
+        cluster_gradient_aggregation=cluster_config.GradientAggregation.AVG,
     )
     return changed, [], tfmot.clustering.keras.strip_clustering
 
@@ -119,6 +123,13 @@ def _fit(model: tf_keras.Model, job: Job, callbacks: list[tf_keras.callbacks.Cal
         callbacks=callbacks,
     )
 
+    if not all(np.all(np.isfinite(weight)) for weight in model.get_weights()):
+        raise _diverged()
+
+
+def _diverged() -> ValueError:
+    return ValueError("training further diverged; take a smaller learning rate")
+
 
 class _Progress(tf_keras.callbacks.Callback):
     """Says how far the training is, and ends one that diverged."""
@@ -131,9 +142,7 @@ class _Progress(tf_keras.callbacks.Callback):
         self._done += 1
         self._report(self._done)
         if not math.isfinite((logs or {})["loss"]):
-            raise ValueError(
-                f"fine-tuning diverged at step {self._done}: take a smaller learning rate"
-            )
+            raise _diverged()
 
 
 def _logits(model: tf_keras.Model, images: np.ndarray) -> np.ndarray:

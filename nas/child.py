@@ -60,19 +60,28 @@ def check_built_from(model: keras.Model, child: Child) -> None:
     Raises:
         ValueError: layers or shapes of weights differ; names the first that does.
     """
-    expected = build_child(child)
-    pairs = itertools.zip_longest(_shapes(expected), _shapes(model))
+    pairs = itertools.zip_longest(_layers(build_child(child)), _layers(model))
     for wanted, found in pairs:
         if wanted != found:
             raise ValueError(
                 f"{model.name} is not the network of its description, {child.name}: expected "
-                f"{wanted or 'no further weights'}, received {found or 'no further weights'}"
+                f"{wanted or 'no further layer'}, received {found or 'no further layer'}"
             )
 
 
-def _shapes(model: keras.Model) -> list[str]:
-    weights = [(layer.name, weight) for layer in model.layers for weight in layer.weights]
-    return [f"{layer}/{weight.name} {tuple(weight.shape)}" for layer, weight in weights]
+def _layers(model: keras.Model) -> list[str]:
+    """What a layer computes, in one line each."""
+    settings = ("strides", "padding", "max_value", "rate")
+    return [
+        " ".join(
+            [
+                layer.name,
+                *(f"{key}={getattr(layer, key)}" for key in settings if hasattr(layer, key)),
+                *(f"{weight.name}{tuple(weight.shape)}" for weight in layer.weights),
+            ]
+        )
+        for layer in model.layers
+    ]
 
 
 def build_stem(child: Child, api: Any = keras) -> keras.Model:

@@ -4,7 +4,9 @@
         --dataset=cifar10 --workdir=runs/quick
 
 Each recipe gives `child_<recipe>.tflite` and `parity_<recipe>.json`. Files that are there and were
-made from the same network and images are kept.
+made from the same network and images are kept. A `child.json` beside the model, as training leaves
+it, goes into the files and is needed by the recipes that train further (`int8_qat`, `sparse`,
+`sparse_int8`, `clustered`). docs/android.md shows the way into an app.
 """
 
 from absl import flags
@@ -44,7 +46,16 @@ _EPOCHS = flags.DEFINE_integer(
 _RATE = flags.DEFINE_float(
     "fine_tune_learning_rate", 0.02, "At their first step, falling to zero.", lower_bound=1e-9
 )
+_OTHER_RUNTIMES = flags.DEFINE_list(
+    "other_runtimes",
+    [],
+    "Pythons of environments with another tflite-runtime or ai-edge-litert, and numpy: each file "
+    "is run there too.",
+)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where the files go.", required=True)
+
+# Images that are run in other runtimes.
+_ELSEWHERE = 500
 
 
 def main() -> None:
@@ -53,7 +64,7 @@ def main() -> None:
     if not wanted:
         raise ValueError(f"recipes: expected some of {', '.join(recipes.RECIPES)}; received none")
     # TensorFlow takes seconds to import; a bad flag should not wait for it.
-    from export import examples, exporting, fine_tuning
+    from export import examples, exporting, fine_tuning, other_runtime
     from nas import data
     from tools import stages
 
@@ -92,6 +103,15 @@ def main() -> None:
     count = len(given.test_labels)
     console.say(f"\n{console.table(headers, rows)}")
     console.say(f"Keras: {accuracy:.2f} % on {count:,} test images. In {_WORKDIR.value}.")
+    for python in _OTHER_RUNTIMES.value:
+        for name in results:
+            found = other_runtime.record(
+                python,
+                exporting.tflite_path(_WORKDIR.value, name),
+                exporting.parity_path(_WORKDIR.value, name),
+                given.test_images[:_ELSEWHERE],
+            )
+            console.say(f"{name} in {found.runtime}: {found.summary}")
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import zipfile
 
@@ -5,8 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from export import exporting, metadata, parity, tflite
+from export import exporting, footprint, metadata, parity, recipes, tflite, writing
 from export.examples import Examples
+from nas import child, files, spaces, specs
+from nas.dataset import Dataset
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.uniform(-1, 1, (40, 8, 8, 3)).astype(np.float32)
@@ -196,6 +199,34 @@ def test_fine_tuning_without_description_or_images_is_refused(model_path):
     with pytest.raises(ValueError, match="int8_qat: expected training images"):
         export(model_path, ["int8_qat"])
     assert left(model_path) == ["child.keras"]
+
+
+def test_description_of_another_network_is_refused(model_path):
+    about = dataclasses.replace(ABOUT, child=spaces.SPACES["tiny"].child([0, 0, 0]))
+    with pytest.raises(ValueError, match="small is not the network of its description"):
+        export(model_path, ["float32"], about=about)
+    assert left(model_path) == ["child.keras"]
+
+
+def test_description_is_found_beside_the_network(model_path):
+    dataset = Dataset("shapes", ABOUT.class_names, None, None, None)
+    assert exporting.describe(model_path, dataset) == ABOUT
+    network = spaces.SPACES["tiny"].child([0, 0, 0])
+    files.write_json(model_path.with_name("child.json"), specs.to_dict(network))
+    assert exporting.describe(model_path, dataset).child == network
+    model_path.with_name("child.json").write_text("{")
+    with pytest.raises(ValueError, match="child.json: not a JSON file"):
+        exporting.describe(model_path, dataset)
+
+
+def test_operations_the_network_does_not_need_are_refused(model_path, monkeypatch):
+    network = spaces.SPACES["tiny"].child([0, 0, 0])
+    about = dataclasses.replace(ABOUT, class_names=("c",) * 10, child=network)
+    child.build_child(network).save(model_path)
+    monkeypatch.setattr(footprint, "fewest_operators", lambda *arguments: {"CONV_2D": 1})
+    writer = writing.Writer(exporting.load_model(model_path), Examples(IMAGES, LABELS), about)
+    with pytest.raises(ValueError, match="float32: expected the operations 1 CONV_2D; the conv"):
+        writer.write(recipes.recipe("float32"))
 
 
 def test_data_set_the_network_was_not_made_for_is_refused():

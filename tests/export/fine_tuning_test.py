@@ -16,14 +16,17 @@ from export import (
     flatbuffer,
     footprint,
     interpreter,
+    packaging,
     recipes,
+    tflite,
 )
 from export.examples import Examples
 from nas import child, data, files, spaces, specs
 
 SPACE = spaces.SPACES["tiny"].with_task(10, resolution=28, input_channels=1)
 CHILD = SPACE.child([1] * len(SPACE.slots))
-SETTINGS = fine_tuning.Settings(epochs=1, batch_size=50, clusters=8)
+# Mild, since so few steps repair little.
+SETTINGS = fine_tuning.Settings(epochs=2, batch_size=50, sparsity=0.2, clusters=16)
 integration = pytest.mark.integration
 TRAINED_FURTHER = [name for name, row in recipes.RECIPES.items() if row.fine_tuning]
 
@@ -99,7 +102,7 @@ def exported(workdir, clothes, labels_of_trainings, tmp_path_factory):
         for item in iterable:
             count += 1
             yield item
-        assert count == total == 1000 // 50
+        assert count == total == 2 * 1000 // 50
 
     out = tmp_path_factory.mktemp("exported")
     return out, export(workdir, clothes, TRAINED_FURTHER, out, track=track)
@@ -183,23 +186,34 @@ def test_comparisons_say_what_the_training_did(exported):
     _, results = exported
     tuned = {name: result["fine_tuning"] for name, result in results.items()}
     for entry in tuned.values():
-        assert entry["settings"]["epochs"] == 1
+        assert entry["settings"]["epochs"] == 2
         assert entry["accuracy_parent"] == tuned["sparse"]["accuracy_parent"] > 0.3
     # Depthwise kernels keep all of their weights.
-    assert 0.4 < tuned["sparse"]["figures"]["zero_weights"] < 0.52
+    assert 0.15 < tuned["sparse"]["figures"]["zero_weights"] < 0.21
     assert tuned["sparse_int8"]["figures"] == tuned["sparse"]["figures"]
-    assert 1 < tuned["clustered"]["figures"]["distinct_weights_in_a_kernel"] <= 8
+    assert 1 < tuned["clustered"]["figures"]["distinct_weights_in_a_kernel"] <= 16
     sizes = {name: result["compressed_size_bytes"] for name, result in results.items()}
     assert sizes["clustered"] < sizes["sparse"]
     assert results["sparse"]["top1_agreement"] == 1.0
 
 
 @integration
-def test_same_child_gives_the_same_bytes(exported, workdir, clothes, tmp_path):
-    export(workdir, clothes, ["int8_qat", "sparse_int8"], tmp_path)
-    for name in ("int8_qat", "sparse_int8"):
-        again = exporting.tflite_path(tmp_path, name).read_bytes()
-        assert again == content_of(exported, name)
+@pytest.mark.parametrize(("kind", "name"), [("quantization", "int8_qat"), ("pruning", "sparse")])
+def test_same_child_gives_the_same_bytes(exported, workdir, clothes, kind, name):
+    model = exporting.load_model(workdir / "child.keras")
+    weights = {layer.name: layer.get_weights() for layer in model.layers}
+    images = data.to_float(clothes.test.images[:10]).numpy()
+    training = clothes.train_and_validation
+    job = fine_tuning.Job(kind, CHILD, weights, training, images, SETTINGS)
+    outcome = fine_tuning.run(job)
+    if isinstance(outcome, fine_tuning.QuantizedFile):
+        content = outcome.content
+    else:
+        for layer in model.layers:
+            layer.set_weights(outcome.by_layer[layer.name])
+        content = tflite.convert(model, recipes.recipe(name))
+    about = exporting.describe(workdir / "child.keras", clothes)
+    assert packaging.package(content, model.name, name, about) == content_of(exported, name)
 
 
 @integration
@@ -216,7 +230,7 @@ def test_training_that_diverges_ends_in_one_line(workdir, clothes, tmp_path, mon
     monkeypatch.setattr(
         sys.modules[__name__], "SETTINGS", dataclasses.replace(SETTINGS, learning_rate=1e12)
     )
-    with pytest.raises(ValueError, match="fine-tuning diverged at step .* smaller learning rate"):
+    with pytest.raises(ValueError, match="training further diverged; take a smaller learning rate"):
         export(workdir, clothes, ["sparse"], tmp_path)
     assert list(tmp_path.iterdir()) == []
 
