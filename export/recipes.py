@@ -131,13 +131,13 @@ RECIPES = {
         ),
         Recipe(
             name="sparse",
-            description="as float32, after training with half of the kernels' weights removed",
+            description="as float32, after training with half of the weights removed",
             fine_tuning="pruning",
             max_accuracy_drop=0.01,
         ),
         Recipe(
             name="sparse_int8",
-            description="as int8, after training with half of the kernels' weights removed",
+            description="as int8, after training with half of the weights removed",
             weights="int8",
             activations="int8",
             interface="int8",
