@@ -9,10 +9,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from export import flatbuffer, parity, recipes, tflite
-from nas import files
+from export import fine_tuning, flatbuffer, metadata, parity, recipes, writing
+from export.examples import Examples
+from nas import files, spaces
+from nas.dataset import Dataset
 
 STEM = "child"
+CHILD_FILE = "child.json"
 
 
 def tflite_path(workdir: files.Path, recipe: str) -> pathlib.Path:
@@ -64,66 +67,79 @@ def check_task(model: keras.Model, input_shape: Sequence[int], num_classes: int)
         )
 
 
+def describe(model_path: files.Path, dataset: Dataset) -> metadata.About:
+    """What is known of a network: its data set, and the `child.json` beside its file.
+
+    Raises:
+        ValueError: a fault in `child.json`.
+    """
+    path = pathlib.Path(model_path).with_name(CHILD_FILE)
+    child = spaces.load_child(str(path)) if path.exists() else None
+    return metadata.About(dataset.name, dataset.class_names, child)
+
+
 def export(
     model_path: files.Path,
     recipe_names: Sequence[str],
     workdir: files.Path,
-    test_images: np.ndarray,
-    test_labels: np.ndarray,
-    calibration_images: np.ndarray | None = None,
+    examples: Examples,
+    about: metadata.About,
+    settings: fine_tuning.Settings | None = None,
     report: Callable[[str], None] = lambda line: None,
+    track: fine_tuning.Track = fine_tuning.untracked,
 ) -> dict[str, dict[str, Any]]:
     """Writes and checks one `.tflite` file a recipe.
 
-    A file whose comparison is there and was made from the same network, calibration and test images
-    is kept. A file that fails its comparison is not written, what was written before stays.
+    A file whose comparison is there and was made from the same network, images and settings is
+    kept. A file that fails its comparison is not written, what was written before stays.
 
     Args:
         model_path: the trained network, a `.keras` file.
         recipe_names: keys of `recipes.RECIPES`.
         workdir: gets `child_<recipe>.tflite` and `parity_<recipe>.json`.
-        test_images: float32 `[count, height, width, channels]` in [-1, 1].
-        test_labels: their classes, `[count]`.
-        calibration_images: training images, float32, for the recipes that need them.
+        examples: the images.
+        about: what else is known of the network; goes into the files.
+        settings: of the recipes that train further; the defaults where None.
         report: called with one line about each step.
+        track: called like tqdm, for progress.
 
     Returns:
         What stands in `parity_<recipe>.json`, by recipe.
 
     Raises:
-        ValueError: an unknown recipe, a bad model file, missing calibration images, weights that
-            are not finite, or an operation that is not built in.
+        ValueError: an unknown recipe, a bad model file, missing images, weights that are not
+            finite, another network than `about` says, or operations that are not wanted.
         parity.ParityError: a file strays from the network further than its recipe allows.
     """
     wanted = [recipes.recipe(name) for name in recipe_names]
     if not pathlib.Path(model_path).is_file():
         raise ValueError(f"{model_path}: expected a .keras file, found none")
-    model_sha256 = hashlib.sha256(pathlib.Path(model_path).read_bytes()).hexdigest()
-    test_sha256 = _digest(test_images, test_labels)
-    model = logits = None
+    for recipe in wanted:
+        writing.check_examples(recipe, examples, about)
+    settings = settings or fine_tuning.Settings()
+    common = {
+        "model_sha256": hashlib.sha256(pathlib.Path(model_path).read_bytes()).hexdigest(),
+        "about_sha256": hashlib.sha256(repr(about).encode()).hexdigest(),
+        "test_sha256": _digest(examples.test_images, examples.test_labels),
+    }
+    writer = None
     results = {}
     for recipe in wanted:
-        calibration = calibration_images if recipe.needs_calibration else None
-        inputs = {
-            "model_sha256": model_sha256,
-            "calibration_sha256": None if calibration is None else _digest(calibration),
-            "test_sha256": test_sha256,
-        }
+        inputs = {**common, **_inputs(recipe, examples, settings)}
         done = _finished(workdir, recipe.name, inputs)
         if done is not None:
             report(f"{recipe.name}: already exported")
             results[recipe.name] = done
             continue
-        if model is None:
-            model = load_model(model_path)
-            tflite.check_weights(model)
+        if writer is None:
+            writer = writing.Writer(load_model(model_path), examples, about, settings, track)
         report(f"{recipe.name}: {recipe.description}")
-        content = tflite.convert(model, recipe, calibration)
+        content, tuned = writer.write(recipe)
         if recipe.quantizes_weights and "int8" not in flatbuffer.tensor_types(content):
             report(f"{recipe.name}: no weight has the 1024 values it takes to be quantized")
-        if logits is None:
-            logits = parity.keras_logits(model, test_images)
-        compared = parity.compare(model, content, recipe, test_images, test_labels, logits)
+        compared = parity.compare(
+            content, recipe, examples.test_images, examples.test_labels, writer.logits, tuned
+        )
         result = {
             **compared.to_dict(),
             **inputs,
@@ -133,6 +149,19 @@ def export(
         files.write_json(parity_path(workdir, recipe.name), result)
         results[recipe.name] = result
     return results
+
+
+def _inputs(
+    recipe: recipes.Recipe, examples: Examples, settings: fine_tuning.Settings
+) -> dict[str, Any]:
+    """What decides on a file beside the network: digests and settings, None where not used."""
+    calibration = examples.calibration_images if recipe.needs_calibration else None
+    training = examples.training if recipe.fine_tuning else None
+    return {
+        "calibration_sha256": None if calibration is None else _digest(calibration),
+        "training_sha256": None if training is None else _digest(training.images, training.labels),
+        "settings": settings.to_dict(recipe.fine_tuning) if recipe.fine_tuning else None,
+    }
 
 
 def _finished(workdir: files.Path, recipe: str, inputs: dict[str, Any]) -> dict[str, Any] | None:

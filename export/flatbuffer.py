@@ -6,6 +6,7 @@ Contents come from `export.interpreter.load` or the converter: these functions d
 
 import collections
 
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 _OPERATORS = {
@@ -53,6 +54,26 @@ def tensor_types(content: bytes) -> dict[str, int]:
         for i in range(graph.TensorsLength())
     )
     return dict(sorted(counts.items()))
+
+
+def tensor_names(content: bytes, element_type: str) -> list[str]:
+    """Names of the tensors of one element type (`int8`, ...), in the order of the file."""
+    model = schema.Model.GetRootAs(content, 0)
+    return [
+        graph.Tensors(i).Name().decode()
+        for graph in _graphs(model)
+        for i in range(graph.TensorsLength())
+        if _TYPES[graph.Tensors(i).Type()] == element_type
+    ]
+
+
+def buffer_offsets(content: bytes) -> list[int]:
+    """Where in the file each buffer with content begins, metadata included."""
+    model = schema.Model.GetRootAs(content, 0)
+    whole = np.frombuffer(content, np.uint8)
+    buffers = [model.Buffers(i) for i in range(model.BuffersLength())]
+    views = [buffer.DataAsNumpy() for buffer in buffers if buffer.DataLength()]
+    return [view.ctypes.data - whole.ctypes.data for view in views]
 
 
 def oldest_runtime(content: bytes) -> str | None:

@@ -4,9 +4,11 @@ The runtime is `ai-edge-litert`. Where it is not installed, as on older devices,
 serves in its place: both offer the same `Interpreter`.
 """
 
+import io
 import os
 import pathlib
 import threading
+import zipfile
 from collections.abc import Sequence
 from concurrent import futures
 from importlib import metadata
@@ -28,6 +30,12 @@ except ModuleNotFoundError as error:
     _RUNTIME = "tflite-runtime"
 
 Path = str | os.PathLike[str]
+
+# What announces files inside a model.
+_METADATA, _ARCHIVED_FILE = b"TFLITE_METADATA", b"PK\x03\x04"
+
+# Far above the rounding error of a float32 of at most 128, far below a level.
+_TIE = 1e-3
 
 _loading = threading.Lock()
 
@@ -58,6 +66,13 @@ def load(content_or_path: bytes | Path, num_threads: int = 1) -> Any:
     # Identifier of the format, at bytes 4 to 7: file_identifier in TensorFlow Lite's schema.
     if content[4:8] != b"TFL3":
         raise ValueError(f"{name}: expected a .tflite file, received something else")
+    # The labels inside a file are a zip archive at its end, which runtimes do not look at.
+    has_files = _METADATA in content and _ARCHIVED_FILE in content
+    if has_files and not zipfile.is_zipfile(io.BytesIO(content)):
+        raise ValueError(
+            f"{name}: expected a whole .tflite file, received {len(content)} bytes whose end is "
+            "missing"
+        )
     # The runtime greets on stderr. Redirecting a process' stderr is not for two threads at a time.
     with _loading, chatter.silenced():
         interpreter, fault = _build(content, num_threads)
@@ -71,6 +86,8 @@ def _build(content: bytes, num_threads: int) -> tuple[Any, str]:
     try:
         interpreter = litert.Interpreter(model_content=content, num_threads=num_threads)
     except ValueError as error:
+        if "Didn't find op" in str(error):
+            return None, f"{runtime()} cannot run it ({_first_line(error)})"
         return None, (
             f"expected a whole .tflite file, received {len(content)} bytes that are damaged "
             f"({_first_line(error)})"
@@ -141,7 +158,9 @@ def quantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
         return values
     scale, zero_point = tensor["quantization"]
     limits = np.iinfo(tensor["dtype"])
-    levels = np.round(values / scale) + zero_point
+    # Pixels lie half-way between two levels. Going up, a rounding error notwithstanding, gives the
+    # pixel itself as uint8 and the pixel less 128 as int8: what an app passes on.
+    levels = np.floor(values / scale + (0.5 + _TIE)) + zero_point
     return np.clip(levels, limits.min, limits.max).astype(tensor["dtype"])
 
 

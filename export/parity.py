@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import zlib
 from typing import Any
 
 import keras
@@ -19,24 +20,64 @@ _SIGMAS = 3.0
 
 
 @dataclasses.dataclass(frozen=True)
+class FineTuned:
+    """How a network was trained further, beside a float one that was trained as long.
+
+    Attributes:
+        settings: epochs, learning rate and the like.
+        accuracy_parent: test accuracy of the float network that was trained as long.
+        accuracy_network: test accuracy of the changed network, before it was written.
+        parent_agreement: share of images on which the file and that float network agree.
+        figures: what the change amounts to, as the share of weights that are zero.
+    """
+
+    settings: dict[str, Any]
+    accuracy_parent: float
+    accuracy_network: float
+    parent_agreement: float
+    figures: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FineTunedLogits:
+    """What came out of a fine-tuning, on the images of a comparison.
+
+    Attributes:
+        network: float32 `[count, classes]` of the network the file is written from.
+        parent: likewise of the float network that was trained as long.
+        settings: of the training.
+        figures: what the change amounts to.
+    """
+
+    network: np.ndarray
+    parent: np.ndarray
+    settings: dict[str, Any]
+    figures: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
 class Parity:
     """One file against its Keras network, on the same images.
 
     Attributes:
         recipe: name of the recipe.
         num_images: how many images were compared.
-        max_abs_difference: largest difference of any logit.
+        max_abs_difference: largest difference of any logit from the network the file was written
+            from: the Keras network, or what fine-tuning made of it.
         mean_abs_difference: mean difference over all logits.
-        max_abs_logit: largest absolute logit of the Keras network: what a difference compares to.
+        max_abs_logit: largest absolute logit of that network: what a difference compares to.
         top1_agreement: share of images with the same first class.
         accuracy_keras: top-1 accuracy of the Keras network, as a fraction.
         accuracy_tflite: top-1 accuracy of the file in LiteRT.
         size_bytes: size of the file.
+        compressed_size_bytes: the same after DEFLATE, as app packages store and stores deliver it.
         operators: how often each operation occurs in the file.
         oldest_runtime: oldest TensorFlow Lite release that can load the file, by the converter's
             own note (nothing older was tried); None where it left none.
-        int8_tensors: number of int8 tensors.
+        int8_tensors: names of the int8 tensors.
         runtime: name and version of the runtime that was compared.
+        fine_tuning: how the network was trained further before it was written, and what that did;
+            None where it was not.
         provenance: what made the comparison.
     """
 
@@ -49,11 +90,13 @@ class Parity:
     accuracy_keras: float
     accuracy_tflite: float
     size_bytes: int
+    compressed_size_bytes: int
     operators: dict[str, int]
     oldest_runtime: str | None
-    int8_tensors: int
+    int8_tensors: list[str]
     runtime: str
     provenance: dict[str, Any]
+    fine_tuning: FineTuned | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, with its `schema_version`."""
@@ -73,7 +116,7 @@ class ParityError(ValueError):
         self.parity = parity
 
 
-def keras_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
+def logits_of(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Logits of the Keras network: float32 `[count, classes]`."""
     signature = tf.TensorSpec([None, *model.inputs[0].shape[1:]], tf.float32)
     # One trace for every batch size; `predict` would trace the short last batch anew.
@@ -83,22 +126,22 @@ def keras_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 
 def compare(
-    model: keras.Model,
     content: bytes,
     recipe: Recipe,
     images: np.ndarray,
     labels: np.ndarray,
-    expected_logits: np.ndarray | None = None,
+    keras_logits: np.ndarray,
+    fine_tuned: FineTunedLogits | None = None,
 ) -> Parity:
-    """Runs both on the same images and checks the recipe's limits.
+    """Runs a file on images and checks the recipe's limits.
 
     Args:
-        model: the Keras network the file was made from.
         content: the `.tflite` file.
         recipe: the recipe it was made by.
         images: float32 `[count, height, width, channels]` in [-1, 1].
         labels: true classes, `[count]`.
-        expected_logits: what `keras_logits(model, images)` gave, when it is already known.
+        keras_logits: what `logits_of` the Keras network gave for the images.
+        fine_tuned: what the network became before it was written, where it was trained further.
 
     Raises:
         ValueError: no images, as many labels as images are missing, or not a `.tflite` file.
@@ -108,31 +151,46 @@ def compare(
         raise ValueError(
             f"expected images and as many labels, received {len(images)} and {len(labels)}"
         )
-    expected = keras_logits(model, images) if expected_logits is None else expected_logits
+    expected = keras_logits if fine_tuned is None else fine_tuned.network
     received = interpreter.predict(content, images)
     for source, logits in (("Keras network", expected), ("file", received)):
         if not np.all(np.isfinite(logits)):
             raise ParityError(f"{recipe.name}: the logits of the {source} are not all finite")
     difference = np.abs(expected - received)
-    classes, tflite_classes = expected.argmax(axis=1), received.argmax(axis=1)
+    tflite_classes = received.argmax(axis=1)
     parity = Parity(
         recipe=recipe.name,
         num_images=len(images),
         max_abs_difference=float(difference.max()),
         mean_abs_difference=float(difference.mean()),
         max_abs_logit=float(np.abs(expected).max()),
-        top1_agreement=float(np.mean(classes == tflite_classes)),
-        accuracy_keras=float(np.mean(classes == labels)),
+        top1_agreement=float(np.mean(expected.argmax(axis=1) == tflite_classes)),
+        accuracy_keras=float(np.mean(keras_logits.argmax(axis=1) == labels)),
         accuracy_tflite=float(np.mean(tflite_classes == labels)),
         size_bytes=len(content),
+        compressed_size_bytes=len(zlib.compress(content, 9)),
         operators=flatbuffer.operators(content),
         oldest_runtime=flatbuffer.oldest_runtime(content),
-        int8_tensors=flatbuffer.tensor_types(content).get("int8", 0),
+        int8_tensors=flatbuffer.tensor_names(content, "int8"),
         runtime=interpreter.runtime(),
         provenance=files.provenance(),
+        fine_tuning=None if fine_tuned is None else _summary(fine_tuned, tflite_classes, labels),
     )
     check(parity, recipe)
     return parity
+
+
+def _summary(
+    fine_tuned: FineTunedLogits, tflite_classes: np.ndarray, labels: np.ndarray
+) -> FineTuned:
+    parent_classes = fine_tuned.parent.argmax(axis=1)
+    return FineTuned(
+        settings=fine_tuned.settings,
+        accuracy_parent=float(np.mean(parent_classes == labels)),
+        accuracy_network=float(np.mean(fine_tuned.network.argmax(axis=1) == labels)),
+        parent_agreement=float(np.mean(parent_classes == tflite_classes)),
+        figures=fine_tuned.figures,
+    )
 
 
 def check(parity: Parity, recipe: Recipe) -> None:
@@ -165,11 +223,15 @@ def check(parity: Parity, recipe: Recipe) -> None:
                 f"top-1 agreement {parity.top1_agreement:.2%}, expected "
                 f"{recipe.min_top1_agreement:.2%}"
             )
-    drop = parity.accuracy_keras - parity.accuracy_tflite
-    margin = _SIGMAS * math.sqrt((1.0 - parity.top1_agreement) / n)
+    parent, where, agreement = parity.accuracy_keras, "in Keras", parity.top1_agreement
+    if parity.fine_tuning is not None:
+        parent, where = parity.fine_tuning.accuracy_parent, "in float, trained as long"
+        agreement = parity.fine_tuning.parent_agreement
+    drop = parent - parity.accuracy_tflite
+    margin = _SIGMAS * math.sqrt((1.0 - agreement) / n)
     if drop > recipe.max_accuracy_drop + margin:
         faults.append(
-            f"accuracy {parity.accuracy_tflite:.2%} against {parity.accuracy_keras:.2%} in Keras, "
+            f"accuracy {parity.accuracy_tflite:.2%} against {parent:.2%} {where}, "
             f"allowed to lose {recipe.max_accuracy_drop:.2%}"
         )
     if faults:

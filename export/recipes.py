@@ -1,6 +1,6 @@
 """The ways a network may be written as a `.tflite` file, as named values.
 
-A recipe says what is quantized and how far its file may stray from the Keras network it was made
+A recipe says in which types a file computes and how far it may stray from the network it was made
 from. Three limits serve, each where it means something:
 
 - `max_relative_difference`: largest difference of any logit over the largest absolute logit. Float
@@ -14,6 +14,9 @@ error.
 """
 
 import dataclasses
+from typing import Literal
+
+FineTuning = Literal["quantization", "pruning", "clustering"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,9 +26,13 @@ class Recipe:
     Attributes:
         name: stands in file names and flags.
         description: one line for tables and reports.
-        quantizes_weights: whether weights become int8.
-        needs_calibration: whether ranges of activations are measured on images.
-        max_accuracy_drop: accuracy that may be lost, as a fraction.
+        weights: type of the kernels.
+        activations: type of what flows between operations; where it is `float32` and the weights
+            are `int8`, runtimes quantize on the fly.
+        interface: type of the input and the output. `uint8` takes pixels as they are.
+        fine_tuning: what the network is trained further with before it is written; None for none.
+        max_accuracy_drop: accuracy that may be lost, as a fraction; with fine-tuning, against the
+            float network trained further for as long.
         max_relative_difference: largest allowed difference of a logit, over the largest logit; None
             where a single logit proves nothing.
         min_top1_agreement: smallest allowed share of equal first classes; None where the accuracy
@@ -34,11 +41,28 @@ class Recipe:
 
     name: str
     description: str
-    quantizes_weights: bool
-    needs_calibration: bool
     max_accuracy_drop: float
+    weights: Literal["float32", "float16", "int8"] = "float32"
+    activations: Literal["float32", "int8", "int16"] = "float32"
+    interface: Literal["float32", "int8", "uint8"] = "float32"
+    fine_tuning: FineTuning | None = None
     max_relative_difference: float | None = None
     min_top1_agreement: float | None = None
+
+    @property
+    def quantizes_weights(self) -> bool:
+        """Whether weights become int8."""
+        return self.weights == "int8"
+
+    @property
+    def needs_calibration(self) -> bool:
+        """Whether ranges of activations are measured on images; fine-tuning may learn them."""
+        return self.activations != "float32" and self.fine_tuning != "quantization"
+
+    @property
+    def without_fine_tuning(self) -> "Recipe":
+        """The same types for a network as it is: what latency is measured with."""
+        return dataclasses.replace(self, fine_tuning=None)
 
 
 RECIPES = {
@@ -47,34 +71,84 @@ RECIPES = {
         Recipe(
             name="float32",
             description="weights and activations float32",
-            quantizes_weights=False,
-            needs_calibration=False,
-            max_accuracy_drop=0.001,
+            max_accuracy_drop=0.0005,
             max_relative_difference=1e-4,
-            min_top1_agreement=0.999,
+            min_top1_agreement=0.9999,
         ),
         Recipe(
             name="float16",
             description="weights stored as float16, computed in float32",
-            quantizes_weights=False,
-            needs_calibration=False,
-            max_accuracy_drop=0.005,
+            weights="float16",
+            max_accuracy_drop=0.002,
             max_relative_difference=0.02,
-            min_top1_agreement=0.995,
+            min_top1_agreement=0.999,
         ),
         Recipe(
             name="dynamic_range",
             description="weights int8, activations quantized on the fly; input and output float32",
-            quantizes_weights=True,
-            needs_calibration=False,
-            max_accuracy_drop=0.03,
+            weights="int8",
+            max_accuracy_drop=0.005,
         ),
         Recipe(
             name="int8",
             description="weights and activations int8, input and output included",
-            quantizes_weights=True,
-            needs_calibration=True,
-            max_accuracy_drop=0.03,
+            weights="int8",
+            activations="int8",
+            interface="int8",
+            max_accuracy_drop=0.005,
+        ),
+        Recipe(
+            name="uint8_io",
+            description="weights and activations int8; takes pixels as they are, input and output "
+            "uint8",
+            weights="int8",
+            activations="int8",
+            interface="uint8",
+            max_accuracy_drop=0.005,
+        ),
+        Recipe(
+            name="int8_float_io",
+            description="weights and activations int8; input and output float32",
+            weights="int8",
+            activations="int8",
+            max_accuracy_drop=0.005,
+        ),
+        Recipe(
+            name="int16x8",
+            description="weights int8, activations int16; input and output float32",
+            weights="int8",
+            activations="int16",
+            max_accuracy_drop=0.005,
+        ),
+        Recipe(
+            name="int8_qat",
+            description="as int8, after training that knows of the quantization",
+            weights="int8",
+            activations="int8",
+            interface="int8",
+            fine_tuning="quantization",
+            max_accuracy_drop=0.002,
+        ),
+        Recipe(
+            name="sparse",
+            description="as float32, after training with half of the weights removed",
+            fine_tuning="pruning",
+            max_accuracy_drop=0.01,
+        ),
+        Recipe(
+            name="sparse_int8",
+            description="as int8, after training with half of the weights removed",
+            weights="int8",
+            activations="int8",
+            interface="int8",
+            fine_tuning="pruning",
+            max_accuracy_drop=0.015,
+        ),
+        Recipe(
+            name="clustered",
+            description="as float32, after training with few distinct weights in each kernel",
+            fine_tuning="clustering",
+            max_accuracy_drop=0.01,
         ),
     )
 }

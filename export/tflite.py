@@ -16,6 +16,12 @@ from export import flatbuffer
 from export.recipes import Recipe
 from nas import chatter
 
+# Which kinds of operation may stand in a file, by the type of its activations.
+_OPERATIONS = {
+    "float32": tf.lite.OpsSet.TFLITE_BUILTINS,
+    "int8": tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
+    "int16": tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+}
 _UNKNOWN_OPERATION = re.compile(r"'(?:tf|tfl)\.([\w.]+)' op")
 
 
@@ -82,6 +88,11 @@ def check_weights(model: keras.Model) -> None:
 
 
 def _input_shape(model: keras.Model) -> tuple[int, ...]:
+    if not hasattr(model, "inputs") or model.inputs is None:
+        raise ValueError(
+            f"{model.name}: expected a network with inputs and outputs, received "
+            f"{type(model).__name__}; derive a child from a supernet, and train it, before"
+        )
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ValueError(
             f"{model.name}: expected one input and one output, received {len(model.inputs)} and "
@@ -119,22 +130,28 @@ def _trace(model: keras.Model, shape: tuple[int, ...]) -> tf.types.experimental.
 def _configure(
     converter: tf.lite.TFLiteConverter, recipe: Recipe, calibration_images: Iterable[np.ndarray]
 ) -> None:
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if recipe.name == "float32":
+    # What quantization-aware training leaves behind holds its ranges and needs no other set.
+    measured = recipe.activations if recipe.needs_calibration else "float32"
+    converter.target_spec.supported_ops = [_OPERATIONS[measured]]
+    converter.inference_input_type = tf.as_dtype(recipe.interface)
+    converter.inference_output_type = tf.as_dtype(recipe.interface)
+    if recipe.weights == "float32":
         return
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if recipe.name == "float16":
+    if recipe.weights == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    elif recipe.name == "int8":
+    # Scales for each class of a dense layer whose input is quantized on the fly need a runtime of
+    # 2024 or later; one scale serves as well and loads everywhere.
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = (
+        recipe.activations == "float32"
+    )
+    if recipe.needs_calibration:
 
         def representative_images() -> Iterator[list[np.ndarray]]:
             for image in calibration_images:
                 yield [image[np.newaxis]]
 
         converter.representative_dataset = representative_images
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.int8
-        converter.inference_output_type = tf.int8
 
 
 def _explain(failure: Exception) -> str:

@@ -66,7 +66,7 @@ def convert(part: Part, recipe: str) -> bytes:
     Latency does not depend on the values.
     """
     model = part.build()
-    chosen = recipes.recipe(recipe)
+    chosen = recipes.recipe(recipe).without_fine_tuning
     images = None
     if chosen.needs_calibration:
         shape = (_CALIBRATION_IMAGES, *model.input_shape[1:])

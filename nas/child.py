@@ -5,6 +5,7 @@ single blocks for latency benchmarks and, called with another `api`, the same ne
 Keras (`tf_keras`, for tools that know no Keras 3).
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -51,6 +52,36 @@ def build_child(
         x = build.block(x, block, _block_name(i))
     x = build.head(x, child.head, child.num_classes)
     return api.Model(inputs, x, name=child.name)
+
+
+def check_built_from(model: keras.Model, child: Child) -> None:
+    """Refuses a model that `build_child` did not make from `child`.
+
+    Raises:
+        ValueError: layers or shapes of weights differ; names the first that does.
+    """
+    pairs = itertools.zip_longest(_layers(build_child(child)), _layers(model))
+    for wanted, found in pairs:
+        if wanted != found:
+            raise ValueError(
+                f"{model.name} is not the network of its description, {child.name}: expected "
+                f"{wanted or 'no further layer'}, received {found or 'no further layer'}"
+            )
+
+
+def _layers(model: keras.Model) -> list[str]:
+    """What a layer computes, in one line each."""
+    settings = ("strides", "padding", "max_value", "rate")
+    return [
+        " ".join(
+            [
+                layer.name,
+                *(f"{key}={getattr(layer, key)}" for key in settings if hasattr(layer, key)),
+                *(f"{weight.name}{tuple(weight.shape)}" for weight in layer.weights),
+            ]
+        )
+        for layer in model.layers
+    ]
 
 
 def build_stem(child: Child, api: Any = keras) -> keras.Model:

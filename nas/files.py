@@ -41,8 +41,11 @@ def write_with(path: Path, write: Callable[[str], None]) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         pathlib.Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            # A full disk says only that something, somewhere, is full.
+            error.filename = os.fspath(path)
         raise
 
 

@@ -1,6 +1,8 @@
 """What tests of several packages share."""
 
 import os
+import subprocess
+import sys
 
 # Before TensorFlow is imported: oneDNN's kernels round differently from process to process, and
 # many tests compare bits. `end_to_end_test.py` runs with them, as users do.
@@ -18,6 +20,24 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 TESTDATA = pathlib.Path(__file__).parent / "testdata"
+
+
+@pytest.fixture(scope="session")
+def environment():
+    """Gives the Python of an environment of its own, by its name; makes it where it is missing."""
+    script = pathlib.Path(__file__).parent / "environments" / "make.sh"
+
+    def make(name):
+        done = subprocess.run(
+            ["bash", str(script), name],
+            env={**os.environ, "PYTHON": sys.executable},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -19,14 +19,8 @@ TEXT_ENDINGS = {".py", ".md", ".toml", ".json", ".jsonl", ".html", ".css", ".js"
 
 # It stands in for ai-edge-litert on older devices.
 UNDECLARED_IMPORTS = {"tflite_runtime"}
-# importlib-resources: tensorflow-datasets imports it. tensorboard: Keras' callback does. The other
-# two: part of the chosen set, see pyproject.toml.
-UNIMPORTED_DEPENDENCIES = {
-    "importlib-resources",
-    "tensorboard",
-    "tensorflow-model-optimization",
-    "tf-keras",
-}
+# importlib-resources: tensorflow-datasets imports it. tensorboard: Keras' callback does.
+UNIMPORTED_DEPENDENCIES = {"importlib-resources", "tensorboard"}
 
 
 def _name(path):
@@ -66,6 +60,21 @@ def test_flags_live_in_tools_alone():
     users = {_name(p) for p in SOURCES if any(name.startswith("absl") for name in _imports(p))}
     assert users
     assert all(user.startswith("tools/") for user in users)
+
+
+def test_the_toolkit_that_changes_keras_is_imported_in_one_place_alone():
+    users = {
+        _name(path)
+        for path in SOURCES
+        if any(
+            name.startswith(("tensorflow_model_optimization", "tf_keras", "export.twin"))
+            for name in _imports(path)
+        )
+    }
+    assert users == {"export/twin.py", "export/fine_tuning.py"}
+    top = ast.parse((ROOT / "export/fine_tuning.py").read_text("utf-8")).body
+    imported = [ast.unparse(node) for node in top if isinstance(node, ast.ImportFrom)]
+    assert "from export import twin" not in imported
 
 
 def _normal(distribution):

@@ -4,7 +4,9 @@
         --dataset=cifar10 --workdir=runs/quick
 
 Each recipe gives `child_<recipe>.tflite` and `parity_<recipe>.json`. Files that are there and were
-made from the same network and images are kept.
+made from the same network and images are kept. A `child.json` beside the model, as training leaves
+it, goes into the files and is needed by the recipes that train further (`int8_qat`, `sparse`,
+`sparse_int8`, `clustered`). docs/android.md shows the way into an app.
 """
 
 from absl import flags
@@ -35,7 +37,25 @@ _CALIBRATION = flags.DEFINE_integer(
 _MAX_TEST = flags.DEFINE_integer(
     "max_test_images", 0, "Test images compared; 0 is all.", lower_bound=0
 )
+_EPOCHS = flags.DEFINE_integer(
+    "fine_tune_epochs",
+    2,
+    "Passes over the training images, for int8_qat, sparse, sparse_int8 and clustered.",
+    lower_bound=1,
+)
+_RATE = flags.DEFINE_float(
+    "fine_tune_learning_rate", 0.02, "At their first step, falling to zero.", lower_bound=1e-9
+)
+_OTHER_RUNTIMES = flags.DEFINE_list(
+    "other_runtimes",
+    [],
+    "Pythons of environments with another tflite-runtime or ai-edge-litert, and numpy: each file "
+    "is run there too.",
+)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where the files go.", required=True)
+
+# Images that are run in other runtimes.
+_ELSEWHERE = 500
 
 
 def main() -> None:
@@ -44,42 +64,54 @@ def main() -> None:
     if not wanted:
         raise ValueError(f"recipes: expected some of {', '.join(recipes.RECIPES)}; received none")
     # TensorFlow takes seconds to import; a bad flag should not wait for it.
-    from export import exporting
+    from export import examples, exporting, fine_tuning, other_runtime
     from nas import data
+    from tools import stages
 
     model = exporting.load_model(_MODEL.value)
     dataset = data.load(
         _DATASET.value, _DATA_DIR.value, validation_size=_VALIDATION_SIZE.value, seed=_SEED.value
     )
-    exporting.check_task(model, dataset.test.images.shape[1:], dataset.num_classes)
-    calibration = None
-    if any(recipe.needs_calibration for recipe in wanted):
-        count = min(_CALIBRATION.value, len(dataset.train))
-        calibration = data.calibration_images(dataset.train, count, _SEED.value)
-    count = _MAX_TEST.value or len(dataset.test)
+    exporting.check_task(model, dataset.input_shape, dataset.num_classes)
+    given = examples.from_dataset(dataset, _SEED.value, _CALIBRATION.value, _MAX_TEST.value)
+    about = exporting.describe(_MODEL.value, dataset)
+    if about.child is None:
+        console.say("there is no child.json beside the model: the files will not hold the network")
     results = exporting.export(
         _MODEL.value,
         [recipe.name for recipe in wanted],
         _WORKDIR.value,
-        data.to_float(dataset.test.images[:count]).numpy(),
-        dataset.test.labels[:count],
-        calibration,
+        given,
+        about,
+        fine_tuning.Settings(epochs=_EPOCHS.value, learning_rate=_RATE.value, seed=_SEED.value),
         console.say,
+        stages.track,
     )
-    headers = ["recipe", "size kB", "max difference", "same top-1 %", "accuracy %"]
+    headers = ["recipe", "size kB", "compressed", "max difference", "same top-1 %", "accuracy %"]
     rows = [
         (
             name,
             result["size_bytes"] / 1000,
+            result["compressed_size_bytes"] / 1000,
             result["max_abs_difference"],
             100 * result["top1_agreement"],
             100 * result["accuracy_tflite"],
         )
         for name, result in results.items()
     ]
-    keras_accuracy = 100 * next(iter(results.values()))["accuracy_keras"]
+    accuracy = 100 * next(iter(results.values()))["accuracy_keras"]
+    count = len(given.test_labels)
     console.say(f"\n{console.table(headers, rows)}")
-    console.say(f"Keras: {keras_accuracy:.2f} % on {count:,} test images. In {_WORKDIR.value}.")
+    console.say(f"Keras: {accuracy:.2f} % on {count:,} test images. In {_WORKDIR.value}.")
+    for python in _OTHER_RUNTIMES.value:
+        for name in results:
+            found = other_runtime.record(
+                python,
+                exporting.tflite_path(_WORKDIR.value, name),
+                exporting.parity_path(_WORKDIR.value, name),
+                given.test_images[:_ELSEWHERE],
+            )
+            console.say(f"{name} in {found.runtime}: {found.summary}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from export import exporting
+from export import examples, exporting, fine_tuning
 from latency_models import block_benchmarks, devices, measurements
 from latency_models.fitted import LatencyModel
 from nas import costs, data, data_sources, files, search, search_config, specs, training
@@ -20,8 +20,6 @@ from nas.distribution import Distribution
 from nas.latencies import Latencies
 from nas.specs import Child, SearchSpace
 from tools import console, fit_progress
-
-_CALIBRATION_IMAGES = 500
 
 
 def track(iterable: Any, total: int, label: str) -> Any:
@@ -144,15 +142,15 @@ def run_export(
     recipes: tuple[str, ...], dataset: Dataset, seed: int, workdir: pathlib.Path
 ) -> dict[str, dict[str, Any]]:
     """Exports `child.keras` with every recipe; returns the comparisons."""
-    count = min(_CALIBRATION_IMAGES, len(dataset.train))
     return exporting.export(
         workdir / "child.keras",
         recipes,
         workdir,
-        data.to_float(dataset.test.images).numpy(),
-        dataset.test.labels,
-        data.calibration_images(dataset.train, count, seed),
+        examples.from_dataset(dataset, seed),
+        exporting.describe(workdir / "child.keras", dataset),
+        fine_tuning.Settings(seed=seed),
         _indented,
+        track,
     )
 
 

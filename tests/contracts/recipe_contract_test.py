@@ -1,4 +1,7 @@
-"""What every recipe promises, checked on a child of the `tiny` space."""
+"""What every recipe promises, checked on a child of the `tiny` space.
+
+Those that train further first are checked in `tests/export/fine_tuning_test.py`.
+"""
 
 import dataclasses
 
@@ -6,7 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from export import flatbuffer, interpreter, parity, recipes, tflite
+from export import flatbuffer, footprint, interpreter, packaging, parity, recipes, tflite
+from export.metadata import About
 from nas import child, spaces
 
 SPACE = spaces.SPACES["tiny"]
@@ -15,20 +19,32 @@ CHILD = dataclasses.replace(
     SPACE.child([1] * len(SPACE.slots)),
     head=dataclasses.replace(SPACE.head, width=128),
 )
+ABOUT = About("noise", tuple(f"class {i}" for i in range(CHILD.num_classes)), CHILD)
 RNG = np.random.default_rng(0)
-IMAGES = RNG.uniform(-1, 1, (64, *CHILD.input_shape)).astype(np.float32)
+PIXELS = RNG.integers(0, 256, (64, *CHILD.input_shape))
+PIXELS[0, 0, 0], PIXELS[0, 0, 1] = 0, 255
+IMAGES = (PIXELS / 127.5 - 1.0).astype(np.float32)
 LABELS = RNG.integers(0, CHILD.num_classes, 64)
 
 # One operation a layer: nothing left over from batch normalization, activations or shapes.
+STAGES = [stage for block in CHILD.layers for stage in block.stages]
 MINIMUM = {
     "ADD": sum(block.has_residual for block in CHILD.layers),
-    "CONV_2D": 2 + sum(stage.type == "conv" for block in CHILD.layers for stage in block.stages),
-    "DEPTHWISE_CONV_2D": sum(
-        stage.type == "depthwise" for block in CHILD.layers for stage in block.stages
-    ),
+    "CONV_2D": 2 + sum(stage.type == "conv" for stage in STAGES),
+    "DEPTHWISE_CONV_2D": sum(stage.type == "depthwise" for stage in STAGES),
     "FULLY_CONNECTED": 1,
     "MEAN": 1,
 }
+NUM_WEIGHTED = MINIMUM["CONV_2D"] + MINIMUM["DEPTHWISE_CONV_2D"] + MINIMUM["FULLY_CONNECTED"]
+# Stored halves are widened by one operation a weight and bias; runtimes fold them at load.
+CONVERSIONS = {
+    "float16": {"DEQUANTIZE": 2 * NUM_WEIGHTED},
+    "uint8_io": {"QUANTIZE": 2},
+    "int8_float_io": {"QUANTIZE": 1, "DEQUANTIZE": 1},
+    "int16x8": {"QUANTIZE": 1, "DEQUANTIZE": 1},
+}
+INTERFACES = {"int8": np.int8, "uint8_io": np.uint8}
+RECIPES = [row for row in recipes.RECIPES.values() if row.fine_tuning is None]
 
 
 @pytest.fixture(scope="module")
@@ -42,54 +58,63 @@ def model():
     return model
 
 
+def write(model, recipe):
+    content = tflite.convert(model, recipe, IMAGES)
+    return packaging.package(content, model.name, recipe.name, ABOUT)
+
+
 @pytest.fixture(scope="module")
 def contents(model):
-    return {name: tflite.convert(model, row, IMAGES) for name, row in recipes.RECIPES.items()}
+    return {row.name: write(model, row) for row in RECIPES}
 
 
-@pytest.fixture(params=list(recipes.RECIPES))
+@pytest.fixture(params=RECIPES, ids=lambda row: row.name)
 def recipe(request):
-    return recipes.recipe(request.param)
+    return request.param
 
 
-def test_key_is_the_name(recipe):
-    assert recipes.RECIPES[recipe.name] is recipe
+def test_keys_are_the_names():
+    assert [row.name for row in recipes.RECIPES.values()] == list(recipes.RECIPES)
 
 
 def test_file_computes_what_the_network_computes(model, contents, recipe):
-    result = parity.compare(model, contents[recipe.name], recipe, IMAGES, LABELS)
+    logits = parity.logits_of(model, IMAGES)
+    result = parity.compare(contents[recipe.name], recipe, IMAGES, LABELS, logits)
     assert result.recipe == recipe.name
     assert result.mean_abs_difference < 0.05 * result.max_abs_logit
 
 
-def test_same_network_gives_the_same_bytes(model, contents, recipe):
-    assert tflite.convert(model, recipe, IMAGES) == contents[recipe.name]
+def test_float32_names_the_same_classes(model, contents):
+    logits = parity.logits_of(model, IMAGES)
+    result = parity.compare(contents["float32"], recipes.recipe("float32"), IMAGES, LABELS, logits)
+    assert result.top1_agreement == 1.0
+    assert result.max_abs_difference < 1e-4 * result.max_abs_logit
 
 
 def test_rebuilt_network_gives_the_same_bytes(model, contents, recipe):
     twin = child.build_child(CHILD)
     twin.set_weights(model.get_weights())
-    assert tflite.convert(twin, recipe, IMAGES) == contents[recipe.name]
+    assert write(twin, recipe) == contents[recipe.name]
 
 
 def test_operations_are_the_fewest_possible(contents, recipe):
-    found = flatbuffer.operators(contents[recipe.name])
-    # Stored halves are widened by one operation a weight and bias; runtimes fold them at load.
-    if recipe.name == "float16":
-        assert found.pop("DEQUANTIZE") == 2 * _num_weighted()
-    assert found == MINIMUM
-
-
-def _num_weighted() -> int:
-    return sum(MINIMUM[name] for name in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"))
+    expected = MINIMUM | CONVERSIONS.get(recipe.name, {})
+    assert flatbuffer.operators(contents[recipe.name]) == expected
+    assert footprint.fewest_operators(CHILD, recipe) == expected
 
 
 def test_input_and_output_types(contents, recipe):
     loaded = interpreter.load(contents[recipe.name])
-    expected = np.int8 if recipe.name == "int8" else np.float32
+    expected = INTERFACES.get(recipe.name, np.float32)
     assert loaded.get_input_details()[0]["dtype"] == expected
     assert loaded.get_output_details()[0]["dtype"] == expected
     assert tuple(loaded.get_input_details()[0]["shape"]) == (1, *CHILD.input_shape)
+
+
+@pytest.mark.parametrize(("name", "offset"), [("uint8_io", 0), ("int8", -128)])
+def test_integer_inputs_are_the_pixels_themselves(contents, name, offset):
+    (given,) = interpreter.load(contents[name]).get_input_details()
+    np.testing.assert_array_equal(interpreter.quantize(IMAGES, given), PIXELS + offset)
 
 
 def test_weights_are_int8_exactly_where_the_recipe_says_so(contents, recipe):
@@ -97,8 +122,14 @@ def test_weights_are_int8_exactly_where_the_recipe_says_so(contents, recipe):
     assert ("int8" in types) == recipe.quantizes_weights
 
 
-def test_int8_leaves_no_float_tensor(contents):
-    assert "float32" not in flatbuffer.tensor_types(contents["int8"])
+def test_tensors_between_operations_have_the_type_the_recipe_says(contents, recipe):
+    names = flatbuffer.tensor_names(contents[recipe.name], recipe.activations)
+    assert {"stem_relu", "head_relu", "pool"} <= set(names)
+
+
+@pytest.mark.parametrize("name", ["int8", "uint8_io"])
+def test_integer_files_leave_no_float_tensor(contents, name):
+    assert "float32" not in flatbuffer.tensor_types(contents[name])
 
 
 def test_calibration_images_are_asked_for_exactly_where_needed(model, recipe):
@@ -111,9 +142,11 @@ def test_calibration_images_are_asked_for_exactly_where_needed(model, recipe):
 
 def test_smaller_types_give_smaller_files(contents):
     sizes = {name: len(content) for name, content in contents.items()}
-    assert max(sizes, key=sizes.get) == "float32"
+    largest = max(sizes.values())
+    assert [n for n, size in sizes.items() if size == largest][0] == "float32"
+    assert sizes["float16"] < sizes["float32"]
 
 
 def test_calibration_reaches_the_int8_file(model, contents):
     other = tflite.convert(model, recipes.recipe("int8"), IMAGES * 0.5)
-    assert other != contents["int8"]
+    assert packaging.package(other, model.name, "int8", ABOUT) != contents["int8"]

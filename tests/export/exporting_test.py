@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import zipfile
 
@@ -5,12 +6,16 @@ import keras
 import numpy as np
 import pytest
 
-from export import exporting, parity, tflite
+from export import exporting, footprint, metadata, parity, recipes, tflite, writing
+from export.examples import Examples
+from nas import child, files, spaces, specs
+from nas.dataset import Dataset
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.uniform(-1, 1, (40, 8, 8, 3)).astype(np.float32)
 LABELS = RNG.integers(0, 4, 40)
 CALIBRATION = IMAGES[:20]
+ABOUT = metadata.About("shapes", ("one", "two", "three", "four"))
 
 
 def build():
@@ -41,10 +46,9 @@ def conversions(monkeypatch):
     return names
 
 
-def export(model_path, names=("float32", "int8"), calibration=CALIBRATION, **more):
-    return exporting.export(
-        model_path, names, model_path.parent, IMAGES, LABELS, calibration, **more
-    )
+def export(model_path, names=("float32", "int8"), calibration=CALIBRATION, about=ABOUT, **more):
+    examples = Examples(IMAGES, LABELS, calibration)
+    return exporting.export(model_path, names, model_path.parent, examples, about, **more)
 
 
 def left(model_path):
@@ -108,6 +112,13 @@ def test_other_calibration_images_concern_int8_alone(model_path, conversions):
     assert conversions == ["float32", "int8", "int8"]
 
 
+def test_other_class_names_make_other_files(model_path, conversions):
+    export(model_path, ["float32"])
+    about = metadata.About("shapes", ("eins", "zwei", "drei", "vier"))
+    export(model_path, ["float32"], about=about)
+    assert conversions == ["float32"] * 2
+
+
 def test_damaged_file_is_made_again(model_path, conversions):
     export(model_path, ["float32"])
     path = exporting.tflite_path(model_path.parent, "float32")
@@ -137,7 +148,7 @@ def test_missing_calibration_leaves_no_int8_file(model_path):
 
 
 def test_failed_comparison_leaves_no_file(model_path, monkeypatch):
-    monkeypatch.setattr(parity, "keras_logits", lambda model, images: np.ones((40, 4), np.float32))
+    monkeypatch.setattr(parity, "logits_of", lambda model, images: np.ones((40, 4), np.float32))
     with pytest.raises(parity.ParityError, match="float32: the file strays"):
         export(model_path)
     assert left(model_path) == ["child.keras"]
@@ -182,6 +193,40 @@ def test_layers_keras_does_not_have_are_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match="Keras' own layers.*Swirl") as caught:
         exporting.load_model(tmp_path / "custom.keras")
     assert "\n" not in str(caught.value)
+
+
+def test_fine_tuning_without_description_or_images_is_refused(model_path):
+    with pytest.raises(ValueError, match="int8_qat: expected training images"):
+        export(model_path, ["int8_qat"])
+    assert left(model_path) == ["child.keras"]
+
+
+def test_description_of_another_network_is_refused(model_path):
+    about = dataclasses.replace(ABOUT, child=spaces.SPACES["tiny"].child([0, 0, 0]))
+    with pytest.raises(ValueError, match="small is not the network of its description"):
+        export(model_path, ["float32"], about=about)
+    assert left(model_path) == ["child.keras"]
+
+
+def test_description_is_found_beside_the_network(model_path):
+    dataset = Dataset("shapes", ABOUT.class_names, None, None, None)
+    assert exporting.describe(model_path, dataset) == ABOUT
+    network = spaces.SPACES["tiny"].child([0, 0, 0])
+    files.write_json(model_path.with_name("child.json"), specs.to_dict(network))
+    assert exporting.describe(model_path, dataset).child == network
+    model_path.with_name("child.json").write_text("{")
+    with pytest.raises(ValueError, match="child.json: not a JSON file"):
+        exporting.describe(model_path, dataset)
+
+
+def test_operations_the_network_does_not_need_are_refused(model_path, monkeypatch):
+    network = spaces.SPACES["tiny"].child([0, 0, 0])
+    about = dataclasses.replace(ABOUT, class_names=("c",) * 10, child=network)
+    child.build_child(network).save(model_path)
+    monkeypatch.setattr(footprint, "fewest_operators", lambda *arguments: {"CONV_2D": 1})
+    writer = writing.Writer(exporting.load_model(model_path), Examples(IMAGES, LABELS), about)
+    with pytest.raises(ValueError, match="float32: expected the operations 1 CONV_2D; the conv"):
+        writer.write(recipes.recipe("float32"))
 
 
 def test_data_set_the_network_was_not_made_for_is_refused():

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from export import flatbuffer, interpreter, recipes, tflite
-from nas import child, spaces
+from nas import child, spaces, supernet
 from nas.candidates import MBConv
 from nas.specs import Block
 
@@ -83,6 +83,19 @@ def test_input_without_fixed_shape_is_refused():
     model = keras.Model(inputs, keras.layers.ReLU()(inputs), name="free")
     with pytest.raises(ValueError, match="free: expected an input of fixed shape"):
         tflite.convert(model, FLOAT32)
+
+
+def test_supernet_instead_of_a_child_is_refused():
+    with pytest.raises(ValueError, match="received Supernet; derive a child"):
+        tflite.convert(supernet.Supernet(spaces.SPACES["tiny"]), FLOAT32)
+
+
+def test_dense_layers_quantized_on_the_fly_load_in_older_runtimes():
+    inputs = keras.Input((64,))
+    model = keras.Model(inputs, keras.layers.Dense(32)(inputs), name="dense")
+    content = tflite.convert(model, recipes.recipe("dynamic_range"))
+    assert flatbuffer.tensor_types(content)["int8"] == 1
+    assert flatbuffer.oldest_runtime(content) == "2.4.0"
 
 
 def test_depthwise_convolutions_stay_depthwise():

@@ -1,4 +1,5 @@
 import json
+import subprocess
 import sys
 
 import pytest
@@ -78,3 +79,24 @@ def test_provenance_says_what_made_a_file(monkeypatch):
     assert made["libraries"]["tensorflow"].startswith("2.")
     assert made["git_revision"] is None or len(made["git_revision"].split("+")[0]) == 12
     json.dumps(made, allow_nan=False)
+
+
+def test_full_disk_is_told_by_the_name_of_the_file(tmp_path):
+    path = tmp_path / "child.tflite"
+    path.write_bytes(b"old")
+    # The system refuses bytes beyond the first thousand, as it does on a full disk.
+    script = (
+        "import resource, sys\n"
+        "from nas import files\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n"
+        "    files.write_bytes(sys.argv[1], bytes(5000))\n"
+        "except OSError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip().endswith(f"'{path}'")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["child.tflite"]

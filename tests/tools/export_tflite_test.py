@@ -28,7 +28,7 @@ def test_files_and_table_and_nothing_on_stderr(fashion_data_dir, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     first_words = [line.split()[0] for line in done.stdout.splitlines() if line]
-    assert first_words[:3] == ["float32:", "int8:", "recipe"]
+    assert first_words[:4] == ["there", "float32:", "int8:", "recipe"]
     assert first_words[-3:] == ["float32", "int8", "Keras:"]
     for recipe in ("float32", "int8"):
         parity = json.loads((tmp_path / f"out/parity_{recipe}.json").read_text())
@@ -42,4 +42,20 @@ def test_unknown_recipe_ends_with_one_line(tmp_path):
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: recipe: expected one of float32")
+    assert not (tmp_path / "out").exists()
+
+
+def test_recipe_that_trains_further_asks_for_the_description(fashion_data_dir, tmp_path):
+    space = spaces.SPACES["tiny"].with_task(10, resolution=28, input_channels=1)
+    child.build_child(space.child([1, 1, 1])).save(tmp_path / "child.keras")
+    done = export_tflite(
+        f"--model={tmp_path}/child.keras",
+        "--recipes=int8_qat",
+        "--dataset=fashion_mnist",
+        f"--data_dir={fashion_data_dir}",
+        f"--workdir={tmp_path}/out",
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: int8_qat: expected a child.json beside the model, found none")
     assert not (tmp_path / "out").exists()

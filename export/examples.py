@@ -1,0 +1,46 @@
+"""The images that an export measures, trains and compares with."""
+
+import dataclasses
+
+import numpy as np
+
+from nas import data
+from nas.dataset import Dataset, Split
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Examples:
+    """Images for one network.
+
+    Attributes:
+        test_images: float32 `[count, height, width, channels]` in [-1, 1], to compare on.
+        test_labels: their classes, `[count]`.
+        calibration_images: training images, float32, for recipes that measure ranges.
+        training: for recipes that train the network further.
+    """
+
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    calibration_images: np.ndarray | None = None
+    training: Split | None = None
+
+
+def from_dataset(
+    dataset: Dataset, seed: int = 0, calibration_count: int = 500, max_test_images: int = 0
+) -> Examples:
+    """What an export takes from a data set.
+
+    Args:
+        dataset: the one the network was trained on.
+        seed: draws the calibration images.
+        calibration_count: how many of those, at most.
+        max_test_images: test images compared; 0 for all.
+    """
+    count = max_test_images or len(dataset.test)
+    calibration_count = min(calibration_count, len(dataset.train))
+    return Examples(
+        test_images=data.to_float(dataset.test.images[:count]).numpy(),
+        test_labels=dataset.test.labels[:count],
+        calibration_images=data.calibration_images(dataset.train, calibration_count, seed),
+        training=dataset.train_and_validation,
+    )

@@ -1,0 +1,131 @@
+"""Exported files in programs that nobody here wrote: MediaPipe, and an old runtime."""
+
+import json
+import pathlib
+import subprocess
+
+import keras
+import numpy as np
+import pytest
+
+from export import interpreter, metadata, other_runtime, recipes, tflite, writing
+from export.examples import Examples
+from nas import child, data, spaces
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+ENVIRONMENTS = pathlib.Path(__file__).resolve().parents[1] / "environments"
+SPACE = spaces.SPACES["tiny"].with_task(10, resolution=28)
+CHILD = SPACE.child([1] * len(SPACE.slots), name="clothes")
+PLAIN = [name for name, row in recipes.RECIPES.items() if row.fine_tuning is None]
+
+
+@pytest.fixture(scope="module")
+def clothes(fashion_data_dir):
+    """Fashion-MNIST in colour, which is what MediaPipe takes."""
+    return data.load("fashion_mnist", fashion_data_dir, validation_size=100)
+
+
+def in_colour(images):
+    return np.stack([images[..., 0], 255 - images[..., 0], images[..., 0] // 2], axis=-1)
+
+
+@pytest.fixture(scope="module")
+def pixels(clothes):
+    return in_colour(clothes.test.images)
+
+
+@pytest.fixture(scope="module")
+def images(pixels):
+    return data.to_float(pixels).numpy()
+
+
+@pytest.fixture(scope="module")
+def exported(clothes, images, tmp_path_factory):
+    """Files of a network that has learned a little, by recipe."""
+    keras.utils.set_random_seed(0)
+    model = child.build_child(CHILD)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(3e-3), loss)
+    training = data.to_float(in_colour(clothes.train.images)).numpy()
+    model.fit(training, clothes.train.labels, batch_size=50, epochs=4, verbose=0)
+    about = metadata.About("clothes", clothes.class_names, CHILD)
+    examples = Examples(images, clothes.test.labels, training[:100])
+    writer = writing.Writer(model, examples, about)
+    folder = tmp_path_factory.mktemp("exported")
+    paths = {name: folder / f"{name}.tflite" for name in PLAIN}
+    for name, path in paths.items():
+        path.write_bytes(writer.write(recipes.recipe(name))[0])
+    return paths
+
+
+@pytest.fixture(scope="module")
+def classify(environment, pixels, tmp_path_factory):
+    """Runs MediaPipe's image classifier on the test images."""
+    folder = tmp_path_factory.mktemp("mediapipe")
+    np.save(folder / "images.npy", pixels)
+
+    def run(path):
+        arguments = [str(path), str(folder / "images.npy"), str(folder / "result.json")]
+        script = str(ENVIRONMENTS / "classify_with_mediapipe.py")
+        done = subprocess.run(
+            [environment("mediapipe"), script, *arguments], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        return json.loads((folder / "result.json").read_text())
+
+    return run
+
+
+@pytest.mark.parametrize("name", ["float32", "int8_float_io", "uint8_io"])
+def test_mediapipe_classifies_as_litert_does(classify, exported, images, clothes, name):
+    found = classify(exported[name])
+    logits = interpreter.predict(exported[name].read_bytes(), images)
+    best = logits.argmax(axis=1)
+    assert len(set(best)) > 5
+    assert [entry["index"] for entry in found["classes"]] == best.tolist()
+    assert [entry["name"] for entry in found["classes"]] == [clothes.class_names[i] for i in best]
+    scores = [entry["score"] for entry in found["classes"]]
+    np.testing.assert_allclose(scores, logits.max(axis=1), atol=1e-4)
+
+
+def test_mediapipe_reads_what_the_file_says_of_itself(classify, exported):
+    found = classify(exported["float32"])["metadata"]
+    assert found == {
+        "name": "clothes",
+        "description": "clothes, trained on clothes, written as float32",
+        "files": ["child.json"],
+        "mean_std": [[127.5, 127.5]],
+        "color_space": 1,
+        "output": "score type: logits of 10 classes; softmax makes probabilities of them",
+        "labels": [["labels.txt", 2]],
+    }
+    assert classify(exported["uint8_io"])["metadata"]["mean_std"] == []
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_runtime_of_2023_computes_the_same(environment, exported, images, name):
+    path = exported[name]
+    logits = interpreter.predict(path.read_bytes(), images)
+    found = other_runtime.check(environment("tflite_runtime"), path, images, logits)
+    assert found.runtime == "tflite-runtime 2.14.0"
+    assert found.loads, found.reason
+    # Integer arithmetic is rounded in other places there.
+    tolerance = 0.97 if "int8" in name or name in ("uint8_io", "dynamic_range") else 1.0
+    assert found.top1_agreement >= tolerance
+
+
+def test_runtime_that_lacks_an_operation_says_so(environment, exported, images, tmp_path):
+    # Scales for every class of a dense layer: what dynamic_range avoids.
+    inputs = keras.Input((28, 28, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(128, 1)(inputs))
+    converter = tflite.tf.lite.TFLiteConverter.from_keras_model(
+        keras.Model(inputs, keras.layers.Dense(10)(x))
+    )
+    converter.optimizations = [tflite.tf.lite.Optimize.DEFAULT]
+    path = tmp_path / "new.tflite"
+    path.write_bytes(converter.convert())
+    found = other_runtime.check(environment("tflite_runtime"), path, images, np.zeros((300, 10)))
+    assert not found.loads
+    assert found.reason.startswith("model: tflite-runtime 2.14.0 cannot run it")
+    assert "FULLY_CONNECTED" in found.reason
