@@ -65,7 +65,7 @@ def test_bad_input_is_refused_before_anything_is_measured(fitted, tmp_path):
     expected = {
         ("--networks=12",): "networks: expected 8 more of tiny .* found 4",
         ("--children=proxyless_mobile",): "has no entry for",
-        ("--device=phone",): "device: expected one of local",
+        ("--device=phone",): "device: expected local, adb or adb:SERIAL",
         ("--latency_model=pixel1",): "whole networks of proxyless_imagenet, received none",
         (f"--latency_model={tmp_path / 'elsewhere.json'}",): "with soc another processor, here",
     }
