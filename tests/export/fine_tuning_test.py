@@ -27,6 +27,8 @@ SPACE = spaces.SPACES["tiny"].with_task(10, resolution=28, input_channels=1)
 CHILD = SPACE.child([1] * len(SPACE.slots))
 # Mild, since so few steps repair little.
 SETTINGS = fine_tuning.Settings(epochs=2, batch_size=50, sparsity=0.2, clusters=16)
+# Each training is a process that imports TensorFlow anew.
+pytestmark = pytest.mark.timeout(900)
 integration = pytest.mark.integration
 TRAINED_FURTHER = [name for name, row in recipes.RECIPES.items() if row.fine_tuning]
 
