@@ -37,6 +37,17 @@ def fewest_operators(child: Child, recipe: Recipe) -> dict[str, int]:
     return {name: count for name, count in sorted(counts.items()) if count}
 
 
+def is_minimal(found: dict[str, int], expected: dict[str, int]) -> bool:
+    """Whether a file has the operations that `fewest_operators` expects.
+
+    Equal constants, as biases that are all zero, are kept once and widened once, so that float16
+    may need fewer conversions than there are constants.
+    """
+    rest = {name: count for name, count in found.items() if name != "DEQUANTIZE"}
+    wanted = {name: count for name, count in expected.items() if name != "DEQUANTIZE"}
+    return rest == wanted and found.get("DEQUANTIZE", 0) <= expected.get("DEQUANTIZE", 0)
+
+
 def int8_size_bound(child: Child) -> float:
     """Bytes that an int8 file should not exceed: weights, 16 a channel, and 5 % of both."""
     stages = [stage for stage, _ in costs.child_stages(child)]

@@ -39,12 +39,12 @@ _MAX_TEST = flags.DEFINE_integer(
 )
 _EPOCHS = flags.DEFINE_integer(
     "fine_tune_epochs",
-    2,
+    3,
     "Passes over the training images, for int8_qat, sparse, sparse_int8 and clustered.",
     lower_bound=1,
 )
 _RATE = flags.DEFINE_float(
-    "fine_tune_learning_rate", 0.02, "At their first step, falling to zero.", lower_bound=1e-9
+    "fine_tune_learning_rate", 0.05, "At their first step, falling to zero.", lower_bound=1e-9
 )
 _OTHER_RUNTIMES = flags.DEFINE_list(
     "other_runtimes",

@@ -27,6 +27,8 @@ SPACE = spaces.SPACES["tiny"].with_task(10, resolution=28, input_channels=1)
 CHILD = SPACE.child([1] * len(SPACE.slots))
 # Mild, since so few steps repair little.
 SETTINGS = fine_tuning.Settings(epochs=2, batch_size=50, sparsity=0.2, clusters=16)
+# Each training is a process that imports TensorFlow anew.
+pytestmark = pytest.mark.timeout(900)
 integration = pytest.mark.integration
 TRAINED_FURTHER = [name for name, row in recipes.RECIPES.items() if row.fine_tuning]
 
@@ -188,8 +190,8 @@ def test_comparisons_say_what_the_training_did(exported):
     for entry in tuned.values():
         assert entry["settings"]["epochs"] == 2
         assert entry["accuracy_parent"] == tuned["sparse"]["accuracy_parent"] > 0.3
-    # Depthwise kernels keep all of their weights.
-    assert 0.15 < tuned["sparse"]["figures"]["zero_weights"] < 0.21
+    # A fifth of the weights, but depthwise kernels, many in so small a network, keep all of theirs.
+    assert 0.1 < tuned["sparse"]["figures"]["zero_weights"] < 0.2
     assert tuned["sparse_int8"]["figures"] == tuned["sparse"]["figures"]
     assert 1 < tuned["clustered"]["figures"]["distinct_weights_in_a_kernel"] <= 16
     sizes = {name: result["compressed_size_bytes"] for name, result in results.items()}

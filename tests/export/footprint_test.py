@@ -22,6 +22,16 @@ def test_operations_are_counted_by_hand():
     assert widened == plain | {"DEQUANTIZE": 16}
 
 
+def test_fewer_conversions_are_fine_and_nothing_else_is():
+    expected = {"ADD": 1, "CONV_2D": 5, "DEQUANTIZE": 16}
+    assert footprint.is_minimal(expected, expected)
+    assert footprint.is_minimal({**expected, "DEQUANTIZE": 15}, expected)
+    assert not footprint.is_minimal({**expected, "DEQUANTIZE": 17}, expected)
+    assert not footprint.is_minimal({**expected, "CONV_2D": 4}, expected)
+    assert not footprint.is_minimal({**expected, "MUL": 1}, expected)
+    assert not footprint.is_minimal({"ADD": 1, "DEQUANTIZE": 16}, expected)
+
+
 def test_operations_of_a_published_network():
     mobile = spaces.PUBLISHED_CHILDREN["proxyless_mobile"]
     counts = footprint.fewest_operators(mobile, recipes.recipe("float32"))
