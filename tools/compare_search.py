@@ -47,6 +47,8 @@ _VALIDATION_SIZE = flags.DEFINE_integer(
 _DEVICE = flags.DEFINE_string("device", "local", "Where children are timed.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
 
+# Of `random`, where the epochs suffice.
+_RANDOM_NETWORKS = 5
 # Images of the two searches that tell the time an image takes, in batches.
 _PROBE_BATCHES = 6, 30
 
@@ -111,6 +113,9 @@ def _search(
         "workdir": path.resolve(),
         **changed,
     }
+    # Each of them takes at least one epoch.
+    epochs = given["warmup_epochs"] + given["epochs"]
+    given["random_networks"] = min(_RANDOM_NETWORKS, epochs)
     return subcommand.run("search", _flags(given), path / "search.log")
 
 
