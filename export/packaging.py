@@ -60,7 +60,9 @@ def _short(name: bytes) -> str:
     if not layers:
         return network
     # Tracing a network a second time numbers all its scopes.
-    return layers[0].removesuffix("_1") if network.endswith("_1") else layers[0]
+    layer = layers[0].removesuffix("_1") if network.endswith("_1") else layers[0]
+    # What quantization-aware training wraps a layer in.
+    return layer.removeprefix("quant_")
 
 
 def _signature(given: int, made: int) -> schema.SignatureDefT:

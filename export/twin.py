@@ -114,7 +114,7 @@ _PREPARE = {
 
 def _fit(model: tf_keras.Model, job: Job, callbacks: list[tf_keras.callbacks.Callback]) -> None:
     settings = job.settings
-    peak = settings.learning_rate * _RATE_FACTORS.get(job.kind, 1.0)
+    peak = settings.learning_rate * _RATE_FACTORS.get(job.kind or "", 1.0)
     rate = tf_keras.optimizers.schedules.CosineDecay(peak, job.num_steps)
     model.compile(
         optimizer=tf_keras.optimizers.SGD(rate, momentum=0.9, nesterov=True),

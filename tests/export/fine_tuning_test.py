@@ -176,6 +176,13 @@ def test_files_hold_what_the_recipe_says(exported, name):
 
 
 @integration
+def test_tensors_are_named_after_the_layers_of_the_child(exported):
+    names = flatbuffer.tensor_names(content_of(exported, "int8_qat"), "int8")
+    assert {"image", "logits", "stem_conv", "stem_relu", "pool"} <= set(names)
+    assert not [name for name in names if name.startswith("quant")]
+
+
+@integration
 def test_quantization_aware_network_takes_pixels(exported, clothes):
     (given,) = interpreter.load(content_of(exported, "int8_qat")).get_input_details()
     images = data.to_float(clothes.test.images[:20]).numpy()
