@@ -26,7 +26,7 @@ from nas import data
 # so that an app passes the same bytes to each.
 _INPUT_RANGE = (-1.0 + 1e-6, 1.0)
 # A centroid moves all weights of its cluster together: rates that others learn well by diverge.
-_RATE_FACTORS: dict[str | None, float] = {"clustering": 0.2}
+_RATE_FACTORS = {"clustering": 0.2}
 
 
 def build(job: Job) -> tf_keras.Model:
