@@ -86,6 +86,7 @@ class RunState(keras.callbacks.Callback):
         self.request = interruption.Request()
         self._averages = [v.value for metric in metrics for v in metric.variables]
         self._resumed_averages: list[np.ndarray] = []
+        self._first = 0
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         # Copies: those of metrics cannot be read by one host of several.
         kept = [tf.Variable(tf.zeros(v.shape, v.dtype), trainable=False) for v in self._averages]

@@ -1,12 +1,11 @@
 """MixedOp: the candidates of one slot, of which only the chosen one is computed.
 
 Candidates that run the same chain of stages (MBConv of any kernel size and any expansion above 1,
-say, with equal activations) form a
-`CandidateGroup`. A group keeps its candidates' weights as rows of three banks, one row a
-candidate, padded to the longest. Choosing a path reads one row, computing it runs one traced
-chain, training it writes one row back: cost and graph grow with the number of groups, not of
-candidates, and what was not chosen is not touched. Only where a slot mixes chains (MBConv and
-skip) does the graph branch, once.
+say, with equal activations) form a `CandidateGroup`. A group keeps its candidates' weights as rows
+of three banks, one row a candidate, padded to the longest. Choosing a path reads one row, computing
+it runs one traced chain, training it writes one row back: cost and graph grow with the number of
+groups, not of candidates, and what was not chosen is not touched. Only where a slot mixes chains
+(MBConv and skip) does the graph branch, once.
 """
 
 from collections.abc import Callable, Sequence

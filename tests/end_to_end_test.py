@@ -15,7 +15,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 import latency_models
 from nas import files, spaces, specs
-from tools import pipeline_run, presets, stages
+from tools import pipeline_run, pipeline_settings, presets, stages
 from tools.workdir import WorkDir
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -70,7 +70,7 @@ def again(finished, fashion_data_dir, tmp_path, capsys, monkeypatch):
 
         if until:
             monkeypatch.setattr(stages, until, stop)
-        settings = pipeline_run.Settings(
+        settings = pipeline_settings.Settings(
             presets.preset("tiny"), fashion_data_dir, "local", 1, None, False, 0, 0
         )
         settings = dataclasses.replace(settings, **changes)

@@ -78,9 +78,10 @@ class Aim:
         """Of every candidate of `space`, a `Latencies`; None when nothing is aimed at or known."""
         from nas import costs
         from nas.latencies import Latencies
+        from tools import stages
 
         if self.quantity == "latency_ms":
-            return Latencies(*self.table.slot_latencies(space)) if self.table else None
+            return stages.latencies_of(self.table, space) if self.table else None
         if self.quantity == "macs":
             counted = costs.by_candidate(space, costs.block_macs, costs.num_macs)
         elif self.quantity == "params":

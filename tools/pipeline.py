@@ -48,7 +48,7 @@ def main() -> None:
     from nas import chatter
 
     with chatter.silenced():
-        from tools import pipeline_run, presets
+        from tools import pipeline_run, pipeline_settings, presets
 
     chosen = presets.preset(_PRESET.value)
     overrides: dict[str, Any] = {
@@ -68,7 +68,7 @@ def main() -> None:
         )
     if _TARGET.value is not None:
         chosen = dataclasses.replace(chosen, target_latency=_TARGET.value)
-    settings = pipeline_run.Settings(
+    settings = pipeline_settings.Settings(
         preset=chosen,
         data_dir=_DATA_DIR.value,
         device=device_flags.DEVICE.value,
@@ -79,7 +79,7 @@ def main() -> None:
         seed=_SEED.value,
         max_train_examples=_MAX_TRAIN.value,
     )
-    settings = pipeline_run.checked(settings)
+    settings = pipeline_settings.checked(settings)
     config = {"preset_name": _PRESET.value, **settings.as_config()}
     with workdir.WorkDir(
         _WORKDIR.value, config, ["data_dir"], apart_from=["search", "train"]

@@ -6,9 +6,10 @@ The mean score, the chance of a hit, is exact (`nas/latency_distribution.py`), a
 
     -t d log E[k] / d alpha_ij  =  softmax(alpha / t)_ij - P(c_i = j | hit),
 
-by which alpha is moved after every architecture step. No component exceeds 1, and none vanishes
-where alpha is decided for the wrong candidate. Unlike a penalty on E[latency], it knows which
-combinations of candidates add up to the target. There are two such forces:
+by which alpha is moved after every architecture step. No component exceeds 1, and unlike a
+softmax's own gradient it is near 1 where alpha is decided for the wrong candidate, until k's tail
+outweighs the right one's chance (some fifteen logits). Unlike a penalty on E[latency], it knows
+which combinations of candidates add up to the target. There are two such forces:
 
 - On the paths that are sampled, t = 1 with a wide s: training happens near the target.
 - On the child that will be derived, the most probable path: t falls from 1 to 0.1, so that the

@@ -2,12 +2,12 @@
 
 import json
 
+import made_rows
 import numpy as np
 import pytest
 
 import latency_models
 from latency_models import block_benchmarks, parts, published
-from latency_models.measurements import Measurement
 from nas import costs, files, spaces
 from nas.candidates import MBConv
 from nas.specs import Block
@@ -22,25 +22,7 @@ ENVIRONMENT = {
 
 
 def row(part, latency_ms):
-    return Measurement(
-        key=part.key,
-        kind=part.kind,
-        label=part.label,
-        recipe="int8",
-        latency_ms=latency_ms,
-        p10_ms=latency_ms,
-        p90_ms=latency_ms,
-        count=10,
-        coefficient_of_variation=0.0,
-        relative_latency=latency_ms,
-        half_relative_latencies=(latency_ms, latency_ms),
-        reference="network-reference",
-        reference_ms=1.0,
-        environment=ENVIRONMENT,
-        spec=part.spec,
-        resolution=part.resolution,
-        space=TINY.name,
-    )
+    return made_rows.row(part, latency_ms, environment=ENVIRONMENT, space=TINY.name)
 
 
 def fitted(kind):

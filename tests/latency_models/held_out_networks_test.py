@@ -1,10 +1,10 @@
 import dataclasses
 
+import made_rows
 import pytest
 
 import latency_models
 from latency_models import block_benchmarks, held_out_networks, parts
-from latency_models.measurements import Measurement
 from nas import costs, spaces
 
 TINY = spaces.SPACES["tiny"]
@@ -13,26 +13,7 @@ ENVIRONMENT = {"device": "local", "runtime": "r", "num_threads": 1, "delegate": 
 
 
 def row(part, latency_ms):
-    relative = latency_ms / 2.0
-    return Measurement(
-        key=part.key,
-        kind=part.kind,
-        label=part.label,
-        recipe="int8",
-        latency_ms=latency_ms,
-        p10_ms=latency_ms,
-        p90_ms=latency_ms,
-        count=10,
-        coefficient_of_variation=0.0,
-        relative_latency=relative,
-        half_relative_latencies=(relative, relative),
-        reference="network-reference",
-        reference_ms=2.0,
-        environment=ENVIRONMENT,
-        spec=part.spec,
-        resolution=part.resolution,
-        space="cifar",
-    )
+    return made_rows.row(part, latency_ms, 2.0, environment=ENVIRONMENT, space="cifar")
 
 
 def fitted_on(space, networks):

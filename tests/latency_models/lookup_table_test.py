@@ -1,13 +1,13 @@
 import dataclasses
 import json
 
+import made_rows
 import numpy as np
 import pytest
 
 import latency_models
 from latency_models import block_benchmarks, parts
 from latency_models.lookup_table import LookupTable
-from latency_models.measurements import Measurement
 from nas import files, spaces
 
 SPACE = spaces.SPACES["tiny"]
@@ -33,28 +33,12 @@ def network_ms(child):
 
 def row(part, latency_ms, reference_ms=REFERENCE_MS, **changes):
     relative = latency_ms / reference_ms
-    return Measurement(
-        **{
-            "key": part.key,
-            "kind": part.kind,
-            "label": part.label,
-            "recipe": "int8",
-            "latency_ms": latency_ms,
-            "p10_ms": latency_ms,
-            "p90_ms": latency_ms,
-            "count": 20,
-            "coefficient_of_variation": 0.0,
-            "relative_latency": relative,
-            "half_relative_latencies": (relative * 1.01, relative),
-            "reference": "network-reference",
-            "reference_ms": reference_ms,
-            "environment": ENVIRONMENT,
-            "spec": part.spec,
-            "resolution": part.resolution,
-            "space": "tiny",
-            **changes,
-        }
-    )
+    given = {
+        "half_relative_latencies": (relative * 1.01, relative),
+        "environment": ENVIRONMENT,
+        "space": "tiny",
+    }
+    return made_rows.row(part, latency_ms, reference_ms, **(given | changes))
 
 
 def exact_rows(space=SPACE, networks=6):

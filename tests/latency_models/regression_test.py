@@ -4,12 +4,12 @@ import dataclasses
 import math
 import re
 
+import made_rows
 import numpy as np
 import pytest
 
 import latency_models
 from latency_models import block_benchmarks, features, parts
-from latency_models.measurements import Measurement
 from latency_models.regression import Regression
 from nas import files, spaces
 from nas.candidates import MBConv
@@ -38,28 +38,8 @@ def network_ms(child):
 
 
 def row(part, latency_ms, **changes):
-    return Measurement(
-        **{
-            "key": part.key,
-            "kind": part.kind,
-            "label": part.label,
-            "recipe": "int8",
-            "latency_ms": latency_ms,
-            "p10_ms": latency_ms,
-            "p90_ms": latency_ms,
-            "count": 20,
-            "coefficient_of_variation": 0.0,
-            "relative_latency": latency_ms / 2.0,
-            "half_relative_latencies": (latency_ms / 2.0, latency_ms / 2.0),
-            "reference": "network-reference",
-            "reference_ms": 2.0,
-            "environment": ENVIRONMENT,
-            "spec": part.spec,
-            "resolution": part.resolution,
-            "space": "cifar",
-            **changes,
-        }
-    )
+    given = {"environment": ENVIRONMENT, "space": "cifar"} | changes
+    return made_rows.row(part, latency_ms, 2.0, **given)
 
 
 def rows_of(space, networks):

@@ -113,7 +113,7 @@ def test_multipliers_grow_while_the_target_is_missed_and_fall_on_it():
             assert (float(objective.variables[name]) > 0.01) == grows
 
 
-def toy_search(latencies, target, start, steps, seed, num_sampled=2):
+def toy_search(latencies, target, start, steps, seed):
     """Noisy gradients of a preference for slow candidates, a pair a slot, and the objective."""
     generator = tf.random.Generator.from_seed(seed)
     counts = np.array([len(slot) for slot in latencies.slots])

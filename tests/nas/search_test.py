@@ -1,12 +1,12 @@
 import dataclasses
 import json
-import signal
 import types
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from interrupts import CtrlCAt, InterruptAt
 
 from nas import algorithms, data, loss_scale, search, supernet
 from nas.candidates import MBConv, Skip
@@ -36,28 +36,6 @@ CONFIG = SearchConfig(
     arch_period=2,
 )
 STEPS = 4
-
-
-class InterruptAt(keras.callbacks.Callback):
-    """Ctrl-C after so many batches."""
-
-    def __init__(self, batches):
-        super().__init__()
-        self._left = batches
-
-    def on_train_batch_end(self, batch, logs=None):
-        self._left -= 1
-        if not self._left:
-            raise KeyboardInterrupt
-
-
-class CtrlCAt(InterruptAt):
-    """The signal after so many batches, as a person sends it."""
-
-    def on_train_batch_end(self, batch, logs=None):
-        self._left -= 1
-        if not self._left:
-            signal.raise_signal(signal.SIGINT)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +80,7 @@ def test_an_interrupted_search_ends_as_an_uninterrupted_one(
     counter = InterruptAt(1000)
     result = search.search(*arguments, callbacks=[counter], report=told.append)
     # Only what was not finished was done again.
-    assert 1000 - counter._left == 3 * STEPS - (batches // STEPS) * STEPS
+    assert 1000 - counter.left == 3 * STEPS - (batches // STEPS) * STEPS
     assert not told
     assert (tmp_path / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
     with np.load(tmp_path / "alphas.npz") as ours, np.load(whole / "alphas.npz") as theirs:
@@ -122,7 +100,7 @@ def test_ctrl_c_ends_the_step_and_every_step_is_kept(batches, dataset, uninterru
     made = batches + (1 if batches % STEPS else 0)
     counter = InterruptAt(1000)
     result = search.search(*arguments, callbacks=[counter])
-    assert 1000 - counter._left == 3 * STEPS - made
+    assert 1000 - counter.left == 3 * STEPS - made
     assert (tmp_path / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
     np.testing.assert_array_equal(result.probabilities, expected.probabilities)
 

@@ -1,11 +1,11 @@
 import dataclasses
 import json
-import signal
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from interrupts import CtrlCAt, InterruptAt
 
 from nas import costs, data, training
 from nas.candidates import MBConv, Skip
@@ -23,28 +23,6 @@ CHILD = Child(
 )
 CONFIG = TrainConfig(epochs=3, batch_size=20, learning_rate=0.1, warmup_epochs=0.5)
 STEPS = 5
-
-
-class InterruptAt(keras.callbacks.Callback):
-    """Ctrl-C after so many batches."""
-
-    def __init__(self, batches):
-        super().__init__()
-        self._left = batches
-
-    def on_train_batch_end(self, batch, logs=None):
-        self._left -= 1
-        if not self._left:
-            raise KeyboardInterrupt
-
-
-class CtrlCAt(InterruptAt):
-    """The signal after so many batches, as a person sends it."""
-
-    def on_train_batch_end(self, batch, logs=None):
-        self._left -= 1
-        if not self._left:
-            signal.raise_signal(signal.SIGINT)
 
 
 class LogsAtBatches(keras.callbacks.Callback):
@@ -88,7 +66,7 @@ def test_ctrl_c_in_the_midst_of_an_epoch_loses_no_step(dataset, uninterrupted, t
     # The signal came after the state had looked; it stopped with the next step.
     counter = InterruptAt(1000)
     model = training.train(CHILD, dataset, CONFIG, tmp_path, callbacks=[counter])
-    assert 1000 - counter._left == CONFIG.epochs * STEPS - (STEPS + 2)
+    assert 1000 - counter.left == CONFIG.epochs * STEPS - (STEPS + 2)
     assert (tmp_path / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
     for ours, theirs in zip(model.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)

@@ -7,17 +7,17 @@ import pytest
 
 import latency_models
 from nas import files, spaces, specs
-from tools import pipeline_run, pipeline_summary, presets
+from tools import pipeline_run, pipeline_settings, pipeline_summary, presets
 from tools.workdir import WorkDir
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def settings(data_dir=None, **changes):
-    own = {field.name for field in dataclasses.fields(pipeline_run.Settings)}
+    own = {field.name for field in dataclasses.fields(pipeline_settings.Settings)}
     preset = {name: value for name, value in changes.items() if name not in own}
     rest = {name: value for name, value in changes.items() if name in own}
-    made = pipeline_run.Settings(
+    made = pipeline_settings.Settings(
         preset=dataclasses.replace(presets.preset("tiny"), **preset),
         data_dir=data_dir,
         device="local",
@@ -42,7 +42,7 @@ def settings(data_dir=None, **changes):
 )
 def test_what_does_not_exist_is_refused(changes, error):
     with pytest.raises(ValueError, match=error):
-        pipeline_run.checked(settings(**changes))
+        pipeline_settings.checked(settings(**changes))
 
 
 def test_a_space_with_too_few_networks_is_refused(tmp_path):
@@ -52,13 +52,13 @@ def test_a_space_with_too_few_networks_is_refused(tmp_path):
     )
     files.write_json(tmp_path / "small.json", specs.to_dict(small))
     with pytest.raises(ValueError, match="expected at least 4 networks to choose from, received 2"):
-        pipeline_run.checked(settings(space=str(tmp_path / "small.json")))
+        pipeline_settings.checked(settings(space=str(tmp_path / "small.json")))
 
 
 def test_the_recipe_aimed_at_is_exported_too():
-    checked = pipeline_run.checked(settings(recipe="int8", recipes=("float32",)))
+    checked = pipeline_settings.checked(settings(recipe="int8", recipes=("float32",)))
     assert checked.preset.recipes == ("int8", "float32")
-    assert pipeline_run.checked(settings()) == settings()
+    assert pipeline_settings.checked(settings()) == settings()
 
 
 def test_a_work_dir_keeps_what_a_latency_on_a_phone_depends_on():
