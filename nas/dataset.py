@@ -1,67 +1,147 @@
-"""Labelled images in memory: a split, and a data set of three that share no example."""
+"""Labelled images: what every split promises, and a data set of three that share no example."""
 
+import abc
 import dataclasses
 import hashlib
 import itertools
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
+import tensorflow as tf
 
 from nas.augmentation import Augmentation
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Split:
-    """Labelled images, in memory.
+class Reader(Protocol):
+    """Gives images in a graph, as a network is evaluated on them."""
+
+    def __call__(self, indices: tf.Tensor, /) -> tf.Tensor:
+        """Pixels 0 to 255, of any type, `[n, height, width, channels]`.
+
+        Args:
+            indices: int64 `[n]`, which examples of the split.
+        """
+
+
+class TrainingReader(Protocol):
+    """Gives augmented images in a graph."""
+
+    def __call__(
+        self, indices: tf.Tensor, seed: tf.Tensor, first: tf.Tensor | int, total: int, /
+    ) -> tf.Tensor:
+        """Pixels 0 to 255, of any type, `[n, height, width, channels]`.
+
+        Every random number is a function of the seed and of the place in the batch, `first` and on
+        of `total`, so that hosts that share a batch treat its images as one host would.
+
+        Args:
+            indices: int64 `[n]`, which examples of the split.
+            seed: two integers; the same seed gives the same result.
+            first: place of the first of these examples in the whole batch.
+            total: size of the whole batch.
+        """
+
+
+class Split(abc.ABC):
+    """Labelled images of one data set, however they are kept.
+
+    A subclass is a frozen dataclass with the attributes below and how its images are kept; it
+    can be pickled, since some trainings run in a process of their own.
 
     Attributes:
-        images: uint8 `[n, height, width, channels]`.
         labels: int64 `[n]`.
-        source: name of the TFDS split these examples come from.
-        positions: int64 `[n]`, where in that TFDS split each example stands.
+        source: name of the source that the examples come from, such as a TFDS split; or one name
+            for each example, `[n]`.
+        positions: int64 `[n]`, where in its source each example stands.
         augmentation: what suits the images of this data set.
     """
 
-    images: np.ndarray
     labels: np.ndarray
-    source: str
+    source: str | np.ndarray
     positions: np.ndarray
-    augmentation: Augmentation = Augmentation()
-
-    def __post_init__(self) -> None:
-        """Checks that images, labels and positions match."""
-        if not len(self.images) == len(self.labels) == len(self.positions):
-            raise ValueError(
-                f"expected as many labels and positions as images ({len(self.images)}), "
-                f"received {len(self.labels)} and {len(self.positions)}"
-            )
+    augmentation: Augmentation
 
     def __len__(self) -> int:
         """Number of examples."""
-        return len(self.images)
+        return len(self.labels)
 
     @property
     def ids(self) -> np.ndarray:
         """Strings `[n]` such as `train/123`: stable, and unique within the data set."""
-        return np.char.add(f"{self.source}/", self.positions.astype(str))
+        return np.char.add(np.char.add(self.source, "/"), self.positions.astype(str))
 
-    def join(self, other: "Split") -> "Split":
-        """These examples, followed by those of another part of the same TFDS split."""
-        return dataclasses.replace(
-            self,
-            images=np.concatenate([self.images, other.images]),
-            labels=np.concatenate([self.labels, other.labels]),
-            positions=np.concatenate([self.positions, other.positions]),
-        )
+    @property
+    @abc.abstractmethod
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width, channels of what a network is given."""
 
-    def take(self, indices: np.ndarray) -> "Split":
+    @abc.abstractmethod
+    def take(self, indices: np.ndarray) -> Self:
         """The examples at `indices`, in that order."""
-        return dataclasses.replace(
-            self,
-            images=self.images[indices],
-            labels=self.labels[indices],
-            positions=self.positions[indices],
-        )
+
+    @abc.abstractmethod
+    def join(self, other: "Split") -> Self:
+        """These examples, followed by those of another split of the same kind."""
+
+    @abc.abstractmethod
+    def pixels(self, indices: np.ndarray | slice) -> np.ndarray:
+        """Images as a network is evaluated on them, uint8 `[n, height, width, channels]`."""
+
+    @abc.abstractmethod
+    def image_digests(self) -> list[bytes]:
+        """One digest an image: equal for equal images."""
+
+    @abc.abstractmethod
+    def evaluation_reader(self) -> Reader:
+        """Makes the function that gives images for evaluation; call it outside of graphs."""
+
+    @abc.abstractmethod
+    def training_reader(self, augmentation: Augmentation) -> TrainingReader:
+        """Makes the function that gives augmented images; call it outside of graphs."""
+
+    @property
+    def digest(self) -> str:
+        """Of all images and labels in their order."""
+        labels = self.labels.astype("<i8").tobytes()
+        return hashlib.sha256(b"".join([*self.image_digests(), labels])).hexdigest()
+
+    def _taken(self, indices: np.ndarray) -> dict[str, Any]:
+        """The attributes of this class at `indices`."""
+        source = self.source if isinstance(self.source, str) else self.source[indices]
+        return {
+            "labels": self.labels[indices],
+            "source": source,
+            "positions": self.positions[indices],
+        }
+
+    def _joined(self, other: "Split") -> dict[str, Any]:
+        """The attributes of this class, followed by those of another split."""
+        source: str | np.ndarray = self.source
+        if not isinstance(source, str) or source != other.source:
+            each = [np.broadcast_to(split.source, len(split)) for split in (self, other)]
+            source = np.concatenate(each)
+        return {
+            "labels": np.concatenate([self.labels, other.labels]),
+            "source": source,
+            "positions": np.concatenate([self.positions, other.positions]),
+        }
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Parts:
+    """What a source of images holds, before `nas.data.load` makes a data set of it.
+
+    Attributes:
+        class_names: name of each label.
+        train: where the parts that are missing are taken from.
+        test: for the end.
+        validation: None where the source has none.
+    """
+
+    class_names: tuple[str, ...]
+    train: Split
+    test: Split
+    validation: Split | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,7 +152,7 @@ class Dataset:
         name: as in TFDS.
         class_names: name of each label.
         train: for weights.
-        validation: for architecture parameters; taken from the training examples.
+        validation: for architecture parameters; no example of the test part.
         test: never used before the end.
     """
 
@@ -90,17 +170,17 @@ class Dataset:
     @property
     def resolution(self) -> int:
         """Height of the images, in pixels."""
-        return self.train.images.shape[1]
+        return self.input_shape[0]
 
     @property
     def channels(self) -> int:
         """3 for colour, 1 for gray images."""
-        return self.train.images.shape[3]
+        return self.input_shape[2]
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """Height, width, channels."""
-        return tuple(self.train.images.shape[1:])
+        return self.train.input_shape
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -146,14 +226,14 @@ def balanced_order(labels: np.ndarray, seed: int, purpose: int = 0) -> np.ndarra
 
 
 def count_duplicates(dataset: Dataset) -> dict[str, int]:
-    """Counts images that stand, byte for byte the same, in two splits.
+    """Counts images that stand, exactly the same, in two splits.
 
     Returns:
         For every pair of splits, under a key such as `test in train`, how many images of the first
         also stand in the second.
     """
     digests = {
-        name: [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in split.images]
+        name: split.image_digests()
         for name, split in (
             ("train", dataset.train),
             ("validation", dataset.validation),

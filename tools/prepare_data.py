@@ -35,7 +35,7 @@ def main() -> None:
         validation_size=_VALIDATION_SIZE.value,
         seed=_SEED.value,
     )
-    height, width, channels = dataset.train.images.shape[1:]
+    height, width, channels = dataset.input_shape
     duplicates = dataset_lib.count_duplicates(dataset)
     console.title(dataset.name)
     console.say(
