@@ -2,7 +2,7 @@
 
 import dataclasses
 
-LARGEST_RESOLUTION = 1024
+_RESOLUTIONS = range(8, 1025)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,17 +14,20 @@ class ImageOptions:
             images of various sizes.
         flip: whether training images are mirrored at random; None for what suits the data set.
         skip_unreadable: leave out files that cannot be decoded, instead of refusing them all.
+        preferred_resolution: where none is asked for, and images have various sizes.
     """
 
     resolution: int | None = None
     flip: bool | None = None
     skip_unreadable: bool = False
+    preferred_resolution: int | None = None
 
     def __post_init__(self) -> None:
         """Checks the fields."""
-        if self.resolution is not None and not 8 <= self.resolution <= LARGEST_RESOLUTION:
+        if self.resolution is not None and self.resolution not in _RESOLUTIONS:
             raise ValueError(
-                f"resolution: expected 8 to {LARGEST_RESOLUTION} pixels, received {self.resolution}"
+                f"resolution: expected {_RESOLUTIONS[0]} to {_RESOLUTIONS[-1]} pixels, received "
+                f"{self.resolution}"
             )
 
 
