@@ -11,7 +11,7 @@ from typing import Any
 
 from absl import flags
 
-from tools import algorithm_flags, console, device_flags, workdir
+from tools import algorithm_flags, console, device_flags, watch_flags, workdir
 
 _PRESET = flags.DEFINE_string("preset", "quick", "Which experiment; see tools/presets.py.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
@@ -84,7 +84,8 @@ def main() -> None:
     with workdir.WorkDir(
         _WORKDIR.value, config, ["data_dir"], apart_from=["search", "train"]
     ) as directory:
-        pipeline_run.Pipeline(settings, directory, pathlib.Path(_WORKDIR.value)).run()
+        tensorboard = watch_flags.TENSORBOARD.value
+        pipeline_run.Pipeline(settings, directory, pathlib.Path(_WORKDIR.value), tensorboard).run()
 
 
 if __name__ == "__main__":

@@ -30,14 +30,18 @@ class Pipeline:
         settings: what to do, checked.
         stages_of: the entered work dir; remembers what is finished.
         path: the work dir's path.
+        tensorboard: whether search and training write curves.
     """
 
-    def __init__(self, settings: Settings, stages_of: WorkDir, path: pathlib.Path) -> None:
+    def __init__(
+        self, settings: Settings, stages_of: WorkDir, path: pathlib.Path, tensorboard: bool = True
+    ) -> None:
         """Stores the arguments."""
         self._settings = settings
         self._preset = settings.preset
         self._stages_of = stages_of
         self._path = path
+        self._tensorboard = tensorboard
 
     def run(self) -> None:
         """Everything, in order."""
@@ -196,14 +200,23 @@ class Pipeline:
             is_limit=self._settings.is_limit,
             seed=self._settings.seed,
         )
-        stages.run_search(self._space, self._dataset, latencies, config, self._path)
+        stages.run_search(
+            self._space,
+            self._dataset,
+            latencies,
+            config,
+            self._path,
+            tensorboard=self._tensorboard,
+        )
         child = self._child
         console.say(f"  found: {stages.describe(child)}")
         console.say(f"  predicted {self._table.predict(child):.3g} ms")
 
     def _train(self) -> None:
         config = dataclasses.replace(self._preset.train, seed=self._settings.seed)
-        accuracy = stages.run_train(self._child, self._dataset, config, self._path)
+        accuracy = stages.run_train(
+            self._child, self._dataset, config, self._path, tensorboard=self._tensorboard
+        )
         console.say(f"  test accuracy {100 * accuracy:.2f} %")
 
     def _export(self) -> None:
