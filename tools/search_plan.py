@@ -1,10 +1,10 @@
 """What a search would do: its size, what it takes, and what it would write where."""
 
 import textwrap
-from collections.abc import Iterator
 
 from nas import algorithms, checkpoints, costs, data
 from nas.algorithms import Task
+from nas.dataset import Dataset
 from nas.latencies import Latencies
 from nas.specs import SearchSpace
 from tools import console, trial_steps
@@ -28,20 +28,19 @@ def show(task: Task, algorithm: algorithms.Algorithm, directory: WorkDir, measur
     """
     owner = directory.look()
     console.title("Plan (nothing is written)")
-    _say("space", space_text(task.space))
-    _say("data", _data_text(task))
-    _say("cost", _cost_text(task.latencies, task.config.target) if measured else "no target")
-    _say("search", _schedule_text(task))
+    say("space", space_text(task.space))
+    say("data", data_text(task.dataset))
+    say("cost", _cost_text(task.latencies, task.config.target) if measured else "no target")
+    say("search", schedule_text(task))
     done, state = _state(task, directory, owner)
     if done is not None:
-        for name, text in _trial_texts(task, algorithm, done):
-            _say(name, text)
-    _say(
+        say_trial(task, algorithm, done)
+    say(
         "writes",
         f"in {directory.path}: config.json, stages.json, space.json, child.json; in "
         f"{directory.path / 'search'}: metrics.jsonl, alphas.npz, checkpoints/, tensorboard/",
     )
-    _say("state", state)
+    say("state", state)
 
 
 def space_text(space: SearchSpace) -> str:
@@ -64,15 +63,16 @@ def _count(number: int) -> str:
     return f"{number:,}" if number < 10**9 else f"{number:.2g}"
 
 
-def _say(name: str, text: str) -> None:
+def say(name: str, text: str) -> None:
+    """Prints a paragraph beside its name, within 80 columns."""
     # Paths stay whole.
     lines = textwrap.wrap(text, _COLUMNS - _INDENT, break_on_hyphens=False, break_long_words=False)
     for i, line in enumerate(lines):
         console.say(f"{name if not i else '':{_INDENT}}{line}")
 
 
-def _data_text(task: Task) -> str:
-    dataset = task.dataset
+def data_text(dataset: Dataset) -> str:
+    """Number of images of each part."""
     return (
         f"{dataset.name}: {len(dataset.train):,} images for weights, {len(dataset.validation):,} "
         f"for the architecture, {len(dataset.test):,} for the test"
@@ -86,7 +86,8 @@ def _cost_text(latencies: Latencies, target: float) -> str:
     return f"{kind} from {least} to {most} {unit}, {aimed}"
 
 
-def _schedule_text(task: Task) -> str:
+def schedule_text(task: Task) -> str:
+    """The algorithm, epochs and steps."""
     config = task.config
     steps = data.steps_per_epoch(task.dataset.train, config.batch_size)
     return (
@@ -111,13 +112,15 @@ def _state(task: Task, directory: WorkDir, owner: str | None) -> tuple[int | Non
     return step, f"it goes on after step {step:,}"
 
 
-def _trial_texts(
-    task: Task, algorithm: algorithms.Algorithm, done: int
-) -> Iterator[tuple[str, str]]:
-    """Time and memory, in words; from step number `done` on."""
+def say_trial(task: Task, algorithm: algorithms.Algorithm, done: int) -> trial_steps.Trial | None:
+    """Makes a few steps, and prints time and memory of the search from step number `done` on.
+
+    Returns:
+        What the steps took; None for an algorithm that trains no supernet.
+    """
     if not isinstance(algorithm, algorithms.SupernetAlgorithm):
-        yield "time", f"not estimated: {task.config.algorithm} trains networks one by one"
-        return
+        say("time", f"not estimated: {task.config.algorithm} trains networks one by one")
+        return None
     trial = trial_steps.run(task, algorithm)
     config = task.config
     steps = data.steps_per_epoch(task.dataset.train, config.batch_size)
@@ -127,16 +130,17 @@ def _trial_texts(
     both = trial.both_steps_seconds
     and_alpha = f", {both:.3g} s where alpha learns too" if both is not None else ""
     after = "" if algorithm.learns_alpha else "; judging networks afterwards comes on top"
-    yield (
+    say(
         "time",
-        f"about {console.duration(seconds)}{after}. {trial.steps} steps were made to see, on this "
-        f"machine as it is now: {console.duration(trial.first_seconds)} until the first, "
-        f"{trial.weight_step_seconds:.3g} s a step{and_alpha}",
+        f"about {console.duration(seconds)} for the search{after}. {trial.steps} steps were made "
+        f"to see, on this machine as it is now: {console.duration(trial.first_seconds)} until the "
+        f"first, {trial.weight_step_seconds:.3g} s a step{and_alpha}",
     )
     gpu = trial.gpu_peak_bytes
     on_gpu = f", {gpu / 2**30:.2f} GiB on the GPU" if gpu is not None else ""
-    yield (
+    say(
         "memory",
         f"{trial.peak_bytes / 2**30:.2f} GiB{on_gpu}: the most this process has taken, the images "
         "included",
     )
+    return trial
