@@ -64,7 +64,7 @@ def places(run: Run) -> list[Place]:
     network: Child | SearchSpace | None = run.network or run.space
     if network is None:
         return []
-    probabilities = run.probabilities[-1] if len(run.alphas) and run.learns_alpha else None
+    probabilities = run.probabilities[-1] if run.has_learned else None
     stem, head = network.stem, network.head
     found = [
         Place(

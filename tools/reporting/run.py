@@ -104,7 +104,7 @@ class Run:
         """The child's candidate in every slot; while a search goes on, the most probable ones."""
         if self.child is not None and self.space is not None:
             return self.space.choices(self.child)
-        if self.child is None and len(self.alphas) and self.learns_alpha:
+        if self.child is None and self.has_learned:
             return tuple(int(choice) for choice in np.nanargmax(self.alphas[-1], axis=1))
         return None
 
@@ -116,10 +116,13 @@ class Run:
         return self.child
 
     @property
-    def learns_alpha(self) -> bool:
-        """Whether the algorithm learns path probabilities."""
-        algorithm = str(self.settings.get("algorithm", ""))
-        return not algorithm.startswith(("one_shot", "random"))
+    def has_learned(self) -> bool:
+        """Whether path probabilities were learned: not in a warm-up, nor by judging networks."""
+        if self.judged or not len(self.alphas):
+            return False
+        if self.child is not None:
+            return True
+        return not np.array_equal(self.alphas[0], self.alphas[-1], equal_nan=True)
 
     @property
     def recipe(self) -> str | None:

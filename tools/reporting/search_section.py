@@ -74,18 +74,18 @@ def _missing(run: Run) -> list[str]:
         words.append(
             f"{done} of {run.search_epochs} epochs are finished; the same command goes on."
         )
-    if not run.learns_alpha:
+    if run.judged:
         words.append(
-            "This algorithm learns no path probabilities, so there are none to draw; it chose "
+            "This algorithm learns no path probabilities, so there are none to draw: it chooses "
             "among the networks it judged."
         )
-    elif not len(run.alphas):
-        words.append("There are no path probabilities (search/alphas.npz) yet.")
+    elif not run.has_learned:
+        words.append("No path probability was learned yet; a warm-up trains weights alone.")
     return words
 
 
 def _probabilities(run: Run) -> Figure | None:
-    if not run.learns_alpha or not len(run.alphas) or run.space is None:
+    if not run.has_learned or run.space is None:
         return None
     p = run.probabilities
     epochs = max(run.search_epochs or 0, len(p))
@@ -118,7 +118,7 @@ def _probabilities(run: Run) -> Figure | None:
 
 def _entropy(run: Run) -> Figure | None:
     measured = points(run.search_rows, "entropy")
-    if not measured or run.space is None or not run.learns_alpha:
+    if not measured or run.space is None or not run.has_learned:
         return None
     most = sum(math.log(len(slot.candidates)) for slot in run.space.slots) / len(run.space.slots)
     first, last = measured[0][1], measured[-1][1]
@@ -148,7 +148,7 @@ def _cost(run: Run) -> Figure | None:
     scale = quantities.scaled(1.0, quantity)
     expected = points(run.search_rows, f"expected_{quantity}", scale)
     likeliest = points(run.search_rows, f"most_probable_{quantity}", scale)
-    if not expected or not run.learns_alpha or not any(value for _, value in expected):
+    if not expected or not run.has_learned or not any(value for _, value in expected):
         return None
     unit, name = quantities.UNITS[quantity], quantities.NAMES[quantity]
     levels, target = [], None

@@ -83,17 +83,19 @@ def test_a_summary_of_a_network_that_was_replaced_is_not_taken(workdir):
 
 def test_networks_that_were_judged_are_read_and_nothing_is_called_most_probable(workdir):
     made_workdir.write_judged(workdir)
-    provenance = json.loads((workdir / "child.json").read_text())["provenance"]
-    provenance["search"]["algorithm"] = "one_shot"
-    made_workdir.change(workdir, "child.json", provenance=provenance)
     run = reading.read(workdir)
-    assert not run.learns_alpha
+    assert not run.has_learned
     assert [network.validation_accuracy for network in run.judged] == [0.7, 0.6]
     (workdir / "child.json").unlink()
-    config = json.loads((workdir / "config.json").read_text())["pipeline"]
-    config["preset"]["search"]["algorithm"] = "one_shot"
-    made_workdir.change(workdir, "config.json", pipeline=config)
     assert reading.read(workdir).network is None
+
+
+def test_nothing_is_called_most_probable_in_the_warm_up(workdir):
+    (workdir / "child.json").unlink()
+    alphas = reading.read(workdir).alphas
+    np.savez(workdir / "search/alphas.npz", alphas=alphas[:2])
+    run = reading.read(workdir)
+    assert not run.has_learned and run.network is None
 
 
 def test_a_search_of_its_own_names_its_target_and_its_latency_model(workdir, tiny_model_file):
