@@ -147,7 +147,7 @@ def write_judged(path: pathlib.Path) -> None:
     _json(path, "search/networks.json", {"rounds": 2, "networks": networks, "identity": {}})
 
 
-def change(path: pathlib.Path, name: str, **values) -> None:
+def change(path: pathlib.Path, name: str, /, **values) -> None:
     """Replaces top-level values of a JSON file."""
     files.write_json(path / name, json.loads((path / name).read_text()) | values)
 

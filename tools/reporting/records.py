@@ -107,6 +107,11 @@ class Scores:
     points: tuple[tuple[float, float], ...] = ()
 
 
+@dataclass(frozen=True, config=_IGNORING)
+class _Row:
+    epoch: int
+
+
 def parse(cls: type[T], data: Any, source: str) -> T:
     """`data`, JSON values, as `cls`.
 
@@ -156,5 +161,7 @@ def read_metrics(path: pathlib.Path) -> tuple[dict[str, float], ...]:
                 f"{path}, line {i}: not JSON ({error}); expected one row an epoch: run the stage "
                 "again, or take the file away"
             ) from None
-        rows.append(parse(dict[str, pydantic.FiniteFloat], row, f"{path}, line {i}"))
+        source = f"{path}, line {i}"
+        parse(_Row, row, source)
+        rows.append(parse(dict[str, pydantic.FiniteFloat], row, source))
     return tuple(rows)

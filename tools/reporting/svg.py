@@ -130,7 +130,7 @@ def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
 def nice_range(values: Sequence[float], count: int = 4) -> tuple[float, float]:
     """The multiples of a round step around all `values`, some room where they are all equal."""
     low, high = min(values), max(values)
-    if low == high:
+    if high - low <= 1e-9 * abs(high):
         room = abs(low) * 0.1 or 1.0
         low, high = low - room, high + room
     step = nice_step(high - low, count)
@@ -140,7 +140,7 @@ def nice_range(values: Sequence[float], count: int = 4) -> tuple[float, float]:
 def tick_text(tick: float, ticks: Sequence[float]) -> str:
     """A tick with as many decimals as all of them need."""
     step = min((abs(b - a) for a, b in zip(ticks, ticks[1:], strict=False)), default=tick or 1.0)
-    for decimals in range(7):
+    for decimals in range(12):
         if abs(round(step, decimals) - step) <= 1e-6 * abs(step):
             break
     return f"{tick:,.{decimals}f}"
