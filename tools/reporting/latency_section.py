@@ -1,5 +1,7 @@
 """Predicted against measured latency: of this network, and of what the model had not seen."""
 
+from collections.abc import Mapping
+
 from tools.reporting import bar_chart, figures, scatter_chart, svg
 from tools.reporting.bar_chart import Bar
 from tools.reporting.figures import Figure, Section, Table
@@ -124,7 +126,7 @@ def _held_out(name: str, scores: Scores, run: Run) -> Figure | None:
     )
 
 
-def _scores(evaluation) -> Table:
+def _scores(evaluation: Mapping[str, Scores]) -> Table:
     rows = [
         (
             _TITLES.get(name, name.replace("_", " ")),

@@ -4,12 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from tools import console
 from tools.reporting import bar_chart
 from tools.reporting.bar_chart import Bar
 from tools.reporting.figures import Figure, Section, Table
 from tools.reporting.records import Provenance
 from tools.reporting.run import Run
-from tools.reporting.search_section import duration
 
 # What a git revision ends with where the sources were not as it has them.
 _DIRTY = "+changes"
@@ -71,13 +71,13 @@ def _time(run: Run) -> Figure | None:
     total = sum(spent.values())
     longest = max(spent, key=lambda name: spent[name])
     bars = [
-        Bar(name, value, duration(value), "accent" if name == longest else "plain")
+        Bar(name, value, console.duration(value), "accent" if name == longest else "plain")
         for name, value in spent.items()
     ]
     words = ", ".join(f"{bar.name} {bar.shown}" for bar in bars)
     return Figure(
         key="time",
-        title=f"{duration(total)} in all",
+        title=f"{console.duration(total)} in all",
         pictures=[bar_chart.draw(bars, f"Time by stage: {words}.")],
         caption="Time by stage, on the machine that ran the command.",
     )

@@ -1,11 +1,12 @@
 """How the search went: probabilities, entropy, cost, loss and accuracy, and what it judged."""
 
 import math
-from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from tools import console
 from tools.reporting import (
+    curves,
     figures,
     line_chart,
     probability_charts,
@@ -39,11 +40,6 @@ def section(run: Run) -> Section:
     )
 
 
-def points(rows: Iterable[dict], name: str, scale: float = 1.0) -> list[tuple[float, float]]:
-    """Pairs of epoch and value, of the rows that have it."""
-    return [(row["epoch"], scale * row[name]) for row in rows if name in row]
-
-
 def _lead(run: Run) -> str:
     settings = run.settings
     words = [f"Algorithm {settings.get('algorithm', 'not known')}, seed {settings.get('seed', 0)}"]
@@ -54,15 +50,8 @@ def _lead(run: Run) -> str:
         kind = "limit" if settings.get("is_limit") else "target"
         words.append(f"{kind} {quantities.shown(run.target, run.quantity)}")
     if "search" in run.stage_seconds:
-        words.append(f"{duration(run.stage_seconds['search'])}")
+        words.append(console.duration(run.stage_seconds["search"]))
     return ", ".join(words) + "."
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it."""
-    from tools import console
-
-    return console.duration(seconds)
 
 
 def _missing(run: Run) -> list[str]:
@@ -117,7 +106,7 @@ def _probabilities(run: Run) -> Figure | None:
 
 
 def _entropy(run: Run) -> Figure | None:
-    measured = points(run.search_rows, "entropy")
+    measured = curves.points(run.search_rows, "entropy")
     if not measured or run.space is None or not run.has_learned:
         return None
     most = sum(math.log(len(slot.candidates)) for slot in run.space.slots) / len(run.space.slots)
@@ -139,15 +128,15 @@ def _entropy(run: Run) -> Figure | None:
             f"It {moved} from {first:.2f} to {last:.2f} nats a slot. "
             f"{most:.2f} is a fair draw among all candidates, 0 a decision."
         ),
-        table=_table("Entropy by epoch", {"nats a slot": measured}),
+        table=curves.table("Entropy by epoch", {"nats a slot": measured}),
     )
 
 
 def _cost(run: Run) -> Figure | None:
     quantity = run.quantity
     scale = quantities.scaled(1.0, quantity)
-    expected = points(run.search_rows, f"expected_{quantity}", scale)
-    likeliest = points(run.search_rows, f"most_probable_{quantity}", scale)
+    expected = curves.points(run.search_rows, f"expected_{quantity}", scale)
+    likeliest = curves.points(run.search_rows, f"most_probable_{quantity}", scale)
     if not expected or not run.has_learned or not any(value for _, value in expected):
         return None
     unit, name = quantities.UNITS[quantity], quantities.NAMES[quantity]
@@ -179,7 +168,7 @@ def _cost(run: Run) -> Figure | None:
             )
         ],
         caption=f"{words}. The likeliest network takes the most probable candidate of every slot.",
-        table=_table(
+        table=curves.table(
             f"Predicted {name} by epoch",
             {f"expected, {unit}": expected, f"likeliest, {unit}": likeliest},
         ),
@@ -187,7 +176,7 @@ def _cost(run: Run) -> Figure | None:
 
 
 def _loss(run: Run) -> Figure | None:
-    return curves(
+    return curves.metric(
         run.search_rows,
         "loss",
         "search-loss",
@@ -199,7 +188,7 @@ def _loss(run: Run) -> Figure | None:
 
 
 def _accuracy(run: Run) -> Figure | None:
-    return curves(
+    return curves.metric(
         run.search_rows,
         "accuracy",
         "search-accuracy",
@@ -208,40 +197,6 @@ def _accuracy(run: Run) -> Figure | None:
         _epochs(run),
         run.warmup_epochs,
         scale=100.0,
-    )
-
-
-def curves(
-    rows: Sequence[dict],
-    name: str,
-    key: str,
-    title: str,
-    unit: str,
-    epochs: int,
-    warmup: int = 0,
-    scale: float = 1.0,
-) -> Figure | None:
-    """A metric on training images, and on validation images where there are any."""
-    train = points(rows, name, scale)
-    validation = points(rows, f"validation_{name}", scale)
-    if not train:
-        return None
-    digits = 1 if scale == 100.0 else 2
-    both = {"training": train, "validation": validation}
-    series = [
-        Series(label, values, class_, f"{values[-1][1]:.{digits}f}")
-        for (label, values), class_ in zip(both.items(), ("accent", "ink"), strict=True)
-        if values
-    ]
-    ends = ", ".join(f"{one.name} {one.note}" for one in series)
-    words = f"{name.capitalize()} after epoch {train[-1][0]:.0f}: {ends} ({unit})"
-    return Figure(
-        key=key,
-        title=title,
-        pictures=[line_chart.draw(series, unit, f"{words}.", epochs=epochs, warmup=warmup)],
-        caption=f"{words}.",
-        layout="chart first" if name == "loss" else "chart",
-        table=_table(f"{title} by epoch", {f"{k}, {unit}": v for k, v in both.items() if v}),
     )
 
 
@@ -291,18 +246,3 @@ def _judged(run: Run) -> Figure | None:
 def _epochs(run: Run) -> int:
     done = int(run.search_rows[-1]["epoch"]) if run.search_rows else 0
     return max(run.search_epochs or 0, done)
-
-
-def _table(caption: str, columns: dict[str, list[tuple[float, float]]]) -> Table:
-    columns = {name: values for name, values in columns.items() if values}
-    by_epoch = {name: dict(values) for name, values in columns.items()}
-    epochs = sorted({epoch for values in by_epoch.values() for epoch in values})
-    rows = [
-        [f"{epoch:.0f}", *(_cell(values.get(epoch)) for values in by_epoch.values())]
-        for epoch in epochs
-    ]
-    return Table(caption, ["epoch", *columns], rows)
-
-
-def _cell(value: float | None) -> str:
-    return "–" if value is None else svg.short(value, 4)

@@ -1,9 +1,9 @@
 """How the network was trained."""
 
-from tools.reporting import figures
+from tools import console
+from tools.reporting import curves, figures
 from tools.reporting.figures import Section
 from tools.reporting.run import Run
-from tools.reporting.search_section import curves, duration
 
 
 def section(run: Run) -> Section:
@@ -14,8 +14,8 @@ def section(run: Run) -> Section:
     done = int(run.train_rows[-1]["epoch"])
     epochs = max(run.train_epochs or 0, done)
     drawn = [
-        curves(run.train_rows, "loss", "training-loss", "Loss", "nats", epochs),
-        curves(
+        curves.metric(run.train_rows, "loss", "training-loss", "Loss", "nats", epochs),
+        curves.metric(
             run.train_rows,
             "accuracy",
             "training-accuracy",
@@ -27,7 +27,7 @@ def section(run: Run) -> Section:
     ]
     words = [f"{epochs} epochs on all images but the test images"]
     if "train" in run.stage_seconds:
-        words.append(duration(run.stage_seconds["train"]))
+        words.append(console.duration(run.stage_seconds["train"]))
     if run.parity:
         accuracy = figures.percent(run.parity.accuracy_keras, 2)
         words.append(f"{accuracy} of {run.parity.num_images:,} test images right at the end")
