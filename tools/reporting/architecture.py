@@ -22,7 +22,7 @@ _BAR = 44
 # Half of the height that two lines of words need.
 _LEAST_FOR_WORDS = 16
 _NARROW_ROW = 40
-_NARROW_THICK = 40
+_NARROW_THICK = 36
 
 
 def draw_wide(places: list[Place], label: str) -> str:
@@ -61,11 +61,11 @@ def _flow(places: list[Place], lefts: list[float], column: float) -> str:
         middle = left + column / 2
         if place.is_identity:
             parts.append(svg.text(middle, _AXIS - a - 6, "skip", "small", "middle"))
-        elif b < _LEAST_FOR_WORDS:
-            words = " ".join(place.words)
-            parts.append(svg.text(middle, _AXIS - max(a, b, c) - 6, words, "op", "middle"))
         else:
-            top = _AXIS + 4 - (len(place.words) - 1) * 6.5
+            # Below a block that is too thin for them, where no residual connection passes.
+            is_thin = b < _LEAST_FOR_WORDS
+            height = 13 * (len(place.words) - 1)
+            top = _AXIS + max(a, b, c) + 14 if is_thin else _AXIS + 4 - height / 2
             for i, word in enumerate(place.words):
                 parts.append(svg.text(middle, top + 13 * i, word, "op", "middle"))
         if place.stride > 1:
@@ -219,8 +219,6 @@ def _narrow_block(place: Place, centre: float, y: float, thick: tuple[float, flo
     points += [(centre + h, along) for along, h in reversed(shape)]
     parts = [svg.path(points, _class(place), closed=True)]
     words = "skip" if place.is_identity else " ".join(place.words)
-    if place.stride > 1:
-        words += f" ÷{place.stride}"
     room = 3.2 * len(words) + 2
     class_ = "small" if place.is_identity else "op"
     middle = y + _NARROW_ROW / 2 + 4
@@ -228,6 +226,9 @@ def _narrow_block(place: Place, centre: float, y: float, thick: tuple[float, flo
         parts.append(svg.text(centre, middle, words, class_, "middle"))
     else:
         parts.append(svg.text(centre + max(a, b, c) + 5, middle, words, class_))
+    if place.stride > 1:
+        x = centre - max(a, b, c) - 5
+        parts.append(svg.text(x, middle, f"÷{place.stride}", "small", "end"))
     if place.has_residual and not place.is_identity:
         side = centre - max(a, b, c) - 7
         parts.append(_narrow_arc(side, centre - a, y + 5, bottom - 5))

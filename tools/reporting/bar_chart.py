@@ -38,9 +38,11 @@ def draw(bars: Sequence[Bar], label: str) -> str:
     for i, bar in enumerate(bars):
         y = i * _ROW + 6
         end = scale(bar.value)
-        size = {"width": max(end - left, 1.0), "height": 18}
+        width, class_ = max(end - left, 1.0), f"bar {bar.class_}"
         parts.append(svg.text(0, y + 13, bar.name, f"name {bar.class_}"))
-        parts.append(svg.element("rect", x=left, y=y, rx=1.5, class_=f"bar {bar.class_}", **size))
+        parts.append(
+            svg.element("rect", x=left, y=y, width=width, height=18, rx=1.5, class_=class_)
+        )
         parts.append(svg.text(end + 6, y + 13, bar.shown, "value"))
         if bar.note:
             x = end + 12 + _LETTER * len(bar.shown)

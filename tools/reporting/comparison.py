@@ -7,7 +7,7 @@ from tools.reporting.figures import Figure, Section, Table
 from tools.reporting.run import Run
 from tools.reporting.scatter_chart import Dot
 
-_SAME = ("dataset", "device", "recipe")
+_SAME = {"dataset": "data set", "device": "device", "recipe": "recipe"}
 
 
 def names(runs: Sequence[Run]) -> list[str]:
@@ -25,11 +25,13 @@ def section(runs: Sequence[Run]) -> Section:
     first = runs[0]
     dots, missing = [], []
     for run, name in zip(runs, labels, strict=True):
-        different = [key for key in _SAME if getattr(run, key) != getattr(first, key)]
+        different = [
+            words for key, words in _SAME.items() if getattr(run, key) != getattr(first, key)
+        ]
         if different:
+            others = " and another ".join(different)
             missing.append(
-                f"{name} is in the table alone: its {' and '.join(different)} "
-                f"{'are' if len(different) > 1 else 'is'} not that of {labels[0]}."
+                f"{name} is in the table alone: it has another {others} than {labels[0]}."
             )
         elif run.best_measured_ms is None or run.parity is None:
             missing.append(f"{name} has no measured latency or no accuracy yet.")

@@ -65,8 +65,8 @@ def draw(
     x_of = svg.Scale(first, max(float(epochs), first + 1.0), _LEFT, svg.WIDTH - room)
     y_of = svg.Scale(low, high, _HEIGHT - _BOTTOM, _TOP)
     parts = [_warmup(warmup, x_of, y_of), _axes(x_of, y_of, unit, epochs)]
-    for one in levels:
-        y = y_of(one.value)
+    for level in levels:
+        y = y_of(level.value)
         parts.append(svg.line(x_of.start, y, x_of.end, y, "level"))
     for one in series:
         places = [(x_of(x), y_of(y)) for x, y in one.points]

@@ -116,7 +116,7 @@ def _state(run: Run) -> str:
     if not lacking:
         return ""
     listed = ", ".join(lacking[:-1]) + (" and " if len(lacking) > 1 else "") + lacking[-1]
-    return f"Not finished: {listed}. What is there is shown; the same command goes on."
+    return f"Not there yet: {listed}."
 
 
 def _headlines(run: Run) -> list[Headline]:

@@ -180,10 +180,10 @@ def _latency(
     folder: pathlib.Path, config: Mapping[str, Mapping[str, Any]], space: SearchSpace | None
 ) -> Latency | None:
     """The work dir's own latency model, or the one that its search was told."""
-    source: str | None = str(folder / "latency_model.json")
-    if not pathlib.Path(str(source)).exists():
-        source = config.get("search", {}).get("latency_model")
-        if source is None or (source.endswith(".json") and not pathlib.Path(source).exists()):
+    source = str(folder / "latency_model.json")
+    if not pathlib.Path(source).exists():
+        source = str(config.get("search", {}).get("latency_model") or "")
+        if not source or (source.endswith(".json") and not pathlib.Path(source).exists()):
             return None
     model = latency_models.load(source)
     evaluation = records.parse(

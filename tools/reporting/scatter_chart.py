@@ -50,8 +50,8 @@ def draw(
         limit: a value of x with its name, drawn as a vertical line.
     """
     xs = [dot.x for dot in dots] + ([limit[0]] if limit else [])
-    x_of = svg.Scale(*svg.nice_range(xs), _LEFT, svg.WIDTH - _RIGHT)
-    y_of = svg.Scale(*svg.nice_range([dot.y for dot in dots]), _HEIGHT - _BOTTOM, _TOP)
+    x_of = svg.Scale(*_range(xs), _LEFT, svg.WIDTH - _RIGHT)
+    y_of = svg.Scale(*_range([dot.y for dot in dots]), _HEIGHT - _BOTTOM, _TOP)
     parts = [_axes(x_of, y_of, x_name, y_name)]
     taken: list[_Box] = []
     if limit:
@@ -62,7 +62,12 @@ def draw(
             svg.text(x + (-5 if at_end else 5), _TOP + 8, limit[1], "small", _anchor(at_end))
         )
     if front:
-        parts.append(svg.path(_steps(front, x_of, y_of), "front"))
+        steps = _steps(front, x_of, y_of)
+        parts.append(svg.path(steps, "front"))
+        taken += [
+            (min(a, c), min(b, d), max(a, c) + 1, max(b, d) + 1)
+            for (a, b), (c, d) in zip(steps, steps[1:], strict=False)
+        ]
     parts += _dots(dots, x_of, y_of, taken)
     return svg.picture(svg.WIDTH, _HEIGHT, "".join(parts), label)
 
@@ -77,10 +82,11 @@ def draw_predictions(dots: Sequence[Dot], x_name: str, y_name: str, label: str) 
         low = max(low, 0.0)
     x_of = svg.Scale(low, high, _LEFT, svg.WIDTH - _RIGHT, is_log)
     y_of = svg.Scale(low, high, _HEIGHT - _BOTTOM, _TOP, is_log)
-    least = low or high / 100.0
     upper, lower = 1.0 + _BAND, 1.0 - _BAND
-    band = [(x_of(low), y_of(low)), (x_of(high / upper), y_of(high)), (x_of(high), y_of(high))]
-    band += [(x_of(high), y_of(high * lower)), (x_of(least), y_of(max(low, least * lower)))]
+    corners = [(low, low), (low, low * upper), (high / upper, high), (high, high)]
+    corners += [(high, high * lower), (low / lower, low)]
+    clipped = [(min(max(x, low), high), min(max(y, low), high)) for x, y in corners]
+    band = [(x_of(x), y_of(y)) for x, y in clipped]
     parts = [
         svg.path(band, "margin", closed=True),
         _axes(x_of, y_of, x_name, y_name),
@@ -89,6 +95,12 @@ def draw_predictions(dots: Sequence[Dot], x_name: str, y_name: str, label: str) 
     ]
     parts += _dots(dots, x_of, y_of, [])
     return svg.picture(svg.WIDTH, _HEIGHT, "".join(parts), label)
+
+
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    """A round range with some room around the values, so that no dot stands on the edge."""
+    room = 0.05 * (max(values) - min(values))
+    return svg.nice_range([min(values) - room, max(values) + room])
 
 
 def pareto_front(dots: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

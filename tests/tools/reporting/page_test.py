@@ -67,7 +67,7 @@ class Outline(html.parser.HTMLParser):
 def test_a_finished_run_has_every_figure_and_the_numbers_that_matter(workdir):
     text = written(workdir)
     assert figures(text) == FIGURES
-    assert "Not finished" not in text and 'class="missing"' not in text
+    assert "Not there yet" not in text and 'class="missing"' not in text
     for number in ("60.00", "0.0640", "16.0", "target 0.0600, predicted 0.0610"):
         assert number in text
     assert "Found by proxyless_gradient among 12 networks of the space tiny, for int8" in text
@@ -113,7 +113,7 @@ def test_a_search_alone_says_what_is_missing(workdir):
         (workdir / name).unlink()
     shutil.rmtree(workdir / "train")
     text = written(workdir)
-    assert "Not finished: the training, the export and the measurement" in text
+    assert "Not there yet: the training, the export and the measurement" in text
     assert "No epoch of the training is finished yet." in text
     assert "No .tflite file was written yet." in text
     assert FIGURES - figures(text) == {
@@ -132,7 +132,7 @@ def test_a_killed_search_says_how_far_it_is(workdir):
     (workdir / "search/metrics.jsonl").write_text("".join(rows[:2]))
     text = written(workdir)
     assert "2 of 4 epochs are finished; the same command goes on." in text
-    assert "The network so far" in text and "Not finished: the search" in text
+    assert "The network so far" in text and "Not there yet: the search" in text
 
 
 def test_a_run_that_has_only_begun_gives_a_page(workdir):
@@ -225,7 +225,7 @@ def test_several_runs_are_compared_on_the_page_of_the_first(workdir, others):
     text = written(workdir, fast, apart)
     assert figures(text) == FIGURES | {"pareto"}
     assert "No other run is both faster and more accurate than w or fast" in text
-    assert "apart is in the table alone: its dataset is not that of w." in text
+    assert "apart is in the table alone: it has another data set than w." in text
     runs = [reading.read(path) for path in (workdir, *others)]
     (table,) = comparison.section(runs).tables
     assert [(row[0], row[7], row[8]) for row in table.rows] == [
