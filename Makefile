@@ -11,9 +11,9 @@ WORKDIR ?= runs/quick
 FLAGS ?=
 # Test files at a time; each takes up to 2 GB.
 WORKERS ?= 2
-OURS := nas export latency_models tools tests
+OURS := nas export latency_models tools tests docs
 
-.PHONY: help install search test test-integration lint format picture
+.PHONY: help install search test test-integration lint format picture docs
 
 help:
 	@echo "make search            search, train, export and measure a network for CIFAR-10 on this machine"
@@ -23,6 +23,7 @@ help:
 	@echo "make lint              format, lint, types, direction of imports"
 	@echo "make format            write the format"
 	@echo "make picture           draw README's pictures anew, from the report of WORKDIR"
+	@echo "make docs              write docs/api.md from the docstrings"
 
 install: $(STAMP)
 
@@ -58,3 +59,6 @@ format: $(STAMP)
 picture: $(STAMP)
 	@"$(BIN)/python" -m tools.report --workdir=$(WORKDIR)
 	@bash docs/images/make.sh $(WORKDIR)
+
+docs: $(STAMP)
+	@"$(BIN)/python" docs/make_api.py
