@@ -76,12 +76,19 @@ def page(runs: Sequence[Run]) -> Page:
         reproduction.commands_section(run),
     ]
     return Page(
-        title=f"A network for {run.dataset}" if run.dataset else "A network",
+        title=f"A network for {_name(run.dataset)}" if run.dataset else "A network",
         lead=_lead(run),
         state=_state(run),
         headlines=_headlines(run),
         sections=sections,
     )
+
+
+def _name(dataset: str) -> str:
+    """Of a folder of images, the folder's own name."""
+    if not dataset.startswith("folder:"):
+        return dataset
+    return pathlib.PurePath(dataset.removeprefix("folder:")).name or dataset
 
 
 def _lead(run: Run) -> str:

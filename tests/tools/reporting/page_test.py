@@ -174,6 +174,13 @@ def test_a_target_of_macs_is_drawn_in_macs(workdir):
     assert "target 2.00\xa0million MACs" in text
 
 
+def test_a_folder_of_images_gives_the_page_its_own_name(workdir):
+    config = json.loads((workdir / "config.json").read_text())["pipeline"]
+    config["preset"]["dataset"] = "folder:some/where/pets"
+    made_workdir.change(workdir, "config.json", pipeline=config)
+    assert "<h1>A network for pets</h1>" in written(workdir)
+
+
 def test_commands_are_shown_once_in_order_as_they_are_typed():
     made = [
         Provenance("benchmark.py --space=tiny"),
