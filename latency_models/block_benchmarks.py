@@ -14,12 +14,10 @@ from export import recipes, tflite
 from latency_models import devices, measurements, parts, timing
 from latency_models.measurements import Measurement
 from latency_models.parts import Part
+from latency_models.plan import DEFAULT_NETWORKS
 from nas import costs, files
 from nas.candidates import MBConv
 from nas.specs import Block, Child, Head, SearchSpace, Stem
-
-# With fewer, whole networks say little about single blocks (`latency_models.in_context`).
-DEFAULT_NETWORKS = 48
 
 # Timed in every round of every run; a change here makes older measurements incomparable.
 REFERENCE = Child(

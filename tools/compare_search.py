@@ -7,7 +7,8 @@ Every algorithm searches at every target with every seed, each in a process of i
 equally long: two short searches tell its seconds for an image, and with them the number of training
 images it may take. Every child is trained in the same way, exported and timed. `random` spends
 its time on training networks, the others on a supernet. Several targets give a curve of accuracy
-over latency; `--train_epochs=0` looks at latencies alone. Run again, it goes on where it stopped.
+over latency; `--train_epochs=0` looks at latencies alone. Children are timed where the latency
+model was measured, unless --device says otherwise. Run again, it goes on where it stopped.
 """
 
 import itertools
@@ -17,7 +18,7 @@ from typing import Any
 
 from absl import flags
 
-from tools import comparison_report, console, subcommand, workdir
+from tools import comparison_report, console, device_flags, subcommand, workdir
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
 _DATASET = flags.DEFINE_string("dataset", "cifar10", "TFDS name of an image data set.")
@@ -44,7 +45,6 @@ _MAX_TRAIN = flags.DEFINE_integer(
 _VALIDATION_SIZE = flags.DEFINE_integer(
     "validation_size", 5000, "Training images kept for alpha.", lower_bound=1
 )
-_DEVICE = flags.DEFINE_string("device", "local", "Where children are timed.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
 
 # Of `random`, where the epochs suffice.
@@ -67,9 +67,10 @@ def main() -> None:
 
     spaces.load_space(_SPACE.value)
     table = latency_models.load(_MODEL.value)
+    device = device_flags.device_of(table.environment_) if _TRAIN_EPOCHS.value else None
     data_sources.prepare(_DATASET.value, _DATA_DIR.value, report=console.say)
     shared: list[Any] = [_SPACE, _DATASET, _MODEL, _SECONDS, _WARMUP, _EPOCHS, _ARCH_RATE]
-    shared += [_BATCH_SIZE, _TRAIN_EPOCHS, _MAX_TRAIN, _VALIDATION_SIZE, _DEVICE]
+    shared += [_BATCH_SIZE, _TRAIN_EPOCHS, _MAX_TRAIN, _VALIDATION_SIZE]
     asked = {flag.name: flag.value for flag in shared} | {"model": table.to_dict()}
     with workdir.WorkDir(_WORKDIR.value, asked, command="compare_search") as owned:
         images = {name: _images(name, targets[0], owned) for name in algorithms}
@@ -79,8 +80,8 @@ def main() -> None:
             console.title(f"{name}, target {target:g}, seed {seed} ({number + 1} of {len(cells)})")
             rows.append(_cell(name, target, seed, images[name], owned))
             console.say(f"  {comparison_report.line(rows[-1])}")
-        if _TRAIN_EPOCHS.value:
-            _time(rows, table, owned)
+        if device is not None:
+            _time(rows, table, device, owned)
         comparison_report.write(rows, asked, owned.path)
 
 
@@ -173,7 +174,8 @@ def _cell(
 
     def search() -> None:
         usage = _search(name, target, seed, images, path)
-        files.write_json(used, {"search_seconds": usage.seconds, "peak_mib": usage.peak_mib})
+        of_search = {"search_seconds": usage.seconds, "search_cpu_seconds": usage.cpu_seconds}
+        files.write_json(used, {**of_search, "peak_mib": usage.peak_mib})
 
     def train() -> None:
         arguments = {
@@ -201,14 +203,12 @@ def _cell(
     return comparison_report.row(path, name, target, seed, images, _MODEL.value)
 
 
-def _time(rows: list[dict[str, Any]], table: Any, owned: workdir.WorkDir) -> None:
+def _time(rows: list[dict[str, Any]], table: Any, device: Any, owned: workdir.WorkDir) -> None:
     """Times all children in turns, and adds `measured_latency_ms` to their rows."""
-    import latency_models
     from latency_models import block_benchmarks, measurements
 
     console.title("Latency of the children")
     own = table.to_dict()
-    device = latency_models.device(_DEVICE.value, own["num_threads"])
     files_of = {row["folder"]: f"{row['folder']}/child_{own['recipe']}.tflite" for row in rows}
     models = {folder: owned.path / name for folder, name in files_of.items()}
     output = owned.path / "measurements.jsonl"
