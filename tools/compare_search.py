@@ -7,7 +7,8 @@ Every algorithm searches at every target with every seed, each in a process of i
 equally long: two short searches tell its seconds for an image, and with them the number of training
 images it may take. Every child is trained in the same way, exported and timed. `random` spends
 its time on training networks, the others on a supernet. Several targets give a curve of accuracy
-over latency; `--train_epochs=0` looks at latencies alone. Children are timed where the latency
+over latency; `--train_epochs=0` looks at latencies alone. One-Shot spends part of its time on
+judging networks, `--evolution_population` times `--evolution_generations` of them. Children are timed where the latency
 model was measured, unless --device says otherwise. Run again, it goes on where it stopped.
 """
 
@@ -18,7 +19,14 @@ from typing import Any
 
 from absl import flags
 
-from tools import comparison_report, console, device_flags, subcommand, workdir
+from tools import (
+    algorithm_flags,
+    comparison_report,
+    console,
+    device_flags,
+    subcommand,
+    workdir,
+)
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
 _DATASET = flags.DEFINE_string("dataset", "cifar10", "TFDS name of an image data set.")
@@ -72,6 +80,7 @@ def main() -> None:
     shared: list[Any] = [_SPACE, _DATASET, _MODEL, _SECONDS, _WARMUP, _EPOCHS, _ARCH_RATE]
     shared += [_BATCH_SIZE, _TRAIN_EPOCHS, _MAX_TRAIN, _VALIDATION_SIZE]
     asked = {flag.name: flag.value for flag in shared} | {"model": table.to_dict()}
+    asked |= algorithm_flags.given()
     with workdir.WorkDir(_WORKDIR.value, asked, command="compare_search") as owned:
         images = {name: _images(name, targets[0], owned) for name in algorithms}
         cells = list(itertools.product(targets, seeds, algorithms))
@@ -117,6 +126,7 @@ def _search(
     # Each of them takes at least one epoch.
     epochs = given["warmup_epochs"] + given["epochs"]
     given["random_networks"] = min(_RANDOM_NETWORKS, epochs)
+    given |= algorithm_flags.given()
     return subcommand.run("search", _flags(given), path / "search.log")
 
 
