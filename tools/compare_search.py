@@ -8,8 +8,9 @@ equally long: two short searches tell its seconds for an image, and with them th
 images it may take. Every child is trained in the same way, exported and timed. `random` spends
 its time on training networks, the others on a supernet. Several targets give a curve of accuracy
 over latency; `--train_epochs=0` looks at latencies alone. One-Shot spends part of its time on
-judging networks, `--evolution_population` times `--evolution_generations` of them. Children are timed where the latency
-model was measured, unless --device says otherwise. Run again, it goes on where it stopped.
+judging networks, `--evolution_population` times `--evolution_generations` of them. Children are
+timed where the latency model was measured, unless --device says otherwise. Run again, it goes on
+where it stopped.
 """
 
 import itertools
