@@ -22,6 +22,7 @@ from absl import flags
 
 from tools import (
     algorithm_flags,
+    compared_child,
     comparison_report,
     console,
     device_flags,
@@ -58,8 +59,9 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", requir
 
 # Of `random`, where the epochs suffice.
 _RANDOM_NETWORKS = 5
-# Images of the two searches that tell the time an image takes, in batches.
-_PROBE_BATCHES = 6, 30
+# Images an epoch of the longer of two searches that tell the time an image takes; the shorter takes
+# a quarter, which is still as many as judging networks wants for its moments.
+_PROBE_IMAGES = 10240
 
 
 def main() -> None:
@@ -72,18 +74,28 @@ def main() -> None:
     targets, seeds = _numbers(_TARGETS, float), _numbers(_SEEDS, int)
     # Imported late: TensorFlow takes seconds.
     import latency_models
-    from nas import data_sources, spaces
+    from nas import spaces
+    from tools import stages
 
     spaces.load_space(_SPACE.value)
     table = latency_models.load(_MODEL.value)
     device = device_flags.device_of(table.environment_) if _TRAIN_EPOCHS.value else None
-    data_sources.prepare(_DATASET.value, _DATA_DIR.value, report=console.say)
-    shared: list[Any] = [_SPACE, _DATASET, _MODEL, _SECONDS, _WARMUP, _EPOCHS, _ARCH_RATE]
-    shared += [_BATCH_SIZE, _TRAIN_EPOCHS, _MAX_TRAIN, _VALIDATION_SIZE]
-    asked = {flag.name: flag.value for flag in shared} | {"model": table.to_dict()}
-    asked |= algorithm_flags.given()
+    dataset = stages.load_dataset(
+        _DATASET.value,
+        _DATA_DIR.value,
+        seed=0,
+        validation_size=_VALIDATION_SIZE.value,
+        max_train_examples=_MAX_TRAIN.value,
+    )
+    available = len(dataset.train)
+    if available < 8 * _BATCH_SIZE.value:
+        raise ValueError(
+            f"max_train_examples: expected at least {8 * _BATCH_SIZE.value}, eight batches, "
+            f"received {available}"
+        )
+    asked = _asked() | {"model": table.to_dict()}
     with workdir.WorkDir(_WORKDIR.value, asked, command="compare_search") as owned:
-        images = {name: _images(name, targets[0], owned) for name in algorithms}
+        images = {name: _images(name, targets[0], available, owned) for name in algorithms}
         cells = list(itertools.product(targets, seeds, algorithms))
         rows = []
         for number, (target, seed, name) in enumerate(cells):
@@ -93,6 +105,13 @@ def main() -> None:
         if device is not None:
             _time(rows, table, device, owned)
         comparison_report.write(rows, asked, owned.path)
+
+
+def _asked() -> dict[str, Any]:
+    """What every search and training depends on, by the names of the flags."""
+    shared: list[Any] = [_SPACE, _DATASET, _MODEL, _SECONDS, _WARMUP, _EPOCHS, _ARCH_RATE]
+    shared += [_BATCH_SIZE, _TRAIN_EPOCHS, _MAX_TRAIN, _VALIDATION_SIZE]
+    return {flag.name: flag.value for flag in shared} | algorithm_flags.given()
 
 
 def _numbers(holder: Any, kind: type) -> list:
@@ -128,29 +147,24 @@ def _search(
     epochs = given["warmup_epochs"] + given["epochs"]
     given["random_networks"] = min(_RANDOM_NETWORKS, epochs)
     given |= algorithm_flags.given()
-    return subcommand.run("search", _flags(given), path / "search.log")
+    arguments = compared_child.arguments(given, _DATA_DIR.value)
+    return subcommand.run("search", arguments, path / "search.log")
 
 
-def _flags(given: dict[str, Any]) -> list[str]:
-    if _DATA_DIR.value:
-        given = {**given, "data_dir": os.path.abspath(_DATA_DIR.value)}
-    return [f"--{name}={value}" for name, value in given.items()]
-
-
-def _images(name: str, target: float, owned: workdir.WorkDir) -> int:
-    """Training images with which a search takes the seconds asked for; 0 is all of them."""
+def _images(name: str, target: float, available: int, owned: workdir.WorkDir) -> int:
+    """Training images, of those available, with which a search takes the seconds asked for."""
     from nas import files
 
     if not _SECONDS.value:
-        return _MAX_TRAIN.value
+        return available
+    most = min(_PROBE_IMAGES, available)
     result = owned.path / "probes" / f"{name}.json"
 
     def probe() -> None:
         console.title(f"Timing {name}")
         found = []
-        for batches in _PROBE_BATCHES:
-            images = batches * _BATCH_SIZE.value
-            path = owned.path / "probes" / f"{name}_{batches}"
+        for images in (most // 4, most):
+            path = owned.path / "probes" / f"{name}_{images}"
             used = _search(name, target, 0, images, path, warmup_epochs=1, epochs=1)
             found.append((images, used.seconds))
         (few, short), (many, long) = found
@@ -170,8 +184,7 @@ def _images(name: str, target: float, owned: workdir.WorkDir) -> int:
             f"{found['seconds_at_least']:.0f} s before its first image; received {_SECONDS.value:g}"
         )
     # Whole thousands, so that the seconds of two runs of this command agree on them.
-    images = max(images // 1000 * 1000, 2 * _BATCH_SIZE.value)
-    return min(images, _MAX_TRAIN.value) if _MAX_TRAIN.value else images
+    return min(max(images // 1000 * 1000, 2 * _BATCH_SIZE.value), available)
 
 
 def _cell(
@@ -189,24 +202,7 @@ def _cell(
         files.write_json(used, {**of_search, "peak_mib": usage.peak_mib})
 
     def train() -> None:
-        arguments = {
-            "child": (path / "child.json").resolve(),
-            "dataset": _DATASET.value,
-            "epochs": _TRAIN_EPOCHS.value,
-            "seed": seed,
-            "max_train_examples": _MAX_TRAIN.value,
-            "validation_size": _VALIDATION_SIZE.value,
-            "workdir": path.resolve(),
-        }
-        subcommand.run("train", _flags(arguments), path / "train.log")
-        recipe = files.read_json(_MODEL.value)["recipe"]
-        arguments = {
-            "model": (path / "child.keras").resolve(),
-            "recipes": recipe,
-            "dataset": _DATASET.value,
-            "workdir": path.resolve(),
-        }
-        subcommand.run("export_tflite", _flags(arguments), path / "export.log")
+        compared_child.train(path, seed, _asked(), _DATA_DIR.value)
 
     owned.stage(f"search {folder}", search, [f"{folder}/child.json", f"{folder}/usage.json"])
     if _TRAIN_EPOCHS.value:

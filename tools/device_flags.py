@@ -73,7 +73,7 @@ def device_of(environment: Mapping[str, Any]) -> Device:
     """
     for name in ("device", "num_threads", "delegate"):
         flag = flags.FLAGS[name]
-        if not flag.present:
+        if not flag.present and environment[name] is not None:
             flag.value = environment[name]
     return device()
 

@@ -63,6 +63,7 @@ def main() -> None:
     from latency_models import block_benchmarks, plots
 
     networks = [child for members in groups.values() for child in members]
+    converted: dict[str, bytes] = {}
     passes = [
         block_benchmarks.benchmark_parts(
             [parts.network_part(child) for child in networks],
@@ -72,6 +73,7 @@ def main() -> None:
             output.with_name(f"{output.stem}_pass{i}.jsonl"),
             seed=_SEED.value + i,
             progress=console.progress,
+            converted=converted,
         )
         for i in (1, 2)
     ]
