@@ -17,7 +17,7 @@ def test_algorithms_are_compared_in_equal_time_resumably(
 ):
     command = [sys.executable, "-m", "tools.compare_search", "--space=tiny", "--seeds=0"]
     command += ["--dataset=fashion_mnist", f"--data_dir={fashion_data_dir}", "--batch_size=32"]
-    command += ["--warmup_epochs=1", "--epochs=1", "--max_train_examples=320"]
+    command += ["--warmup_epochs=1", "--epochs=1", "--max_train_examples=300"]
     command += ["--train_epochs=1", "--validation_size=60", "--search_seconds=100000"]
     command += ["--algorithms=proxyless_gradient,random", f"--latency_model={tiny_model_file}"]
     command += [f"--workdir={tmp_path}/w"]
