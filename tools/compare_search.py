@@ -25,14 +25,13 @@ from tools import (
     compared_child,
     comparison_report,
     console,
+    data_flags,
     device_flags,
     subcommand,
     workdir,
 )
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
-_DATASET = flags.DEFINE_string("dataset", "cifar10", "TFDS name of an image data set.")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
 _MODEL = flags.DEFINE_string(
     "latency_model", None, "File that tools.fit_latency wrote.", required=True
 )
@@ -81,11 +80,12 @@ def main() -> None:
     table = latency_models.load(_MODEL.value)
     device = device_flags.device_of(table.environment_) if _TRAIN_EPOCHS.value else None
     dataset = stages.load_dataset(
-        _DATASET.value,
-        _DATA_DIR.value,
+        data_flags.DATASET.value,
+        data_flags.DATA_DIR.value,
         seed=0,
         validation_size=_VALIDATION_SIZE.value,
         max_train_examples=_MAX_TRAIN.value,
+        images=data_flags.options(),
     )
     available = len(dataset.train)
     if available < 8 * _BATCH_SIZE.value:
@@ -109,9 +109,10 @@ def main() -> None:
 
 def _asked() -> dict[str, Any]:
     """What every search and training depends on, by the names of the flags."""
-    shared: list[Any] = [_SPACE, _DATASET, _MODEL, _SECONDS, _WARMUP, _EPOCHS, _ARCH_RATE]
-    shared += [_BATCH_SIZE, _TRAIN_EPOCHS, _MAX_TRAIN, _VALIDATION_SIZE]
-    return {flag.name: flag.value for flag in shared} | algorithm_flags.given()
+    shared: list[Any] = [_SPACE, data_flags.DATASET, _MODEL, _SECONDS, _WARMUP, _EPOCHS]
+    shared += [_ARCH_RATE, _BATCH_SIZE, _TRAIN_EPOCHS, _MAX_TRAIN, _VALIDATION_SIZE]
+    asked = {flag.name: flag.value for flag in shared}
+    return asked | data_flags.given() | algorithm_flags.given()
 
 
 def _numbers(holder: Any, kind: type) -> list:
@@ -130,7 +131,6 @@ def _search(
     given: dict[str, Any] = {
         "algorithm": name,
         "space": _SPACE.value,
-        "dataset": _DATASET.value,
         "latency_model": os.path.abspath(_MODEL.value),
         "target_latency": target,
         "seed": seed,
@@ -147,7 +147,7 @@ def _search(
     epochs = given["warmup_epochs"] + given["epochs"]
     given["random_networks"] = min(_RANDOM_NETWORKS, epochs)
     given |= algorithm_flags.given()
-    arguments = compared_child.arguments(given, _DATA_DIR.value)
+    arguments = compared_child.arguments(given)
     return subcommand.run("search", arguments, path / "search.log")
 
 
@@ -202,7 +202,7 @@ def _cell(
         files.write_json(used, {**of_search, "peak_mib": usage.peak_mib})
 
     def train() -> None:
-        compared_child.train(path, seed, _asked(), _DATA_DIR.value)
+        compared_child.train(path, seed, _asked())
 
     owned.stage(f"search {folder}", search, [f"{folder}/child.json", f"{folder}/usage.json"])
     if _TRAIN_EPOCHS.value:

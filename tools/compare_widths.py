@@ -15,10 +15,9 @@ from typing import Any
 
 from absl import flags
 
-from tools import compared_child, console, device_flags, workdir
+from tools import compared_child, console, data_flags, device_flags, workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Of tools.compare_search.", required=True)
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
 _ALGORITHM = flags.DEFINE_string(
     "algorithm", "proxyless_gradient", "Whose children are on the curve."
 )
@@ -49,6 +48,7 @@ def main() -> None:
             "another; fit it from the same measurements again"
         )
     device = device_flags.device_of(table.environment_)
+    data_flags.take(asked)
     space = spaces.load_space(str(directory / searches[0]["folder"] / "space.json"))
     of_targets = {s["target"]: s["target_latency_ms"] for s in searches}
     seeds = sorted({s["seed"] for s in searches})
@@ -99,7 +99,7 @@ def _accuracy(child: Any, seed: int, asked: dict[str, Any], owned: workdir.WorkD
 
     def train() -> None:
         files.write_json(path / "child.json", specs.to_dict(child))
-        compared_child.train(path, seed, asked, _DATA_DIR.value)
+        compared_child.train(path, seed, asked)
 
     owned.stage(f"train {folder}", train, [f"{folder}/{parity}"])
     return files.read_json(path / parity)["accuracy_keras"]
