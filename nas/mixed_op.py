@@ -168,8 +168,8 @@ class MixedOp(keras.layers.Layer):
         dealt = self._deal(upstream, chosen), self._deal(x, chosen)
         # The others' upstream is zero, and so are their values.
         values = [
-            group.gate_gradient(*part, next(remaining), training)
-            for group, *part in zip(self.groups, *dealt, strict=True)
+            group.gate_gradient(to_output, part, next(remaining), training)
+            for group, to_output, part in zip(self.groups, *dealt, strict=True)
             if group is not None
         ]
         return tf.add_n(values)

@@ -1,10 +1,10 @@
-"""Running one of several chains without a branch: the others run on a single pixel.
+"""Running one of several chains, all of which stand in one graph: the others run on one pixel.
 
-A branch of a graph keeps everything that its gradient may ask for until that gradient has been
-computed, makes both graphs once for every branch, and may hold nothing that waits for other
-replicas. Here all chains stand in one graph. `deal` gives the chosen one its input and the others
-a pixel of zeros, `collect` takes the chosen one's output; each is the other's gradient, so that
-the weights of the others have a gradient of zeros. For the chosen one `deal` copies nothing.
+The gradient of a branch that computes keeps all it may ask for until it has been computed, its
+graph is made once more for every branch, and nothing in it may wait for other replicas. So here
+branches do no more than choose among tensors that exist: `deal` gives the chosen chain its input
+and the others a pixel of zeros, `collect` takes the chosen one's output. Each is the other's
+gradient, so that the weights of the others have a gradient of zeros; neither copies anything.
 """
 
 from collections.abc import Sequence
@@ -50,24 +50,18 @@ def collect(parts: Sequence[tf.Tensor], chosen: tf.Tensor) -> tf.Tensor:
 
 
 def _deal(x: tf.Tensor, chosen: tf.Tensor, count: int) -> list[tf.Tensor]:
-    shape = tf.shape(x)
-    pixels = tf.reshape(x, [-1, x.shape[-1]])
-    parts = []
-    for i in range(count):
-        is_chosen = tf.equal(chosen, i)
-        kept = tf.where(is_chosen, tf.shape(pixels)[0], 0)
-        part = tf.pad(pixels[:kept], [[0, tf.where(is_chosen, 0, 1)], [0, 0]])
-        size = tf.where(is_chosen, shape, [1, 1, 1, x.shape[-1]])
-        parts.append(tf.ensure_shape(tf.reshape(part, size), [None, None, None, x.shape[-1]]))
-    return parts
+    pixel = tf.zeros([1, 1, 1, x.shape[-1]], x.dtype)
+    return [
+        _with_channels(tf.cond(tf.equal(chosen, i), lambda: tf.identity(x), lambda: pixel), x)
+        for i in range(count)
+    ]
 
 
 def _collect(parts: Sequence[tf.Tensor], chosen: tf.Tensor) -> tf.Tensor:
-    channels = parts[0].shape[-1]
-    rows = []
-    for i, part in enumerate(parts):
-        pixels = tf.reshape(part, [-1, channels])
-        rows.append(pixels[: tf.where(tf.equal(chosen, i), tf.shape(pixels)[0], 0)])
-    shapes = tf.stack([tf.shape(part) for part in parts])
-    whole = tf.reshape(tf.concat(rows, axis=0), tf.gather(shapes, chosen))
-    return tf.ensure_shape(whole, [None, None, None, channels])
+    branches = [lambda part=part: tf.identity(part) for part in parts]
+    return _with_channels(tf.switch_case(chosen, branches), parts[0])
+
+
+def _with_channels(y: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    y.set_shape([*y.shape[:3], like.shape[-1]])
+    return y

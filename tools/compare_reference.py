@@ -9,6 +9,7 @@ Space `proxyless_imagenet`; every step of either side draws a fresh path.
 """
 
 import contextlib
+import functools
 import pathlib
 import statistics
 import subprocess
@@ -76,7 +77,7 @@ def _reference_steps(root: pathlib.Path) -> Iterator[tuple[dict[str, Step], int,
             return float(answer())
 
         num_weights, version = answer().split()
-        steps = {name: lambda name=name: step(name) for name in ("weight", "two")}
+        steps: dict[str, Step] = {name: functools.partial(step, name) for name in ("weight", "two")}
         yield steps, int(num_weights), version
 
 

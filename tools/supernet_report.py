@@ -1,6 +1,5 @@
 """The numbers of `tools.benchmark_supernet` as a table."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from tools import console
@@ -18,14 +17,15 @@ _ROWS = (
 )
 
 
-def show(found: Mapping[str, Any]) -> None:
+def show(found: dict[str, Any]) -> None:
     """Prints what `found` holds; it may be a part of all."""
     memory = found.get("peak_memory_mib", {})
+    ratios = found | ({"weight_ratio": 1.0} if "weight_step_s" in found else {})
     cells = [
         (
             name,
             found.get(f"{step}_step_s", ""),
-            found.get(f"{step}_ratio", ""),
+            ratios.get(f"{step}_ratio", ""),
             round(memory[kind]) if kind in memory else "",
         )
         for name, step, kind in _ROWS

@@ -111,7 +111,7 @@ class SupernetSteps:
         """The weight step on one path."""
         # A variable, lest the graph be simplified for this path.
         path = tf.Variable(choices, dtype=tf.int32)
-        return lambda *batch: self.net.weight_step(*batch, routes.Path(path.value()))
+        return lambda x, labels: self.net.weight_step(x, labels, routes.Path(path.value()))
 
     def architecture_of(self, algorithm: algorithms.SupernetAlgorithm) -> StepOfBatch:
         """The architecture step of `algorithm`, with fresh draws in every call."""

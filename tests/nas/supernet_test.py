@@ -216,13 +216,14 @@ def test_a_step_asks_the_host_for_nothing(bench):
     assert not [name for name in types if name.startswith(leaving)]
 
 
-def test_what_was_not_chosen_is_no_branch_of_the_graph(bench):
-    """Nor is it computed: a branch's gradient would hold on to all that the branch computed."""
+def test_no_branch_of_the_graph_computes(bench):
+    """A branch's gradient would hold on to all that the branch computed."""
     step = tf.function(lambda x, y, c: bench.net.weight_step(x, y, routes.Path(c)))
     choices = tf.TensorSpec([2], tf.int32)
     graph = step.get_concrete_function(*batch(1), choices).graph.as_graph_def()
-    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
-    assert not {node.op for node in nodes} & {"Case", "StatelessCase", "If", "StatelessIf"}
+    assert "Conv2D" in {node.op for node in graph.node}
+    inside = {node.op for function in graph.library.function for node in function.node_def}
+    assert inside <= {"Const", "Identity", "NoOp", "Placeholder"}
 
 
 def test_one_path_is_trained_as_keras_trains_the_child(bench):
