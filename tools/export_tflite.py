@@ -12,7 +12,7 @@ it, goes into the files and is needed by the recipes that train further (`int8_q
 from absl import flags
 
 from export import recipes
-from tools import console
+from tools import console, data_flags
 
 _MODEL = flags.DEFINE_string("model", None, "The trained network, a .keras file.", required=True)
 _RECIPES = flags.DEFINE_list(
@@ -20,10 +20,6 @@ _RECIPES = flags.DEFINE_list(
     ["float32", "float16", "dynamic_range", "int8"],
     "What to write, separated by commas.",
 )
-_DATASET = flags.DEFINE_string(
-    "dataset", "cifar10", "Data set whose training images calibrate and whose test images compare."
-)
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Where TFDS keeps data sets; its own default.")
 _SEED = flags.DEFINE_integer("seed", 0, "Draws the calibration images.", lower_bound=0)
 _VALIDATION_SIZE = flags.DEFINE_integer(
     "validation_size",
@@ -70,7 +66,13 @@ def main() -> None:
 
     model = exporting.load_model(_MODEL.value)
     dataset = data.load(
-        _DATASET.value, _DATA_DIR.value, validation_size=_VALIDATION_SIZE.value, seed=_SEED.value
+        data_flags.DATASET.value,
+        data_flags.DATA_DIR.value,
+        validation_size=_VALIDATION_SIZE.value,
+        seed=_SEED.value,
+        images=data_flags.options(model.input_shape[1]),
+        track=stages.track,
+        report=console.say,
     )
     exporting.check_task(model, dataset.input_shape, dataset.num_classes)
     given = examples.from_dataset(dataset, _SEED.value, _CALIBRATION.value, _MAX_TEST.value)
