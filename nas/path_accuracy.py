@@ -32,7 +32,9 @@ class PathAccuracy:
     def __init__(self, supernet: "Supernet", dataset: Dataset) -> None:
         self._supernet = supernet
         self._training_images = recalibration.batches(dataset.train)
-        self._validation = data.evaluation_batches(dataset.validation, _BATCH)
+        self._validation = data.evaluation_batches(
+            dataset.validation, dataset.validation.images_at_once(_BATCH)
+        )
         self._num_validation = len(dataset.validation)
         images = tf.TensorSpec([None, *dataset.input_shape], tf.float32)
         labels = tf.TensorSpec([None], tf.int64)
