@@ -41,11 +41,12 @@ class PathAccuracy:
         choices = tf.TensorSpec([len(supernet.space.slots)], tf.int32)
         parts = supernet.read(routes.Path([0] * len(supernet.space.slots)))
         rows = [tf.TensorSpec([None], tf.float32) for part in parts for _ in part]
+        options = {"jit_compile": False, "autograph": False}
         self._moments = tf.function(
-            self._batch_moments, input_signature=[choices, images], jit_compile=False
+            self._batch_moments, input_signature=[choices, images], **options
         )
         self._correct = tf.function(
-            self._count_correct, input_signature=[choices, images, labels, rows], jit_compile=False
+            self._count_correct, input_signature=[choices, images, labels, rows], **options
         )
 
     def __call__(self, choices: Sequence[int]) -> float:
