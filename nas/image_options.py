@@ -14,6 +14,7 @@ class ImageOptions:
             images of various sizes.
         flip: whether training images are mirrored at random; None for what suits the data set.
         skip_unreadable: leave out files that cannot be decoded, instead of refusing them all.
+        keep_decoded: keep what was decoded for the next time, on disk.
         preferred_resolution: where none is asked for, of a folder's images and of TFDS images of
             various sizes.
     """
@@ -21,6 +22,7 @@ class ImageOptions:
     resolution: int | None = None
     flip: bool | None = None
     skip_unreadable: bool = False
+    keep_decoded: bool = True
     preferred_resolution: int | None = None
 
     def __post_init__(self) -> None:
