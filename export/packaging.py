@@ -12,11 +12,16 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from export import metadata
+from export import flatbuffer, metadata
 
 # `force_align` of Buffer.data in TensorFlow Lite's schema: runtimes compute on a mapped file.
 BUFFER_ALIGNMENT = 16
 _IDENTIFIER = b"TFL3"
+_INPUT_TYPES = {
+    schema.TensorType.FLOAT32: "float32",
+    schema.TensorType.INT8: "int8",
+    schema.TensorType.UINT8: "uint8",
+}
 INPUT, OUTPUT, SIGNATURE = "image", "logits", "serving_default"
 
 
@@ -35,6 +40,7 @@ def package(content: bytes, name: str, recipe_name: str, about: metadata.About) 
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     (graph,) = model.subgraphs
     (given,), (made,) = graph.inputs, graph.outputs
+    _drop_unused_operator_codes(model, graph)
     for tensor in graph.tensors:
         tensor.name = _short(tensor.name)
     graph.tensors[given].name, graph.tensors[made].name = INPUT, OUTPUT
@@ -46,12 +52,21 @@ def package(content: bytes, name: str, recipe_name: str, about: metadata.About) 
         name,
         recipe_name,
         tuple(int(size) for size in image.shape[1:]),
-        normalized=image.type == schema.TensorType.FLOAT32,
+        _INPUT_TYPES[image.type],
+        "probabilities" if "SOFTMAX" in flatbuffer.operators(content) else "logits",
     )
     _add_metadata(model, metadata.ENTRY, described)
     builder = _SharingBuilder(2 * len(content))
     builder.Finish(model.Pack(builder), _IDENTIFIER)
     return metadata.with_files(bytes(builder.Output()), about.files)
+
+
+def _drop_unused_operator_codes(model: schema.ModelT, graph: schema.SubGraphT) -> None:
+    """Quantization-aware networks are left with some, and a runtime must know every one listed."""
+    used = sorted({operator.opcodeIndex for operator in graph.operators})
+    for operator in graph.operators:
+        operator.opcodeIndex = used.index(operator.opcodeIndex)
+    model.operatorCodes = [model.operatorCodes[index] for index in used]
 
 
 def _short(name: bytes) -> str:

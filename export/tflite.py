@@ -47,7 +47,7 @@ def convert(
         ValueError: weights that are not finite, missing or unfit calibration images, an input
             without fixed shape, or an operation that is not built in.
     """
-    shape = _input_shape(model)
+    shape = input_shape(model)
     check_weights(model)
     calibration: Iterable[np.ndarray] = ()
     if recipe.needs_calibration:
@@ -87,7 +87,12 @@ def check_weights(model: keras.Model) -> None:
                 )
 
 
-def _input_shape(model: keras.Model) -> tuple[int, ...]:
+def input_shape(model: keras.Model) -> tuple[int, ...]:
+    """What a network takes, without the batch.
+
+    Raises:
+        ValueError: not a functional model of one input and one output, or no fixed shape.
+    """
     if not hasattr(model, "inputs") or model.inputs is None:
         raise ValueError(
             f"{model.name}: expected a network with inputs and outputs, received "

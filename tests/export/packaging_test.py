@@ -84,8 +84,21 @@ def test_network_without_a_description_has_labels_alone(converted):
 
 
 def test_metadata_names_what_it_describes(packaged):
-    for text in (b"M001", b"found, trained on cifar10, written as int8", b"score type: logits"):
+    for text in (
+        b"M001",
+        b"found, trained on cifar10, written as int8",
+        b"score type: logits",
+        b"pixel - 128",
+    ):
         assert text in packaged
+
+
+def test_network_that_ends_in_softmax_is_said_to_put_out_probabilities():
+    inputs = keras.Input((4, 4, 3))
+    x = keras.layers.Flatten()(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(x))
+    content = tflite.convert(model, recipes.recipe("float32"))
+    assert b"score type: probabilities" in packaging.package(content, "x", "float32", ABOUT)
 
 
 def test_loss_of_the_last_bytes_is_noticed(packaged):

@@ -117,3 +117,9 @@ def test_flatbuffer_reports_custom_operators():
 
 def test_oldest_runtime_is_what_the_converter_noted():
     assert flatbuffer.oldest_runtime(tflite.convert(small_model(), FLOAT32)) == "1.5.0"
+
+
+def test_activations_of_int16_need_the_release_that_brought_them():
+    images = np.zeros((2, 8, 8, 3), np.float32)
+    content = tflite.convert(small_model(), recipes.recipe("int16x8"), images)
+    assert flatbuffer.oldest_runtime(content) == "2.4.0"

@@ -1,0 +1,56 @@
+"""A network by name, before anybody trained it: what its files weigh, how fast they are.
+
+Weights are random. Behind random weights, moments of batch normalization that were never measured
+let activations grow or vanish from layer to layer, and a comparison would say nothing; they are
+measured on images of the data set.
+"""
+
+import pathlib
+
+import keras
+import numpy as np
+
+from export import exporting
+from nas import child as child_lib
+from nas import data, files, recalibration, spaces, specs
+from nas.dataset import Dataset
+
+# So many, some at a time: one of 224x224 pixels takes a hundred megabytes on its way.
+_IMAGES, _BATCH = 160, 16
+
+
+def write(name: str, dataset: Dataset, workdir: files.Path, seed: int = 0) -> pathlib.Path:
+    """Writes `child.keras` and `child.json` of a published network, unless they are there.
+
+    Args:
+        name: of the network, for example `proxyless_mobile`.
+        dataset: gives classes, resolution, channels and the images for batch normalization.
+        workdir: gets both files.
+        seed: of the weights.
+
+    Returns:
+        Path of `child.keras`.
+
+    Raises:
+        ValueError: no network of that name, or `workdir` belongs to another one.
+    """
+    child = spaces.load_child(name).with_task(
+        dataset.num_classes, dataset.resolution, dataset.channels
+    )
+    folder = pathlib.Path(workdir)
+    path, description = folder / f"{exporting.STEM}.keras", folder / exporting.CHILD_FILE
+    known = spaces.load_child(str(description)) if description.exists() else None
+    if known != child and (known is not None or path.exists()):
+        raise ValueError(
+            f"{workdir} belongs to another network than {name} for {dataset.name}: "
+            "choose another --workdir"
+        )
+    if not path.exists():
+        keras.utils.set_random_seed(seed)
+        model = child_lib.build_child(child)
+        count = min(_IMAGES, len(dataset.train))
+        images = data.calibration_images(dataset.train, count, seed)
+        recalibration.recalibrate(model, np.array_split(images, -(-count // _BATCH)))
+        files.write_json(description, {**specs.to_dict(child), "provenance": files.provenance()})
+        files.write_with(path, model.save)
+    return path
