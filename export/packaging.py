@@ -71,7 +71,8 @@ def _drop_unused_operator_codes(model: schema.ModelT, graph: schema.SubGraphT) -
 
 def _short(name: bytes) -> str:
     """`net_1/stem_relu_1/Relu6;net_1/stem_bn_1/add;...` as `stem_relu`: the layer's name."""
-    network, *layers = name.decode().partition(";")[0].split("/")
+    first = name.decode().partition(";")[0].removeprefix("StatefulPartitionedCall/")
+    network, *layers = first.split("/")
     if not layers:
         return network
     # Tracing a network a second time numbers all its scopes.

@@ -125,11 +125,18 @@ def _checked_calibration(
 
 
 def _trace(model: keras.Model, shape: tuple[int, ...]) -> tf.types.experimental.ConcreteFunction:
-    signature = tf.TensorSpec([1, *shape], tf.float32, name=model.inputs[0].name)
-    function = tf.function(
-        lambda image: model(image, training=False), input_signature=[signature], autograph=False
+    def signature(batch: int | None) -> list[tf.TensorSpec]:
+        return [tf.TensorSpec([batch, *shape], tf.float32, name=model.inputs[0].name)]
+
+    # Inside for any number of images: Keras turns the addition of a residual of one pixel in one
+    # image into that of a bias, which takes a RESHAPE.
+    many = tf.function(
+        lambda images: model(images, training=False),
+        input_signature=signature(None),
+        autograph=False,
     )
-    return function.get_concrete_function()
+    one = tf.function(lambda image: many(image), input_signature=signature(1), autograph=False)
+    return one.get_concrete_function()
 
 
 def _configure(

@@ -108,6 +108,14 @@ def test_depthwise_convolutions_stay_depthwise():
     }
 
 
+@pytest.mark.parametrize("recipe", [FLOAT32, INT8], ids=lambda recipe: recipe.name)
+def test_residual_of_a_single_pixel_is_an_addition_alone(recipe):
+    model = child.build_block(Block(MBConv(3, 3), 8, 8), 1)
+    images = np.random.default_rng(0).uniform(-1, 1, (4, 1, 1, 8)).astype(np.float32)
+    operators = flatbuffer.operators(tflite.convert(model, recipe, images))
+    assert operators == {"ADD": 1, "CONV_2D": 2, "DEPTHWISE_CONV_2D": 1}
+
+
 def test_flatbuffer_reports_custom_operators():
     converter = tf.lite.TFLiteConverter.from_keras_model(small_model(keras.ops.erfinv))
     converter.allow_custom_ops = True
