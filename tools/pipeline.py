@@ -3,6 +3,7 @@
     python -m tools.pipeline --preset=quick --workdir=runs/quick
 
 The same command run again goes on where the last one stopped and repeats no finished stage.
+`--dry_run` prints which stages are left and about what they take, and writes nothing.
 """
 
 import dataclasses
@@ -11,7 +12,7 @@ from typing import Any
 
 from absl import flags
 
-from tools import algorithm_flags, console, device_flags, workdir
+from tools import algorithm_flags, console, device_flags, watch_flags, workdir
 
 _PRESET = flags.DEFINE_string("preset", "quick", "Which experiment; see tools/presets.py.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
@@ -48,7 +49,7 @@ def main() -> None:
     from nas import chatter
 
     with chatter.silenced():
-        from tools import pipeline_run, pipeline_settings, presets
+        from tools import pipeline_plan, pipeline_run, pipeline_settings, presets
 
     chosen = presets.preset(_PRESET.value)
     overrides: dict[str, Any] = {
@@ -81,10 +82,15 @@ def main() -> None:
     )
     settings = pipeline_settings.checked(settings)
     config = {"preset_name": _PRESET.value, **settings.as_config()}
-    with workdir.WorkDir(
+    directory = workdir.WorkDir(
         _WORKDIR.value, config, ["data_dir"], apart_from=["search", "train"]
-    ) as directory:
-        pipeline_run.Pipeline(settings, directory, pathlib.Path(_WORKDIR.value)).run()
+    )
+    if watch_flags.DRY_RUN.value:
+        pipeline_plan.show(settings, directory)
+        return
+    with directory:
+        tensorboard = watch_flags.TENSORBOARD.value
+        pipeline_run.Pipeline(settings, directory, pathlib.Path(_WORKDIR.value), tensorboard).run()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
         --latency_model=runs/quick/latency_model.json --target_latency=0.2 --workdir=runs/mine
 
 Writes `space.json`, `search/` and `child.json`. The defaults suit images of 32x32 pixels and two
-CPU cores. The same command run again goes on where it stopped.
+CPU cores. The same command run again goes on where it stopped. `--dry_run` prints the plan (size of
+the space, time, memory, what would be written) and writes nothing; the data set must be prepared.
 """
 
 import dataclasses
@@ -12,7 +13,7 @@ import os
 
 from absl import flags
 
-from tools import aim, algorithm_flags, console, hosts, workdir
+from tools import aim, algorithm_flags, console, hosts, watch_flags, workdir
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
 _DATASET = flags.DEFINE_string("dataset", "cifar10", "TFDS name of an image data set.")
@@ -66,7 +67,7 @@ def main() -> None:
         spaces,
         supernet,
     )
-    from tools import stages
+    from tools import search_plan, stages
 
     if _JIT_COMPILE.value:
         raise ValueError(supernet.XLA_REFUSAL)
@@ -98,6 +99,7 @@ def main() -> None:
         seed=_SEED.value,
         validation_size=_VALIDATION_SIZE.value,
         max_train_examples=_MAX_TRAIN.value,
+        prepare=not watch_flags.DRY_RUN.value,
     )
     for split in (dataset.train, dataset.validation):
         data.steps_per_epoch(split, _BATCH_SIZE.value)
@@ -112,12 +114,25 @@ def main() -> None:
     settings |= replicas.settings(config.batch_size)
     inputs = [*aim.input_files(), *([_SPACE.value] if _SPACE.value.endswith(".json") else [])]
     directory = workdir.WorkDir(_WORKDIR.value, settings, command="search", apart_from=["pipeline"])
+    if watch_flags.DRY_RUN.value:
+        task, algorithm = search.prepare(space, dataset, latencies, config, replicas)
+        task = dataclasses.replace(task, directory=directory.path / "search")
+        search_plan.show(task, algorithm, directory, measured=latencies is not None)
+        return
     with hosts.owned(directory, replicas):
         ran = hosts.stage(
             directory,
             replicas,
             "search",
-            lambda: stages.run_search(space, dataset, latencies, config, directory.path, replicas),
+            lambda: stages.run_search(
+                space,
+                dataset,
+                latencies,
+                config,
+                directory.path,
+                replicas,
+                watch_flags.TENSORBOARD.value,
+            ),
             lambda: search.assist(space, dataset, latencies, config, replicas),
             ["space.json", "child.json", "search/alphas.npz", "search/metrics.jsonl"],
             [os.path.abspath(name) for name in inputs],
