@@ -59,9 +59,27 @@ class About:
         """The files inside the `.tflite`, by name."""
         contents = {LABELS: "".join(f"{name}\n" for name in self.class_names).encode()}
         if self.child is not None:
-            known = {**specs.to_dict(self.child), "provenance": {"dataset": self.dataset}}
+            known = {
+                "schema_version": specs.SCHEMA_VERSION,
+                **_short(self.child),
+                "provenance": {"dataset": self.dataset},
+            }
             contents[CHILD] = json.dumps(known, separators=(",", ":")).encode()
         return contents
+
+
+def _short(spec: Any) -> Any:
+    """The JSON form of a spec without what it would be read as anyway."""
+    if isinstance(spec, tuple):
+        return [_short(entry) for entry in spec]
+    if not dataclasses.is_dataclass(spec):
+        return spec
+    return {
+        field.name: _short(value)
+        for field in dataclasses.fields(spec)
+        # The kind tells readers which operation it is.
+        if (value := getattr(spec, field.name)) != field.default or field.name == "kind"
+    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +117,7 @@ def to_flatbuffer(
     description = f"{name}, trained on {about.dataset}, written as {recipe_name}"
     slots = {0: name, 1: description, 3: [subgraph], 7: _MIN_PARSER_VERSION}
     if about.child is not None:
-        slots[6] = [_Table({0: CHILD, 1: f"the network and its data set, {about.dataset}"})]
+        slots[6] = [_Table({0: CHILD, 1: "the network and its data set"})]
     builder = flatbuffers.Builder(1024)
     builder.Finish(_write(builder, _Table(slots)), _IDENTIFIER)
     return bytes(builder.Output())
@@ -126,7 +144,7 @@ def _output(scores: Scores, num_classes: int) -> _Table:
             0: scores,
             1: f"score type: {scores} of {num_classes} classes{advice}",
             3: _Table({0: _FEATURE, 1: _Table({})}),
-            6: [_Table({0: LABELS, 1: "one class a line", 2: _AXIS_LABELS})],
+            6: [_Table({0: LABELS, 2: _AXIS_LABELS})],
         }
     )
 

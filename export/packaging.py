@@ -17,6 +17,7 @@ from export import flatbuffer, metadata
 # `force_align` of Buffer.data in TensorFlow Lite's schema: runtimes compute on a mapped file.
 BUFFER_ALIGNMENT = 16
 _IDENTIFIER = b"TFL3"
+_CONVERSION = b"CONVERSION_METADATA"
 _INPUT_TYPES = {
     schema.TensorType.FLOAT32: "float32",
     schema.TensorType.INT8: "int8",
@@ -41,6 +42,10 @@ def package(content: bytes, name: str, recipe_name: str, about: metadata.About) 
     (graph,) = model.subgraphs
     (given,), (made,) = graph.inputs, graph.outputs
     _drop_unused_operator_codes(model, graph)
+    # How the converter was called says nothing about the network.
+    model.metadata = [entry for entry in model.metadata or () if entry.name != _CONVERSION]
+    _keep_filled_buffers(model, graph)
+    _share_tables(graph)
     for tensor in graph.tensors:
         tensor.name = _short(tensor.name)
     graph.tensors[given].name, graph.tensors[made].name = INPUT, OUTPUT
@@ -67,6 +72,56 @@ def _drop_unused_operator_codes(model: schema.ModelT, graph: schema.SubGraphT) -
     for operator in graph.operators:
         operator.opcodeIndex = used.index(operator.opcodeIndex)
     model.operatorCodes = [model.operatorCodes[index] for index in used]
+
+
+def _keep_filled_buffers(model: schema.ModelT, graph: schema.SubGraphT) -> None:
+    """Drops buffers that nothing refers to, and those of what is computed, which are empty.
+
+    By the schema the first buffer is empty, and serves for all that have no content.
+    """
+    kept: dict[int, schema.BufferT] = {}
+    for holder in (*graph.tensors, *model.metadata):
+        buffer = model.buffers[holder.buffer]
+        if buffer.data is None or not len(buffer.data):
+            holder.buffer = 0
+            continue
+        kept.setdefault(holder.buffer, buffer)
+        holder.buffer = 1 + list(kept).index(holder.buffer)
+    model.buffers = [model.buffers[0], *kept.values()]
+
+
+def _share_tables(graph: schema.SubGraphT) -> None:
+    """Writes equal options of operations, and equal quantizations of tensors, once."""
+    written: dict[Any, int] = {}
+    for operator in graph.operators:
+        if operator.builtinOptions is not None:
+            operator.builtinOptions = _Shared(operator.builtinOptions, written)
+    for tensor in graph.tensors:
+        if tensor.quantization is not None:
+            tensor.quantization = _Shared(tensor.quantization, written)
+
+
+class _Shared:
+    """A table of the schema that is packed once among its equals.
+
+    Args:
+        table: of numbers and arrays alone.
+        written: offset of what is written already.
+    """
+
+    def __init__(self, table: Any, written: dict[Any, int]) -> None:
+        self._table, self._written = table, written
+
+    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802
+        """Called by the table that refers to this one, under the schema's name."""
+        values = (
+            value.tobytes() if isinstance(value, np.ndarray) else repr(value)
+            for value in vars(self._table).values()
+        )
+        key = (type(self._table), *values)
+        if key not in self._written:
+            self._written[key] = self._table.Pack(builder)
+        return self._written[key]
 
 
 def _short(name: bytes) -> str:
