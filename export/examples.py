@@ -39,7 +39,7 @@ def from_dataset(
     count = max_test_images or len(dataset.test)
     calibration_count = min(calibration_count, len(dataset.train))
     return Examples(
-        test_images=data.to_float(dataset.test.images[:count]).numpy(),
+        test_images=data.to_float(dataset.test.pixels(slice(count))).numpy(),
         test_labels=dataset.test.labels[:count],
         calibration_images=data.calibration_images(dataset.train, calibration_count, seed),
         training=dataset.train_and_validation,

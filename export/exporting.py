@@ -216,7 +216,7 @@ def _inputs(
     training = examples.training if recipe.fine_tuning else None
     return {
         "calibration_sha256": None if calibration is None else _digest(calibration),
-        "training_sha256": None if training is None else _digest(training.images, training.labels),
+        "training_sha256": None if training is None else training.digest,
         "settings": settings.to_dict(recipe.fine_tuning) if recipe.fine_tuning else None,
     }
 

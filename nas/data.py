@@ -1,27 +1,25 @@
-"""Data sets in memory, and the streams of batches that training reads.
+"""Data sets by name, and the streams of batches that training reads.
 
-Images are stored as uint8 and leave as float32 in [-1, 1]. Preparing a data set on disk is
+Pixels leave as float32 in [-1, 1]. Preparing a data set on disk is
 `nas.data_sources`' work; this module reads what lies there.
 """
 
 import dataclasses
-import math
+import hashlib
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from nas import augmentation as augmentation_lib
-from nas import chatter, dataset, tfds_layout
+from nas import dataset, folder_images, image_folder, image_options, tfds_images, tfds_layout
 from nas.augmentation import Augmentation
 from nas.dataset import Dataset, Split
-
-_LARGEST_BYTES = 8 << 30
-
-# Characters and digits change their meaning in a mirror.
-_NOT_FLIPPED = ("mnist", "kmnist", "emnist", "qmnist", "mnist_corrupted", "svhn_cropped")
+from nas.image_options import ImageOptions
 
 # Keeps the random streams of one seed apart.
 _VALIDATION, _SUBSET, _CALIBRATION, _ORDER, _CROPS = range(5)
+
+_MOST_TEST_EXAMPLES = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,18 +47,28 @@ def load(
     validation_size: int = 5000,
     seed: int = 0,
     max_train_examples: int = 0,
+    images: ImageOptions = image_options.SUITABLE,
+    track: tfds_layout.Track = tfds_layout.untracked,
+    report: Callable[[str], None] = lambda line: None,
 ) -> Dataset:
-    """Reads a prepared data set into memory; the same arguments give the same examples.
+    """Reads a data set; the same arguments give the same examples.
+
+    A source without a test part gives a fifth of its training examples for it, at most 10,000,
+    which do not depend on the seed.
 
     Args:
-        name: TFDS name of a data set of equally sized, labelled images.
+        name: TFDS name of a prepared data set of labelled images, or `folder:DIR` with images in
+            `DIR/<class>/` or `DIR/<split>/<class>/`.
         data_dir: where it was prepared; TFDS' own default folder when None.
         validation_size: examples of the architecture-validation split, taken from the training
-            examples, equally many of each class as far as there are. At most a fifth of the
-            training examples are taken, whatever is asked for.
+            examples where the source has no such split, equally many of each class as far as
+            there are. At most a fifth of each class is taken, whatever is asked for.
         seed: picks the validation examples, and those kept under `max_train_examples`.
         max_train_examples: keeps so many of the training examples left after the validation split
             was taken, balanced likewise; 0 keeps all.
+        images: how its images become arrays of one size.
+        track: may show the progress of reading, as `track(examples, count, label)`.
+        report: is told what was found, a line at a time.
 
     Raises:
         ValueError: the data set is unknown, not prepared, not of this kind, or too large.
@@ -71,44 +79,46 @@ def load(
     ):
         if value < 0:
             raise ValueError(f"{flag}: expected 0 or more, received {value}")
-    builder = tfds_layout.prepared_builder(name, data_dir)
-    test_split = next(split for split in ("test", "validation") if split in builder.info.splits)
-    augmentation = Augmentation(flip=name.split("/")[0] not in _NOT_FLIPPED)
-    whole = _read(builder, "train", augmentation)
-    validation_size = min(validation_size, len(whole) // 5)
-    order = dataset.balanced_order(whole.labels, seed, _VALIDATION)
-    validation = whole.take(np.sort(order[:validation_size]))
-    train = whole.take(np.sort(order[validation_size:]))
+    if image_folder.is_folder(name):
+        parts = folder_images.read(name, data_dir, images, track, report)
+    else:
+        parts = tfds_images.read(name, data_dir, images, track, report)
+    title = parts.title or name
+    train, validation, test = parts.train, parts.validation, parts.test
+    if test is None:
+        train, test = _without_test(train, parts.files)
+        report(f"{title}: has no test part; {len(test):,} images are kept apart for it")
+    if not len(test):
+        raise ValueError(
+            f"{title}: expected at least 5 images, to keep a fifth for the test, received "
+            f"{len(train)}"
+        )
+    if validation is None:
+        count = min(validation_size, len(train) // 5)
+        order = dataset.balanced_order(train.labels, seed, _VALIDATION)
+        train, validation = _apart(train, dataset.held_out(train.labels, order, count))
     if 0 < max_train_examples < len(train):
         order = dataset.balanced_order(train.labels, seed, _SUBSET)
         train = train.take(np.sort(order[:max_train_examples]))
-    return Dataset(
-        name=name,
-        class_names=tuple(builder.info.features["label"].names),
-        train=train,
-        validation=validation,
-        test=_read(builder, test_split, augmentation),
-    )
+    return Dataset(title, parts.class_names, train, validation, test, parts.files)
 
 
-def _read(builder, split: str, augmentation: Augmentation) -> Split:
-    count = builder.info.splits[split].num_examples
-    shape = builder.info.features["image"].shape
-    if count * math.prod(shape) > _LARGEST_BYTES:
-        raise ValueError(
-            f"{builder.name}: expected at most {_LARGEST_BYTES >> 30} GiB of images, which are "
-            f"kept in memory; received {count * math.prod(shape) >> 30} GiB"
-        )
-    images = np.empty((count, *shape), np.uint8)
-    labels = np.empty(count, np.int64)
-    with chatter.silenced():
-        examples = tfds_layout.in_stored_order(builder, split)
-        start = 0
-        for batch in examples.batch(1000).prefetch(2).as_numpy_iterator():
-            end = start + len(batch["label"])
-            images[start:end], labels[start:end] = batch["image"], batch["label"]
-            start = end
-    return Split(images, labels, split, np.arange(count, dtype=np.int64), augmentation)
+def _without_test(split: Split, files: Sequence[dataset.FileRecord]) -> tuple[Split, Split]:
+    """Training and test part of a data set that comes without the latter.
+
+    Which examples are for the test follows from their names alone: no seed makes a test image of
+    what another command trained on, and new files leave most others where they are.
+    """
+    names = [files[i].name for i in split.positions] if files else split.ids
+    keys = [hashlib.sha256(str(name).encode(errors="replace")).digest() for name in names]
+    order = np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
+    count = min(_MOST_TEST_EXAMPLES, len(split) // 5)
+    return _apart(split, dataset.held_out(split.labels, order, count))
+
+
+def _apart(split: Split, chosen: np.ndarray) -> tuple[Split, Split]:
+    """What is left of `split`, and the examples chosen."""
+    return split.take(np.setdiff1d(np.arange(len(split)), chosen)), split.take(chosen)
 
 
 def steps_per_epoch(split: Split, batch_size: int) -> int:
@@ -140,7 +150,7 @@ def training_batches(
     `first_step=k` equals, bit for bit, the uninterrupted one from its step k on.
 
     Args:
-        split: where the examples come from. Its images are copied once, to host memory.
+        split: where the examples come from.
         batch_size: examples a batch.
         seed: picks order, crops and flips.
         first_step: number of batches to leave out.
@@ -155,9 +165,9 @@ def training_batches(
     slice_size = batch_size // share.total
     if augment is True:
         augment = split.augmentation
+    read = split.training_reader(augment) if augment else _unaugmented(split)
     with tf.device("CPU"):
-        # Tensors: an array would become a constant of the graph, which is ten times slower.
-        images, labels = tf.constant(split.images), tf.constant(split.labels)
+        labels = tf.constant(split.labels)
 
     def epoch_indices(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(
@@ -175,11 +185,8 @@ def training_batches(
     def batch(
         step: tf.Tensor, indices: tf.Tensor, first: tf.Tensor | int = 0
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        picked = tf.gather(images, indices)
-        if augment:
-            draw = _fold(seed, _CROPS, step)
-            picked = augmentation_lib.crop_and_flip(picked, augment, draw, first, batch_size)
-        return to_float(picked), tf.gather(labels, indices)
+        images = read(indices, _fold(seed, _CROPS, step), first, batch_size)
+        return to_float(images), tf.gather(labels, indices)
 
     epochs = tf.data.Dataset.counter(first_step // steps)
     indices = epochs.flat_map(epoch_indices).skip(first_step % steps)
@@ -196,6 +203,11 @@ def _fold(seed: int, purpose: int, index: tf.Tensor) -> tf.Tensor:
     return tf.random.fold_in(tf.constant([seed, purpose], tf.int64), index)
 
 
+def _unaugmented(split: Split) -> dataset.TrainingReader:
+    read = split.evaluation_reader()
+    return lambda indices, seed, first, total: read(indices)
+
+
 def to_float(images: tf.Tensor | np.ndarray) -> tf.Tensor:
     """Pixels 0 to 255 as float32 from -1 to 1, as every network here expects them."""
     return tf.cast(images, tf.float32) / 127.5 - 1.0
@@ -207,10 +219,15 @@ def evaluation_batches(split: Split, batch_size: int, count: int | None = None) 
     Returns:
         Pairs as from `training_batches`, not augmented.
     """
+    read = split.evaluation_reader()
     with tf.device("CPU"):
-        images, labels = tf.constant(split.images[:count]), tf.constant(split.labels[:count])
-    stream = tf.data.Dataset.from_tensor_slices((images, labels)).batch(batch_size)
-    stream = stream.map(lambda image, label: (to_float(image), label))
+        labels = tf.constant(split.labels)
+    total = len(split) if count is None else min(count, len(split))
+    stream = tf.data.Dataset.range(total).batch(batch_size)
+    stream = stream.map(
+        lambda indices: (to_float(read(indices)), tf.gather(labels, indices)),
+        num_parallel_calls=tf.data.AUTOTUNE,
+    )
     return stream.prefetch(tf.data.AUTOTUNE)
 
 
@@ -226,4 +243,4 @@ def calibration_images(split: Split, count: int, seed: int = 0) -> np.ndarray:
     if not 1 <= count <= len(split):
         raise ValueError(f"count: expected 1 to {len(split)}, received {count}")
     chosen = dataset.balanced_order(split.labels, seed, _CALIBRATION)[:count]
-    return to_float(split.images[chosen]).numpy()
+    return to_float(split.pixels(chosen)).numpy()

@@ -1,67 +1,164 @@
-"""Labelled images in memory: a split, and a data set of three that share no example."""
+"""Labelled images: what every split promises, and a data set of three that share no example."""
 
+import abc
 import dataclasses
 import hashlib
 import itertools
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
+import tensorflow as tf
 
 from nas.augmentation import Augmentation
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Split:
-    """Labelled images, in memory.
+class Reader(Protocol):
+    """Gives images in a graph, as a network is evaluated on them."""
+
+    def __call__(self, indices: tf.Tensor, /) -> tf.Tensor:
+        """Pixels 0 to 255, of any type, `[n, height, width, channels]`.
+
+        Args:
+            indices: integers `[n]`, which examples of the split.
+        """
+
+
+class TrainingReader(Protocol):
+    """Gives augmented images in a graph."""
+
+    def __call__(
+        self, indices: tf.Tensor, seed: tf.Tensor, first: tf.Tensor | int, total: int, /
+    ) -> tf.Tensor:
+        """Pixels 0 to 255, of any type, `[n, height, width, channels]`.
+
+        Every random number is a function of the seed and of the place in the batch, `first` and on
+        of `total`, so that hosts that share a batch treat its images as one host would.
+
+        Args:
+            indices: integers `[n]`, which examples of the split.
+            seed: two integers; the same seed gives the same result.
+            first: place of the first of these examples in the whole batch.
+            total: size of the whole batch.
+        """
+
+
+class Split(abc.ABC):
+    """Labelled images of one data set, however they are kept.
+
+    A subclass is a frozen dataclass with the attributes below and how its images are kept; it
+    can be pickled, since some trainings run in a process of their own.
 
     Attributes:
-        images: uint8 `[n, height, width, channels]`.
         labels: int64 `[n]`.
-        source: name of the TFDS split these examples come from.
-        positions: int64 `[n]`, where in that TFDS split each example stands.
+        source: name of the source that the examples come from, such as a TFDS split; or one name
+            for each example, `[n]`.
+        positions: int64 `[n]`, where in its source each example stands.
         augmentation: what suits the images of this data set.
     """
 
-    images: np.ndarray
     labels: np.ndarray
-    source: str
+    source: str | np.ndarray
     positions: np.ndarray
-    augmentation: Augmentation = Augmentation()
-
-    def __post_init__(self) -> None:
-        """Checks that images, labels and positions match."""
-        if not len(self.images) == len(self.labels) == len(self.positions):
-            raise ValueError(
-                f"expected as many labels and positions as images ({len(self.images)}), "
-                f"received {len(self.labels)} and {len(self.positions)}"
-            )
+    augmentation: Augmentation
 
     def __len__(self) -> int:
         """Number of examples."""
-        return len(self.images)
+        return len(self.labels)
 
     @property
     def ids(self) -> np.ndarray:
         """Strings `[n]` such as `train/123`: stable, and unique within the data set."""
-        return np.char.add(f"{self.source}/", self.positions.astype(str))
+        return np.char.add(np.char.add(self.source, "/"), self.positions.astype(str))
 
-    def join(self, other: "Split") -> "Split":
-        """These examples, followed by those of another part of the same TFDS split."""
-        return dataclasses.replace(
-            self,
-            images=np.concatenate([self.images, other.images]),
-            labels=np.concatenate([self.labels, other.labels]),
-            positions=np.concatenate([self.positions, other.positions]),
-        )
+    @property
+    @abc.abstractmethod
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width, channels of what a network is given."""
 
-    def take(self, indices: np.ndarray) -> "Split":
+    @abc.abstractmethod
+    def take(self, indices: np.ndarray) -> Self:
         """The examples at `indices`, in that order."""
-        return dataclasses.replace(
-            self,
-            images=self.images[indices],
-            labels=self.labels[indices],
-            positions=self.positions[indices],
-        )
+
+    @abc.abstractmethod
+    def join(self, other: "Split") -> Self:
+        """These examples, followed by those of another split of the same kind."""
+
+    @abc.abstractmethod
+    def pixels(self, indices: np.ndarray | slice) -> np.ndarray:
+        """Images as a network is evaluated on them, uint8 `[n, height, width, channels]`."""
+
+    @abc.abstractmethod
+    def image_digests(self) -> list[bytes]:
+        """One digest an image: equal for equal images."""
+
+    @abc.abstractmethod
+    def evaluation_reader(self) -> Reader:
+        """Makes the function that gives images for evaluation; call it outside of graphs."""
+
+    @abc.abstractmethod
+    def training_reader(self, augmentation: Augmentation) -> TrainingReader:
+        """Makes the function that gives augmented images; call it outside of graphs."""
+
+    @property
+    def digest(self) -> str:
+        """Of all images and labels in their order."""
+        labels = self.labels.astype("<i8").tobytes()
+        return hashlib.sha256(b"".join([*self.image_digests(), labels])).hexdigest()
+
+    def _taken(self, indices: np.ndarray) -> dict[str, Any]:
+        """The attributes of this class at `indices`."""
+        source = self.source if isinstance(self.source, str) else self.source[indices]
+        return {
+            "labels": self.labels[indices],
+            "source": source,
+            "positions": self.positions[indices],
+        }
+
+    def _joined(self, other: "Split") -> dict[str, Any]:
+        """The attributes of this class, followed by those of another split."""
+        source: str | np.ndarray = self.source
+        if not isinstance(source, str) or source != other.source:
+            each = [np.broadcast_to(split.source, len(split)) for split in (self, other)]
+            source = np.concatenate(each)
+        return {
+            "labels": np.concatenate([self.labels, other.labels]),
+            "source": source,
+            "positions": np.concatenate([self.positions, other.positions]),
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class FileRecord:
+    """One file of a folder of images.
+
+    Attributes:
+        name: path below the folder.
+        digest: of its content, in hexadecimal; None where it could not be read.
+    """
+
+    name: str
+    digest: str | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Parts:
+    """What a source of images holds, before `nas.data.load` makes a data set of it.
+
+    Attributes:
+        class_names: name of each label.
+        train: where the parts that are missing are taken from.
+        test: None where the source has none.
+        validation: None where the source has none.
+        files: where each image is a file of its own; then positions are places here.
+        title: what the data set is called, where that is not the name it was asked for by.
+    """
+
+    class_names: tuple[str, ...]
+    train: Split
+    test: Split | None
+    validation: Split | None = None
+    files: tuple[FileRecord, ...] = ()
+    title: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -69,11 +166,12 @@ class Dataset:
     """A data set cut in three parts that share no example.
 
     Attributes:
-        name: as in TFDS.
+        name: as in TFDS, or `folder:` and the name of a folder.
         class_names: name of each label.
         train: for weights.
-        validation: for architecture parameters; taken from the training examples.
+        validation: for architecture parameters; no example of the test part.
         test: never used before the end.
+        files: of a folder of images; then positions are places here.
     """
 
     name: str
@@ -81,6 +179,7 @@ class Dataset:
     train: Split
     validation: Split
     test: Split
+    files: tuple[FileRecord, ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -90,34 +189,44 @@ class Dataset:
     @property
     def resolution(self) -> int:
         """Height of the images, in pixels."""
-        return self.train.images.shape[1]
+        return self.input_shape[0]
 
     @property
     def channels(self) -> int:
         """3 for colour, 1 for gray images."""
-        return self.train.images.shape[3]
+        return self.input_shape[2]
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """Height, width, channels."""
-        return tuple(self.train.images.shape[1:])
+        return self.train.input_shape
 
     @property
     def summary(self) -> dict[str, Any]:
         """Name, shape and sizes, as JSON values: what tells two data sets apart."""
+        content = {"content": self.digest} if self.files else {}
         return {
             "name": self.name,
             "num_classes": self.num_classes,
             "input_shape": list(self.input_shape),
             "train": len(self.train),
             "validation": len(self.validation),
+            **content,
         }
 
     @property
     def digest(self) -> str:
-        """Of the labels in their order: tells apart what `summary` does not."""
-        parts = [split.labels.astype("<i8").tobytes() for split in (self.train, self.validation)]
-        return hashlib.sha256(b"".join(parts)).hexdigest()
+        """Of the labels in their order and of what files hold: tells apart what sizes do not."""
+        digest = hashlib.sha256()
+        for split in (self.train, self.validation):
+            digest.update(split.labels.astype("<i8").tobytes())
+            for file in self.files_of(split):
+                digest.update(f"{file.digest}\n".encode())
+        return digest.hexdigest()
+
+    def files_of(self, split: Split) -> list[FileRecord]:
+        """The files of a split in its order; none where the images are no files."""
+        return [self.files[i] for i in split.positions] if self.files else []
 
     @property
     def train_and_validation(self) -> Split:
@@ -137,23 +246,50 @@ def balanced_order(labels: np.ndarray, seed: int, purpose: int = 0) -> np.ndarra
         Indices `[n]`. Where a class runs out, the others go on among themselves.
     """
     shuffled = np.random.default_rng([seed, purpose]).permutation(len(labels))
-    by_class = np.argsort(labels[shuffled], kind="stable")
-    sorted_labels = labels[shuffled][by_class]
-    rank_in_class = np.arange(len(labels)) - np.searchsorted(sorted_labels, sorted_labels)
-    rank = np.empty(len(labels), np.int64)
-    rank[by_class] = rank_in_class
+    rank = _rank_in_class(labels[shuffled])
     return shuffled[np.argsort(rank, kind="stable")]
 
 
+def held_out(labels: np.ndarray, order: np.ndarray, count: int) -> np.ndarray:
+    """Examples to set apart, their classes balanced.
+
+    Of each class a fifth is taken at most, or one example of two to four, so that no class is
+    missing where most is learned.
+
+    Args:
+        labels: `[n]`.
+        order: indices `[n]`, in which the examples of a class are picked.
+        count: how many to take, at most.
+
+    Returns:
+        Indices, ascending.
+    """
+    _, class_of, sizes = np.unique(labels[order], return_inverse=True, return_counts=True)
+    most = np.where(sizes >= 2, np.maximum(1, sizes // 5), 0)
+    rank = _rank_in_class(labels[order])
+    by_rank = np.argsort(rank, kind="stable")
+    allowed = by_rank[(rank < most[class_of])[by_rank]]
+    return np.sort(order[allowed[:count]])
+
+
+def _rank_in_class(labels: np.ndarray) -> np.ndarray:
+    """For every example, how many of its class stand before it."""
+    by_class = np.argsort(labels, kind="stable")
+    sorted_labels = labels[by_class]
+    rank = np.empty(len(labels), np.int64)
+    rank[by_class] = np.arange(len(labels)) - np.searchsorted(sorted_labels, sorted_labels)
+    return rank
+
+
 def count_duplicates(dataset: Dataset) -> dict[str, int]:
-    """Counts images that stand, byte for byte the same, in two splits.
+    """Counts images that stand, exactly the same, in two splits.
 
     Returns:
         For every pair of splits, under a key such as `test in train`, how many images of the first
         also stand in the second.
     """
     digests = {
-        name: [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in split.images]
+        name: split.image_digests()
         for name, split in (
             ("train", dataset.train),
             ("validation", dataset.validation),

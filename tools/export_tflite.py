@@ -12,7 +12,7 @@ The name of a published network in place of a file exports that network with ran
 size and latency; `child.keras` goes into the work dir too:
 
     python -m tools.export_tflite --model=proxyless_mobile --recipes=int8 --dataset=cifar10 \
-        --max_test_images=500 --workdir=runs/mobile
+        --resolution=224 --max_test_images=500 --workdir=runs/mobile
 """
 
 import pathlib
@@ -20,7 +20,7 @@ import pathlib
 from absl import flags
 
 from export import recipes
-from tools import console, fine_tuning_flags
+from tools import console, data_flags, fine_tuning_flags
 
 _MODEL = flags.DEFINE_string(
     "model",
@@ -33,10 +33,6 @@ _RECIPES = flags.DEFINE_list(
     ["float32", "float16", "dynamic_range", "int8"],
     "What to write, separated by commas.",
 )
-_DATASET = flags.DEFINE_string(
-    "dataset", "cifar10", "Data set whose training images calibrate and whose test images compare."
-)
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Where TFDS keeps data sets; its own default.")
 _SEED = flags.DEFINE_integer("seed", 0, "Draws the calibration images.", lower_bound=0)
 _VALIDATION_SIZE = flags.DEFINE_integer(
     "validation_size",
@@ -75,21 +71,25 @@ def main() -> None:
         raise ValueError(f"recipes: expected some of {', '.join(recipes.RECIPES)}; received none")
     # TensorFlow takes seconds to import; a bad flag should not wait for it.
     import latency_models
-    from export import examples, exporting, fine_tuning, other_runtime, untrained
+    from export import examples, exporting, fine_tuning, other_runtime, tflite, untrained
     from nas import data, spaces
     from tools import export_table, stages
 
     for python in _OTHER_RUNTIMES.value:
         other_runtime.runtime_of(python)
     path = _MODEL.value
-    by_name = path in spaces.PUBLISHED_CHILDREN
-    model = None if by_name else exporting.load_model(path)
+    published = spaces.PUBLISHED_CHILDREN.get(path)
+    model = None if published else exporting.load_model(path)
+    size = published.resolution if published else tflite.input_shape(model)[0]
     dataset = data.load(
-        _DATASET.value,
-        _DATA_DIR.value,
+        data_flags.DATASET.value,
+        data_flags.DATA_DIR.value,
         validation_size=_VALIDATION_SIZE.value,
         seed=_SEED.value,
         max_train_examples=_MAX_TRAIN.value,
+        images=data_flags.options(size),
+        track=stages.track,
+        report=console.say,
     )
     if model is None:
         path = untrained.write(path, dataset, _WORKDIR.value, _SEED.value)

@@ -12,8 +12,9 @@ import tensorflow as tf
 
 from nas import algorithm_names, algorithms, objectives, search, spaces, supernet
 from nas.candidates import MBConv, Skip
-from nas.dataset import Dataset, Split
+from nas.dataset import Dataset
 from nas.latencies import Latencies
+from nas.memory_split import MemorySplit
 from nas.search_config import SearchConfig
 from nas.specs import Head, SearchSpace, Slot, Stem
 
@@ -190,7 +191,7 @@ def dataset():
     def split(name, count):
         labels = np.arange(count) % 3
         images = rng.integers(0, 100, (count, 8, 8, 3)) + 70 * labels[:, None, None, None]
-        return Split(images.astype(np.uint8), labels, name, np.arange(count))
+        return MemorySplit(images.astype(np.uint8), labels, name, np.arange(count))
 
     parts = [split(name, count) for name, count in (("train", 24), ("train", 12), ("test", 12))]
     return Dataset("bright", ("dark", "gray", "bright"), *parts)

@@ -6,13 +6,14 @@ import pytest
 
 from nas import data
 from nas.augmentation import Augmentation
+from nas.memory_split import MemorySplit
 
 
 def numbered_split(count=50, size=8, num_classes=5):
     """Images that are all different, example i of class i % num_classes."""
     images = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8)
     labels = np.arange(count) % num_classes
-    return data.Split(images, labels, "train", np.arange(count))
+    return MemorySplit(images, labels, "train", np.arange(count))
 
 
 def batches(stream, count):

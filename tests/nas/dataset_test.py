@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from nas import dataset
-from nas.dataset import Dataset, Split
+from nas.dataset import Dataset
+from nas.memory_split import MemorySplit
 
 
 def numbered_split(count):
     """Images that are all different, two classes."""
     images = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3), np.uint8)
-    return Split(images, np.arange(count) % 2, "train", np.arange(count))
+    return MemorySplit(images, np.arange(count) % 2, "train", np.arange(count))
 
 
 def test_a_subset_of_unbalanced_classes_is_as_even_as_they_allow():

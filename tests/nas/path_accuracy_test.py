@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from nas import path_accuracy, recalibration, routes, supernet
 from nas.candidates import MBConv, Skip
-from nas.dataset import Dataset, Split
+from nas.dataset import Dataset
+from nas.memory_split import MemorySplit
 from nas.specs import Head, SearchSpace, Slot, Stem
 
 SPACE = SearchSpace(
@@ -29,7 +30,7 @@ def dataset():
     def split(name, count):
         labels = rng.integers(0, 3, count)
         images = rng.integers(0, 90, (count, 8, 8, 3)) + 60 * labels[:, None, None, None]
-        return Split(images.astype(np.uint8), labels, name, np.arange(count))
+        return MemorySplit(images.astype(np.uint8), labels, name, np.arange(count))
 
     parts = [split(name, count) for name, count in (("train", 450), ("train", 620), ("test", 3))]
     return Dataset("bright", ("dark", "gray", "bright"), *parts)

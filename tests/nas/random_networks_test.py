@@ -7,8 +7,9 @@ import pytest
 from nas import search, training
 from nas.algorithms.random_networks import RandomNetworks
 from nas.candidates import MBConv, Skip
-from nas.dataset import Dataset, Split
+from nas.dataset import Dataset
 from nas.latencies import Latencies
+from nas.memory_split import MemorySplit
 from nas.search_config import SearchConfig
 from nas.specs import Head, SearchSpace, Slot, Stem
 
@@ -32,7 +33,7 @@ CONFIG = SearchConfig(
 @pytest.fixture
 def dataset():
     def split(name, count):
-        return Split(
+        return MemorySplit(
             np.zeros((count, 8, 8, 3), np.uint8), np.arange(count) % 2, name, np.arange(count)
         )
 

@@ -8,7 +8,8 @@ import pytest
 import latency_models
 from nas import files, search_config, spaces
 from nas.candidates import MBConv, Skip
-from nas.dataset import Dataset, Split
+from nas.dataset import Dataset
+from nas.memory_split import MemorySplit
 from nas.specs import Slot
 from tools import stages
 
@@ -32,7 +33,7 @@ def images(count, source):
     generator = np.random.default_rng(count)
     pixels = generator.integers(0, 256, (count, 224, 224, 3)).astype(np.uint8)
     labels = np.arange(count) % 1000
-    return Split(pixels, labels.astype(np.int64), source, np.arange(count))
+    return MemorySplit(pixels, labels.astype(np.int64), source, np.arange(count))
 
 
 @pytest.mark.integration
