@@ -15,8 +15,9 @@ from nas import child as child_lib
 from nas import data, files, recalibration, spaces, specs
 from nas.dataset import Dataset
 
-# So many, some at a time: one of 224x224 pixels takes a hundred megabytes on its way.
-_IMAGES, _BATCH = 160, 16
+# So many pixels at a time, in at most so many images: one of 224x224 takes a hundred megabytes on
+# its way, and of few images with few pixels the moments of the last layers would be noise.
+_PIXELS, _MOST_IMAGES, _BATCHES = 16 * 224 * 224, 200, 10
 
 
 def write(name: str, dataset: Dataset, workdir: files.Path, seed: int = 0) -> pathlib.Path:
@@ -48,9 +49,10 @@ def write(name: str, dataset: Dataset, workdir: files.Path, seed: int = 0) -> pa
     if not path.exists():
         keras.utils.set_random_seed(seed)
         model = child_lib.build_child(child)
-        count = min(_IMAGES, len(dataset.train))
+        batch = max(1, min(_MOST_IMAGES, _PIXELS // dataset.resolution**2))
+        count = min(_BATCHES * batch, len(dataset.train))
         images = data.calibration_images(dataset.train, count, seed)
-        recalibration.recalibrate(model, np.array_split(images, -(-count // _BATCH)))
+        recalibration.recalibrate(model, np.array_split(images, -(-count // batch)))
         files.write_json(description, {**specs.to_dict(child), "provenance": files.provenance()})
         files.write_with(path, model.save)
     return path
