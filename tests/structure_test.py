@@ -118,7 +118,8 @@ def _flags_with_imports(path):
     """Flags of a tool and of what it imports from its package."""
     names = [name.split(".")[1] for name in _imports(path) if name.startswith("tools.")]
     modules = {ROOT / "tools" / f"{name}.py" for name in names}
-    return {flag for module in {path, *modules} for flag in _flags(module)}
+    # A name may also be that of a folder, in which there are no flags.
+    return {flag for module in {path, *modules} if module.exists() for flag in _flags(module)}
 
 
 def test_readme_shows_commands():

@@ -15,6 +15,7 @@ STAGES = {
     "train": "child.keras, train/",
     "export": "child_<recipe>.tflite, parity_<recipe>.json",
     "measure": "rows of measurements.jsonl; then summary.json",
+    "report": "report/index.html",
 }
 _FINISHED = "finished before"
 

@@ -18,6 +18,7 @@ from nas.latencies import Latencies
 from nas.specs import Child, SearchSpace
 from tools import console, pipeline_summary, stages
 from tools.pipeline_settings import Settings
+from tools.reporting import page
 from tools.workdir import WorkDir
 
 T = TypeVar("T")
@@ -105,7 +106,11 @@ class Pipeline:
         parities = [exporting.parity_path(self._path, name).name for name in preset.recipes]
         self._stage("export", "Export", self._export, [*networks, *parities], ["child.keras"])
         self._stage("measure", "Latency of the exported files", self._measure, [], networks)
-        self._summarize()
+        summary = self._summarize()
+        read = ["summary.json", "latency_model.json", "child.json", *parities]
+        read += ["search/alphas.npz", "search/metrics.jsonl", "train/metrics.jsonl"]
+        self._stage("report", "Report", self._report, ["report/index.html"], read)
+        pipeline_summary.show(summary, self._path)
 
     def _stage(
         self,
@@ -246,13 +251,17 @@ class Pipeline:
         )
         stages.measure_exports(self._preset.recipes, self._device, self._path)
 
-    def _summarize(self) -> None:
+    def _report(self) -> None:
+        page.write([str(self._path)])
+
+    def _summarize(self) -> dict[str, Any]:
         names = self._preset.recipes
         child, recipe = self._child, self._preset.recipe
         measured = stages.measured_exports(names, self._table.reference_ms_, self._path)
         parities = {n: files.read_json(exporting.parity_path(self._path, n)) for n in names}
         predicted_ms = self._table.predict(child)
-        seconds = self._stages_of.stage_seconds
+        # The report is made from the summary, so its own seconds are not in it.
+        seconds = {k: v for k, v in self._stages_of.stage_seconds.items() if k != "report"}
         summary = {
             "schema_version": 1,
             "space": self._space.name,
@@ -276,4 +285,4 @@ class Pipeline:
             "provenance": files.provenance(),
         }
         files.write_json(self._path / "summary.json", summary)
-        pipeline_summary.show(summary, self._path)
+        return summary
