@@ -14,12 +14,14 @@ class ImageOptions:
             images of various sizes.
         flip: whether training images are mirrored at random; None for what suits the data set.
         skip_unreadable: leave out files that cannot be decoded, instead of refusing them all.
+        keep_decoded: keep what was decoded for the next time, on disk.
         preferred_resolution: where none is asked for, and images have various sizes.
     """
 
     resolution: int | None = None
     flip: bool | None = None
     skip_unreadable: bool = False
+    keep_decoded: bool = True
     preferred_resolution: int | None = None
 
     def __post_init__(self) -> None:
