@@ -83,7 +83,8 @@ def check_task(model: keras.Model, input_shape: Sequence[int], num_classes: int)
     if takes != tuple(input_shape) or makes != num_classes:
         raise ValueError(
             f"{model.name} takes images {takes} and knows {makes} classes, the data set has images "
-            f"{tuple(input_shape)} and {num_classes} classes; name the data set it was trained on"
+            f"{tuple(input_shape)} and {num_classes} classes; name the data set it was trained on, "
+            "and the --resolution if one was given"
         )
 
 

@@ -15,7 +15,8 @@ class ImageOptions:
         flip: whether training images are mirrored at random; None for what suits the data set.
         skip_unreadable: leave out files that cannot be decoded, instead of refusing them all.
         keep_decoded: keep what was decoded for the next time, on disk.
-        preferred_resolution: where none is asked for, and images have various sizes.
+        preferred_resolution: where none is asked for, of a folder's images and of TFDS images of
+            various sizes.
     """
 
     resolution: int | None = None
