@@ -10,13 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from nas.augmentation import Augmentation
+from nas.photo_augmentation import PhotoAugmentation
 
 
 class Reader(Protocol):
     """Gives images in a graph, as a network is evaluated on them."""
 
-    def __call__(self, indices: tf.Tensor, /) -> tf.Tensor:
-        """Pixels 0 to 255, of any type, `[n, height, width, channels]`.
+    def __call__(self, indices: tf.Tensor, /) -> Any:
+        """Pixels 0 to 255, of any type, `[n, height, width, channels]`, or what `finisher` takes.
 
         Args:
             indices: int64 `[n]`, which examples of the split.
@@ -28,8 +29,8 @@ class TrainingReader(Protocol):
 
     def __call__(
         self, indices: tf.Tensor, seed: tf.Tensor, first: tf.Tensor | int, total: int, /
-    ) -> tf.Tensor:
-        """Pixels 0 to 255, of any type, `[n, height, width, channels]`.
+    ) -> Any:
+        """Pixels 0 to 255, of any type, `[n, height, width, channels]`, or what `finisher` takes.
 
         Every random number is a function of the seed and of the place in the batch, `first` and on
         of `total`, so that hosts that share a batch treat its images as one host would.
@@ -39,6 +40,17 @@ class TrainingReader(Protocol):
             seed: two integers; the same seed gives the same result.
             first: place of the first of these examples in the whole batch.
             total: size of the whole batch.
+        """
+
+
+class Finisher(Protocol):
+    """What is still to be done with each image by itself, in a graph."""
+
+    def __call__(self, image: Any, /) -> tf.Tensor:
+        """Pixels 0 to 255, of any type, `[height, width, channels]`.
+
+        Args:
+            image: what a reader gave for one image, its tensors without the first axis.
         """
 
 
@@ -59,7 +71,7 @@ class Split(abc.ABC):
     labels: np.ndarray
     source: str | np.ndarray
     positions: np.ndarray
-    augmentation: Augmentation
+    augmentation: Augmentation | PhotoAugmentation
 
     def __len__(self) -> int:
         """Number of examples."""
@@ -96,8 +108,20 @@ class Split(abc.ABC):
         """Makes the function that gives images for evaluation; call it outside of graphs."""
 
     @abc.abstractmethod
-    def training_reader(self, augmentation: Augmentation) -> TrainingReader:
+    def training_reader(self, augmentation: Any) -> TrainingReader:
         """Makes the function that gives augmented images; call it outside of graphs."""
+
+    def finisher(self, augmented: bool) -> Finisher | None:
+        """What is to be done after a reader, image by image; None where readers give pixels.
+
+        Args:
+            augmented: after the training reader; otherwise after the one for evaluation.
+        """
+        return None
+
+    def explain(self, error: Exception) -> str | None:
+        """What is wrong with which image, where an error came from one; None where not."""
+        return None
 
     @property
     def digest(self) -> str:
