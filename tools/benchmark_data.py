@@ -10,10 +10,8 @@ import time
 from absl import flags
 
 from nas import data
-from tools import console
+from tools import console, data_flags
 
-_DATASET = flags.DEFINE_string("dataset", "cifar10", "TFDS name of a prepared data set.")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "Images a batch.", lower_bound=1)
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds, of which the median counts.", lower_bound=1)
 
@@ -22,7 +20,9 @@ _IMAGES_A_ROUND = 50_000
 
 def main() -> None:
     """Prints the median over the rounds, and every round."""
-    train = data.load(_DATASET.value, _DATA_DIR.value).train
+    train = data.load(
+        data_flags.DATASET.value, data_flags.DATA_DIR.value, images=data_flags.options()
+    ).train
     batches = iter(data.training_batches(train, _BATCH_SIZE.value, seed=0))
     num_batches = max(1, _IMAGES_A_ROUND // _BATCH_SIZE.value)
     for _ in range(num_batches // 5 + 1):

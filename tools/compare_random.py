@@ -21,6 +21,7 @@ from absl import flags
 import latency_models
 from nas import files, spaces, specs
 from nas.dataset import Dataset
+from nas.image_options import ImageOptions
 from nas.specs import Child, SearchSpace
 from nas.training import TrainConfig
 from tools import console, stages, workdir
@@ -93,6 +94,7 @@ def main() -> None:
             seed=settings["seed"],
             validation_size=settings["preset"]["validation_size"],
             max_train_examples=settings["max_train_examples"],
+            images=ImageOptions(**settings.get("images", {})),
         )
         rows = []
         for child in (searched, *children):

@@ -17,11 +17,9 @@ from typing import Any
 
 from absl import flags
 
-from tools import comparison_report, console, subcommand, workdir
+from tools import comparison_report, console, data_flags, subcommand, workdir
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
-_DATASET = flags.DEFINE_string("dataset", "cifar10", "TFDS name of an image data set.")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
 _MODEL = flags.DEFINE_string(
     "latency_model", None, "File that tools.fit_latency wrote.", required=True
 )
@@ -67,10 +65,12 @@ def main() -> None:
 
     spaces.load_space(_SPACE.value)
     table = latency_models.load(_MODEL.value)
-    data_sources.prepare(_DATASET.value, _DATA_DIR.value, report=console.say)
-    shared: list[Any] = [_SPACE, _DATASET, _MODEL, _SECONDS, _WARMUP, _EPOCHS, _ARCH_RATE]
-    shared += [_BATCH_SIZE, _TRAIN_EPOCHS, _MAX_TRAIN, _VALIDATION_SIZE, _DEVICE]
-    asked = {flag.name: flag.value for flag in shared} | {"model": table.to_dict()}
+    data_sources.prepare(data_flags.DATASET.value, data_flags.DATA_DIR.value, report=console.say)
+    shared: list[Any] = [_SPACE, data_flags.DATASET, _MODEL, _SECONDS, _WARMUP, _EPOCHS]
+    shared += [_ARCH_RATE, _BATCH_SIZE, _TRAIN_EPOCHS, _MAX_TRAIN, _VALIDATION_SIZE, _DEVICE]
+    asked = (
+        {flag.name: flag.value for flag in shared} | data_flags.given() | {"model": table.to_dict()}
+    )
     with workdir.WorkDir(_WORKDIR.value, asked, command="compare_search") as owned:
         images = {name: _images(name, targets[0], owned) for name in algorithms}
         cells = list(itertools.product(targets, seeds, algorithms))
@@ -100,7 +100,6 @@ def _search(
     given: dict[str, Any] = {
         "algorithm": name,
         "space": _SPACE.value,
-        "dataset": _DATASET.value,
         "latency_model": os.path.abspath(_MODEL.value),
         "target_latency": target,
         "seed": seed,
@@ -120,8 +119,7 @@ def _search(
 
 
 def _flags(given: dict[str, Any]) -> list[str]:
-    if _DATA_DIR.value:
-        given = {**given, "data_dir": os.path.abspath(_DATA_DIR.value)}
+    given = {**given, **data_flags.for_another_process()}
     return [f"--{name}={value}" for name, value in given.items()]
 
 
@@ -178,7 +176,6 @@ def _cell(
     def train() -> None:
         arguments = {
             "child": (path / "child.json").resolve(),
-            "dataset": _DATASET.value,
             "epochs": _TRAIN_EPOCHS.value,
             "seed": seed,
             "max_train_examples": _MAX_TRAIN.value,
@@ -190,7 +187,6 @@ def _cell(
         arguments = {
             "model": (path / "child.keras").resolve(),
             "recipes": recipe,
-            "dataset": _DATASET.value,
             "workdir": path.resolve(),
         }
         subcommand.run("export_tflite", _flags(arguments), path / "export.log")

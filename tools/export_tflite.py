@@ -12,7 +12,7 @@ it, goes into the files and is needed by the recipes that train further (`int8_q
 from absl import flags
 
 from export import recipes
-from tools import console
+from tools import console, data_flags
 
 _MODEL = flags.DEFINE_string("model", None, "The trained network, a .keras file.", required=True)
 _RECIPES = flags.DEFINE_list(
@@ -20,10 +20,6 @@ _RECIPES = flags.DEFINE_list(
     ["float32", "float16", "dynamic_range", "int8"],
     "What to write, separated by commas.",
 )
-_DATASET = flags.DEFINE_string(
-    "dataset", "cifar10", "Data set whose training images calibrate and whose test images compare."
-)
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Where TFDS keeps data sets; its own default.")
 _SEED = flags.DEFINE_integer("seed", 0, "Draws the calibration images.", lower_bound=0)
 _VALIDATION_SIZE = flags.DEFINE_integer(
     "validation_size",
@@ -65,12 +61,15 @@ def main() -> None:
         raise ValueError(f"recipes: expected some of {', '.join(recipes.RECIPES)}; received none")
     # TensorFlow takes seconds to import; a bad flag should not wait for it.
     from export import examples, exporting, fine_tuning, other_runtime
-    from nas import data
     from tools import stages
 
     model = exporting.load_model(_MODEL.value)
-    dataset = data.load(
-        _DATASET.value, _DATA_DIR.value, validation_size=_VALIDATION_SIZE.value, seed=_SEED.value
+    dataset = stages.load_dataset(
+        data_flags.DATASET.value,
+        data_flags.DATA_DIR.value,
+        seed=_SEED.value,
+        validation_size=_VALIDATION_SIZE.value,
+        images=data_flags.options(model.input_shape[1]),
     )
     exporting.check_task(model, dataset.input_shape, dataset.num_classes)
     given = examples.from_dataset(dataset, _SEED.value, _CALIBRATION.value, _MAX_TEST.value)

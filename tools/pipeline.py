@@ -1,6 +1,7 @@
 """From a data set to a measured `.tflite`, in one resumable command.
 
     python -m tools.pipeline --preset=quick --workdir=runs/quick
+    python -m tools.pipeline --dataset=folder:DIR --resolution=64 --workdir=runs/mine
 
 The same command run again goes on where the last one stopped and repeats no finished stage.
 """
@@ -11,12 +12,10 @@ from typing import Any
 
 from absl import flags
 
-from tools import algorithm_flags, console, device_flags, workdir
+from tools import algorithm_flags, console, data_flags, device_flags, workdir
 
 _PRESET = flags.DEFINE_string("preset", "quick", "Which experiment; see tools/presets.py.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
-_DATASET = flags.DEFINE_string("dataset", None, "TFDS name; the preset's if not given.")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
 _SPACE = flags.DEFINE_string("space", None, "Name or .json file; the preset's if not given.")
 _ALGORITHM = flags.DEFINE_string(
     "algorithm", None, f"The preset's if not given. {algorithm_flags.HELP}"
@@ -40,6 +39,18 @@ _SEED = flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0)
 _MAX_TRAIN = flags.DEFINE_integer(
     "max_train_examples", 0, "Training images used, 0 for all.", lower_bound=0
 )
+_WARMUP_EPOCHS = flags.DEFINE_integer(
+    "warmup_epochs", None, "Of the search, weights alone; the preset's if not given.", lower_bound=0
+)
+_SEARCH_EPOCHS = flags.DEFINE_integer(
+    "search_epochs", None, "After the warm-up; the preset's if not given.", lower_bound=1
+)
+_TRAIN_EPOCHS = flags.DEFINE_integer(
+    "train_epochs", None, "Of the child; the preset's if not given.", lower_bound=1
+)
+
+# The preset's, if not given.
+flags.set_default(data_flags.DATASET, None)
 
 
 def main() -> None:
@@ -53,14 +64,23 @@ def main() -> None:
     chosen = presets.preset(_PRESET.value)
     overrides: dict[str, Any] = {
         name: flag.value
-        for name, flag in (("dataset", _DATASET), ("space", _SPACE), ("recipe", _RECIPE))
+        for name, flag in (("dataset", data_flags.DATASET), ("space", _SPACE), ("recipe", _RECIPE))
         if flag.value is not None
     }
     searching = algorithm_flags.given()
-    if _ALGORITHM.value is not None:
-        searching["algorithm"] = _ALGORITHM.value
+    for name, flag in (
+        ("algorithm", _ALGORITHM),
+        ("warmup_epochs", _WARMUP_EPOCHS),
+        ("epochs", _SEARCH_EPOCHS),
+    ):
+        if flag.value is not None:
+            searching[name] = flag.value
+    training = {} if _TRAIN_EPOCHS.value is None else {"epochs": _TRAIN_EPOCHS.value}
     chosen = dataclasses.replace(
-        chosen, **overrides, search=dataclasses.replace(chosen.search, **searching)
+        chosen,
+        **overrides,
+        search=dataclasses.replace(chosen.search, **searching),
+        train=dataclasses.replace(chosen.train, **training),
     )
     if _TARGET_MS.value is not None and _TARGET.value is not None:
         raise ValueError(
@@ -70,7 +90,8 @@ def main() -> None:
         chosen = dataclasses.replace(chosen, target_latency=_TARGET.value)
     settings = pipeline_settings.Settings(
         preset=chosen,
-        data_dir=_DATA_DIR.value,
+        data_dir=data_flags.DATA_DIR.value,
+        images=data_flags.options(),
         device=device_flags.DEVICE.value,
         num_threads=device_flags.THREADS.value,
         phone=device_flags.phone_settings(),

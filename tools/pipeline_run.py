@@ -43,8 +43,10 @@ class Pipeline:
         """Everything, in order."""
         preset = self._preset
         space_file = [os.path.abspath(preset.space)] if preset.space.endswith(".json") else []
-        self._stage("data", "Data", self._prepare_data, [])
-        _ = self._dataset  # Read here, where it is announced, also when the stage was finished.
+        console.title("Data")
+        # Read also when the stage was finished: whatever follows depends on the images.
+        splits = stages.record_splits(self._dataset, self._path)
+        self._stage("data", None, self._prepare_data, splits, splits)
         self._stage(
             "benchmark",
             f"Latency of the blocks ({preset.recipe}, {self._settings.device})",
@@ -77,12 +79,13 @@ class Pipeline:
     def _stage(
         self,
         name: str,
-        title: str,
+        title: str | None,
         action: Callable[[], None],
         outputs: Sequence[str],
         inputs: Sequence[str] = (),
     ) -> None:
-        console.title(title)
+        if title is not None:
+            console.title(title)
         if not self._stages_of.stage(name, action, outputs, inputs):
             console.say("  finished before")
         else:
@@ -113,6 +116,7 @@ class Pipeline:
             seed=self._settings.seed,
             validation_size=self._preset.validation_size,
             max_train_examples=self._settings.max_train_examples,
+            images=self._settings.images,
         )
         batch_size = self._preset.search.batch_size
         if min(len(dataset.train), len(dataset.validation)) < batch_size:

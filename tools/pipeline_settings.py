@@ -6,7 +6,8 @@ from typing import Any
 import latency_models
 from export import recipes
 from latency_models import PhoneSettings, selection
-from nas import algorithms, spaces
+from nas import algorithms, image_options, spaces
+from nas.image_options import ImageOptions
 from tools import presets
 
 
@@ -23,6 +24,7 @@ class Settings:
         is_limit: the child's predicted latency never exceeds the target.
         seed: of everything random.
         max_train_examples: 0 for all.
+        images: how they become arrays of one size.
         phone: how models run on the device, where it is a phone.
     """
 
@@ -34,11 +36,14 @@ class Settings:
     is_limit: bool
     seed: int
     max_train_examples: int
+    images: ImageOptions = image_options.SUITABLE
     phone: PhoneSettings | None = None
 
     def as_config(self) -> dict[str, Any]:
         """The settings as a work dir keeps them: of the phone, only what a latency depends on."""
         config = dataclasses.asdict(self)
+        if self.images == image_options.SUITABLE:
+            del config["images"]
         phone = config.pop("phone")
         if phone is not None and self.device != "local":
             unimportant = ("adb", "timeout_seconds", "cooling_seconds")

@@ -1,17 +1,16 @@
 """Brings a data set onto this machine, in the layout of TensorFlow Datasets, and describes it.
 
-Example:
+Examples:
     python -m tools.prepare_data --dataset=cifar10
+    python -m tools.prepare_data --dataset=folder:DIR
 """
 
 from absl import flags
 
 from nas import data, data_sources
 from nas import dataset as dataset_lib
-from tools import console
+from tools import console, data_flags
 
-_DATASET = flags.DEFINE_string("dataset", "cifar10", "TFDS name of an image data set.")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
 _VALIDATION_SIZE = flags.DEFINE_integer(
     "validation_size",
     5000,
@@ -24,16 +23,19 @@ _SEED = flags.DEFINE_integer("seed", 0, "Picks the validation examples.", lower_
 def main() -> None:
     """Prepares, loads, and prints a summary."""
     data_sources.prepare(
-        _DATASET.value,
-        _DATA_DIR.value,
+        data_flags.DATASET.value,
+        data_flags.DATA_DIR.value,
         report=console.say,
         track=lambda examples, total, label: console.progress(examples, total, label, "images"),
     )
     dataset = data.load(
-        _DATASET.value,
-        _DATA_DIR.value,
+        data_flags.DATASET.value,
+        data_flags.DATA_DIR.value,
         validation_size=_VALIDATION_SIZE.value,
         seed=_SEED.value,
+        images=data_flags.options(),
+        track=lambda examples, total, label: console.progress(examples, total, label, "images"),
+        report=console.say,
     )
     height, width, channels = dataset.input_shape
     duplicates = dataset_lib.count_duplicates(dataset)

@@ -12,11 +12,9 @@ import os
 
 from absl import flags
 
-from tools import aim, algorithm_flags, console, hosts, workdir
+from tools import aim, algorithm_flags, console, data_flags, hosts, workdir
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
-_DATASET = flags.DEFINE_string("dataset", "cifar10", "TFDS name of an image data set.")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
 _ALGORITHM = flags.DEFINE_string("algorithm", "proxyless_gradient", algorithm_flags.HELP)
 _EPOCHS = flags.DEFINE_integer("epochs", 10, "After the warm-up.", lower_bound=1)
 _WARMUP = flags.DEFINE_integer("warmup_epochs", 5, "Weights alone.", lower_bound=0)
@@ -93,11 +91,12 @@ def main() -> None:
     algorithms.algorithm(config.algorithm, config)
     precision.check(_PRECISION.value)
     dataset = stages.load_dataset(
-        _DATASET.value,
-        _DATA_DIR.value,
+        data_flags.DATASET.value,
+        data_flags.DATA_DIR.value,
         seed=_SEED.value,
         validation_size=_VALIDATION_SIZE.value,
         max_train_examples=_MAX_TRAIN.value,
+        images=data_flags.options(),
     )
     for split in (dataset.train, dataset.validation):
         data.steps_per_epoch(split, _BATCH_SIZE.value)
@@ -107,12 +106,17 @@ def main() -> None:
     for caution in aimed.cautions(space):
         console.say(caution)
     # The targets as they were given: a latency model that is fitted again moves a relative one.
-    choices = {flag.name: flag.value for flag in (_SPACE, _DATASET, _MAX_TRAIN, _VALIDATION_SIZE)}
+    choices = {
+        flag.name: flag.value for flag in (_SPACE, data_flags.DATASET, _MAX_TRAIN, _VALIDATION_SIZE)
+    }
     settings = dataclasses.asdict(config) | choices | aim.flags_given()
-    settings |= replicas.settings(config.batch_size)
-    inputs = [*aim.input_files(), *([_SPACE.value] if _SPACE.value.endswith(".json") else [])]
+    settings |= data_flags.given() | replicas.settings(config.batch_size)
+    read = [*aim.input_files(), *([_SPACE.value] if _SPACE.value.endswith(".json") else [])]
+    inputs = [os.path.abspath(name) for name in read]
     directory = workdir.WorkDir(_WORKDIR.value, settings, command="search", apart_from=["pipeline"])
     with hosts.owned(directory, replicas):
+        if replicas.is_chief:
+            inputs += stages.record_splits(dataset, directory.path)
         ran = hosts.stage(
             directory,
             replicas,
@@ -120,7 +124,7 @@ def main() -> None:
             lambda: stages.run_search(space, dataset, latencies, config, directory.path, replicas),
             lambda: search.assist(space, dataset, latencies, config, replicas),
             ["space.json", "child.json", "search/alphas.npz", "search/metrics.jsonl"],
-            [os.path.abspath(name) for name in inputs],
+            inputs,
         )
     if not replicas.is_chief:
         return

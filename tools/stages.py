@@ -14,9 +14,22 @@ import keras
 from export import examples, exporting, fine_tuning
 from latency_models import block_benchmarks, devices, measurements
 from latency_models.fitted import LatencyModel
-from nas import costs, data, data_sources, files, search, search_config, specs, training
+from nas import (
+    costs,
+    data,
+    data_sources,
+    files,
+    image_options,
+    search,
+    search_config,
+    specs,
+    split_record,
+    strides,
+    training,
+)
 from nas.dataset import Dataset
 from nas.distribution import Distribution
+from nas.image_options import ImageOptions
 from nas.latencies import Latencies
 from nas.specs import Child, SearchSpace
 from tools import console, fit_progress
@@ -38,6 +51,7 @@ def load_dataset(
     seed: int,
     validation_size: int,
     max_train_examples: int = 0,
+    images: ImageOptions = image_options.SUITABLE,
 ) -> Dataset:
     """Prepares a data set unless it is prepared, and reads it."""
     data_sources.prepare(name, data_dir, report=_indented, track=track)
@@ -47,12 +61,36 @@ def load_dataset(
         validation_size=validation_size,
         seed=seed,
         max_train_examples=max_train_examples,
+        images=images,
+        track=track,
+        report=_indented,
     )
 
 
 def for_dataset(network: Any, dataset: Dataset) -> Any:
-    """A space or a child with the classes, resolution and channels of `dataset`."""
-    return network.with_task(dataset.num_classes, dataset.resolution, dataset.channels)
+    """A space or a child with the classes, resolution and channels of `dataset`.
+
+    Raises:
+        ValueError: the images are too small or far too large for the network's strides.
+    """
+    fitted = network.with_task(dataset.num_classes, dataset.resolution, dataset.channels)
+    strides.check(fitted)
+    caution = strides.caution(network, fitted)
+    if caution:
+        _indented(caution)
+    return fitted
+
+
+def record_splits(dataset: Dataset, workdir: pathlib.Path) -> list[str]:
+    """Writes which file of a folder of images serves for what, and says what changed.
+
+    Returns:
+        The files, relative to the work dir, on which every stage with images depends.
+    """
+    changed = split_record.update(dataset, workdir)
+    if changed:
+        _indented(changed)
+    return [split_record.FILE_NAME] if dataset.files else []
 
 
 def latencies_of(table: LatencyModel, space: SearchSpace) -> Latencies:

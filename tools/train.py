@@ -12,13 +12,11 @@ import pathlib
 
 from absl import flags
 
-from tools import console, hosts, workdir
+from tools import console, data_flags, hosts, workdir
 
 _CHILD = flags.DEFINE_string(
     "child", None, "A child.json, or the name of a published network.", required=True
 )
-_DATASET = flags.DEFINE_string("dataset", "cifar10", "TFDS name of an image data set.")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
 _EPOCHS = flags.DEFINE_integer("epochs", 10, "Passes over the images.", lower_bound=1)
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "Images a step.", lower_bound=1)
 _RATE = flags.DEFINE_float(
@@ -64,18 +62,20 @@ def main() -> None:
     if _JIT_COMPILE.value and not tf.config.list_physical_devices("GPU"):
         console.say("jit_compile: there is no GPU here, and on CPUs XLA is about ten times slower")
     dataset = stages.load_dataset(
-        _DATASET.value,
-        _DATA_DIR.value,
+        data_flags.DATASET.value,
+        data_flags.DATA_DIR.value,
         seed=_SEED.value,
         validation_size=_VALIDATION_SIZE.value,
         max_train_examples=_MAX_TRAIN.value,
+        # A child's resolution is that of its search; a published network adapts to the images.
+        images=data_flags.options(child.resolution if _CHILD.value.endswith(".json") else None),
     )
     data.steps_per_epoch(dataset.train_and_validation, _BATCH_SIZE.value)
     child = stages.for_dataset(child, dataset)
     own = pathlib.Path(_WORKDIR.value) / "child.json"
     if own.exists() and spaces.load_child(str(own)) != child:
         raise ValueError(
-            f"{own} is another network than --child={_CHILD.value} for {_DATASET.value}: "
+            f"{own} is another network than --child={_CHILD.value} for {data_flags.DATASET.value}: "
             "choose another --workdir"
         )
     config = training.TrainConfig(
@@ -87,11 +87,14 @@ def main() -> None:
         precision=_PRECISION.value,
         jit_compile=_JIT_COMPILE.value,
     )
-    choices = (_CHILD, _DATASET, _MAX_TRAIN, _VALIDATION_SIZE)
+    choices = (_CHILD, data_flags.DATASET, _MAX_TRAIN, _VALIDATION_SIZE)
     settings = {flag.name: flag.value for flag in choices} | dataclasses.asdict(config)
-    settings |= replicas.settings(config.batch_size)
+    settings |= data_flags.given() | replicas.settings(config.batch_size)
     directory = workdir.WorkDir(_WORKDIR.value, settings, command="train", apart_from=["pipeline"])
     with hosts.owned(directory, replicas):
+        inputs = ["child.json"]
+        if replicas.is_chief:
+            inputs += stages.record_splits(dataset, directory.path)
         if replicas.is_chief and not own.exists():
             files.write_json(own, {**specs.to_dict(child), "provenance": files.provenance()})
         ran = hosts.stage(
@@ -101,7 +104,7 @@ def main() -> None:
             lambda: stages.run_train(child, dataset, config, directory.path, replicas),
             lambda: training.train(child, dataset, config, "", distribution=replicas),
             ["child.keras", "train/metrics.jsonl"],
-            ["child.json"],
+            inputs,
         )
         if replicas.is_chief:
             trained = exporting.load_model(directory.path / "child.keras")

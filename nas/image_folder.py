@@ -1,0 +1,262 @@
+"""A user's own folder of images: which file belongs to which part and class. No image is opened.
+
+Two forms are taken:
+
+    DIR/<class>/*.jpg                    everything is training material
+    DIR/<split>/<class>/*.jpg            <split>: train, and perhaps validation (val), test
+
+A folder with a split's name directly in DIR means the second. What could be either is refused.
+"""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterable, Iterator, Mapping
+
+PREFIX = "folder:"
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+
+_SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+    "testing": "test",
+}
+# What systems and archivers leave in folders, beside names that begin with a dot.
+_HIDDEN = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "Thumbs.db", "desktop.ini")
+_SHOWN = 3
+_FORMS = "DIR/<class>/<images> or DIR/train/<class>/<images>"
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageFile:
+    """One image, not yet opened.
+
+    Attributes:
+        name: path below the folder, with `/` between its parts.
+        label: number of its class.
+        size_bytes: of the file.
+        modified_ns: when the file was last written.
+    """
+
+    name: str
+    label: int
+    size_bytes: int
+    modified_ns: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageFolder:
+    """What a scan of a folder found.
+
+    Attributes:
+        root: the folder.
+        class_names: sorted; an image's label is the place of its folder's name here.
+        splits: images by split, sorted by name; always `train`.
+        remarks: what was left out or may surprise, a line each.
+    """
+
+    root: pathlib.Path
+    class_names: tuple[str, ...]
+    splits: Mapping[str, tuple[ImageFile, ...]]
+    remarks: tuple[str, ...] = ()
+
+
+def is_folder(dataset: str) -> bool:
+    """Whether the name of a data set means a folder of the user's own."""
+    return dataset.startswith(PREFIX)
+
+
+def scan(root: str | os.PathLike[str]) -> ImageFolder:
+    """Looks through a folder of images.
+
+    Raises:
+        ValueError: the folder is missing, has neither form, has fewer than two classes, or a class
+            without images; the message names the place and says what to do.
+    """
+    root = pathlib.Path(root).expanduser()
+    if not root.is_dir():
+        found = "a file" if root.exists() else "nothing"
+        raise ValueError(f"{root}: expected a folder of images ({_FORMS}), found {found}")
+    left_out: list[str] = []
+    split_roots = _split_roots(root, left_out)
+    by_split = {
+        split: dict(_classes(root, folder, left_out)) for split, folder in split_roots.items()
+    }
+    class_names = _class_names(root, split_roots, by_split)
+    splits = {
+        split: tuple(
+            dataclasses.replace(file, label=label)
+            for label, name in enumerate(class_names)
+            for file in classes.get(name, [])
+        )
+        for split, classes in by_split.items()
+    }
+    remarks = []
+    if left_out:
+        remarks.append(
+            f"{counted(len(left_out), 'file')} left out, not in a class folder or not {_kinds()}: "
+            f"{shortened(left_out)}"
+        )
+    for split in ("validation", "test"):
+        without = sorted(set(class_names) - set(by_split.get(split, class_names)))
+        if without:
+            remarks.append(f"{split} has no image of {shortened(without)}")
+    return ImageFolder(root, class_names, splits, tuple(remarks))
+
+
+def _split_roots(root: pathlib.Path, left_out: list[str]) -> dict[str, pathlib.Path]:
+    """Where the class folders of every split lie; `root` itself for the form without splits."""
+    named: dict[str, pathlib.Path] = {}
+    others = []
+    for folder in _folders(root):
+        split = _SPLIT_NAMES.get(folder.name.lower())
+        if split is None:
+            others.append(folder)
+        elif split in named:
+            raise ValueError(
+                f"{root}: expected one folder of {split} images, found {named[split].name} and "
+                f"{folder.name}; join them"
+            )
+        else:
+            named[split] = folder
+    if not named:
+        return {"train": root}
+    if "train" not in named:
+        folder = next(iter(named.values()))
+        raise ValueError(
+            f"{root}: expected a folder train beside {folder.name}; if {folder.name} is a class, "
+            f"put all classes into {root / 'train'}"
+        )
+    for folder in others:
+        if any(_is_image(name) for _, _, names in os.walk(folder) for name in names):
+            raise ValueError(
+                f"{root}: expected {_FORMS}, found {folder.name} with images beside "
+                f"{named['train'].name}; if both are classes, put all classes into "
+                f"{root / 'train'}, and if {folder.name} is not used, move it elsewhere"
+            )
+    for split in ("train", *(split for split in named if split != "train")):
+        folder = named[split]
+        direct = [path.name for path in _files(folder) if _is_image(path.name)]
+        if direct and not _folders(folder):
+            raise ValueError(
+                f"{folder}: expected a folder for each class, found images ({shortened(direct)}); "
+                f"if {folder.name} is a class, put all classes into {root / 'train'}"
+            )
+    left_out.extend(_visible_names(root, root))
+    return named
+
+
+def _classes(
+    root: pathlib.Path, folder: pathlib.Path, left_out: list[str]
+) -> Iterator[tuple[str, list[ImageFile]]]:
+    """The classes below `folder`, with the images of each."""
+    left_out.extend(_visible_names(root, folder))
+    for class_folder in _folders(folder):
+        if not class_folder.name.isprintable():
+            raise ValueError(
+                f"{folder}: expected class names of printable characters, found "
+                f"{class_folder.name!r}"
+            )
+        for deeper in _folders(class_folder):
+            if any(_is_image(name) for _, _, names in os.walk(deeper) for name in names):
+                raise ValueError(
+                    f"{deeper}: expected images directly in the class folder {class_folder.name}, "
+                    f"found a folder of images; the forms are {_FORMS}"
+                )
+        found = []
+        for path in _files(class_folder):
+            name = path.relative_to(root).as_posix()
+            if _is_image(path.name):
+                found.append(_image_file(path, name))
+            else:
+                left_out.append(name)
+        if not found:
+            raise ValueError(
+                f"{class_folder}: expected images ({_kinds()}), found none; put some in, or remove "
+                "the folder if this is no class"
+            )
+        yield class_folder.name, found
+
+
+def _image_file(path: pathlib.Path, name: str) -> ImageFile:
+    # A link to nowhere is found here, and refused by name when it is read.
+    status = path.stat() if path.exists() else path.lstat()
+    return ImageFile(name, 0, status.st_size, status.st_mtime_ns)
+
+
+def _class_names(
+    root: pathlib.Path,
+    split_roots: Mapping[str, pathlib.Path],
+    by_split: Mapping[str, Mapping[str, list[ImageFile]]],
+) -> tuple[str, ...]:
+    names = tuple(sorted(by_split["train"]))
+    if not names:
+        raise ValueError(
+            f"{split_roots['train']}: expected a folder of images for each class ({_FORMS}), "
+            "found no folder"
+        )
+    for split, classes in by_split.items():
+        unknown = sorted(set(classes) - set(names))
+        if unknown:
+            raise ValueError(
+                f"{root}: expected the classes of {split} among those of train, found "
+                f"{shortened(unknown)} in {split} alone; train has {shortened(names)}"
+            )
+    if len(names) < 2:
+        raise ValueError(
+            f"{split_roots['train']}: expected at least two classes to tell apart, found one "
+            f"({names[0]}); add a folder of images that show something else"
+        )
+    return names
+
+
+def _entries(folder: pathlib.Path) -> list[os.DirEntry]:
+    with os.scandir(folder) as entries:
+        visible = [e for e in entries if not e.name.startswith(".") and e.name not in _HIDDEN]
+    return sorted(visible, key=lambda entry: entry.name)
+
+
+def _folders(folder: pathlib.Path) -> list[pathlib.Path]:
+    return [pathlib.Path(entry.path) for entry in _entries(folder) if entry.is_dir()]
+
+
+def _files(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Files, and links to nowhere; no pipes or sockets, which would be waited on for ever."""
+    return [
+        pathlib.Path(entry.path)
+        for entry in _entries(folder)
+        if entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
+    ]
+
+
+def _visible_names(root: pathlib.Path, folder: pathlib.Path) -> list[str]:
+    return [path.relative_to(root).as_posix() for path in _files(folder)]
+
+
+def _is_image(name: str) -> bool:
+    return not name.startswith(".") and name.lower().endswith(SUFFIXES)
+
+
+def _kinds() -> str:
+    return ", ".join(suffix[1:] for suffix in SUFFIXES)
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things in words, such as `1 file` or `2,000 files`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def shortened(names: Iterable[str], limit: int = _SHOWN) -> str:
+    """The first of some names, and how many more there are."""
+    names = [printable(name) for name in names]
+    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
+def printable(name: str) -> str:
+    """A file name that any terminal takes; names need not be text."""
+    return name.encode(errors="replace").decode()
