@@ -51,7 +51,10 @@ def read(
             augmentation=PhotoAugmentation(flip=flip),
         )
         found[split] = part.in_memory() if options.cache == "memory" else part
-    count, size = (sum(values) for values in zip(*((len(p), p.size_bytes) for p in found.values()), strict=True))
+    count, size = (
+        sum(values)
+        for values in zip(*((len(p), p.size_bytes) for p in found.values()), strict=True)
+    )
     where = "in memory" if options.cache == "memory" else "in their files"
     report(
         f"{count:,} encoded images ({size / 1e9:.3g} GB) {where}; random crops resized to "

@@ -119,9 +119,7 @@ class EncodedSplit(Split):
 
     def evaluation_reader(self) -> Reader:
         """Reads images and says which crop an evaluation takes."""
-        return self._reader(
-            lambda sizes, *draw: photo_augmentation.unchanged(sizes, self.channels)
-        )
+        return self._reader(lambda sizes, *draw: photo_augmentation.unchanged(sizes, self.channels))
 
     def training_reader(self, augmentation: PhotoAugmentation) -> TrainingReader:
         """Reads images and draws what is done with each."""

@@ -37,7 +37,5 @@ def missing(builder: tfds.core.DatasetBuilder, manual_dir: str | None = None) ->
         return f"expected {' and '.join(absent)} in {where}, found nothing of that name; {how}"
     instructions = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
     if instructions and not (where.is_dir() and any(where.iterdir())):
-        return (
-            f"expected files in {where}, found none; TFDS says: {' '.join(instructions.split())}"
-        )
+        return f"expected files in {where}, found none; TFDS says: {' '.join(instructions.split())}"
     return None

@@ -12,6 +12,7 @@ import hashlib
 import io
 import os
 import pathlib
+import zipfile
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -143,7 +144,7 @@ def _stored(path: pathlib.Path, identity: str) -> dict[str, np.ndarray] | None:
     try:
         with np.load(path, allow_pickle=False) as content:
             arrays = dict(content)
-    except (OSError, ValueError, EOFError):  # Half a file, as from a full disk.
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):  # Half a file, as from a full disk.
         return None
     return arrays if str(arrays.pop("identity", "")) == identity else None
 
@@ -161,9 +162,7 @@ def _collected(
     track: tfds_layout.Track,
 ) -> dict[str, np.ndarray]:
     image, label = tfds_layout.image_and_label(builder)
-    has_names = isinstance(
-        dict(builder.info.features.items()).get("file_name"), tfds.features.Text
-    )
+    has_names = isinstance(dict(builder.info.features.items()).get("file_name"), tfds.features.Text)
     with chatter.silenced():
         records = _records(paths, image, label, has_names)
     rows = []

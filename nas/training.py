@@ -117,19 +117,20 @@ def train(
         directory, variables, identity, steps, averages, report=report, distribution=hosts
     )
     finished = state.restore()
-    resumable_fit.fit(
-        model,
-        lambda step: hosts.distribute(
-            lambda share: data.training_batches(
-                examples, config.batch_size, config.seed, first_step=step, share=share
-            )
-        ),
-        finished,
-        config.epochs,
-        steps,
-        state,
-        [state, *callbacks],
-    )
+    with data.named_faults(examples):
+        resumable_fit.fit(
+            model,
+            lambda step: hosts.distribute(
+                lambda share: data.training_batches(
+                    examples, config.batch_size, config.seed, first_step=step, share=share
+                )
+            ),
+            finished,
+            config.epochs,
+            steps,
+            state,
+            [state, *callbacks],
+        )
     stock = child.build_child(network)
     stock.set_weights(model.get_weights())
     return stock

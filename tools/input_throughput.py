@@ -77,11 +77,15 @@ def measure(split: Split, batch_size: int, rounds: int, seconds: float) -> Throu
     by_stage: dict[str, list[float]] = {name: [] for name in loops}
     reads: list[float] = []
     with futures.ThreadPoolExecutor(cores) as pool:
+
+        def on_all_cores() -> int:
+            return sum(pool.map(lambda _: loops[whole](), range(cores)))
+
         for _ in range(rounds):
             pipeline.append(_rate(lambda: len(next(batches)[1]), seconds))
             for name, loop in loops.items():
                 by_stage[name].append(1000.0 / _rate(loop, seconds / 4))
-            limits.append(_rate(lambda: sum(pool.map(lambda _: loops[whole](), range(cores))), seconds))
+            limits.append(_rate(on_all_cores, seconds))
             reads.append(1000.0 / _rate(_Reads(split), seconds / 4))
     stage_ms = {"read": statistics.median(reads)} if isinstance(split, EncodedSplit) else {}
     before = 0.0
@@ -141,7 +145,7 @@ class _Loop:
 
         def images() -> tf.Tensor:
             if given is None:
-    XX
+                return _corner(stage(read(indices, seed, 0, count))[0])
             # A corner of each image is enough to have it made.
             return tf.while_loop(
                 lambda i, total: i < count,

@@ -31,7 +31,7 @@ def assert_equal(found, expected):
 
 def test_evaluation_images_are_central_crops_of_the_whole_images(split):
     for image, encoded in zip(split.pixels(slice(5)), split.read(np.arange(5)), strict=True):
-        whole = tf.io.decode_jpeg(encoded, channels=3).numpy()
+        whole = small_imagenet.pixels(encoded)
         height, width = whole.shape[:2]
         side = round(0.875 * min(height, width))
         top, left = (height - side) // 2, (width - side) // 2
@@ -58,22 +58,19 @@ def test_training_batches_are_in_range_augmented_and_have_their_labels(split):
     assert not np.array_equal(images, again)
 
 
-def test_a_batch_is_what_its_seed_says_image_by_image(split):
-    """Without resizing, colours and flips a crop's pixels are those of the whole image."""
-    still = PhotoAugmentation(flip=False, min_area=1.0, max_stretch=1.0, brightness=0, saturation=0)
-    stream = data.training_batches(split, 6, seed=0, augment=still)
-    originals = [tf.io.decode_jpeg(content, channels=3) for content in split.read(np.arange(48))]
-    for images, labels in batches(stream, 3):
-        for image, label in zip(images, labels, strict=True):
-            distances = []
-            for original in originals:
-                # No square of the whole area fits: the largest central square is taken.
-                side = min(original.shape[:2])
-                square = tf.image.resize_with_crop_or_pad(original, side, side)
-                resized = tf.image.resize(square, [24, 24], antialias=side > 48)
-                distances.append(np.abs(data.to_float(resized) - image).max())
-            assert min(distances) < 0.05
-            assert split.labels[int(np.argmin(distances))] == label
+def test_training_images_are_what_was_drawn_done_to_the_whole_images(split):
+    seed = tf.constant([5, 6], tf.int64)
+    given = split.training_reader(split.augmentation)(tf.range(8), seed, 0, 8)
+    for i, encoded in enumerate(split.read(np.arange(8))):
+        one = tf.nest.map_structure(lambda tensor, i=i: tensor[i], given)
+        top, left, height, width = one.changes.boxes.numpy()
+        whole = small_imagenet.pixels(encoded)
+        crop = whole[top : top + height, left : left + width]
+        expected = tf.image.resize(crop, [24, 24], antialias=max(height, width) > 48).numpy()
+        expected = expected[:, ::-1] if one.changes.flips else expected
+        expected = np.clip(expected @ one.changes.colours.numpy(), 0, 255)
+        found = split.finisher(augmented=True)(one)
+        np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
 @pytest.mark.parametrize("first_step", [1, 3, 4, 9])

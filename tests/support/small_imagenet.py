@@ -26,6 +26,12 @@ def encoded(image, kind="JPEG", **options):
     return buffer.getvalue()
 
 
+def pixels(content):
+    """A picture's pixels as Pillow decodes them."""
+    with PIL.Image.open(io.BytesIO(content)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
 def training_pictures(num_classes=4, per_class=12):
     """Encoded pictures by class and name, of differing sizes."""
     found = {}
