@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from nas import data, machine_memory, record_index, tfds_layout
 from nas.encoded_split import EncodedSplit
-from nas.photo_augmentation import PhotoAugmentation
 
 
 @pytest.fixture(scope="module")
