@@ -11,9 +11,9 @@ WORKDIR ?= runs/quick
 FLAGS ?=
 # Test files at a time; each takes up to 2 GB.
 WORKERS ?= 2
-OURS := nas export latency_models tools tests
+OURS := nas export latency_models tools tests docs
 
-.PHONY: help install search test test-integration lint format
+.PHONY: help install search test test-integration lint format docs
 
 help:
 	@echo "make search            search, train, export and measure a network for CIFAR-10 on this machine"
@@ -22,6 +22,7 @@ help:
 	@echo "make test-integration  tests with whole processes and programs of the machine"
 	@echo "make lint              format, lint, types, direction of imports"
 	@echo "make format            write the format"
+	@echo "make docs              write docs/api.md from the docstrings"
 
 install: $(STAMP)
 
@@ -53,3 +54,6 @@ lint: $(STAMP)
 format: $(STAMP)
 	@"$(BIN)/ruff" format $(OURS)
 	@"$(BIN)/ruff" check --fix $(OURS)
+
+docs: $(STAMP)
+	@"$(BIN)/python" docs/make_api.py

@@ -20,10 +20,12 @@ LATENCY_MODELS: dict[str, type[LatencyModel]] = {
     Regression.kind: Regression,
 }
 
-# How a device is made from what follows the colon of its name.
+# How devices are named, and how each is made: from what follows the colon (None without one), the
+# threads, and how models run on a phone.
 DEVICES: dict[str, Callable[[str | None, int, PhoneSettings | None], Device]] = {
     "local": lambda _, num_threads, __: LocalDevice(num_threads),
     "adb": AdbDevice,
+    "adb:SERIAL": AdbDevice,
 }
 
 __all__ = ["DEVICES", "LATENCY_MODELS", "AdbDevice", "Device", "DeviceError", "LatencyModel"]
@@ -42,10 +44,12 @@ def device(name: str, num_threads: int = 1, phone: PhoneSettings | None = None) 
     Raises:
         ValueError: no such device (the known ones are listed), or arguments it cannot use.
     """
-    kind, colon, serial = name.partition(":")
-    if kind not in DEVICES or (colon and (kind != "adb" or not serial)):
-        raise ValueError(f"device: expected local, adb or adb:SERIAL, received {name!r}")
-    return DEVICES[kind](serial or None, num_threads, phone)
+    kind, colon, address = name.partition(":")
+    forms = {tuple(form.partition(":")[:2]): make for form, make in DEVICES.items()}
+    if (kind, colon) not in forms or (colon and not address):
+        *others, last = DEVICES
+        raise ValueError(f"device: expected {', '.join(others)} or {last}, received {name!r}")
+    return forms[kind, colon](address or None, num_threads, phone)
 
 
 def latency_model(kind: str) -> LatencyModel:

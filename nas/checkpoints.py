@@ -40,6 +40,24 @@ def named_variables(owner: Any, prefix: str) -> dict[str, tf.Variable]:
     return {f"{prefix}_{i:04d}": v.value for i, v in enumerate(owner.variables)}
 
 
+def look(directory: files.Path, identity: Mapping[str, Any]) -> tuple[int, str | None]:
+    """What a run would find, without touching it.
+
+    Args:
+        directory: of the run.
+        identity: as `RunState` takes it.
+
+    Returns:
+        The step of the newest whole checkpoint, 0 where there is none; and why the run would not go
+        on from it, None where it would.
+    """
+    checkpoints = pathlib.Path(directory) / "checkpoints"
+    whole = [step for step in _steps(checkpoints) if _fault(_path(checkpoints, step)) is None]
+    if not whole:
+        return 0, None
+    return whole[0], _reason_of_another_run(checkpoints, _as_json(identity))
+
+
 class RunState(keras.callbacks.Callback):
     """Metrics and checkpoints of one run.
 
@@ -77,7 +95,7 @@ class RunState(keras.callbacks.Callback):
         self._directory = pathlib.Path(directory)
         self._metrics_path = self._directory / "metrics.jsonl"
         self._checkpoints = self._directory / "checkpoints"
-        self._identity = json.loads(json.dumps(identity or {}, allow_nan=False))
+        self._identity = _as_json(identity or {})
         self._steps_per_epoch = steps_per_epoch
         self._keep = keep
         self._seconds_between = seconds_between
@@ -130,39 +148,27 @@ class RunState(keras.callbacks.Callback):
             self._checkpoint, str(self._checkpoints), max_to_keep=self._keep
         )
         if found is not None and not reason:
-            self._checkpoint.restore(str(self._path(found))).assert_consumed()
+            self._checkpoint.restore(str(_path(self._checkpoints, found))).assert_consumed()
         finished = int(self._step.numpy())
         self._write_rows(self.rows[: finished // self._steps_per_epoch])
         return finished
 
-    def _path(self, step: int) -> pathlib.Path:
-        return self._checkpoints / f"{_PREFIX}{step}"
-
     def _newest_whole(self) -> int | None:
         """Step of the newest checkpoint that can be read; newer ones are removed."""
-        indices = self._checkpoints.glob(f"{_PREFIX}*.index")
-        steps = sorted((int(p.stem.removeprefix(_PREFIX)) for p in indices), reverse=True)
-        for step in steps:
-            fault = _fault(self._path(step))
+        for step in _steps(self._checkpoints):
+            fault = _fault(_path(self._checkpoints, step))
             if fault is None:
                 return step
             for part in self._checkpoints.glob(f"{_PREFIX}{step}.*"):
                 part.unlink()
-            self._report(f"{self._path(step)} is damaged ({fault}); looking at the one before it")
+            path = _path(self._checkpoints, step)
+            self._report(f"{path} is damaged ({fault}); looking at the one before it")
         return None
 
     def _reason_to_start_over(self, step: int, complete: Callable[[int], bool]) -> str | None:
-        path = self._checkpoints / "run.json"
-        if not path.exists():
-            return f"{path.name} is missing, so its checkpoints may be of another run"
-        found = files.read_json(path)
-        changed = sorted(
-            name
-            for name in {*found, *self._identity}
-            if found.get(name) != self._identity.get(name)
-        )
-        if changed:
-            return f"its checkpoints are of a run with another {', '.join(changed)}"
+        reason = _reason_of_another_run(self._checkpoints, self._identity)
+        if reason:
+            return reason
         epochs = step // self._steps_per_epoch
         if len(self.rows) < epochs or not complete(epochs):
             return "a file beside its checkpoints is missing"
@@ -230,6 +236,32 @@ class RunState(keras.callbacks.Callback):
     def _write_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
         text = "".join(json.dumps(row) + "\n" for row in rows)
         files.write_bytes(self._metrics_path, text.encode())
+
+
+def _as_json(identity: Mapping[str, Any]) -> dict[str, Any]:
+    return json.loads(json.dumps(identity, allow_nan=False))
+
+
+def _path(checkpoints: pathlib.Path, step: int) -> pathlib.Path:
+    return checkpoints / f"{_PREFIX}{step}"
+
+
+def _steps(checkpoints: pathlib.Path) -> list[int]:
+    """Of every checkpoint, whole or not, the newest first."""
+    indices = checkpoints.glob(f"{_PREFIX}*.index")
+    return sorted((int(p.stem.removeprefix(_PREFIX)) for p in indices), reverse=True)
+
+
+def _reason_of_another_run(checkpoints: pathlib.Path, identity: dict[str, Any]) -> str | None:
+    path = checkpoints / "run.json"
+    if not path.exists():
+        return f"{path.name} is missing, so its checkpoints may be of another run"
+    found = files.read_json(path)
+    names = sorted({*found, *identity})
+    changed = [name for name in names if found.get(name) != identity.get(name)]
+    if changed:
+        return f"its checkpoints are of a run with another {', '.join(changed)}"
+    return None
 
 
 def _fault(path: pathlib.Path) -> str | None:

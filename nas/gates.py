@@ -47,7 +47,8 @@ def entropy(alpha: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     return -tf.reduce_mean(tf.reduce_sum(p * log_p, axis=1))
 
 
-def _gumbel(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def gumbel_noise(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """What makes an argmax a draw: alpha + noise is largest at j with probability p_j."""
     tiny = np.finfo(np.float32).tiny
     uniform = tf.random.stateless_uniform(shape, seed, minval=tiny, maxval=1.0)
     return -tf.math.log(-tf.math.log(uniform))
@@ -64,7 +65,7 @@ def sample_path(alpha: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> tf.Tensor
     Returns:
         `[slots]` int32.
     """
-    noise = _gumbel(tf.shape(alpha), seed)
+    noise = gumbel_noise(tf.shape(alpha), seed)
     return tf.argmax(masked_logits(alpha, mask) + noise, axis=1, output_type=tf.int32)
 
 
@@ -75,7 +76,7 @@ def sample_two_paths(alpha: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> TwoP
     the active one is then drawn from their renormalised probabilities.
     """
     noise_seed, active_seed = tf.unstack(tf.random.split(seed, 2))
-    noise = _gumbel(tf.shape(alpha), noise_seed)
+    noise = gumbel_noise(tf.shape(alpha), noise_seed)
     pair = tf.math.top_k(masked_logits(alpha, mask) + noise, k=2).indices
     q = tf.nn.softmax(tf.gather(alpha, pair, batch_dims=1))
     draw = tf.random.stateless_uniform(tf.shape(q)[:1], active_seed)

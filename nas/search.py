@@ -157,7 +157,7 @@ def search(
             any work.
     """
     hosts = distribution or Distribution()
-    task, algorithm = _task(space, dataset, latencies, config, hosts)
+    task, algorithm = prepare(space, dataset, latencies, config, hosts)
     task = dataclasses.replace(
         task,
         directory=pathlib.Path(directory),
@@ -177,19 +177,23 @@ def assist(
     distribution: Distribution,
 ) -> None:
     """What a host does that is not the chief: it trains the same supernet and keeps nothing."""
-    task, algorithm = _task(space, dataset, latencies, config, distribution)
+    task, algorithm = prepare(space, dataset, latencies, config, distribution)
     if isinstance(algorithm, SupernetAlgorithm):
         train_supernet(task, algorithm)
 
 
-def _task(
+def prepare(
     space: SearchSpace,
     dataset: data.Dataset,
     latencies: Latencies | None,
     config: SearchConfig,
     distribution: Distribution,
 ) -> tuple[Task, algorithms.Algorithm]:
-    """The search, checked, and its algorithm; nothing is kept and nobody is told."""
+    """The search, checked, and its algorithm; nothing is kept and nobody is told.
+
+    Raises:
+        ValueError: as `search`.
+    """
     if (space.num_classes, space.input_shape) != (dataset.num_classes, dataset.input_shape):
         raise ValueError(
             f"space {space.name}: expected {dataset.num_classes} classes and images "

@@ -15,10 +15,22 @@ class UnmeasuredLogs(keras.callbacks.Callback):
     def __init__(self, epochs: int) -> None:
         super().__init__()
         self._epochs = epochs
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Looks which epoch it is."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Takes them out."""
+        self._take_out(logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Takes them out."""
-        if epoch < self._epochs:
+        self._take_out(logs)
+
+    def _take_out(self, logs: dict[str, Any] | None) -> None:
+        if self._epoch < self._epochs:
             for name in ("validation_loss", "validation_accuracy"):
                 (logs or {}).pop(name, None)
 

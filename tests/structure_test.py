@@ -19,8 +19,8 @@ TEXT_ENDINGS = {".py", ".md", ".toml", ".json", ".jsonl", ".html", ".css", ".js"
 
 # It stands in for ai-edge-litert on older devices.
 UNDECLARED_IMPORTS = {"tflite_runtime"}
-# importlib-resources: tensorflow-datasets imports it. tensorboard: Keras' callback does.
-UNIMPORTED_DEPENDENCIES = {"importlib-resources", "tensorboard"}
+# tensorflow-datasets imports it.
+UNIMPORTED_DEPENDENCIES = {"importlib-resources"}
 
 
 def _name(path):
@@ -96,11 +96,16 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     assert not declared - set().union(*used.values()) - UNIMPORTED_DEPENDENCIES
 
 
+def _documents():
+    return sorted((*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
+
+
 def _commands():
-    """Each `python -m tools.x --flag=...` of README.md: name of the tool, names of the flags."""
-    text = (ROOT / "README.md").read_text("utf-8").replace("\\\n", " ")
-    for tool, rest in re.findall(r"python -m tools\.(\w+)(.*)", text):
-        yield tool, re.findall(r"--(\w+)", rest)
+    """Each `python -m tools.x --flag=...` of a document: it, the tool, the names of the flags."""
+    for document in _documents():
+        text = document.read_text("utf-8").replace("\\\n", " ")
+        for tool, rest in re.findall(r"python -m tools\.([a-z]\w*)([^`\n]*)", text):
+            yield document.name, tool, re.findall(r"--(\w+)", rest)
 
 
 def _flags(path):
@@ -117,22 +122,36 @@ def _flags_with_imports(path):
 
 
 def test_readme_shows_commands():
-    assert {tool for tool, _ in _commands()} >= {"search", "train", "export_tflite"}
+    shown = {tool for document, tool, _ in _commands() if document == "README.md"}
+    assert shown >= {"search", "train", "export_tflite"}
 
 
-@pytest.mark.parametrize(("tool", "used"), list(_commands()))
-def test_commands_of_readme_name_tools_and_flags_that_exist(tool, used):
+@pytest.mark.parametrize(("document", "tool", "used"), list(_commands()))
+def test_commands_of_documents_name_tools_and_flags_that_exist(document, tool, used):
     path = ROOT / "tools" / f"{tool}.py"
     assert path.exists()
-    assert set(used) <= _flags_with_imports(path)
+    assert not [name for name in used if name not in _known_flags(path)]
+
+
+def _known_flags(path):
+    """Flags of a tool, and a switch's negation."""
+    found = _flags_with_imports(path)
+    return found | {f"no{name}" for name in found} | {"help", "debug"}
+
+
+def test_extras_that_documents_name_exist():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    texts = [path.read_text("utf-8") for path in (*_documents(), ROOT / "Makefile")]
+    named = {name for text in texts for name in re.findall(r"'\.\[(\w+)\]'", text)}
+    assert named == {"dev", "gpu"} == set(project["optional-dependencies"])
 
 
 def test_links_of_documents_lead_to_files():
     broken = []
-    for document in ROOT.glob("*.md"):
+    for document in _documents():
         links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text("utf-8"))
         local = [link for link in links if "://" not in link]
-        broken += [(document.name, link) for link in local if not (ROOT / link).exists()]
+        broken += [(document.name, n) for n in local if not (document.parent / n).exists()]
     assert not broken
 
 

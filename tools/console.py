@@ -1,5 +1,6 @@
 """The manners of every command line: errors, titles, tables, progress, a clean stop."""
 
+import math
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ USER_ERRORS: tuple[type[Exception], ...] = (ValueError, OSError)
 
 STOPPED = 130
 _SECONDS_BETWEEN_LINES = 20.0
+_SECONDS_BETWEEN_DRAWINGS = 0.5
 T = TypeVar("T")
 
 
@@ -120,6 +122,18 @@ def _cell(value: Any) -> str:
     return f"{value:,}" if _is_number(value) else str(value)
 
 
+def compact(value: float) -> str:
+    """A number in a few characters: `0.0378`, `78.2`, `4750`, `2.31M`, `2.2e+17`."""
+    magnitude = abs(value)
+    if magnitude >= 1e15:
+        return f"{value:.2g}"
+    thousands = int(math.log10(magnitude) / 3) if magnitude >= 1e4 else 0
+    scaled = value / 1000**thousands
+    # Without an exponent, which `g` takes from 1000 on.
+    digits = f"{scaled:.3g}" if abs(scaled) < 999.5 else f"{scaled:.0f}"
+    return digits + ["", "k", "M", "G", "T"][thousands]
+
+
 def duration(seconds: float) -> str:
     """A time as people say it: `0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`."""
     if seconds < 9.95:
@@ -144,7 +158,12 @@ class Progress:
     """
 
     def __init__(
-        self, total: int | None = None, label: str = "", unit: str = "", initial: int = 0
+        self,
+        total: int | None = None,
+        label: str = "",
+        unit: str = "",
+        initial: int = 0,
+        bar_counts: bool = True,
     ) -> None:
         """Shows the bar at once.
 
@@ -153,6 +172,8 @@ class Progress:
             label: what is going on.
             unit: what is counted, in the plural.
             initial: steps already done, when earlier work goes on.
+            bar_counts: whether a terminal's bar shows the count beside the percentage, which
+                leaves less of a narrow line to the values.
         """
         self.total, self.label, self.unit = total, label, unit
         self.count = self._initial = initial
@@ -167,9 +188,9 @@ class Progress:
                 unit=f" {unit}",
                 initial=initial,
                 dynamic_ncols=True,
-                mininterval=0.5,
+                mininterval=_SECONDS_BETWEEN_DRAWINGS,
                 file=sys.stderr,
-                bar_format=_BAR if total else _COUNT,
+                bar_format=(_BAR if bar_counts else _BAR_ALONE) if total else _COUNT,
             )
 
     def __enter__(self) -> "Progress":
@@ -193,6 +214,14 @@ class Progress:
             if now - self._last_line >= _SECONDS_BETWEEN_LINES:
                 self._last_line = now
                 self._print(self._line(now - self._started))
+
+    def note(self, line: str) -> None:
+        """Prints a line that stays, above the bar where there is one."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.write(f"  {line}", file=sys.stderr)
+            else:
+                self._print(line)
 
     def close(self, failed: bool = False) -> None:
         """Shows the last state; without a terminal, says how long it took unless it failed."""
@@ -225,7 +254,9 @@ class Progress:
         print(f"  {line}", file=sys.stderr, flush=True)
 
 
-_BAR = "  {desc} {percentage:3.0f}% {bar:24} {n_fmt}/{total_fmt}{unit}, {time_left} left{postfix}"
+# Without a width, the bar takes what the text leaves of the line.
+_BAR = "  {desc} {percentage:3.0f}% {bar} {n_fmt}/{total_fmt}{unit}, {time_left} left{postfix}"
+_BAR_ALONE = "  {desc} {percentage:3.0f}% {bar} {time_left} left{postfix}"
 _COUNT = "  {desc} {n_fmt}{unit} in {time_spent}{postfix}"
 
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import keras
@@ -24,6 +24,7 @@ class ProgressCallback(keras.callbacks.Callback):
     """
 
     async_safe = True
+    bar_counts = True
 
     def __init__(self, label: str = "training", metrics: Collection[str] | None = None) -> None:
         """Stores the arguments."""
@@ -52,8 +53,8 @@ class ProgressCallback(keras.callbacks.Callback):
         before = max(epoch * (steps or 0), self.params.get("first_step", 0))
         self._shown_steps = before if steps else 0
         total = epochs * steps if steps else None
-        self._bar = console.Progress(total, self.label, "steps", self._shown_steps)
-        self._bar.values["epoch"] = f"{epoch + 1}/{epochs}"
+        self._bar = console.Progress(total, self.label, "steps", self._shown_steps, self.bar_counts)
+        self._bar.values = self.values({})
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Moves the line on, at most twice a second."""
@@ -69,6 +70,9 @@ class ProgressCallback(keras.callbacks.Callback):
         """Shows the epoch's metrics, the validation's among them."""
         with self._lock:
             self._show(logs or {})
+            if self._bar is not None:
+                for line in self.epoch_lines(logs or {}):
+                    self._bar.note(line)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Closes the line; the next `fit` opens another."""
@@ -84,10 +88,25 @@ class ProgressCallback(keras.callbacks.Callback):
                 self._bar.close(failed=True)
                 self._bar = None
 
-    def _show(self, logs: dict[str, Any]) -> None:
+    def _show(self, logs: Mapping[str, Any]) -> None:
         if self._bar is None:
             return
         moved = self._steps_before + self._step - self._shown_steps
         self._shown_steps += moved
+        self._bar.values = self.values(logs)
+        self._bar.update(moved)
+
+    @property
+    def epoch_text(self) -> str:
+        """The epoch, from 1, of all epochs."""
+        return f"{self._epoch + 1}/{self.params['epochs']}"
+
+    def values(self, logs: Mapping[str, Any]) -> dict[str, Any]:
+        """What stands beside the bar, by name; on a narrow terminal the end is cut off."""
         shown = {name: float(logs[name]) for name in (self.metrics or logs) if name in logs}
-        self._bar.update(moved, epoch=f"{self._epoch + 1}/{self.params['epochs']}", **shown)
+        return {"epoch": self.epoch_text, **shown}
+
+    def epoch_lines(self, logs: Mapping[str, Any]) -> Iterable[str]:
+        """Lines that stay after an epoch; here none."""
+        del logs
+        return ()

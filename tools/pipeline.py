@@ -4,6 +4,7 @@
     python -m tools.pipeline --dataset=folder:DIR --resolution=64 --workdir=runs/mine
 
 The same command run again goes on where the last one stopped and repeats no finished stage.
+`--dry_run` prints which stages are left and about what they take, and writes nothing.
 """
 
 import dataclasses
@@ -12,7 +13,15 @@ from typing import Any
 
 from absl import flags
 
-from tools import algorithm_flags, console, data_flags, device_flags, preset_flags, workdir
+from tools import (
+    algorithm_flags,
+    console,
+    data_flags,
+    device_flags,
+    preset_flags,
+    watch_flags,
+    workdir,
+)
 
 _PRESET = flags.DEFINE_string("preset", "quick", "Which experiment; see tools/presets.py.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
@@ -59,7 +68,7 @@ def main() -> None:
     from nas import chatter
 
     with chatter.silenced():
-        from tools import pipeline_run, pipeline_settings, presets
+        from tools import pipeline_plan, pipeline_run, pipeline_settings, presets
 
     chosen = preset_flags.changed(presets.preset(_PRESET.value))
     overrides: dict[str, Any] = {
@@ -102,10 +111,15 @@ def main() -> None:
     )
     settings = pipeline_settings.checked(settings)
     config = {"preset_name": _PRESET.value, **settings.as_config()}
-    with workdir.WorkDir(
+    directory = workdir.WorkDir(
         _WORKDIR.value, config, ["data_dir"], apart_from=["search", "train"]
-    ) as directory:
-        pipeline_run.Pipeline(settings, directory, pathlib.Path(_WORKDIR.value)).run()
+    )
+    if watch_flags.DRY_RUN.value:
+        pipeline_plan.show(settings, directory)
+        return
+    with directory:
+        tensorboard = watch_flags.TENSORBOARD.value
+        pipeline_run.Pipeline(settings, directory, pathlib.Path(_WORKDIR.value), tensorboard).run()
 
 
 if __name__ == "__main__":

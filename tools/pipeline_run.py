@@ -23,6 +23,34 @@ from tools.workdir import WorkDir
 T = TypeVar("T")
 
 
+def load_dataset(settings: Settings, prepare: bool = True) -> Dataset:
+    """Reads the data set, after preparing it where `prepare` allows that.
+
+    Raises:
+        ValueError: it cannot be had, or has too few images for the preset's batches.
+    """
+    preset = settings.preset
+    dataset = stages.load_dataset(
+        preset.dataset,
+        settings.data_dir,
+        seed=settings.seed,
+        validation_size=preset.validation_size,
+        max_train_examples=settings.max_train_examples,
+        images=settings.images,
+        prepare=prepare,
+    )
+    batch_size = preset.search.batch_size
+    fewest = min(len(dataset.train), len(dataset.validation))
+    if preset.child is None and fewest < batch_size:
+        raise ValueError(
+            f"{dataset.name}: expected at least {batch_size} images, the preset's batch, for "
+            f"weights and as many for the architecture; received {len(dataset.train)} and "
+            f"{len(dataset.validation)}; take more images and another --workdir"
+        )
+    data.steps_per_epoch(dataset.train_and_validation, preset.train.batch_size)
+    return dataset
+
+
 class Pipeline:
     """Runs the stages that are not finished.
 
@@ -30,14 +58,18 @@ class Pipeline:
         settings: what to do, checked.
         stages_of: the entered work dir; remembers what is finished.
         path: the work dir's path.
+        tensorboard: whether search and training write curves.
     """
 
-    def __init__(self, settings: Settings, stages_of: WorkDir, path: pathlib.Path) -> None:
+    def __init__(
+        self, settings: Settings, stages_of: WorkDir, path: pathlib.Path, tensorboard: bool = True
+    ) -> None:
         """Stores the arguments."""
         self._settings = settings
         self._preset = settings.preset
         self._stages_of = stages_of
         self._path = path
+        self._tensorboard = tensorboard
 
     def run(self) -> None:
         """Everything, in order."""
@@ -117,26 +149,7 @@ class Pipeline:
 
     @functools.cached_property
     def _dataset(self) -> Dataset:
-        dataset = stages.load_dataset(
-            self._preset.dataset,
-            self._settings.data_dir,
-            seed=self._settings.seed,
-            validation_size=self._preset.validation_size,
-            max_train_examples=self._settings.max_train_examples,
-            images=self._settings.images,
-        )
-        batch_size = self._preset.search.batch_size
-        if (
-            self._preset.child is None
-            and min(len(dataset.train), len(dataset.validation)) < batch_size
-        ):
-            raise ValueError(
-                f"{dataset.name}: expected at least {batch_size} images, the preset's batch, for "
-                f"weights and as many for the architecture; received {len(dataset.train)} and "
-                f"{len(dataset.validation)}; take more images and another --workdir"
-            )
-        data.steps_per_epoch(dataset.train_and_validation, self._preset.train.batch_size)
-        return dataset
+        return load_dataset(self._settings)
 
     @functools.cached_property
     def _space(self) -> SearchSpace:
@@ -210,7 +223,14 @@ class Pipeline:
             is_limit=self._settings.is_limit,
             seed=self._settings.seed,
         )
-        stages.run_search(self._space, self._dataset, latencies, config, self._path)
+        stages.run_search(
+            self._space,
+            self._dataset,
+            latencies,
+            config,
+            self._path,
+            tensorboard=self._tensorboard,
+        )
         child = self._child
         console.say(f"  found: {stages.describe(child)}")
         console.say(f"  predicted {self._table.predict(child):.3g} ms")
@@ -223,7 +243,9 @@ class Pipeline:
 
     def _train(self) -> None:
         config = dataclasses.replace(self._preset.train, seed=self._settings.seed)
-        accuracy = stages.run_train(self._child, self._dataset, config, self._path)
+        accuracy = stages.run_train(
+            self._child, self._dataset, config, self._path, tensorboard=self._tensorboard
+        )
         console.say(f"  test accuracy {100 * accuracy:.2f} %")
 
     def _export(self) -> None:

@@ -4,7 +4,8 @@
         --latency_model=runs/quick/latency_model.json --target_latency=0.2 --workdir=runs/mine
 
 Writes `space.json`, `search/` and `child.json`. The defaults suit images of 32x32 pixels and two
-CPU cores. The same command run again goes on where it stopped.
+CPU cores. The same command run again goes on where it stopped. `--dry_run` prints the plan (size of
+the space, time, memory, what would be written) and writes nothing; the data set must be prepared.
 """
 
 import dataclasses
@@ -12,7 +13,7 @@ import os
 
 from absl import flags
 
-from tools import aim, algorithm_flags, console, data_flags, hosts, workdir
+from tools import aim, algorithm_flags, console, data_flags, hosts, watch_flags, workdir
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
 _ALGORITHM = flags.DEFINE_string("algorithm", "proxyless_gradient", algorithm_flags.HELP)
@@ -64,7 +65,7 @@ def main() -> None:
         spaces,
         supernet,
     )
-    from tools import stages
+    from tools import search_plan, stages
 
     if _JIT_COMPILE.value:
         raise ValueError(supernet.XLA_REFUSAL)
@@ -97,6 +98,7 @@ def main() -> None:
         validation_size=_VALIDATION_SIZE.value,
         max_train_examples=_MAX_TRAIN.value,
         images=data_flags.options(),
+        prepare=not watch_flags.DRY_RUN.value,
     )
     for split in (dataset.train, dataset.validation):
         data.steps_per_epoch(split, _BATCH_SIZE.value)
@@ -114,6 +116,11 @@ def main() -> None:
     read = [*aim.input_files(), *([_SPACE.value] if _SPACE.value.endswith(".json") else [])]
     inputs = [os.path.abspath(name) for name in read]
     directory = workdir.WorkDir(_WORKDIR.value, settings, command="search", apart_from=["pipeline"])
+    if watch_flags.DRY_RUN.value:
+        task, algorithm = search.prepare(space, dataset, latencies, config, replicas)
+        task = dataclasses.replace(task, directory=directory.path / "search")
+        search_plan.show(task, algorithm, directory, measured=latencies is not None)
+        return
     with hosts.owned(directory, replicas):
         if replicas.is_chief:
             inputs += stages.record_splits(dataset, directory.path)
@@ -121,7 +128,15 @@ def main() -> None:
             directory,
             replicas,
             "search",
-            lambda: stages.run_search(space, dataset, latencies, config, directory.path, replicas),
+            lambda: stages.run_search(
+                space,
+                dataset,
+                latencies,
+                config,
+                directory.path,
+                replicas,
+                watch_flags.TENSORBOARD.value,
+            ),
             lambda: search.assist(space, dataset, latencies, config, replicas),
             ["space.json", "child.json", "search/alphas.npz", "search/metrics.jsonl"],
             inputs,

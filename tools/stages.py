@@ -9,8 +9,6 @@ import dataclasses
 import pathlib
 from typing import Any
 
-import keras
-
 from export import examples, exporting, fine_tuning
 from latency_models import block_benchmarks, devices, measurements
 from latency_models.fitted import LatencyModel
@@ -32,7 +30,7 @@ from nas.distribution import Distribution
 from nas.image_options import ImageOptions
 from nas.latencies import Latencies
 from nas.specs import Child, SearchSpace
-from tools import console, fit_progress
+from tools import console, curves, fit_progress, search_progress
 
 
 def track(iterable: Any, total: int, label: str) -> Any:
@@ -52,9 +50,11 @@ def load_dataset(
     validation_size: int,
     max_train_examples: int = 0,
     images: ImageOptions = image_options.SUITABLE,
+    prepare: bool = True,
 ) -> Dataset:
-    """Prepares a data set unless it is prepared, and reads it."""
-    data_sources.prepare(name, data_dir, report=_indented, track=track)
+    """Prepares a data set unless it is prepared or `prepare` is false, and reads it."""
+    if prepare:
+        data_sources.prepare(name, data_dir, report=_indented, track=track)
     return data.load(
         name,
         data_dir,
@@ -98,11 +98,6 @@ def latencies_of(table: LatencyModel, space: SearchSpace) -> Latencies:
     return Latencies(*table.slot_latencies(space))
 
 
-def _curves(directory: pathlib.Path) -> keras.callbacks.Callback:
-    """Writes what TensorBoard shows into `tensorboard/`, once an epoch."""
-    return keras.callbacks.TensorBoard(str(directory / "tensorboard"), write_graph=False)
-
-
 def run_search(
     space: SearchSpace,
     dataset: Dataset,
@@ -110,15 +105,18 @@ def run_search(
     config: search_config.SearchConfig,
     workdir: pathlib.Path,
     distribution: Distribution | None = None,
+    tensorboard: bool = True,
 ) -> None:
-    """Searches; writes `space.json`, `search/` and `child.json`."""
+    """Searches; writes `space.json`, `search/` and `child.json`.
+
+    `tensorboard`: whether there are curves in `search/tensorboard/`.
+    """
     files.write_json(
         workdir / "space.json", {**specs.to_dict(space), "provenance": files.provenance()}
     )
-    shown = ["loss", "validation_accuracy", "entropy"]
-    if config.target and latencies:
-        shown += [f"expected_{latencies.quantity}", f"most_probable_{latencies.quantity}"]
-    progress = fit_progress.ProgressCallback("searching", shown)
+    quantity = latencies.quantity if latencies else "latency_ms"
+    progress = search_progress.SearchProgress(config.target, quantity)
+    drawn = [curves.Curves(workdir / "search/tensorboard", config.target)] if tensorboard else []
     with contextlib.closing(progress):
         found = search.search(
             space,
@@ -126,7 +124,7 @@ def run_search(
             latencies,
             config,
             workdir / "search",
-            [progress, _curves(workdir / "search")],
+            [progress, *drawn],
             _indented,
             track,
             distribution,
@@ -137,7 +135,7 @@ def run_search(
         "most_probable": found.most_probable,
         "entropy": found.entropy,
         "validation_accuracy": found.validation_accuracy,
-        f"predicted_{latencies.quantity if latencies else 'latency_ms'}": found.predicted_cost,
+        f"predicted_{quantity}": found.predicted_cost,
         "search": dataclasses.asdict(config),
     }
     files.write_json(
@@ -160,17 +158,20 @@ def run_train(
     config: training.TrainConfig,
     workdir: pathlib.Path,
     distribution: Distribution | None = None,
+    tensorboard: bool = True,
 ) -> float:
     """Trains `child`; writes `train/` and `child.keras`.
+
+    `tensorboard`: whether there are curves in `train/tensorboard/`.
 
     Returns:
         Accuracy on the test images, in [0, 1].
     """
     progress = fit_progress.ProgressCallback("training", ["loss", "accuracy"])
+    drawn = [curves.Curves(workdir / "train/tensorboard")] if tensorboard else []
     with contextlib.closing(progress):
-        callbacks = [progress, _curves(workdir / "train")]
         model = training.train(
-            child, dataset, config, workdir / "train", callbacks, _indented, distribution
+            child, dataset, config, workdir / "train", [progress, *drawn], _indented, distribution
         )
     files.write_with(workdir / "child.keras", model.save)
     return training.evaluate(model, dataset.test)

@@ -12,7 +12,7 @@ import pathlib
 
 from absl import flags
 
-from tools import console, data_flags, hosts, workdir
+from tools import console, data_flags, hosts, watch_flags, workdir
 
 _CHILD = flags.DEFINE_string(
     "child", None, "A child.json, or the name of a published network.", required=True
@@ -101,7 +101,9 @@ def main() -> None:
             directory,
             replicas,
             "train",
-            lambda: stages.run_train(child, dataset, config, directory.path, replicas),
+            lambda: stages.run_train(
+                child, dataset, config, directory.path, replicas, watch_flags.TENSORBOARD.value
+            ),
             lambda: training.train(child, dataset, config, "", distribution=replicas),
             ["child.keras", "train/metrics.jsonl"],
             inputs,

@@ -96,7 +96,7 @@ class WorkDir:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+            owner = _owner(descriptor)
             os.close(descriptor)
             raise BlockingIOError(
                 f"{self.path} is in use by process {owner}: wait until it ends, stop it with "
@@ -111,20 +111,44 @@ class WorkDir:
             os.close(self._lock)
             self._lock = None
 
+    def look(self) -> str | None:
+        """Checks the folder as entering it would, without touching it.
+
+        Returns:
+            The process that owns it at this moment, if one does.
+
+        Raises:
+            ValueError: as on entering.
+        """
+        self._check_config(self._read(self.path / "config.json"))
+        try:
+            descriptor = os.open(self.path / ".lock", os.O_RDONLY)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _owner(descriptor)
+        finally:
+            os.close(descriptor)
+        return None
+
     def _bind_config(self) -> None:
         path = self.path / "config.json"
         record = self._read(path)
+        self._check_config(record)
+        if self.command not in record:
+            record |= {"provenance": files.provenance(), self.command: self.config}
+            files.write_json(path, record)
+
+    def _check_config(self, record: Mapping[str, Any]) -> None:
         for other in self._apart_from:
             if other in record:
                 raise ValueError(
                     f"{self.path} is the work dir of tools.{other}, whose files tools."
                     f"{self.command} would replace: choose another --workdir"
                 )
-        if self.command not in record:
-            record |= {"provenance": files.provenance(), self.command: self.config}
-            files.write_json(path, record)
-            return
-        differences = _differences(record[self.command], self.config)
+        differences = _differences(record.get(self.command, self.config), self.config)
         if differences:
             raise ValueError(
                 f"{self.path} was started with other flags ({'; '.join(differences)}): use the "
@@ -246,6 +270,11 @@ class WorkDir:
         """How long each finished stage took, in the order in which they ran."""
         stages = self._stages()
         return {name: record["seconds"] for name, record in stages.items() if record["finished"]}
+
+
+def _owner(descriptor: int) -> str:
+    """The process that wrote itself into a lock."""
+    return os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
 
 
 def _as_json(key: str, value: Any) -> Any:

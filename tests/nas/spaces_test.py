@@ -120,14 +120,6 @@ def test_children_of_the_small_spaces_differ_in_cost():
     assert costs.num_macs(space.child([3] * 7)) > 2 * cheapest
 
 
-@pytest.mark.parametrize("name", ["proxyless_imagenet", "cifar", "tiny"])
-def test_spaces_are_found_by_name_and_by_file(name, tmp_path):
-    space = spaces.load_space(name)
-    path = tmp_path / "space.json"
-    files.write_json(path, specs.to_dict(space))
-    assert spaces.load_space(str(path)) == space
-
-
 def test_children_are_found_by_name_and_by_file(tmp_path):
     child = spaces.load_child("proxyless_gpu")
     path = tmp_path / "child.json"

@@ -1,5 +1,6 @@
 import dataclasses
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 
 import latency_models
 from nas import files, spaces, specs
-from tools import pipeline_run, pipeline_settings, pipeline_summary, presets
+from tools import pipeline_plan, pipeline_run, pipeline_settings, pipeline_summary, presets
 from tools.workdir import WorkDir
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -116,3 +117,27 @@ def test_two_targets_are_refused(tmp_path):
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert "received both" in line
+
+
+@pytest.mark.integration
+def test_a_dry_run_prints_the_plan_and_writes_nothing(fashion_data_dir, tmp_path):
+    flags = ["--preset=tiny", f"--data_dir={fashion_data_dir}", f"--workdir={tmp_path}/w"]
+    done = pipeline(*flags, "--dry_run")
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "w").exists()
+    left = re.findall(r"^(\w+) +to do\b", done.stdout, re.M)
+    assert left == list(pipeline_plan.STAGES)
+    for text in ("12 networks", "target 50 % of the way", "for the search", "for the training"):
+        assert text in done.stdout.replace("\n          ", " ")
+
+
+def test_the_plan_names_every_stage_that_a_work_dir_has_finished(tmp_path):
+    names = list(pipeline_plan.STAGES)
+    with WorkDir(tmp_path / "w", {}) as owned:
+        for name in names[:3]:
+            owned.mark(name, 1.0)
+    rows = pipeline_plan.rows(WorkDir(tmp_path / "w", {}))
+    assert [(name, state) for name, state, _ in rows][:4] == [
+        *((name, "finished before") for name in names[:3]),
+        (names[3], "to do"),
+    ]

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -46,6 +47,56 @@ def test_a_search_writes_its_files_and_the_same_command_repeats_nothing(
     assert again.stderr == ""
     summary = done.stdout[done.stdout.index("12 networks") :]
     assert again.stdout.endswith(f"finished before; {summary}")
+
+
+def plan(*flags):
+    """The plan's texts by their names, and everything that was printed."""
+    done = search(*flags, "--dry_run")
+    assert done.returncode == 0, done.stderr
+    found, name = {}, ""
+    for line in done.stdout[done.stdout.index("Plan") :].splitlines()[1:]:
+        name = line[:10].strip() or name
+        found[name] = f"{found.get(name, '')} {line[10:]}".strip()
+    # A path is not broken.
+    assert all(len(line) <= 80 or "/" in line for line in done.stdout.splitlines())
+    return found
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(fashion_data_dir, tiny_model_file, tmp_path):
+    flags = [*common(fashion_data_dir, tmp_path / "w"), f"--latency_model={tiny_model_file}"]
+    flags += ["--target_latency_ms=0.06", "--epochs=1", "--warmup_epochs=1"]
+    before = sorted(pathlib.Path(fashion_data_dir).rglob("*"))
+    found = plan(*flags)
+    assert not (tmp_path / "w").exists()
+    assert sorted(pathlib.Path(fashion_data_dir).rglob("*")) == before
+    assert "3 slots with 7 candidates make 12 networks of " in found["space"]
+    assert "200 images for weights, 200 for the architecture, 300 for the test" in found["data"]
+    assert found["cost"].startswith("latency from 0.0") and "target 0.06 ms" in found["cost"]
+    assert "1 epochs of warm-up and 1 of search, 4 steps of 50 images each" in found["search"]
+    assert found["time"].startswith("about ") and " s where alpha learns too" in found["time"]
+    assert " GiB: " in found["memory"]
+    for name in ("space.json", "child.json", "alphas.npz", str(tmp_path / "w/search")):
+        assert name in found["writes"].replace(" ", "")
+    assert found["state"].endswith("does not exist yet; it starts at the first step")
+
+
+@pytest.mark.integration
+def test_a_dry_run_says_how_the_work_dir_would_be_gone_on_with(fashion_data_dir, tmp_path):
+    flags = common(fashion_data_dir, tmp_path / "w")
+    flags += ["--epochs=1", "--warmup_epochs=1", "--algorithm=one_shot_single_path"]
+    assert search(*flags).returncode == 0
+    stages = tmp_path / "w/stages.json"
+    found = plan(*flags)
+    assert found["state"] == "finished before; the command would repeat nothing"
+    assert "time" not in found and found["cost"] == "no target"
+    stages.unlink()
+    assert plan(*flags)["state"] == "it goes on after step 8"
+    (tmp_path / "w/search/checkpoints/run.json").write_text("{}")
+    assert plan(*flags)["state"].startswith("it starts over, since its checkpoints are of a run")
+    assert not stages.exists()
+    refused = search(*flags, "--seed=1", "--dry_run")
+    assert refused.returncode == 1
+    assert "seed: was 0, now 1" in refused.stderr
 
 
 # One process for all, since TensorFlow takes seconds to import.
@@ -93,6 +144,7 @@ def test_bad_input_is_refused_before_there_is_a_work_dir(
         ("--distribute=multiworker",): "TF_CONFIG: expected something like",
         ("--jit_compile",): "jit_compile: expected false for a supernet",
         ("--batch_size=500",): "batch_size: expected 1 to 200",
+        ("--dry_run", "--dataset=cifar10"): "tools.prepare_data",
     }
     start = common(fashion_data_dir, tmp_path / "w")
     commands = [[*start, *flags] for flags in expected]

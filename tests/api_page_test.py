@@ -1,0 +1,34 @@
+"""docs/api.md is what the docstrings say."""
+
+import importlib.util
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def page():
+    found = importlib.util.spec_from_file_location("make_api", ROOT / "docs/make_api.py")
+    make_api = importlib.util.module_from_spec(found)
+    found.loader.exec_module(make_api)
+    return make_api.page()
+
+
+def test_the_page_is_up_to_date(page):
+    written = (ROOT / "docs/api.md").read_text("utf-8")
+    assert written == page, "run `make docs`"
+
+
+def test_every_name_has_a_sentence(page):
+    lines = [line.strip() for line in page.splitlines() if line.strip().startswith("- ")]
+    assert len(lines) > 300
+    assert not [line for line in lines if not line.split("`: ", 1)[-1].endswith((".", "?"))]
+
+
+def test_public_names_stand_there_with_their_signature(page):
+    assert "- `child(choices, name=None) -> Child`: The network that takes candidate" in page
+    assert "### nas.objectives.target_latency" in page
+    assert "- `tools.search`: Searches a network" in page
+    assert "`_" not in page.replace("`_`", "")
