@@ -103,14 +103,21 @@ class EncodedSplit(Split):
         return dataclasses.replace(self, contents=contents)
 
     def pixels(self, indices: np.ndarray | slice) -> np.ndarray:
-        """Images as a network is evaluated on them, uint8 `[n, height, width, channels]`."""
+        """Images as a network is evaluated on them, uint8 `[n, height, width, channels]`.
+
+        Raises:
+            ValueError: one of them cannot be decoded; it is named.
+        """
         chosen = np.arange(len(self))[indices]
         found = np.empty((len(chosen), *self.input_shape), np.uint8)
         stream = tf.data.Dataset.from_tensor_slices(chosen).batch(_AT_ONCE)
         stream = stream.map(self.evaluation_reader()).unbatch()
         stream = stream.map(self.finisher(augmented=False), tf.data.AUTOTUNE).prefetch(_AT_ONCE)
-        for place, image in enumerate(stream.as_numpy_iterator()):
-            found[place] = image
+        try:
+            for place, image in enumerate(stream.as_numpy_iterator()):
+                found[place] = image
+        except tf.errors.InvalidArgumentError as error:
+            raise ValueError(self.explain(error) or str(error)) from error
         return found
 
     def image_digests(self) -> list[bytes]:

@@ -169,6 +169,8 @@ def test_an_image_that_cannot_be_decoded_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"imagenet2012 train/\d+ \(n01443537_4.JPEG\): .*decoded"):
         with data.named_faults(damaged):
             batches(data.training_batches(damaged, 12, seed=0), 1)
+    with pytest.raises(ValueError, match="n01443537_4.JPEG"):
+        damaged.pixels(slice(None))
 
 
 def test_other_errors_stay_what_they_are(split):
