@@ -104,13 +104,15 @@ def _download_with_tfds(
     if absent:
         raise DataSourceError(absent)
     by_host = {urllib.parse.urlsplit(url).netloc: url for url in builder.url_infos}
-    unreachable = unreachable_urls(list(by_host.values()))
+    # Of what is downloaded by hand, TFDS lists addresses too.
+    by_hand = bool(builder.MANUAL_DOWNLOAD_INSTRUCTIONS)
+    unreachable = [] if by_hand else unreachable_urls(list(by_host.values()))
     if unreachable:
         hosts = ", ".join(urllib.parse.urlsplit(url).netloc for url in unreachable)
         raise DataSourceError(f"TFDS' download host does not answer from here ({hosts})")
     report(f"{builder.name}: preparing with TensorFlow Datasets")
     config = None
-    if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+    if by_hand:
         folder = str(manual_download.folder(builder, manual_dir))
         config = tfds.download.DownloadConfig(manual_dir=folder)
     try:
