@@ -54,3 +54,16 @@ def test_other_files_of_the_run_have_a_say(tmp_path):
     asked = []
     assert state.restore(lambda epochs: asked.append(epochs) or False) == 0
     assert asked == [2]
+
+
+def test_a_look_finds_what_a_run_would_and_touches_nothing(tmp_path):
+    assert checkpoints.look(tmp_path, {"seed": 0}) == (0, None)
+    run(tmp_path, {"seed": 0}, 3)
+    # Its newest checkpoint is damaged, so the one before it counts.
+    (tmp_path / "checkpoints/ckpt-3.index").write_bytes(b"nothing")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert checkpoints.look(tmp_path, {"seed": 0}) == (2, None)
+    step, reason = checkpoints.look(tmp_path, {"seed": 1})
+    assert step == 2 and reason == "its checkpoints are of a run with another seed"
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert run(tmp_path, {"seed": 0}, 2) == (2.0, 2)

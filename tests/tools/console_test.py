@@ -148,6 +148,36 @@ def test_durations_are_written_as_people_say_them(seconds, text):
     assert console.duration(seconds) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.037812, "0.0378"),
+        (78.24, "78.2"),
+        (999.7, "1000"),
+        (4752.0, "4752"),
+        (10_000, "10k"),
+        (999_700, "1000k"),
+        (2_314_567, "2.31M"),
+        (3.2e9, "3.2G"),
+        (2.2e17, "2.2e+17"),
+        (0.0, "0"),
+    ],
+)
+def test_numbers_are_written_in_few_characters(value, text):
+    assert console.compact(value) == text
+
+
+def test_a_note_stays_between_the_lines_of_progress(capsys, monkeypatch):
+    with console.Progress(total=2, label="blocks") as bar:
+        bar.note("half of them")
+    first, last = capsys.readouterr().err.splitlines()
+    assert first == "  half of them" and last.startswith("  blocks: 0/2 in ")
+    monkeypatch.setattr(sys, "stderr", _Terminal())
+    with console.Progress(total=2, label="blocks") as bar:
+        bar.note("half of them")
+    assert "\r  half of them\n" in sys.stderr.getvalue()
+
+
 def test_a_table_aligns_text_left_and_numbers_right():
     rows = [["float32", 1234567, 0.71234], ["int8", None, 12.5]]
     assert console.table(["recipe", "bytes", "accuracy"], rows).splitlines() == [
