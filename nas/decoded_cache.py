@@ -58,8 +58,6 @@ def load(
     if survey is None:
         survey = decoded_images.survey(source, track)
         _keep(lambda: _write_survey(survey, cache, key), cache, report)
-    if survey.damaged and not options.skip_unreadable:
-        raise decoded_images.refusal(source, survey.damaged)
     resolution = survey.resolution(options)
     own = cache / f"{resolution}x{resolution}"
     found = _kept_images(own, key)
@@ -86,14 +84,8 @@ def _kept_survey(cache: pathlib.Path, key: str) -> Survey | None:
     if content is None:
         return None
     found = content["survey"]
-    return Survey(
-        **found
-        | {
-            "smallest": tuple(found["smallest"]),
-            "largest": tuple(found["largest"]),
-            "damaged": {int(i): reason for i, reason in found["damaged"].items()},
-        }
-    )
+    sizes = {name: tuple(found[name]) for name in ("smallest", "largest")}
+    return Survey(**found | sizes)
 
 
 def _write_survey(survey: Survey, cache: pathlib.Path, key: str) -> None:
@@ -142,6 +134,6 @@ def _read(path: pathlib.Path, key: str) -> dict[str, Any] | None:
     """What was kept under this key; None where there is nothing of it."""
     try:
         content = files.read_json(path)
-    except ValueError:
+    except (ValueError, OSError):
         return None
     return content if isinstance(content, dict) and content.get("key") == key else None

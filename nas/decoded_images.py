@@ -56,7 +56,6 @@ class Survey:
         one_size: whether all have the same width and height.
         channels: 1 when all are gray, otherwise 3.
         transparent: how many have transparent parts.
-        damaged: why an image could not be read, by its number.
     """
 
     smallest: tuple[int, int]
@@ -65,7 +64,6 @@ class Survey:
     one_size: bool
     channels: int
     transparent: int
-    damaged: dict[int, str]
 
     def resolution(self, options: ImageOptions) -> int:
         """What was asked for, or a size to which few images are enlarged.
@@ -92,7 +90,9 @@ class Survey:
             sizes += " to " + "x".join(map(str, self.largest))
         text = f"{sizes} pixels, {'gray' if self.channels == 1 else 'colour'}"
         if self.smallest != (resolution, resolution) or not self.one_size:
-            text += f", cut to a square and resized to {resolution}x{resolution}"
+            is_square = self.one_size and self.smallest[0] == self.smallest[1]
+            text += f", {'' if is_square else 'cut to a square and '}resized to "
+            text += f"{resolution}x{resolution}"
         if self.transparent:
             text += f", {self.transparent:,} with transparency laid on white"
         if skipped:
@@ -141,7 +141,6 @@ def survey(source: ImageSource, track: Track) -> Survey:
         one_size=len(sizes) == 1,
         channels=1 if all(header.is_gray for header in known) else 3,
         transparent=sum(header.is_transparent for header in known),
-        damaged=damaged,
     )
 
 

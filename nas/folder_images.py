@@ -11,7 +11,7 @@ import numpy as np
 from nas import decoded_cache, image_folder
 from nas.augmentation import Augmentation
 from nas.dataset import FileRecord, Parts
-from nas.decoded_images import Track
+from nas.decoded_images import Opener, Track
 from nas.image_folder import ImageFile, ImageFolder
 from nas.image_options import ImageOptions
 from nas.memory_split import MemorySplit
@@ -33,9 +33,13 @@ class _FolderSource:
     def names(self) -> Sequence[str]:
         return [image_folder.printable(file.name) for file in self.files]
 
-    def openers(self) -> Iterator[Callable[[], BinaryIO]]:
+    def openers(self) -> Iterator[Opener]:
         for file in self.files:
-            yield functools.partial(open, self.root / file.name, "rb")
+            yield functools.partial(_open, self.root / file.name)
+
+
+def _open(path: pathlib.Path) -> BinaryIO:
+    return path.open("rb")
 
 
 def title(dataset: str) -> str:

@@ -3,7 +3,7 @@
 import dataclasses
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 from nas import chatter, decoded_cache, decoded_images, encoded_images, tfds_layout
 from nas.augmentation import Augmentation
 from nas.dataset import Parts, Split
-from nas.decoded_images import Track
+from nas.decoded_images import Opener, Track
 from nas.image_options import ImageOptions
 from nas.memory_split import MemorySplit
 
@@ -131,7 +131,7 @@ class _TfdsSource:
         infos = [self.builder.info.splits[split] for split in self.splits]
         return [f"{info.name}/{i}" for info in infos for i in range(info.num_examples)]
 
-    def openers(self) -> Iterator[Callable[[], BinaryIO]]:
+    def openers(self) -> Iterator[Opener]:
         image, _ = tfds_layout.image_and_label(self.builder)
         for split in self.splits:
             with chatter.silenced():
@@ -153,7 +153,7 @@ class _TfdsSource:
         return np.concatenate(found).astype(np.int64)
 
 
-def _opener(content: bytes) -> Callable[[], BinaryIO]:
+def _opener(content: bytes) -> Opener:
     return lambda: io.BytesIO(content)
 
 

@@ -12,7 +12,7 @@ DATASET = flags.DEFINE_string(
     "dataset",
     "cifar10",
     "TFDS name of an image data set, or folder:DIR for images of your own in DIR/<class>/ or "
-    "DIR/<split>/<class>/.",
+    "DIR/<split>/<class>/; for tools.pipeline the preset's, if not given.",
 )
 DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
 RESOLUTION = flags.DEFINE_integer(

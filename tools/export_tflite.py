@@ -61,15 +61,18 @@ def main() -> None:
         raise ValueError(f"recipes: expected some of {', '.join(recipes.RECIPES)}; received none")
     # TensorFlow takes seconds to import; a bad flag should not wait for it.
     from export import examples, exporting, fine_tuning, other_runtime
+    from nas import data
     from tools import stages
 
     model = exporting.load_model(_MODEL.value)
-    dataset = stages.load_dataset(
+    dataset = data.load(
         data_flags.DATASET.value,
         data_flags.DATA_DIR.value,
-        seed=_SEED.value,
         validation_size=_VALIDATION_SIZE.value,
+        seed=_SEED.value,
         images=data_flags.options(model.input_shape[1]),
+        track=stages.track,
+        report=console.say,
     )
     exporting.check_task(model, dataset.input_shape, dataset.num_classes)
     given = examples.from_dataset(dataset, _SEED.value, _CALIBRATION.value, _MAX_TEST.value)

@@ -58,9 +58,6 @@ _TRAIN_EPOCHS = flags.DEFINE_integer(
     "train_epochs", None, "Of the child; the preset's if not given.", lower_bound=1
 )
 
-# The preset's, if not given.
-flags.set_default(data_flags.DATASET, None)
-
 
 def main() -> None:
     """Runs what is not finished yet and prints the summary."""
@@ -73,9 +70,11 @@ def main() -> None:
     chosen = preset_flags.changed(presets.preset(_PRESET.value))
     overrides: dict[str, Any] = {
         name: flag.value
-        for name, flag in (("dataset", data_flags.DATASET), ("space", _SPACE), ("recipe", _RECIPE))
+        for name, flag in (("space", _SPACE), ("recipe", _RECIPE))
         if flag.value is not None
     }
+    if data_flags.DATASET.present:
+        overrides["dataset"] = data_flags.DATASET.value
     searching = algorithm_flags.given()
     for name, flag in (
         ("algorithm", _ALGORITHM),

@@ -92,8 +92,8 @@ def test_a_missing_test_part_is_taken_from_train_alone(tmp_path):
 def test_a_rare_class_is_never_taken_from_training_altogether(tmp_path):
     root = save_classes(tmp_path / "rare", {"common": 100, "pair": 2, "single": 1})
     loaded = load(root, tmp_path, validation_size=5000)
-    assert list(np.bincount(loaded.train.labels)) == [64, 1, 1]
-    assert list(np.bincount(loaded.test.labels)) == [20, 1]
+    assert list(np.bincount(loaded.train.labels)) == [65, 1, 1]
+    assert list(np.bincount(loaded.test.labels)) == [19, 1]
     assert list(np.bincount(loaded.validation.labels)) == [16]
 
 
@@ -148,5 +148,5 @@ def test_the_identity_of_a_run_depends_on_what_files_hold(animals, tmp_path):
 
 def test_too_few_images_are_refused(tmp_path):
     root = save_classes(tmp_path / "few", {"a": 1, "b": 1})
-    with pytest.raises(ValueError, match="few: expected .* images .* received 2"):
+    with pytest.raises(ValueError, match="folder:few: expected at least 5 images, .* received 2"):
         load(root, tmp_path)
