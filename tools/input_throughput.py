@@ -68,9 +68,6 @@ def measure(split: Split, batch_size: int, rounds: int, seconds: float) -> Throu
         seconds: of each measurement, at least.
     """
     cores = len(os.sched_getaffinity(0))
-    batches = iter(data.training_batches(split, batch_size, seed=0))
-    for _ in range(3):
-        next(batches)
     loops = {name: _Loop(split, *stage) for name, stage in _stages(split).items()}
     whole = list(loops)[-1]
     pipeline, limits = [], []
@@ -82,7 +79,7 @@ def measure(split: Split, batch_size: int, rounds: int, seconds: float) -> Throu
             return sum(pool.map(lambda _: loops[whole](), range(cores)))
 
         for _ in range(rounds):
-            pipeline.append(_rate(lambda: len(next(batches)[1]), seconds))
+            pipeline.append(_pipeline_rate(split, batch_size, seconds))
             for name, loop in loops.items():
                 by_stage[name].append(1000.0 / _rate(loop, seconds / 4))
             limits.append(_rate(on_all_cores, seconds))
@@ -96,6 +93,14 @@ def measure(split: Split, batch_size: int, rounds: int, seconds: float) -> Throu
     spent = 1000.0 * cores / statistics.median(pipeline)
     stage_ms["batches, hand-over"] = max(0.0, spent - sum(stage_ms.values()))
     return Throughput(cores, pipeline, limits, stage_ms)
+
+
+def _pipeline_rate(split: Split, batch_size: int, seconds: float) -> float:
+    # A pipeline of its own each time: between measurements it would go on filling its buffers.
+    batches = iter(data.training_batches(split, batch_size, seed=0))
+    for _ in range(3):
+        next(batches)
+    return _rate(lambda: len(next(batches)[1]), seconds)
 
 
 def _rate(run: Callable[[], int], seconds: float) -> float:
