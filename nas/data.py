@@ -17,6 +17,7 @@ from nas import dataset, folder_images, image_folder, image_options, tfds_images
 from nas.augmentation import Augmentation
 from nas.dataset import Dataset, Split
 from nas.image_options import ImageOptions
+from nas.photo_augmentation import PhotoAugmentation
 
 # Keeps the random streams of one seed apart.
 _VALIDATION, _SUBSET, _CALIBRATION, _ORDER, _CROPS = range(5)
@@ -143,7 +144,7 @@ def training_batches(
     seed: int,
     *,
     first_step: int = 0,
-    augment: bool | Augmentation = True,
+    augment: bool | Augmentation | PhotoAugmentation = True,
     share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """An endless stream of shuffled, augmented batches, the same for the same seed.

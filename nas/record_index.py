@@ -14,6 +14,7 @@ import os
 import pathlib
 import zipfile
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -138,7 +139,7 @@ def _identity(paths: Sequence[str], lengths: Sequence[int]) -> str:
     return hashlib.sha256(repr((_VERSION, sizes, lengths)).encode()).hexdigest()
 
 
-def _stored(path: pathlib.Path, identity: str) -> dict[str, np.ndarray] | None:
+def _stored(path: pathlib.Path, identity: str) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
@@ -149,7 +150,7 @@ def _stored(path: pathlib.Path, identity: str) -> dict[str, np.ndarray] | None:
     return arrays if str(arrays.pop("identity", "")) == identity else None
 
 
-def _save(path: files.Path, identity: str, arrays: dict[str, np.ndarray]) -> None:
+def _save(path: files.Path, identity: str, arrays: dict[str, Any]) -> None:
     with open(path, "wb") as file:
         np.savez(file, identity=np.array(identity), **arrays)
 
@@ -160,7 +161,7 @@ def _collected(
     paths: Sequence[str],
     shard_lengths: Sequence[int],
     track: tfds_layout.Track,
-) -> dict[str, np.ndarray]:
+) -> dict[str, Any]:
     image, label = tfds_layout.image_and_label(builder)
     has_names = isinstance(dict(builder.info.features.items()).get("file_name"), tfds.features.Text)
     with chatter.silenced():

@@ -42,11 +42,11 @@ def main() -> None:
     rows = [(name, ms, 100 * ms / whole) for name, ms in found.stage_ms.items()]
     console.say(console.table(["stage", "ms an image, one core", "%"], rows))
     console.say(f"most of the time goes into: {found.slowest}\n")
-    rows = [
+    compared = [
         ("pipeline", found.rate, found.rate / found.cores, _rounds(found.images_per_second)),
         ("plain loop", found.limit, found.limit / found.cores, _rounds(found.limits)),
     ]
-    console.say(console.table(["", "images/s", "per core", "rounds"], rows))
+    console.say(console.table(["", "images/s", "per core", "rounds"], compared))
     console.say(f"{100 * found.rate / found.limit:.1f} % of the limit of {found.cores} cores")
 
 
