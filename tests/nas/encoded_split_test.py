@@ -65,7 +65,7 @@ def test_training_images_are_what_was_drawn_done_to_the_whole_images(split):
         top, left, height, width = one.changes.boxes.numpy()
         whole = small_imagenet.pixels(encoded)
         crop = whole[top : top + height, left : left + width]
-        expected = tf.image.resize(crop, [24, 24], antialias=max(height, width) > 48).numpy()
+        expected = tf.image.resize(crop, [24, 24], antialias=bool(max(height, width) > 48)).numpy()
         expected = expected[:, ::-1] if one.changes.flips else expected
         expected = np.clip(expected @ one.changes.colours.numpy(), 0, 255)
         found = split.finisher(augmented=True)(one)
