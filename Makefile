@@ -13,7 +13,7 @@ FLAGS ?=
 WORKERS ?= 2
 OURS := nas export latency_models tools tests docs
 
-.PHONY: help install search test test-integration lint format docs
+.PHONY: help install search test test-integration lint format picture docs
 
 help:
 	@echo "make search            search, train, export and measure a network for CIFAR-10 on this machine"
@@ -22,6 +22,7 @@ help:
 	@echo "make test-integration  tests with whole processes and programs of the machine"
 	@echo "make lint              format, lint, types, direction of imports"
 	@echo "make format            write the format"
+	@echo "make picture           draw README's pictures anew, from the report of WORKDIR"
 	@echo "make docs              write docs/api.md from the docstrings"
 
 install: $(STAMP)
@@ -54,6 +55,10 @@ lint: $(STAMP)
 format: $(STAMP)
 	@"$(BIN)/ruff" format $(OURS)
 	@"$(BIN)/ruff" check --fix $(OURS)
+
+picture: $(STAMP)
+	@"$(BIN)/python" -m tools.report --workdir=$(WORKDIR)
+	@bash docs/images/make.sh $(WORKDIR)
 
 docs: $(STAMP)
 	@"$(BIN)/python" docs/make_api.py

@@ -14,12 +14,10 @@ from export import recipes, tflite
 from latency_models import devices, measurements, parts, timing
 from latency_models.measurements import Measurement
 from latency_models.parts import Part
+from latency_models.plan import DEFAULT_NETWORKS
 from nas import costs, files
 from nas.candidates import MBConv
 from nas.specs import Block, Child, Head, SearchSpace, Stem
-
-# With fewer, whole networks say little about single blocks (`latency_models.in_context`).
-DEFAULT_NETWORKS = 48
 
 # Timed in every round of every run; a change here makes older measurements incomparable.
 REFERENCE = Child(
@@ -169,8 +167,13 @@ def benchmark_parts(
     seed: int = 0,
     plan: timing.Plan | None = None,
     progress: timing.Progress = timing.no_progress,
+    converted: dict[str, bytes] | None = None,
 ) -> list[Measurement]:
-    """Times `wanted`, parts or whole networks of `space`; otherwise as `benchmark_space`."""
+    """Times `wanted`, parts or whole networks of `space`; otherwise as `benchmark_space`.
+
+    `converted` holds `.tflite` files by the key of their part, and gets those that are missing: for
+    a second measurement of the same parts.
+    """
     recipes.recipe(recipe)
     plan = plan or dataclasses.replace(device.plan, seed=seed)
     environment = device.environment()
@@ -181,8 +184,7 @@ def benchmark_parts(
         np.random.default_rng(seed).shuffle(missing)
     for begin in range(0, len(missing), plan.models_at_once):
         chunk = missing[begin : begin + plan.models_at_once]
-        converting = progress(chunk, len(chunk), "converting")
-        models = {part.key: convert(part, recipe) for part in converting}
+        models = _models(chunk, recipe, {} if converted is None else converted, progress)
         timings = timing.measure(device, models, reference, plan, progress)
         common = {
             "recipe": recipe,
@@ -215,6 +217,16 @@ def _part_row(part: Part, times: timing.Timing, common: dict[str, Any]) -> Measu
         **common,
         **dataclasses.asdict(times),
     )
+
+
+def _models(
+    wanted: Sequence[Part], recipe: str, converted: dict[str, bytes], progress: timing.Progress
+) -> dict[str, bytes]:
+    missing = [part for part in wanted if part.key not in converted]
+    if missing:
+        for part in progress(missing, len(missing), "converting"):
+            converted[part.key] = convert(part, recipe)
+    return {part.key: converted[part.key] for part in wanted}
 
 
 def benchmark_models(

@@ -126,7 +126,9 @@ def compare(
 
     Returns:
         Scores by group, `all` for the groups together, and `repeats`: the first pass as a
-        prediction of the second, below whose error no prediction can be told from the truth.
+        prediction of the second, below whose error no prediction can be told from the truth. Its
+        `spread_over_noise` is the networks' standard deviation over that of one measurement: where
+        it is small, so is any rank correlation.
 
     Raises:
         ValueError: the model has no reference, or not the passes' own.
@@ -148,4 +150,12 @@ def compare(
         chosen = np.array([name in ("all", own) for own in names])
         found[name] = evaluation.held_out(predicted[chosen], measured[chosen], "mean of two passes")
     found["repeats"] = evaluation.held_out(times[0], times[1], "first pass against second")
+    found["repeats"]["spread_over_noise"] = _spread_over_noise(times)
     return found
+
+
+def _spread_over_noise(times_ms: np.ndarray) -> float | None:
+    """Of `[2, networks]`; None where both passes are equal."""
+    # The passes' difference has twice the variance of one.
+    noise_ms = float(np.sqrt(np.mean((times_ms[0] - times_ms[1]) ** 2) / 2.0))
+    return float(times_ms.mean(axis=0).std()) / noise_ms if noise_ms else None

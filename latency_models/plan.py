@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+# With fewer, whole networks say little about single blocks (`latency_models.in_context`).
+DEFAULT_NETWORKS = 48
+
 
 @dataclasses.dataclass(frozen=True)
 class Plan:

@@ -1,4 +1,4 @@
-"""Predicted against measured latency as a picture; the one module that imports matplotlib."""
+"""Latencies as pictures; the one module that imports matplotlib."""
 
 from __future__ import annotations
 
@@ -73,6 +73,29 @@ def _draw(axes: Axes, heading: str, groups: Panel) -> None:
     axes.tick_params(labelsize=8)
     axes.set_title(heading, fontsize=8)
     axes.legend(fontsize=8, loc="upper left")
+
+
+def accuracy_over_latency(
+    path: files.Path, curves: Mapping[str, Sequence[Sequence[float]]], title: str = ""
+) -> None:
+    """Writes a PNG of several curves.
+
+    Args:
+        path: where; the file is replaced atomically.
+        curves: by name, pairs of milliseconds and percent.
+        title: above all.
+    """
+    figure = Figure(figsize=(1.4 * _PANEL_INCHES, _PANEL_INCHES), dpi=120)
+    axes = figure.subplots()
+    for marker, (name, points) in zip(_MARKERS, curves.items(), strict=False):
+        latency_ms, accuracy = np.array(sorted(map(tuple, points))).T
+        axes.plot(latency_ms, accuracy, f"{marker}-", markersize=5, linewidth=1.2, label=name)
+    axes.set(xlabel="measured ms", ylabel="test accuracy %", title=title)
+    axes.grid(color="0.9")
+    axes.set_axisbelow(True)
+    axes.legend(loc="lower right")
+    figure.tight_layout()
+    files.write_with(path, lambda temporary: figure.savefig(temporary, format="png"))
 
 
 def of_evaluation(evaluation: Mapping[str, Mapping[str, Any]]) -> dict[str, Panel]:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nas import fresh_weights, kernels
+from nas import forward_only, fresh_weights, gates, kernels
 from nas.fresh_weights import Chain
 
 
@@ -84,9 +84,21 @@ class CandidateGroup(keras.layers.Layer):
         return Selection(self, row, is_active, weights)
 
     def run(
-        self, x: tf.Tensor, selection: Selection, training: bool
+        self,
+        x: tf.Tensor,
+        selection: Selection,
+        training: bool,
+        gate: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Output of the selected candidate, and its new row of moments (batch moments)."""
+        """Output of the selected candidate, and its new row of moments (batch moments).
+
+        Args:
+            x: `[batch, height, width, channels]`.
+            selection: from `select`.
+            training: normalize by the batch's moments.
+            gate: float32 scalar that multiplies the output, a residual's x apart.
+        """
+        is_linear = gate is not None and self._forms[-1].activation is None
         y, moments = kernels.run_chain(
             x,
             self._forms,
@@ -94,8 +106,35 @@ class CandidateGroup(keras.layers.Layer):
             self._shapes(selection.row),
             training,
             self._synchronized,
+            gate if is_linear else None,
         )
+        if gate is not None and not is_linear:
+            y = gates.weighted(gate, y)
         return (x + y if self.has_residual else y), moments
+
+    def gate_gradient(
+        self, upstream: tf.Tensor, x: tf.Tensor, selection: Selection, training: bool
+    ) -> tf.Tensor:
+        """The gradient of `run`'s gate, from a forward pass alone.
+
+        Args:
+            upstream: the gradient of `run`'s output.
+            x: `[batch, height, width, channels]`.
+            selection: from `select`.
+            training: normalize by the batch's moments.
+
+        Returns:
+            float32 scalar. It cannot be differentiated.
+        """
+        y = forward_only.run_chain(
+            x,
+            self._forms,
+            selection.weights,
+            self._shapes(selection.row),
+            training,
+            self._synchronized,
+        )
+        return gates.inner_product(upstream, y)
 
     def _shapes(self, row: tf.Tensor) -> kernels.ChainShapes:
         if len(self.chains) == 1:

@@ -12,6 +12,9 @@ import tensorflow as tf
 from nas.augmentation import Augmentation
 from nas.photo_augmentation import PhotoAugmentation
 
+# 1000 images of 40x40 pixels, or 32 of 224x224: a Keras model keeps all activations of a batch.
+_PIXELS_AT_ONCE = 1_606_000
+
 
 class Reader(Protocol):
     """Gives images in a graph, as a network is evaluated on them."""
@@ -86,6 +89,11 @@ class Split(abc.ABC):
     @abc.abstractmethod
     def input_shape(self) -> tuple[int, int, int]:
         """Height, width, channels of what a network is given."""
+
+    def images_at_once(self, most: int) -> int:
+        """Images a batch where a network is only evaluated: `most`, fewer of large images."""
+        height, width, _ = self.input_shape
+        return max(1, min(most, _PIXELS_AT_ONCE // (height * width)))
 
     @abc.abstractmethod
     def take(self, indices: np.ndarray) -> Self:

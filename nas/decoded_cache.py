@@ -44,7 +44,7 @@ def load(
 
     Args:
         source: the images.
-        options: resolution, and what to do with damaged images.
+        options: resolution, what to do with damaged images, and whether to keep the others.
         cache: folder of this source, made where it is missing.
         track: may show progress.
         report: is told what was found, and when it cannot be kept.
@@ -57,13 +57,15 @@ def load(
     survey = _kept_survey(cache, key)
     if survey is None:
         survey = decoded_images.survey(source, track)
-        _keep(lambda: _write_survey(survey, cache, key), cache, report)
+        if options.keep_decoded:
+            _keep(lambda: _write_survey(survey, cache, key), cache, report)
     resolution = survey.resolution(options)
     own = cache / f"{resolution}x{resolution}"
     found = _kept_images(own, key)
     if found is None:
         found = decoded_images.decode(source, resolution, survey.channels, track)
-        _keep(lambda: _write_images(found, own, key), own, report)
+        if options.keep_decoded:
+            _keep(lambda: _write_images(found, own, key), own, report)
     if not len(found.kept) or found.damaged and not options.skip_unreadable:
         raise decoded_images.refusal(source, found.damaged)
     told = survey.describe(resolution, len(found.damaged))

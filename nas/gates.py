@@ -93,29 +93,6 @@ def inner_product(upstream: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
 
 
 @tf.custom_gradient
-def binary_gate(
-    gates: tf.Tensor, active: tf.Tensor, inactive: tf.Tensor
-) -> tuple[tf.Tensor, object]:
-    """Passes the active candidate's output on, and gives both gates their gradient.
-
-    Args:
-        gates: `[2]`, the gates of the active and the inactive candidate; only their gradient
-            matters, the value is (1, 0) by definition.
-        active: o_a(x), `[batch, height, width, channels]`.
-        inactive: o_b(x), same shape.
-
-    Returns:
-        `active`. Backwards, dL/dg_j = sum(dL/dm * o_j(x)), and dL/dm flows into `active` alone.
-    """
-
-    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        to_gates = tf.stack([inner_product(upstream, y) for y in (active, inactive)])
-        return tf.cast(to_gates, gates.dtype), upstream, tf.zeros_like(inactive)
-
-    return tf.identity(active), gradient
-
-
-@tf.custom_gradient
 def weighted(weight: tf.Tensor, output: tf.Tensor) -> tuple[tf.Tensor, object]:
     """An output weighted, w * o_j(x); the weight's gradient is summed in float32.
 
@@ -141,7 +118,7 @@ def gate_with(
 
     Args:
         gate_gradients: maps dL/dm and `x` to dL/dg `[candidates]`.
-        gates: `[candidates]`; only their gradient matters.
+        gates: `[candidates]`; only their gradient matters, the value is one-hot by definition.
         active: o_a(x), `[batch, height, width, channels]`.
         x: the slot's input; gets no gradient this way.
 
@@ -151,12 +128,12 @@ def gate_with(
 
     @tf.custom_gradient
     def gate(gates: tf.Tensor, active: tf.Tensor, x: tf.Tensor) -> tuple[tf.Tensor, object]:
-        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            return gate_gradients(upstream, x), upstream, tf.zeros_like(x)
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, None]:
+            return gate_gradients(upstream, x), upstream, None
 
         return tf.identity(active), gradient
 
-    return gate(gates, active, x)
+    return gate(gates, active, tf.stop_gradient(x))
 
 
 def softmax_gradient(gate_gradients: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:

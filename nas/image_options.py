@@ -16,6 +16,7 @@ class ImageOptions:
             images of various sizes.
         flip: whether training images are mirrored at random; None for what suits the data set.
         skip_unreadable: leave out files that cannot be decoded, instead of refusing them all.
+        keep_decoded: keep what was decoded for the next time, on disk.
         preferred_resolution: where none is asked for, and images have various sizes.
         cache: how a TFDS data set is kept while it is used: as `pixels` of that resolution in
             memory; encoded as they are, in `memory` or in their `files`, and decoded for every
@@ -26,6 +27,7 @@ class ImageOptions:
     resolution: int | None = None
     flip: bool | None = None
     skip_unreadable: bool = False
+    keep_decoded: bool = True
     preferred_resolution: int | None = None
     cache: Literal["auto", "pixels", "memory", "files"] = "auto"
 

@@ -18,16 +18,26 @@ ACTIVATIONS = {None: tf.identity, "relu": tf.nn.relu, "relu6": tf.nn.relu6}
 
 
 class StageForm(NamedTuple):
-    """What must be known to trace a stage; sizes come with the weights."""
+    """What must be known to trace a stage; sizes come with the weights.
+
+    Attributes:
+        type: `conv` or `depthwise`.
+        stride: 1 or 2.
+        activation: what follows the normalization.
+        is_expansion: a 1x1 convolution with an activation, which has many more outputs than inputs.
+    """
 
     type: str
     stride: int
     activation: str | None
+    is_expansion: bool = False
 
     @classmethod
     def of(cls, stage: Stage) -> "StageForm":
         """The form of `stage`."""
-        return cls(stage.type, stage.stride, stage.activation)
+        is_pointwise = stage.type == "conv" and stage.kernel_size == 1 and stage.stride == 1
+        is_expansion = is_pointwise and stage.activation is not None
+        return cls(stage.type, stage.stride, stage.activation, is_expansion)
 
 
 class ChainWeights(NamedTuple):
@@ -70,6 +80,7 @@ def run_chain(
     shapes: ChainShapes,
     training: bool,
     synchronized: bool = False,
+    gate: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Convolution, batch normalization and activation, stage after stage.
 
@@ -80,26 +91,35 @@ def run_chain(
         shapes: their shapes, tensors or Python integers.
         training: normalize by the batch's own moments instead of the moving ones.
         synchronized: the batch is that of all replicas; see `replicas.mean` for where this may be.
+        gate: float32 scalar that multiplies the output of a chain without last activation. That is
+            linear in its last scale and offset, so they are multiplied instead, and the gate's
+            gradient is a sum over channels of what their gradients are anyway.
 
     Returns:
         The output, and the batch's moments in the layout of `weights.moments`, padded with zeros
         to its length (the moving moments themselves when not training).
     """
-    kernels = _cut_kernels(weights.kernels, shapes, len(forms))
-    affine = _cut_pairs(weights.affine, shapes, len(forms))
-    moments = _cut_pairs(weights.moments, shapes, len(forms))
     batch_moments = []
-    for form, kernel, (scale, offset), (mean, variance) in zip(
-        forms, kernels, affine, moments, strict=True
-    ):
-        x, mean, variance = run_stage(
-            x, form, kernel, scale, offset, None if training else (mean, variance), synchronized
+    stages = stage_weights(weights, shapes, len(forms))
+    if gate is not None:
+        kernel, scale, offset, *moving = stages[-1]
+        stages[-1] = [kernel, gate * scale, gate * offset, *moving]
+    for form, (kernel, scale, offset, *moving) in zip(forms, stages, strict=True):
+        x, *moments = run_stage(
+            x, form, kernel, scale, offset, None if training else moving, synchronized
         )
-        batch_moments += [mean, variance]
+        batch_moments += moments
     if not training:
         return x, weights.moments
     joined = tf.concat(batch_moments, axis=0)
     return x, tf.pad(joined, [[0, tf.shape(weights.moments)[0] - tf.shape(joined)[0]]])
+
+
+def stage_weights(weights: ChainWeights, shapes: ChainShapes, stages: int) -> list[list[tf.Tensor]]:
+    """Kernel, scale, offset, moving mean and moving variance of each of so many stages."""
+    pairs = [_cut_pairs(flat, shapes, stages) for flat in (weights.affine, weights.moments)]
+    kernels = _cut_kernels(weights.kernels, shapes, stages)
+    return [[k, *affine, *moments] for k, affine, moments in zip(kernels, *pairs, strict=True)]
 
 
 def run_stage(
@@ -108,7 +128,7 @@ def run_stage(
     kernel: tf.Tensor,
     scale: tf.Tensor,
     offset: tf.Tensor,
-    moving: tuple[tf.Tensor, tf.Tensor] | None = None,
+    moving: Sequence[tf.Tensor] | None = None,
     synchronized: bool = False,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Convolution, batch normalization and activation.

@@ -4,16 +4,18 @@ Candidates that run the same chain of stages (MBConv of any kernel size and any 
 say, with equal activations) form a `CandidateGroup`. A group keeps its candidates' weights as rows
 of three banks, one row a candidate, padded to the longest. Choosing a path reads one row, computing
 it runs one traced chain, training it writes one row back: cost and graph grow with the number of
-groups, not of candidates, and what was not chosen is not touched. Only where a slot mixes chains
-(MBConv and skip) does the graph branch, once.
+groups, not of candidates, and what was not chosen is not touched. Where a slot mixes chains (MBConv
+and skip), all of them stand in the graph and those that were not chosen run on a single pixel
+(`one_of_several`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from nas import gates, one_of_several
 from nas.candidate_group import CandidateGroup, Selection
 from nas.fresh_weights import Chain
 from nas.specs import Block, Slot
@@ -25,8 +27,7 @@ class MixedOp(keras.layers.Layer):
     Args:
         chains: the candidates, in the slot's order.
         seed: of the fresh weights.
-        synchronized: normalize by the batch of all replicas where training. Then every group is
-            computed, whichever is chosen: replicas cannot wait for each other inside a branch.
+        synchronized: normalize by the batch of all replicas where training.
         **kwargs: as `keras.layers.Layer`.
     """
 
@@ -77,7 +78,12 @@ class MixedOp(keras.layers.Layer):
         return selections
 
     def run(
-        self, x: tf.Tensor, choice: tf.Tensor | int, selections: list[Selection], training: bool
+        self,
+        x: tf.Tensor,
+        choice: tf.Tensor | int,
+        selections: list[Selection],
+        training: bool,
+        gate: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Computes the chosen candidate.
 
@@ -86,49 +92,29 @@ class MixedOp(keras.layers.Layer):
             choice: scalar, which candidate.
             selections: from `select(choice)`.
             training: normalize by the batch's moments.
+            gate: float32 scalar, 1; it multiplies the output, an x that was added to it apart.
 
         Returns:
             The output, and for every selection its row of moments: the batch's where the group is
-            active, the given ones elsewhere.
+            active, without meaning elsewhere.
         """
         if self._output_width is None:
             return x, []
         if len(self.groups) == 1:
-            y, moments = self.weighted_groups[0].run(x, selections[0], training)
-            return self._with_shape(y, x), [moments]
-        if self._synchronized and training:
-            return self._run_without_branches(x, choice, selections)
-
-        def branch(i: int):
-            def compute() -> list[tf.Tensor]:
-                y, rows = x, [selection.weights.moments for selection in selections]
-                group = self.groups[i]
-                if group is not None:
-                    place = self.weighted_groups.index(group)
-                    y, rows[place] = group.run(x, selections[place], training)
-                return [tf.identity(y), *(tf.identity(row) for row in rows)]
-
-            return compute
-
-        chosen = tf.gather(self._group_of, choice)
-        y, *moments = tf.switch_case(chosen, [branch(i) for i in range(len(self.groups))])
-        return self._with_shape(y, x), moments
-
-    def _run_without_branches(
-        self, x: tf.Tensor, choice: tf.Tensor | int, selections: list[Selection]
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+            y, moments = self.weighted_groups[0].run(x, selections[0], training, gate)
+            return self._with_shape(y, x.shape[0]), [moments]
         chosen = tf.gather(self._group_of, choice)
         remaining = iter(selections)
-        y, moments = None, []
-        for i, group in enumerate(self.groups):
-            output = x
+        outputs, rows = [], []
+        for group, y in zip(self.groups, self._deal(x, chosen), strict=True):
             if group is not None:
-                selection = next(remaining)
-                output, row = group.run(x, selection, training=True)
-                moments.append(tf.where(selection.is_active, row, selection.weights.moments))
-                self._with_shape(output, x)
-            y = output if y is None else tf.where(tf.equal(chosen, i), output, y)
-        return self._with_shape(y, x), moments
+                y, moments = group.run(y, next(remaining), training, gate)
+                rows.append(moments)
+            outputs.append(self._with_shape(y, None))
+        return self._with_shape(one_of_several.collect(outputs, chosen), x.shape[0]), rows
+
+    def _deal(self, x: tf.Tensor, chosen: tf.Tensor) -> list[tf.Tensor]:
+        return one_of_several.deal(x, chosen, len(self.groups))
 
     def select_all(self, is_active: tf.Tensor) -> list[Selection]:
         """Reads every candidate's weights, in the slot's order; what has none is left out.
@@ -153,37 +139,72 @@ class MixedOp(keras.layers.Layer):
                 outputs.append(x)
                 continue
             y, rows = group.run(x, next(remaining), training)
-            outputs.append(self._with_shape(y, x))
+            outputs.append(self._with_shape(y, x.shape[0]))
             moments.append(rows)
         return outputs, moments
 
-    def map_candidates(
-        self, x: tf.Tensor, function: Callable[[tf.Tensor], tf.Tensor], training: bool
+    def gate_gradient(
+        self,
+        upstream: tf.Tensor,
+        x: tf.Tensor,
+        choice: tf.Tensor,
+        selections: list[Selection],
+        training: bool,
     ) -> tf.Tensor:
-        """`function` of every candidate's output, which are computed one after the other.
+        """The gradient of `run`'s gate, for which the chosen candidate is computed.
 
         Args:
-            x: `[batch, height, width, channels]`.
-            function: from an output to a float32 scalar.
+            upstream: dL/dm, `[batch, height, width, channels]`.
+            x: the slot's input.
+            choice: scalar, which candidate.
+            selections: from `select(choice)`.
             training: normalize by the batch's moments.
+
+        Returns:
+            float32 scalar. It cannot be differentiated.
+        """
+        chosen = tf.gather(self._group_of, choice)
+        remaining = iter(selections)
+        dealt = self._deal(upstream, chosen), self._deal(x, chosen)
+        # The others' upstream is zero, and so are their values.
+        values = [
+            group.gate_gradient(to_output, part, next(remaining), training)
+            for group, to_output, part in zip(self.groups, *dealt, strict=True)
+            if group is not None
+        ]
+        return tf.add_n(values)
+
+    def input_gradient(self, upstream: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """What `gate_gradient` leaves out: sum(dL/dm * x) where a candidate adds or is its input.
+
+        Zero where all candidates do: the same number for all gates of a slot changes no
+        architecture parameter's gradient, since rows of the softmax' Jacobian sum to zero.
 
         Returns:
             `[candidates]` float32.
         """
+        adds = [group is None or group.has_residual for group in self._group_of_candidate]
+        if all(adds) or not any(adds):
+            return tf.zeros([self.num_candidates])
+        return tf.cast(adds, tf.float32) * gates.inner_product(upstream, x)
+
+    def gate_gradients(self, upstream: tf.Tensor, x: tf.Tensor, training: bool) -> tf.Tensor:
+        """`gate_gradient` of every candidate, `[candidates]`, computed one after the other."""
         if self._synchronized and training:
-            return self._map_without_loops(x, function)
+            return self._gate_gradients_without_loops(upstream, x)
         values = [tf.zeros([0])] * len(self.groups)
         for i, group in enumerate(self.groups):
             if group is None:
-                values[i] = function(x)[None]
+                values[i] = tf.zeros([1])
                 continue
 
             # What came before is part of the loop's start, so that two groups do not run at once.
-            start = tf.reduce_sum(tf.stop_gradient(tf.concat(values, axis=0))) * 0.0
+            start = tf.reduce_sum(tf.concat(values, axis=0)) * 0.0
 
             def one(row: tf.Tensor, found: tf.Tensor, group=group) -> tuple[tf.Tensor, tf.Tensor]:
-                y, _ = group.run(x, group.select(row, True), training)
-                return row + 1, tf.concat([found[:row], function(y)[None], found[row + 1 :]], 0)
+                selection = group.select(row, True)
+                value = group.gate_gradient(upstream, x, selection, training)
+                return row + 1, tf.concat([found[:row], value[None], found[row + 1 :]], 0)
 
             count = len(group.chains)
             _, values[i] = tf.while_loop(
@@ -198,16 +219,15 @@ class MixedOp(keras.layers.Layer):
         ]
         return tf.gather(tf.concat(values, axis=0), order)
 
-    def _map_without_loops(
-        self, x: tf.Tensor, function: Callable[[tf.Tensor], tf.Tensor]
-    ) -> tf.Tensor:
+    def _gate_gradients_without_loops(self, upstream: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         values: list[tf.Tensor] = []
         for group, row in zip(self._group_of_candidate, self._row_of, strict=True):
+            if group is None:
+                values.append(tf.constant(0.0))
+                continue
             with tf.control_dependencies(values[-1:]):
-                y = tf.identity(x)
-                if group is not None:
-                    y, _ = group.run(y, group.select(int(row), True), training=True)
-                values.append(function(y))
+                selection = group.select(int(row), True)
+                values.append(group.gate_gradient(upstream, tf.identity(x), selection, True))
         return tf.stack(values)
 
     @property
@@ -223,6 +243,6 @@ class MixedOp(keras.layers.Layer):
         group = self.groups[self._group_of[choice]]
         return [] if group is None else group.export_row(int(self._row_of[choice]))
 
-    def _with_shape(self, y: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-        y.set_shape([x.shape[0], y.shape[1], y.shape[2], self._output_width])
+    def _with_shape(self, y: tf.Tensor, batch: int | None) -> tf.Tensor:
+        y.set_shape([batch, y.shape[1], y.shape[2], self._output_width])
         return y

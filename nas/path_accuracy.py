@@ -32,18 +32,21 @@ class PathAccuracy:
     def __init__(self, supernet: "Supernet", dataset: Dataset) -> None:
         self._supernet = supernet
         self._training_images = recalibration.batches(dataset.train)
-        self._validation = data.evaluation_batches(dataset.validation, _BATCH)
+        self._validation = data.evaluation_batches(
+            dataset.validation, dataset.validation.images_at_once(_BATCH)
+        )
         self._num_validation = len(dataset.validation)
         images = tf.TensorSpec([None, *dataset.input_shape], tf.float32)
         labels = tf.TensorSpec([None], tf.int64)
         choices = tf.TensorSpec([len(supernet.space.slots)], tf.int32)
         parts = supernet.read(routes.Path([0] * len(supernet.space.slots)))
         rows = [tf.TensorSpec([None], tf.float32) for part in parts for _ in part]
+        options = {"jit_compile": False, "autograph": False}
         self._moments = tf.function(
-            self._batch_moments, input_signature=[choices, images], jit_compile=False
+            self._batch_moments, input_signature=[choices, images], **options
         )
         self._correct = tf.function(
-            self._count_correct, input_signature=[choices, images, labels, rows], jit_compile=False
+            self._count_correct, input_signature=[choices, images, labels, rows], **options
         )
 
     def __call__(self, choices: Sequence[int]) -> float:

@@ -24,7 +24,8 @@ _BATCH = 200
 def batches(split: Split) -> list[np.ndarray]:
     """Class-balanced training images to measure moments on, at most 2000 of them."""
     count = min(_IMAGES, len(split))
-    return np.array_split(data.calibration_images(split, count), -(-count // _BATCH))
+    batch = split.images_at_once(_BATCH)
+    return np.array_split(data.calibration_images(split, count), -(-count // batch))
 
 
 def recalibrate(model: keras.Model, batches: Iterable[tf.Tensor]) -> None:

@@ -62,6 +62,9 @@ class Path:
 class TwoPaths:
     """The active one of two candidates, differentiable by both gates.
 
+    The inactive one is computed backwards, for its gate alone: no part of it is kept, and nothing
+    is differentiated by it.
+
     Args:
         choices: `[slots, 2]` int32, the active candidate first.
         gate_values: `[slots, 2]`; only their gradient matters.
@@ -78,12 +81,17 @@ class TwoPaths:
     def run(self, op, slot, x, selections, training) -> Output:
         """The active candidate's output."""
         half = len(selections) // 2
-        y, moments = op.run(x, self._active[slot], selections[:half], training)
-        other, other_moments = op.run(
-            tf.stop_gradient(x), self._inactive[slot], selections[half:], training
-        )
-        y = gates.binary_gate(self._gates[slot], y, tf.stop_gradient(other))
-        return y, moments + other_moments
+        choices = self._active[slot], self._inactive[slot]
+        gate_values = self._gates[slot]
+        y, moments = op.run(x, choices[0], selections[:half], training, gate_values[0])
+
+        def gate_gradients(upstream: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+            other = op.gate_gradient(upstream, x, choices[1], selections[half:], training)
+            # `run` saw to the active one's.
+            return tf.stack([0.0, other]) + tf.gather(op.input_gradient(upstream, x), choices)
+
+        y = gates.gate_with(gate_gradients, gate_values, y, x)
+        return y, moments + [selection.weights.moments for selection in selections[half:]]
 
 
 class AllGates(Path):
@@ -107,13 +115,10 @@ class AllGates(Path):
         gate_values = self._gates[slot]
 
         def gate_gradients(upstream: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-            def to_gate(output: tf.Tensor) -> tf.Tensor:
-                return gates.inner_product(upstream, output)
-
-            values = op.map_candidates(x, to_gate, training)
+            values = op.gate_gradients(upstream, x, training) + op.input_gradient(upstream, x)
             return tf.pad(values, [[0, gate_values.shape[0] - op.num_candidates]])
 
-        return gates.gate_with(gate_gradients, gate_values, y, tf.stop_gradient(x)), moments
+        return gates.gate_with(gate_gradients, gate_values, y, x), moments
 
 
 class Mixture:

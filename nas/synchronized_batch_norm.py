@@ -15,7 +15,7 @@ def normalize(
     slower than the fused kernel.
 
     Args:
-        x: `[batch, height, width, channels]`, this replica's slice.
+        x: `[batch, height, width, channels]`, this replica's slice; the batch may be empty.
         scale: `[channels]`, float32.
         offset: `[channels]`, float32.
         epsilon: added to the variance.
@@ -25,11 +25,13 @@ def normalize(
         the one that the fused kernel gives for moving moments.
     """
     values = tf.cast(x, tf.float32)
-    moments = [tf.reduce_mean(values, [0, 1, 2]), tf.reduce_mean(tf.square(values), [0, 1, 2])]
-    mean, square = tf.unstack(replicas.mean(tf.stack(moments)))
+    count = tf.cast(tf.reduce_prod(tf.shape(x)[:3]), tf.float32)
+    # No images at all have moments of zero, lest gradients be NaN.
+    moments = [tf.reduce_sum(v, [0, 1, 2]) for v in (values, tf.square(values))]
+    mean, square = tf.unstack(replicas.mean(tf.stack(moments) / tf.maximum(count, 1.0)))
     # Rounding may make it negative.
     variance = tf.maximum(square - tf.square(mean), 0.0)
     factor = scale * tf.math.rsqrt(variance + epsilon)
     y = values * factor + (offset - mean * factor)
-    count = tf.cast(tf.reduce_prod(tf.shape(x)[:3]) * replicas.count(), tf.float32)
+    count = count * replicas.count()
     return tf.cast(y, x.dtype), mean, variance * count / tf.maximum(count - 1.0, 1.0)

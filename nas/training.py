@@ -20,6 +20,8 @@ from nas import (
 from nas.distribution import Distribution
 from nas.specs import Child
 
+_EVALUATED_AT_ONCE = 500
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
@@ -157,9 +159,10 @@ def _compiled(
     return model, [model.metrics[0], accuracy]
 
 
-def evaluate(model: keras.Model, split: data.Split, batch_size: int = 500) -> float:
+def evaluate(model: keras.Model, split: data.Split) -> float:
     """Fraction of `split` that `model` labels correctly."""
     correct = keras.metrics.SparseCategoricalAccuracy()
+    batch_size = split.images_at_once(_EVALUATED_AT_ONCE)
     with data.named_faults(split):
         for images, labels in data.evaluation_batches(split, batch_size):
             correct.update_state(labels, model.predict_on_batch(images))

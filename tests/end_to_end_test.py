@@ -28,6 +28,7 @@ TITLES = [
     "Training the child from scratch",
     "Export",
     "Latency of the exported files",
+    "Report",
     "Summary",
 ]
 CHATTER = ("TensorSpec", "oneDNN", "cuda", "CUDA", "WARNING", "Warning", "XNNPACK", "Traceback")
@@ -113,7 +114,7 @@ def test_every_file_of_the_contract_is_there_and_no_temporary_one(finished):
     expected |= {"child.json", "child.keras", "summary.json", "stages.json", ".lock"}
     expected |= {f"child_{recipe}.tflite" for recipe in RECIPES}
     expected |= {f"parity_{recipe}.json" for recipe in RECIPES}
-    assert {entry.name for entry in path.iterdir()} == expected | {"search", "train"}
+    assert {entry.name for entry in path.iterdir()} == expected | {"search", "train", "report"}
     for folder, own in (("search", {"alphas.npz"}), ("train", set())):
         names = {entry.name for entry in (path / folder).iterdir()}
         assert names == {"metrics.jsonl", "checkpoints", "tensorboard"} | own
@@ -145,7 +146,8 @@ def test_summary(finished):
     assert set(summary["test_accuracy_by_recipe"]) == set(summary["latency_ms_by_recipe"])
     assert set(summary["test_accuracy_by_recipe"]) == set(RECIPES)
     assert summary["measured_latency_ms"] == summary["latency_ms_by_recipe"]["float32"] > 0
-    assert list(summary["stage_seconds"]) == list(pipeline_plan.STAGES)
+    # The report is made from the summary.
+    assert [*summary["stage_seconds"], "report"] == list(pipeline_plan.STAGES)
     assert summary["search_seconds"] == summary["stage_seconds"]["search"] > 0
     assert summary["train_seconds"] == summary["stage_seconds"]["train"] > 0
     parity = json.loads((path / "parity_float32.json").read_text())

@@ -140,7 +140,7 @@ def test_imagenet_child_trains_networks_by_name_and_from_a_file(archives, data_d
         *added["tools.pipeline"],
     )
     assert again.returncode == 0, again.stderr
-    assert again.stdout.count("finished before") == 5
+    assert again.stdout.count("finished before") == 6
 
 
 def test_cifar10_runs_in_small(fashion_data_dir, tmp_path):

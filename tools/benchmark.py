@@ -22,7 +22,7 @@ from absl import flags
 
 from export import recipes
 from latency_models import Device, devices, measurements
-from latency_models.plan import Plan
+from latency_models.plan import DEFAULT_NETWORKS, Plan
 from nas import spaces
 from tools import console, device_flags, several_phones
 
@@ -30,7 +30,7 @@ _MODELS = flags.DEFINE_list("models", [], "The .tflite files to time, separated 
 _SPACE = flags.DEFINE_string("space", None, "Search space to time: a name, or a .json file.")
 _RECIPE = flags.DEFINE_string("recipe", "float32", "How the space's blocks are exported.")
 _NETWORKS = flags.DEFINE_integer(
-    "networks", 16, "Whole networks of the space that are timed.", lower_bound=2
+    "networks", DEFAULT_NETWORKS, "Whole networks of the space that are timed.", lower_bound=2
 )
 _ROUNDS = flags.DEFINE_integer(
     "rounds", None, "Samples of each model, where not the device's own number.", lower_bound=2

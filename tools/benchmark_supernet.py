@@ -8,6 +8,8 @@ steps, the architecture steps, and the mixtures of all paths that binary gates a
 memory, each in a process of its own, and both over the number of candidates a slot.
 """
 
+import json
+import pathlib
 import statistics
 import time
 from typing import Any
@@ -17,6 +19,9 @@ from absl import flags
 
 from tools import console
 
+_MEASURE = flags.DEFINE_list(
+    "measure", ["times", "memory", "growth"], "What to measure now: times, memory, growth."
+)
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Images a step.", lower_bound=1)
 _RESOLUTION = flags.DEFINE_integer("resolution", None, "Pixels, where not the space's own.")
@@ -32,9 +37,9 @@ _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the numbers.", requ
 
 def main() -> None:
     """Measures, writes the file, prints the table."""
-    growth = [_count(text) for text in _GROWTH.value]
+    measure, growth = _measurements(), [_count(text) for text in _GROWTH.value]
     from nas import files
-    from tools import peak_memory, supernet_steps
+    from tools import peak_memory, supernet_report, supernet_steps
 
     if _PROCESSES.value and not peak_memory.available():
         raise ValueError(
@@ -42,19 +47,52 @@ def main() -> None:
             "expected 0 here"
         )
     space = supernet_steps.load_space(_SPACE.value, _RESOLUTION.value)
-    found: dict[str, Any] = {
+    settings = {
         "schema_version": 1,
         "space": space.name,
         "batch_size": _BATCH_SIZE.value,
         "resolution": space.resolution,
     }
-    found |= _times(space)
-    if _PROCESSES.value:
-        found |= _memory(space)
-    found["growth"] = [_grown(space, count) for count in growth]
-    found["provenance"] = files.provenance()
-    files.write_json(_OUTPUT.value, found)
-    _print(found)
+    found = _earlier(settings) | settings
+    rows = {row["candidates"]: row for row in found.get("growth", [])}
+
+    def keep(**values: Any) -> None:
+        grown = [rows[count] for count in sorted(rows)]
+        found.update(values, growth=grown, provenance=files.provenance())
+        files.write_json(_OUTPUT.value, found)
+
+    def grow(count: int, **values: Any) -> None:
+        rows[count] = rows.get(count, {"candidates": count}) | values
+        console.say(f"{count} candidate(s) a slot: " + _joined(rows[count]))
+        keep()
+
+    if "times" in measure:
+        keep(**_times(space))
+    if "growth" in measure:
+        for count in growth:
+            grow(count, **_grown_times(space, count))
+    if "memory" in measure and _PROCESSES.value:
+        keep(**_memory(space))
+        for count in growth:
+            grow(count, peak_memory_mib=_grown_memory(space, count))
+    supernet_report.show(found)
+    console.say(f"all in {_OUTPUT.value}")
+
+
+def _measurements() -> list[str]:
+    known = ("times", "memory", "growth")
+    for name in _MEASURE.value:
+        if name not in known:
+            raise ValueError(f"measure: expected some of {', '.join(known)}, received {name!r}")
+    return _MEASURE.value
+
+
+def _earlier(settings: dict[str, Any]) -> dict[str, Any]:
+    path = pathlib.Path(_OUTPUT.value)
+    if not path.exists():
+        return {}
+    found = json.loads(path.read_text())
+    return found if all(found.get(key) == value for key, value in settings.items()) else {}
 
 
 def _count(text: str) -> int:
@@ -136,75 +174,36 @@ def _memory(space) -> dict[str, Any]:
     }
 
 
-def _grown(space, count: int) -> dict[str, Any]:
+def _grown_times(space, count: int) -> dict[str, float]:
     """The first candidate's path, beside ever more candidates that are not sampled."""
-    from tools import peak_memory, supernet_steps
+    from tools import supernet_steps
 
     grown = supernet_steps.with_candidates(space, count)
-    path = [0] * len(grown.slots)
     trace_s, first_step_s = supernet_steps.SupernetSteps(grown, _BATCH_SIZE.value).compile_search()
-    step = supernet_steps.SupernetSteps(grown, _BATCH_SIZE.value).weight(path)
+    step = supernet_steps.SupernetSteps(grown, _BATCH_SIZE.value).weight([0] * len(grown.slots))
     step()
     seconds = []
     for _ in range(_ROUNDS.value):
         start = time.perf_counter()
         step()
         seconds.append(time.perf_counter() - start)
-    row: dict[str, Any] = {
-        "candidates": count,
+    return {
         "trace_s": trace_s,
         "first_step_s": first_step_s,
         "weight_step_s": statistics.median(seconds),
     }
-    if _PROCESSES.value:
-        row["peak_memory_mib"] = peak_memory.of_step(
-            "supernet", grown, path, _BATCH_SIZE.value, _PROCESSES.value
-        )
-    console.say(f"{count} candidate(s) a slot: " + _joined(row))
-    return row
+
+
+def _grown_memory(space, count: int) -> float:
+    from tools import peak_memory, supernet_steps
+
+    grown = supernet_steps.with_candidates(space, count)
+    path = [0] * len(grown.slots)
+    return peak_memory.of_step("supernet", grown, path, _BATCH_SIZE.value, _PROCESSES.value)
 
 
 def _joined(row: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value:.3g}" for name, value in row.items() if name != "candidates")
-
-
-def _print(found: dict[str, Any]) -> None:
-    memory = found.get("peak_memory_mib", {})
-    rows = [
-        ("child, stock Keras layers", found["child_step_s"], None, None),
-        ("child, the same kernels", found["child_same_kernels_step_s"], None, "child"),
-        ("supernet, weight step", found["weight_step_s"], 1.0, "supernet"),
-        ("  architecture step, two paths", found["arch_two_step_s"], "arch_two", "arch_two"),
-        ("  architecture step, exact", found["arch_full_step_s"], "arch_full", "arch_full"),
-        (
-            "  architecture step, REINFORCE, 10 networks",
-            *(found["arch_reinforce_step_s"], "arch_reinforce", "arch_reinforce"),
-        ),
-        ("  DARTS mixture of all paths", found["darts_step_s"], "darts", "darts"),
-        ("  One-Shot sum of all paths", found["one_shot_step_s"], "one_shot", None),
-    ]
-    cells = [
-        (
-            name,
-            seconds,
-            found[f"{ratio}_ratio"] if isinstance(ratio, str) else ratio or "",
-            round(memory[kind]) if kind in memory else "",
-        )
-        for name, seconds, ratio, kind in rows
-    ]
-    console.title(f"{found['space']}, batch {found['batch_size']}, {found['resolution']} pixels")
-    console.say(console.table(["step", "seconds", "x weight step", "peak MiB"], cells))
-    console.say(
-        f"\nweight step: {found['step_ratio']:.3f} x the child of stock layers, "
-        f"{found['step_ratio_same_kernels']:.3f} x the child of the same kernels, "
-        f"{found['images_per_s']:.4g} images/s"
-    )
-    if memory:
-        console.say(f"peak memory: {found['peak_memory_ratio']:.3f} x the child's")
-    console.say(
-        f"first use: {found['trace_s']:.3g} s to trace, {found['first_step_s']:.3g} s for the "
-        f"first step; all in {_OUTPUT.value}"
-    )
 
 
 if __name__ == "__main__":

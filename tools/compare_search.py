@@ -7,7 +7,10 @@ Every algorithm searches at every target with every seed, each in a process of i
 equally long: two short searches tell its seconds for an image, and with them the number of training
 images it may take. Every child is trained in the same way, exported and timed. `random` spends
 its time on training networks, the others on a supernet. Several targets give a curve of accuracy
-over latency; `--train_epochs=0` looks at latencies alone. Run again, it goes on where it stopped.
+over latency; `--train_epochs=0` looks at latencies alone. One-Shot spends part of its time on
+judging networks, `--evolution_population` times `--evolution_generations` of them. Children are
+timed where the latency model was measured, unless --device says otherwise. Run again, it goes on
+where it stopped.
 """
 
 import itertools
@@ -17,7 +20,16 @@ from typing import Any
 
 from absl import flags
 
-from tools import comparison_report, console, data_flags, subcommand, workdir
+from tools import (
+    algorithm_flags,
+    compared_child,
+    comparison_report,
+    console,
+    data_flags,
+    device_flags,
+    subcommand,
+    workdir,
+)
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
 _MODEL = flags.DEFINE_string(
@@ -42,13 +54,13 @@ _MAX_TRAIN = flags.DEFINE_integer(
 _VALIDATION_SIZE = flags.DEFINE_integer(
     "validation_size", 5000, "Training images kept for alpha.", lower_bound=1
 )
-_DEVICE = flags.DEFINE_string("device", "local", "Where children are timed.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
 
 # Of `random`, where the epochs suffice.
 _RANDOM_NETWORKS = 5
-# Images of the two searches that tell the time an image takes, in batches.
-_PROBE_BATCHES = 6, 30
+# Images an epoch of the longer of two searches that tell the time an image takes; the shorter takes
+# a quarter, which is still as many as judging networks wants for its moments.
+_PROBE_IMAGES = 10240
 
 
 def main() -> None:
@@ -61,27 +73,46 @@ def main() -> None:
     targets, seeds = _numbers(_TARGETS, float), _numbers(_SEEDS, int)
     # Imported late: TensorFlow takes seconds.
     import latency_models
-    from nas import data_sources, spaces
+    from nas import spaces
+    from tools import stages
 
     spaces.load_space(_SPACE.value)
     table = latency_models.load(_MODEL.value)
-    data_sources.prepare(data_flags.DATASET.value, data_flags.DATA_DIR.value, report=console.say)
-    shared: list[Any] = [_SPACE, data_flags.DATASET, _MODEL, _SECONDS, _WARMUP, _EPOCHS]
-    shared += [_ARCH_RATE, _BATCH_SIZE, _TRAIN_EPOCHS, _MAX_TRAIN, _VALIDATION_SIZE, _DEVICE]
-    asked = (
-        {flag.name: flag.value for flag in shared} | data_flags.given() | {"model": table.to_dict()}
+    device = device_flags.device_of(table.environment_) if _TRAIN_EPOCHS.value else None
+    dataset = stages.load_dataset(
+        data_flags.DATASET.value,
+        data_flags.DATA_DIR.value,
+        seed=0,
+        validation_size=_VALIDATION_SIZE.value,
+        max_train_examples=_MAX_TRAIN.value,
+        images=data_flags.options(),
     )
+    available = len(dataset.train)
+    if available < 8 * _BATCH_SIZE.value:
+        raise ValueError(
+            f"max_train_examples: expected at least {8 * _BATCH_SIZE.value}, eight batches, "
+            f"received {available}"
+        )
+    asked = _asked() | {"model": table.to_dict()}
     with workdir.WorkDir(_WORKDIR.value, asked, command="compare_search") as owned:
-        images = {name: _images(name, targets[0], owned) for name in algorithms}
+        images = {name: _images(name, targets[0], available, owned) for name in algorithms}
         cells = list(itertools.product(targets, seeds, algorithms))
         rows = []
         for number, (target, seed, name) in enumerate(cells):
             console.title(f"{name}, target {target:g}, seed {seed} ({number + 1} of {len(cells)})")
             rows.append(_cell(name, target, seed, images[name], owned))
             console.say(f"  {comparison_report.line(rows[-1])}")
-        if _TRAIN_EPOCHS.value:
-            _time(rows, table, owned)
+        if device is not None:
+            _time(rows, table, device, owned)
         comparison_report.write(rows, asked, owned.path)
+
+
+def _asked() -> dict[str, Any]:
+    """What every search and training depends on, by the names of the flags."""
+    shared: list[Any] = [_SPACE, data_flags.DATASET, _MODEL, _SECONDS, _WARMUP, _EPOCHS]
+    shared += [_ARCH_RATE, _BATCH_SIZE, _TRAIN_EPOCHS, _MAX_TRAIN, _VALIDATION_SIZE]
+    asked = {flag.name: flag.value for flag in shared}
+    return asked | data_flags.given() | algorithm_flags.given()
 
 
 def _numbers(holder: Any, kind: type) -> list:
@@ -115,28 +146,25 @@ def _search(
     # Each of them takes at least one epoch.
     epochs = given["warmup_epochs"] + given["epochs"]
     given["random_networks"] = min(_RANDOM_NETWORKS, epochs)
-    return subcommand.run("search", _flags(given), path / "search.log")
+    given |= algorithm_flags.given()
+    arguments = compared_child.arguments(given)
+    return subcommand.run("search", arguments, path / "search.log")
 
 
-def _flags(given: dict[str, Any]) -> list[str]:
-    given = {**given, **data_flags.for_another_process()}
-    return [f"--{name}={value}" for name, value in given.items()]
-
-
-def _images(name: str, target: float, owned: workdir.WorkDir) -> int:
-    """Training images with which a search takes the seconds asked for; 0 is all of them."""
+def _images(name: str, target: float, available: int, owned: workdir.WorkDir) -> int:
+    """Training images, of those available, with which a search takes the seconds asked for."""
     from nas import files
 
     if not _SECONDS.value:
-        return _MAX_TRAIN.value
+        return available
+    most = min(_PROBE_IMAGES, available)
     result = owned.path / "probes" / f"{name}.json"
 
     def probe() -> None:
         console.title(f"Timing {name}")
         found = []
-        for batches in _PROBE_BATCHES:
-            images = batches * _BATCH_SIZE.value
-            path = owned.path / "probes" / f"{name}_{batches}"
+        for images in (most // 4, most):
+            path = owned.path / "probes" / f"{name}_{images}"
             used = _search(name, target, 0, images, path, warmup_epochs=1, epochs=1)
             found.append((images, used.seconds))
         (few, short), (many, long) = found
@@ -156,8 +184,7 @@ def _images(name: str, target: float, owned: workdir.WorkDir) -> int:
             f"{found['seconds_at_least']:.0f} s before its first image; received {_SECONDS.value:g}"
         )
     # Whole thousands, so that the seconds of two runs of this command agree on them.
-    images = max(images // 1000 * 1000, 2 * _BATCH_SIZE.value)
-    return min(images, _MAX_TRAIN.value) if _MAX_TRAIN.value else images
+    return min(max(images // 1000 * 1000, 2 * _BATCH_SIZE.value), available)
 
 
 def _cell(
@@ -171,25 +198,11 @@ def _cell(
 
     def search() -> None:
         usage = _search(name, target, seed, images, path)
-        files.write_json(used, {"search_seconds": usage.seconds, "peak_mib": usage.peak_mib})
+        of_search = {"search_seconds": usage.seconds, "search_cpu_seconds": usage.cpu_seconds}
+        files.write_json(used, {**of_search, "peak_mib": usage.peak_mib})
 
     def train() -> None:
-        arguments = {
-            "child": (path / "child.json").resolve(),
-            "epochs": _TRAIN_EPOCHS.value,
-            "seed": seed,
-            "max_train_examples": _MAX_TRAIN.value,
-            "validation_size": _VALIDATION_SIZE.value,
-            "workdir": path.resolve(),
-        }
-        subcommand.run("train", _flags(arguments), path / "train.log")
-        recipe = files.read_json(_MODEL.value)["recipe"]
-        arguments = {
-            "model": (path / "child.keras").resolve(),
-            "recipes": recipe,
-            "workdir": path.resolve(),
-        }
-        subcommand.run("export_tflite", _flags(arguments), path / "export.log")
+        compared_child.train(path, seed, _asked())
 
     owned.stage(f"search {folder}", search, [f"{folder}/child.json", f"{folder}/usage.json"])
     if _TRAIN_EPOCHS.value:
@@ -197,14 +210,12 @@ def _cell(
     return comparison_report.row(path, name, target, seed, images, _MODEL.value)
 
 
-def _time(rows: list[dict[str, Any]], table: Any, owned: workdir.WorkDir) -> None:
+def _time(rows: list[dict[str, Any]], table: Any, device: Any, owned: workdir.WorkDir) -> None:
     """Times all children in turns, and adds `measured_latency_ms` to their rows."""
-    import latency_models
     from latency_models import block_benchmarks, measurements
 
     console.title("Latency of the children")
     own = table.to_dict()
-    device = latency_models.device(_DEVICE.value, own["num_threads"])
     files_of = {row["folder"]: f"{row['folder']}/child_{own['recipe']}.tflite" for row in rows}
     models = {folder: owned.path / name for folder, name in files_of.items()}
     output = owned.path / "measurements.jsonl"

@@ -109,8 +109,10 @@ _SHOWN = {
     "measured_latency_ms": "measured ms",
     "entropy": "entropy",
     "search_seconds": "search s",
+    "search_cpu_seconds": "CPU s",
     "peak_mib": "peak MiB",
 }
+_WHOLE = ("search_seconds", "search_cpu_seconds", "peak_mib")
 
 
 def _mean(rows: list[dict[str, Any]], key: str) -> float | None:
@@ -123,7 +125,7 @@ def _shown(key: str, value: float | None) -> float | str | None:
         return None
     if key == "test_accuracy":
         return f"{100 * value:.2f}"
-    return f"{value:.0f}" if key in ("search_seconds", "peak_mib") else value
+    return f"{value:.0f}" if key in _WHOLE else value
 
 
 def _points(against: tuple[float, float | None] | None) -> str | None:

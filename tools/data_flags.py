@@ -1,6 +1,7 @@
 """Which images: the flags that every command with a data set has."""
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -61,6 +62,12 @@ def options(preferred_resolution: int | None = None) -> "ImageOptions":
 def given() -> dict[str, Any]:
     """The flags about images that were given, for a work dir's settings; empty if none was."""
     return {flag.name: flag.value for flag in _OF_IMAGES if flag.value != flag.default}
+
+
+def take(asked: Mapping[str, Any]) -> None:
+    """Sets the flags to what a work dir's settings have, for a command that goes on from them."""
+    for flag in (DATASET, *_OF_IMAGES):
+        flags.FLAGS[flag.name].value = asked.get(flag.name, flag.default)
 
 
 def for_another_process() -> dict[str, Any]:

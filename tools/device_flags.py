@@ -1,5 +1,8 @@
 """The flags that say where latency is measured; for every tool that measures."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from absl import flags
 
 import latency_models
@@ -56,6 +59,23 @@ def phone_settings() -> PhoneSettings:
         adb=_ADB.value,
         timeout_seconds=_TIMEOUT.value,
     )
+
+
+def device_of(environment: Mapping[str, Any]) -> Device:
+    """The device of an environment, where the flags do not name another.
+
+    Args:
+        environment: as a latency model's `environment_`: its device, threads and delegate stand
+            for the flags that were not given.
+
+    Raises:
+        ValueError: there is none of that name, or flags do not fit it.
+    """
+    for name in ("device", "num_threads", "delegate"):
+        flag = flags.FLAGS[name]
+        if not flag.present and environment[name] is not None:
+            flag.value = environment[name]
+    return device()
 
 
 def device() -> Device:

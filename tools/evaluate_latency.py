@@ -6,7 +6,11 @@
 Uniform draws from the space, its predicted fastest and slowest networks, and `--children`. The two
 passes tell how far one measurement is from the next: no model can be better than that. Writes
 `latency_evaluation.json`, `.md` and `.png` beside the model; the same command again measures only
-what is missing. Run it while nothing else runs.
+what is missing. Run it while nothing else runs. Without --device it measures where the model was
+measured, a phone too (docs/phones.md has its flags):
+
+    python -m tools.evaluate_latency --latency_model=latency_model.json \
+        --measurements=measurements.jsonl --benchmark_model=android_aarch64_benchmark_model
 """
 
 import pathlib
@@ -17,7 +21,7 @@ from absl import flags
 import latency_models
 from latency_models import evaluation_table, held_out_networks, measurements, parts
 from nas import files, spaces
-from tools import console
+from tools import console, device_flags
 
 _MODEL = flags.DEFINE_string("latency_model", None, "File of tools.fit_latency.", required=True)
 _MEASUREMENTS = flags.DEFINE_string(
@@ -26,7 +30,12 @@ _MEASUREMENTS = flags.DEFINE_string(
 _SPACE = flags.DEFINE_string("space", None, "A .json file, where the model's is not built in.")
 _NETWORKS = flags.DEFINE_integer("networks", 40, "Networks in all.", lower_bound=6)
 _CHILDREN = flags.DEFINE_list("children", [], "Networks to add: .json files, or published names.")
-_DEVICE = flags.DEFINE_string("device", None, "Where to measure; the model's own by default.")
+_RESOLUTION = flags.DEFINE_integer(
+    "resolution",
+    None,
+    "Pixels, where not those that were measured; for a regression.",
+    lower_bound=1,
+)
 _SEED = flags.DEFINE_integer("seed", 1, "Draws the networks and the order.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", None, "File to write; beside the model by default.")
 
@@ -40,8 +49,8 @@ def main() -> None:
     space = spaces.load_space(_SPACE.value or model.space_.split(", ")[0])
     rows = [row for row in measurements.read(_MEASUREMENTS.value) if row.space == space.name]
     space = measurements.measured_space(space, rows)
-    threads = model.environment_["num_threads"]
-    device = latency_models.device(_DEVICE.value or model.environment_["device"], threads)
+    space = space.with_task(space.num_classes, _RESOLUTION.value, space.input_channels)
+    device = device_flags.device_of(model.environment_)
     _check_environment(model.environment_, device.environment())
     task = (space.num_classes, space.resolution, space.input_channels)
     children = [spaces.load_child(name).with_task(*task) for name in _CHILDREN.value]
@@ -54,6 +63,7 @@ def main() -> None:
     from latency_models import block_benchmarks, plots
 
     networks = [child for members in groups.values() for child in members]
+    converted: dict[str, bytes] = {}
     passes = [
         block_benchmarks.benchmark_parts(
             [parts.network_part(child) for child in networks],
@@ -63,6 +73,7 @@ def main() -> None:
             output.with_name(f"{output.stem}_pass{i}.jsonl"),
             seed=_SEED.value + i,
             progress=console.progress,
+            converted=converted,
         )
         for i in (1, 2)
     ]
@@ -89,9 +100,12 @@ def main() -> None:
         "first pass against second": {"networks": found["repeats"]["points"]},
     }
     plots.predicted_against_measured(output.with_suffix(".png"), panels, title)
-    console.say(f"{title}, {threads} thread(s)\n")
+    console.say(f"{title}, {device.num_threads} thread(s)\n")
     console.say(console.table(evaluation_table.HEADERS, evaluation_table.rows(found)))
-    console.say(f"\n{_verdict(found['all'])}; in {output}, .md and .png")
+    ratio = found["repeats"]["spread_over_noise"]
+    if ratio is not None:
+        console.say(f"\nthe networks differ by {ratio:.0f} times what two measurements of one do")
+    console.say(f"{_verdict(found['all'])}; in {output}, .md and .png")
 
 
 def _check_environment(expected: dict[str, Any], received: dict[str, Any]) -> None:

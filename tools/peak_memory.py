@@ -22,6 +22,9 @@ def of_step(
 ) -> float:
     """Peak memory in MiB above the level after building, the median over `repeats` processes.
 
+    Building ends with a step on a single image: by then the graph has been traced, optimized and
+    made ready to run, which takes memory that grows with the program and not with the batch.
+
     Args:
         kind: key of `supernet_steps.STEPS`.
         space: the search space.
@@ -39,16 +42,21 @@ def of_step(
 
 
 def _measure(kind: str, space_as_dict: dict, choices: Sequence[int], batch_size: int) -> float:
+    import tensorflow as tf
+
     from tools import supernet_steps
 
     space = specs.from_dict(specs.SearchSpace, space_as_dict)
-    step = supernet_steps.STEPS[kind](space, choices, batch_size)
-    # Building includes the graph: its size depends on the program, not on batch and resolution.
-    step.get_concrete_function()
+    batch = supernet_steps.noise(space, batch_size)
+    signature = [tf.TensorSpec([None, *part.shape[1:]], part.dtype) for part in batch]
+    compiled = supernet_steps.compiled(supernet_steps.STEPS[kind](space, choices))
+    step = compiled.get_concrete_function(*signature)
+    # Building is what does not depend on the batch: tracing, and the first run's optimized graph.
+    step(*(part[:1] for part in batch))
     built = _status("VmRSS")
     pathlib.Path("/proc/self/clear_refs").write_text("5")
     for _ in range(4):
-        step()
+        step(*batch)
     return (_status("VmHWM") - built) / _MEBI
 
 

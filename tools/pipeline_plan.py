@@ -17,12 +17,13 @@ STAGES = {
     "train": "child.keras, train/",
     "export": "child_<recipe>.tflite, parity_<recipe>.json",
     "measure": "rows of measurements.jsonl; then summary.json",
+    "report": "report/index.html",
 }
 # The same without a search.
 CHILD_STAGES = {
     "data": "",
     "child": "child.json",
-    **{name: STAGES[name] for name in ("train", "export", "measure")},
+    **{name: STAGES[name] for name in ("train", "export", "measure", "report")},
 }
 _FINISHED = "finished before"
 

@@ -18,6 +18,7 @@ from nas.latencies import Latencies
 from nas.specs import Child, SearchSpace
 from tools import console, pipeline_summary, stages
 from tools.pipeline_settings import Settings
+from tools.reporting import page
 from tools.workdir import WorkDir
 
 T = TypeVar("T")
@@ -93,7 +94,11 @@ class Pipeline:
         parities = [exporting.parity_path(self._path, name).name for name in preset.recipes]
         self._stage("export", "Export", self._export, [*networks, *parities], ["child.keras"])
         self._stage("measure", "Latency of the exported files", self._measure, [], networks)
-        self._summarize()
+        summary = self._summarize()
+        read = ["summary.json", "latency_model.json", "child.json", *parities]
+        read += ["search/alphas.npz", "search/metrics.jsonl", "train/metrics.jsonl"]
+        self._stage("report", "Report", self._report, ["report/index.html"], read)
+        pipeline_summary.show(summary, self._path)
 
     def _find_child(self) -> None:
         """What a search needs, and the search."""
@@ -261,14 +266,18 @@ class Pipeline:
             )
         stages.measure_exports(self._preset.recipes, self._device, self._path)
 
-    def _summarize(self) -> None:
+    def _report(self) -> None:
+        page.write([str(self._path)])
+
+    def _summarize(self) -> dict[str, Any]:
         names = self._preset.recipes
         child, recipe = self._child, self._preset.recipe
         found = self._preset.child is None
         reference_ms = self._table.reference_ms_ if found else None
         measured = stages.measured_exports(names, reference_ms, self._path)
         parities = {n: files.read_json(exporting.parity_path(self._path, n)) for n in names}
-        seconds = self._stages_of.stage_seconds
+        # The report is made from the summary, so its own seconds are not in it.
+        seconds = {k: v for k, v in self._stages_of.stage_seconds.items() if k != "report"}
         summary = {
             "schema_version": 1,
             "space": self._space.name if found else None,
@@ -292,7 +301,7 @@ class Pipeline:
             "provenance": files.provenance(),
         }
         files.write_json(self._path / "summary.json", summary)
-        pipeline_summary.show(summary, self._path)
+        return summary
 
 
 def _files(name: str) -> list[str]:

@@ -43,7 +43,7 @@ def show(summary: dict[str, Any], path: pathlib.Path) -> None:
     times = [(name, console.duration(seconds)) for name, seconds in spent.items()]
     times.append(("total", console.duration(sum(spent.values()))))
     console.say(console.table(["stage", "time"], times))
-    console.say(f"\nall files are in {path}")
+    console.say(f"\nall files are in {path}; the report is {path / 'report/index.html'}")
 
 
 def target_text(target_ms: float) -> str:

@@ -52,9 +52,10 @@ def load_dataset(
     images: ImageOptions = image_options.SUITABLE,
     prepare: bool = True,
 ) -> Dataset:
-    """Prepares a data set unless it is prepared or `prepare` is false, and reads it."""
+    """Prepares a data set unless it is prepared, and reads it; writes nothing without `prepare`."""
     if prepare:
         data_sources.prepare(name, data_dir, report=_indented, track=track)
+    images = dataclasses.replace(images, keep_decoded=prepare)
     return data.load(
         name,
         data_dir,

@@ -16,10 +16,12 @@ class Usage(NamedTuple):
 
     Attributes:
         seconds: from start to end.
+        cpu_seconds: of all its threads; on a machine that is shared, what tells work from waiting.
         peak_mib: largest resident set in MiB.
     """
 
     seconds: float
+    cpu_seconds: float
     peak_mib: float
 
 
@@ -49,4 +51,5 @@ def run(tool: str, arguments: Sequence[str], log: pathlib.Path) -> Usage:
         raise ValueError(f"tools.{tool} ended with {process.returncode}: {lines[-1]} (see {log})")
     # Linux counts kibibytes, macOS bytes.
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    return Usage(time.monotonic() - start, usage.ru_maxrss / unit)
+    seconds = time.monotonic() - start
+    return Usage(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit)

@@ -1,6 +1,7 @@
 """The training steps that `tools.benchmark_supernet` compares: a supernet's and its children's.
 
 Every step is one compiled function of a fixed batch of noise; what is learned does not matter.
+Those whose names end in `of`, and `STEPS`, are functions of a batch still to be compiled.
 """
 
 import dataclasses
@@ -23,8 +24,14 @@ Step = Callable[[], object]
 Choices = Sequence[int]
 # A compiled `tf.function` without arguments; TensorFlow publishes no type for it.
 Function = Any
+StepOfBatch = Callable[[tf.Tensor, tf.Tensor], object]
 
 LABEL_SMOOTHING = 0.1
+
+
+def compiled(step: Callable) -> Function:
+    """`step` as a graph, traced as `fit` traces a training step."""
+    return tf.function(step, jit_compile=False, autograph=False)
 
 
 def optimizer() -> keras.optimizers.Optimizer:
@@ -80,7 +87,7 @@ class SupernetSteps:
         self.net = supernet.Supernet(space)
         self.net.compile(optimizer(), label_smoothing=LABEL_SMOOTHING)
         self._step = tf.Variable(0, dtype=tf.int64)
-        self._weight = tf.function(self._weight_step, jit_compile=False)
+        self._weight = compiled(self._weight_step)
 
     def _weight_step(self, choices: tf.Tensor) -> None:
         self.net.weight_step(*self.batch, routes.Path(choices))
@@ -90,38 +97,47 @@ class SupernetSteps:
         path = tf.constant(choices, tf.int32)
         return lambda: self._weight(path)
 
-    def weight_of(self, choices: Choices) -> Function:
-        """The weight step on one path, as a function of its own."""
-        # A variable, lest the graph be simplified for this path.
-        path = tf.Variable(choices, dtype=tf.int32)
-        return tf.function(lambda: self._weight_step(path.value()), jit_compile=False)
-
     def architecture(self, algorithm: algorithms.SupernetAlgorithm) -> Function:
         """The architecture step of `algorithm`, with fresh draws in every call."""
-
-        def run() -> None:
-            self.net.algorithm = algorithm
-            seed = tf.stack([tf.constant(1, tf.int64), self._step.assign_add(1)])
-            self.net.architecture_step(*self.batch, seed)
-
-        return tf.function(run, jit_compile=False)
+        step = self.architecture_of(algorithm)
+        return compiled(lambda: step(*self.batch))
 
     def mixture(self, normalized: bool) -> Function:
         """The weight step with every candidate computed: DARTS, or One-Shot's plain sum."""
+        step = self.mixture_of(normalized)
+        return compiled(lambda: step(*self.batch))
 
-        def run() -> None:
+    def weight_of(self, choices: Choices) -> StepOfBatch:
+        """The weight step on one path."""
+        # A variable, lest the graph be simplified for this path.
+        path = tf.Variable(choices, dtype=tf.int32)
+        return lambda x, labels: self.net.weight_step(x, labels, routes.Path(path.value()))
+
+    def architecture_of(self, algorithm: algorithms.SupernetAlgorithm) -> StepOfBatch:
+        """The architecture step of `algorithm`, with fresh draws in every call."""
+
+        def run(images: tf.Tensor, labels: tf.Tensor) -> None:
+            self.net.algorithm = algorithm
+            seed = tf.stack([tf.constant(1, tf.int64), self._step.assign_add(1)])
+            self.net.architecture_step(images, labels, seed)
+
+        return run
+
+    def mixture_of(self, normalized: bool) -> StepOfBatch:
+        """The weight step with every candidate computed: DARTS, or One-Shot's plain sum."""
+
+        def run(images: tf.Tensor, labels: tf.Tensor) -> None:
             p = gates.path_probabilities(self.net.alpha.value, self.net.mask)
             weights = p if normalized else tf.cast(self.net.mask, tf.float32)
-            self.net.weight_step(*self.batch, routes.Mixture(weights))
+            self.net.weight_step(images, labels, routes.Mixture(weights))
 
-        return tf.function(run, jit_compile=False)
+        return run
 
     def compile_search(self) -> tuple[float, float]:
         """Seconds to trace the whole training step as `fit` does, and of its first run."""
         specs = tuple(tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in self.batch)
         start = time.perf_counter()
-        step = tf.function(self.net.train_step, input_signature=[(specs, specs)])
-        concrete = step.get_concrete_function()
+        concrete = compiled(self.net.train_step).get_concrete_function((specs, specs))
         traced = time.perf_counter()
         concrete((self.batch, self.batch))
         return traced - start, time.perf_counter() - traced
@@ -135,24 +151,29 @@ def stock_child(space: SearchSpace, choices: Choices, batch_size: int) -> Functi
     model.compile(optimizer(), loss, jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     images, labels = batch[0], tf.one_hot(batch[1], space.num_classes)
-    return tf.function(lambda: model.train_step((images, labels)), jit_compile=False)
+    return compiled(lambda: model.train_step((images, labels)))
 
 
 def same_kernels_child(space: SearchSpace, choices: Choices, batch_size: int) -> Function:
     """The child's own step from the supernet's kernels."""
-    batch = noise(space, batch_size)
-    network = plain_child.PlainChild(space.child(choices), optimizer(), LABEL_SMOOTHING)
-    return tf.function(lambda: network.weight_step(*batch), jit_compile=False)
+    batch, step = noise(space, batch_size), _same_kernels_child_of(space, choices)
+    return compiled(lambda: step(*batch))
 
 
-# What peak memory is measured of, each a function without arguments.
-STEPS: dict[str, Callable[[SearchSpace, Choices, int], Function]] = {
-    "child": same_kernels_child,
-    "supernet": lambda space, path, size: SupernetSteps(space, size).weight_of(path),
-    "arch_two": lambda space, _, size: SupernetSteps(space, size).architecture(TwoPathGradient()),
-    "arch_full": lambda space, _, size: SupernetSteps(space, size).architecture(FullGradient()),
-    "arch_reinforce": lambda space, _, size: SupernetSteps(space, size).architecture(Reinforce()),
-    "darts": lambda space, _, size: SupernetSteps(space, size).mixture(normalized=True),
+def _same_kernels_child_of(space: SearchSpace, choices: Choices) -> StepOfBatch:
+    child = plain_child.PlainChild(space.child(choices), optimizer(), LABEL_SMOOTHING)
+    return child.weight_step
+
+
+# What peak memory is measured of.
+STEPS: dict[str, Callable[[SearchSpace, Choices], StepOfBatch]] = {
+    "child": _same_kernels_child_of,
+    "supernet": lambda space, path: SupernetSteps(space, 1).weight_of(path),
+    "arch_two": lambda space, _: SupernetSteps(space, 1).architecture_of(TwoPathGradient()),
+    "arch_full": lambda space, _: SupernetSteps(space, 1).architecture_of(FullGradient()),
+    "arch_reinforce": lambda space, _: SupernetSteps(space, 1).architecture_of(Reinforce()),
+    "darts": lambda space, _: SupernetSteps(space, 1).mixture_of(normalized=True),
+    "one_shot": lambda space, _: SupernetSteps(space, 1).mixture_of(normalized=False),
 }
 
 

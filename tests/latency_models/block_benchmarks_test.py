@@ -49,6 +49,14 @@ def test_a_second_run_measures_only_what_is_missing(tiny_rows, device, tmp_path,
     block_benchmarks.benchmark_space(TINY, "float32", device, path, networks=4, plan=PLAN)
     assert converted == []
 
+    part, files = parts.space_parts(TINY)[0], {}
+    for name in ("first.jsonl", "second.jsonl"):
+        (row,) = block_benchmarks.benchmark_parts(
+            [part], TINY, "float32", device, tmp_path / name, plan=PLAN, converted=files
+        )
+        assert row.key == part.key
+    assert converted == list(files) == [part.key]
+
 
 def test_rows_of_another_environment_are_not_taken_for_this_one(tiny_rows, device, tmp_path):
     _, rows = tiny_rows

@@ -1,6 +1,7 @@
 import dataclasses
 
 import made_rows
+import numpy as np
 import pytest
 
 import latency_models
@@ -92,6 +93,12 @@ def test_comparison_by_hand(cifar):
     # The mean of both passes is 1.1 times the prediction.
     assert found["all"]["bias"] == pytest.approx(1.0 / 1.1 - 1.0)
     assert found["repeats"]["mape"] == pytest.approx(1.0 - 1.0 / 1.2)
+    predicted = np.array([model.predict(child) for child in children])
+    # The passes are x and 1.2 x: a mean of 1.1 x, and a difference of 0.2 x, the noise of two.
+    ratio = (1.1 * predicted).std() / np.sqrt(np.mean((0.2 * predicted) ** 2) / 2.0)
+    assert found["repeats"]["spread_over_noise"] == pytest.approx(ratio)
+    equal = held_out_networks.compare(model, groups, [exact, exact])
+    assert equal["repeats"]["spread_over_noise"] is None
     other = [dataclasses.replace(r, reference="network-other") for r in exact]
     with pytest.raises(ValueError, match="beside network-other; benchmark and fit again"):
         held_out_networks.compare(model, groups, [exact, other])

@@ -19,6 +19,19 @@ def test_a_picture_holds_what_it_is_given(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["model.png"]
 
 
+def test_curves_are_drawn_in_the_order_of_latency(tmp_path):
+    pictures = []
+    for curves in (
+        {"searched": [[2.0, 75.0], [1.0, 70.0]]},
+        {"searched": [[1.0, 70.0], [2.0, 75.0]]},
+        {"searched": [[1.0, 70.0], [2.0, 71.0]]},
+    ):
+        plots.accuracy_over_latency(tmp_path / "curve.png", curves, "a title")
+        pictures.append(matplotlib.image.imread(tmp_path / "curve.png"))
+    assert np.array_equal(pictures[0], pictures[1])
+    assert not np.array_equal(pictures[1], pictures[2])
+
+
 def test_panels_are_the_evaluations_with_points():
     stored = {
         "networks": evaluation.held_out([1.0, 2.0], [1.1, 1.9], "leave one out"),

@@ -213,3 +213,8 @@ def test_images_keep_their_order(tmp_path):
         paths.append(path)
     found = load(Files(tuple(paths)), tmp_path)
     np.testing.assert_array_equal(found.images[:, 0, 0, 0], np.arange(30))
+
+
+def test_nothing_is_kept_where_that_was_not_asked_for(pictures, tmp_path):
+    found = load(pictures, tmp_path, keep_decoded=False)
+    assert len(found.images) == 3 and not (tmp_path / "cache").exists()

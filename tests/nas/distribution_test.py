@@ -18,17 +18,23 @@ TWO_HOSTS = ("a:1", "b:1")
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.fixture(scope="module")
-def runs(fashion_data_dir, tmp_path_factory):
-    """The same search and training on one device, on two together, and on two apart."""
-    path = tmp_path_factory.mktemp("runs")
+def replicated_runs(kind, data_dir, path):
+    """What `replicated_runs.py` printed."""
     done = subprocess.run(
-        [sys.executable, str(HERE / "replicated_runs.py"), "devices", fashion_data_dir, str(path)],
+        [sys.executable, str(HERE / "replicated_runs.py"), kind, data_dir, str(path)],
         env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def runs(fashion_data_dir, tmp_path_factory):
+    """The same search and training on one device, on two together, and on two apart."""
+    path = tmp_path_factory.mktemp("runs")
+    replicated_runs("devices", fashion_data_dir, path)
     return path
 
 
@@ -78,6 +84,24 @@ def test_replicas_apart_normalize_by_their_own_images(runs, kind):
 def test_what_the_number_of_replicas_does_not_change_is_no_setting(runs, name):
     identity = json.loads((runs / name / "search/checkpoints/run.json").read_text())
     assert "batch_norm_images" not in identity["settings"]
+
+
+@pytest.mark.integration
+def test_float16_and_a_stop_in_the_midst_of_an_epoch_on_two_devices(fashion_data_dir, tmp_path):
+    """Replicas agree on the scale and on what overflows; a stopped run ends as a whole one."""
+    assert "stopped" in replicated_runs("half", fashion_data_dir, tmp_path)
+    for name in ("whole", "part", "train"):
+        for value in variables(tmp_path / name):
+            assert len(value) == 2 and np.isfinite(value).all()
+            np.testing.assert_array_equal(value[0], value[1])
+    for whole, part in zip(
+        variables(tmp_path / "whole"), variables(tmp_path / "part"), strict=True
+    ):
+        np.testing.assert_array_equal(whole, part)
+    assert metrics(tmp_path / "whole") == metrics(tmp_path / "part")
+    scales = [row["loss_scale"] for row in metrics(tmp_path / "whole")]
+    # Too large to begin with: steps were left out until it fitted; then it grew again.
+    assert min(scales) < scales[0] < 2.0**40 and scales[-1] > min(scales)
 
 
 def test_one_replica_adds_nothing():

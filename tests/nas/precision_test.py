@@ -101,12 +101,19 @@ def test_gradients_of_weights_agree_with_float32_within_the_types_precision(mixe
     assert norms[0] == pytest.approx(norms[1], rel=epsilon)
 
 
+PAIRS = [[1, 0], [0, 1], [1, 0]]
+
+
 def two_paths(gate_values):
-    return routes.TwoPaths(tf.constant([[1, 0], [0, 1], [2, 0]]), gate_values)
+    return routes.TwoPaths(tf.constant(PAIRS), gate_values)
 
 
 def all_gates(gate_values):
     return routes.AllGates(tf.constant(PATH), gate_values)
+
+
+def all_gates_of_the_pairs_path(gate_values):
+    return routes.AllGates(tf.constant(PAIRS)[:, 0], gate_values)
 
 
 ROUTES = [
@@ -132,11 +139,17 @@ def gate_gradients(net, images, labels, make_route, values):
 @pytest.fixture(scope="module", params=ROUTES, ids=["two paths", "all gates", "mixture"])
 def exact_gates(request, exact):
     """A route, its gate gradients in float32, and |dL/dm| |o_j(x)| for every gate."""
-    arguments = exact.images, exact.labels, *request.param
+    batch, (make_route, values) = (exact.images, exact.labels), request.param
+    arguments = *batch, make_route, values
     gradients = gate_gradients(exact.net, *arguments)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gates, "inner_product", lambda x, y: tf.norm(x) * tf.norm(y))
-        return arguments, gradients, np.array(gate_gradients(exact.net, *arguments))
+        if make_route is not two_paths:
+            return arguments, gradients, np.array(gate_gradients(exact.net, *arguments))
+        # The active candidate's gate gets its gradient without an inner product.
+        path = np.eye(3)[[active for active, _ in PAIRS]]
+        lengths = gate_gradients(exact.net, *batch, all_gates_of_the_pairs_path, path)
+        return arguments, gradients, np.take_along_axis(np.array(lengths), np.array(PAIRS), 1)
 
 
 def test_gradients_of_gates_agree_with_float32_within_the_types_precision(mixed, exact_gates):

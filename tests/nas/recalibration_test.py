@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from nas import recalibration
+from nas.memory_split import MemorySplit
 
 
 @pytest.fixture
@@ -36,3 +37,17 @@ def test_weights_and_momentum_stay(model):
 def test_no_batch_is_refused(model):
     with pytest.raises(ValueError, match="at least one batch"):
         recalibration.recalibrate(model, [])
+
+
+@pytest.mark.parametrize(("pixels", "largest"), [(8, 40), (224, 32)])
+def test_large_images_come_in_small_batches(pixels, largest):
+    images = np.arange(40, dtype=np.uint8)[:, None, None, None] * np.ones(
+        (1, pixels, pixels, 1), np.uint8
+    )
+    split = MemorySplit(images, np.zeros(40, np.int64), "train", np.arange(40))
+    batches = recalibration.batches(split)
+    assert max(len(batch) for batch in batches) <= largest
+    assert len(batches) == -(-40 // largest)
+    seen = sorted(round(float(127.5 * (image[0, 0, 0] + 1.0))) for b in batches for image in b)
+    assert seen == list(range(40))
+    assert split.images_at_once(500) == min(500, 1_606_000 // pixels**2)

@@ -1,19 +1,23 @@
 """A search and a training on some devices or hosts, their results left in files for a test.
 
-    python replicated_runs.py one|devices|multiworker DATA_DIR DIRECTORY
+    python replicated_runs.py one|devices|half|multiworker DATA_DIR DIRECTORY
 
-`devices` runs on one device, and on two together and apart. It is a process of its own because
-devices cannot be divided once TensorFlow works.
+`devices` runs on one device, and on two together and apart; `half` on two in float16, once as a
+whole and once stopped in the midst of an epoch and started again. It is a process of its own
+because devices cannot be divided once TensorFlow works.
 """
 
+import dataclasses
 import os
 import pathlib
+import signal
 import sys
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from nas import cluster, data, distribution, search, training
+from nas import cluster, data, distribution, loss_scale, search, training
 from nas.candidates import MBConv, Skip
 from nas.latencies import Latencies
 from nas.search_config import SearchConfig
@@ -63,41 +67,86 @@ def save_copies(path, variables):
     np.savez(path / "variables.npz", **arrays)
 
 
-def search_on(found, dataset, path):
+class CtrlCAt(keras.callbacks.Callback):
+    """A signal after so many batches, as a person sends it; none after 0."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.left = batches
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if not self.left:
+            signal.raise_signal(signal.SIGINT)
+
+
+def search_on(found, dataset, path, config=SEARCH, stops_after=0):
     """Searches, and keeps all that the search has changed in `variables.npz`."""
     nets = []
     search.build_supernet = kept(BUILD_SUPERNET, nets)
     if found.is_chief:
-        search.search(SPACE, dataset, LATENCIES, SEARCH, path, distribution=found)
+        callbacks = [CtrlCAt(stops_after)]
+        search.search(SPACE, dataset, LATENCIES, config, path, callbacks, distribution=found)
     else:
-        search.assist(SPACE, dataset, LATENCIES, SEARCH, found)
+        search.assist(SPACE, dataset, LATENCIES, config, found)
     (net,) = nets
     keras_variables = [*net.variables, *net.optimizer.variables, *net.arch_optimizer.variables]
-    save_copies(path, [v.value for v in keras_variables] + list(net.objective.variables.values()))
+    others = [*net.objective.variables.values(), *net.loss_scale.variables.values()]
+    save_copies(path, [v.value for v in keras_variables] + others)
 
 
-def train_on(found, dataset, path):
+def train_on(found, dataset, path, config=TRAIN):
     """Trains, and keeps all that the training has changed in `variables.npz`."""
     models = []
     training._compiled = kept(COMPILED, models)
-    training.train(CHILD, dataset, TRAIN, path, distribution=found)
+    training.train(CHILD, dataset, config, path, distribution=found)
     ((model, _),) = models
     save_copies(path, [v.value for v in [*model.variables, *model.optimizer.variables]])
+
+
+def half(dataset, directory):
+    """In float16 on two devices, the loss scale growing and, at first, overflowing."""
+    loss_scale.INITIAL_SCALE, loss_scale.GROWTH_STEPS = 2.0**40, 3
+    together = distribution.start("mirrored")
+    settings = {"precision": "mixed_float16", "optimizer": "adamw", "learning_rate": 0.01}
+    config = dataclasses.replace(SEARCH, epochs=12, **settings)
+    search_on(together, dataset, directory / "whole", config)
+    try:
+        search_on(together, dataset, directory / "part", config, stops_after=41)
+    except KeyboardInterrupt:
+        print("stopped")
+    search_on(together, dataset, directory / "part", config)
+    train = dataclasses.replace(TRAIN, precision="mixed_float16")
+    train_on(together, dataset, directory / "train", train)
+
+
+def small_dataset(data_dir):
+    """Four batches an epoch."""
+    return data.load("fashion_mnist", data_dir, validation_size=40, max_train_examples=70)
+
+
+def divide_the_cpu():
+    """Two devices where there was one."""
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    two = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(cpu, two)
 
 
 def main(kind, data_dir, directory):
     """Searches and trains on everything that `kind` says."""
     runs = {"one": distribution.Distribution()}
+    if kind == "half":
+        divide_the_cpu()
+        half(small_dataset(data_dir), pathlib.Path(directory))
+        return
     if kind == "devices":
-        (cpu,) = tf.config.list_physical_devices("CPU")
-        two = [tf.config.LogicalDeviceConfiguration()] * 2
-        tf.config.set_logical_device_configuration(cpu, two)
+        divide_the_cpu()
         together = distribution.start("mirrored")
         apart = distribution.Distribution(together._strategy, sync_batch_norm=False)
         runs |= {"together": together, "apart": apart}
     elif kind == "multiworker":
         runs = {f"host{cluster.read(os.environ).number}": distribution.start("multiworker")}
-    dataset = data.load("fashion_mnist", data_dir, validation_size=40, max_train_examples=70)
+    dataset = small_dataset(data_dir)
     for name, found in runs.items():
         search_on(found, dataset, pathlib.Path(directory, name, "search"))
         train_on(found, dataset, pathlib.Path(directory, name, "train"))

@@ -206,6 +206,26 @@ def test_a_pair_without_validation_images_leaves_alpha_alone(bench):
     assert all(np.isfinite(v) for v in logs.values())
 
 
+def test_a_step_asks_the_host_for_nothing(bench):
+    """Its graph, functions in it included, holds no Python and nothing that leaves the device."""
+    graph = bench.step.get_concrete_function().graph.as_graph_def()
+    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
+    types = {node.op for node in nodes}
+    assert "FusedBatchNormV3" in types
+    leaving = ("Py", "EagerPy", "Print", "_Send", "_HostSend", "Infeed", "Outfeed", "Save")
+    assert not [name for name in types if name.startswith(leaving)]
+
+
+def test_no_branch_of_the_graph_computes(bench):
+    """A branch's gradient would hold on to all that the branch computed."""
+    step = tf.function(lambda x, y, c: bench.net.weight_step(x, y, routes.Path(c)))
+    choices = tf.TensorSpec([2], tf.int32)
+    graph = step.get_concrete_function(*batch(1), choices).graph.as_graph_def()
+    assert "Conv2D" in {node.op for node in graph.node}
+    inside = {node.op for function in graph.library.function for node in function.node_def}
+    assert inside <= {"Const", "Identity", "NoOp", "Placeholder"}
+
+
 def test_one_path_is_trained_as_keras_trains_the_child(bench):
     path = (3, 1)
     child = bench.net.inherit(path)

@@ -41,12 +41,28 @@ def test_the_file_holds_every_number_and_the_table_names_every_step(tmp_path):
     steps = "stock Keras layers", "weight step", "two paths", "exact", "REINFORCE", "DARTS"
     for name in (*steps, "One-Shot"):
         assert name in done.stdout
+    for chatter in ("AutoGraph", "lambda", "WARNING"):
+        assert chatter not in done.stdout + done.stderr
+    more = run(
+        *("--space=tiny", "--batch_size=4", "--resolution=16", "--rounds=1"),
+        *("--measure=growth", "--growth=3", f"--output={output}"),
+    )
+    assert more.returncode == 0, more.stderr
+    both = json.loads(output.read_text())
+    assert both["growth"][0] == grown and both["growth"][1]["candidates"] == 3
+    assert both | {"growth": 0, "provenance": 0} == found | {"growth": 0, "provenance": 0}
 
 
 def test_a_growth_that_cannot_be_is_refused_before_any_work(tmp_path):
     done = run("--space=tiny", "--growth=1,9", f"--output={tmp_path / 'x.json'}")
     assert done.returncode != 0
     assert "growth: expected numbers from 1 to 6, received '9'" in done.stderr
+
+
+def test_an_unknown_measurement_is_refused_before_any_work(tmp_path):
+    done = run("--space=tiny", "--measure=time", f"--output={tmp_path / 'x.json'}")
+    assert done.returncode != 0
+    assert "measure: expected some of times, memory, growth, received 'time'" in done.stderr
 
 
 @pytest.mark.parametrize("count", [1, 2, 6])

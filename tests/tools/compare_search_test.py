@@ -3,6 +3,7 @@ import pathlib
 import subprocess
 import sys
 
+import matplotlib.image
 import numpy as np
 import pytest
 
@@ -39,3 +40,30 @@ def test_algorithms_are_compared_in_equal_time_resumably(
     assert again.returncode == 0, again.stderr
     assert logs == {path: path.stat().st_mtime_ns for path in (tmp_path / "w").rglob("*.log")}
     assert again.stdout.endswith(done.stdout[done.stdout.index("Means over") :])
+    _widths_are_compared(tmp_path / "w", searches["proxyless_gradient"], fashion_data_dir)
+
+
+def _widths_are_compared(workdir, search, data_dir):
+    command = [sys.executable, "-m", "tools.compare_widths", f"--workdir={workdir}"]
+    command += [f"--data_dir={data_dir}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads((workdir / "widths/curve.json").read_text())["networks"]
+    assert row["target_latency_ms"] == search["target_latency_ms"]
+    assert row["searched_accuracies"] == [search["test_accuracy"]]
+    assert row["searched_latency_ms"] == search["measured_latency_ms"]
+    measured = {}
+    for line in (workdir / "widths/measurements.jsonl").read_text().splitlines():
+        found = json.loads(line)
+        measured[found["label"]] = found["relative_latency"]
+    # The width whose measured latency is nearest to the target.
+    nearest = min(measured.values(), key=lambda relative: abs(relative - row["target_latency_ms"]))
+    assert row["width_latency_ms"] == pytest.approx(nearest)
+    assert 0.05 < row["width_accuracies"][0] <= 1.0
+    assert matplotlib.image.imread(workdir / "widths/curve.png").shape[0] > 300
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout[again.stdout.index("Searched networks against") :] in done.stdout
+    (workdir / "comparison.json").unlink()
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert refused.returncode == 1 and refused.stderr.count("\n") == 1

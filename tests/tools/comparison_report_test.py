@@ -16,6 +16,7 @@ def row(algorithm, seed, accuracy, target=0.5):
         "argmax_latency_ms": None,
         "entropy": 0.5,
         "search_seconds": 60.0,
+        "search_cpu_seconds": 110.0,
         "peak_mib": 900.0,
         "choices": "k3 e3",
     }

@@ -159,7 +159,14 @@ def test_a_work_dir_keeps_of_presets_what_they_had_before():
 
 def test_the_plan_of_a_network_without_a_search_has_none(tmp_path):
     rows = pipeline_plan.rows(WorkDir(tmp_path / "w", {}), pipeline_plan.CHILD_STAGES)
-    assert [name for name, _, _ in rows] == ["data", "child", "train", "export", "measure"]
+    assert [name for name, _, _ in rows] == [
+        "data",
+        "child",
+        "train",
+        "export",
+        "measure",
+        "report",
+    ]
 
 
 def test_a_summary_without_a_prediction_says_what_was_measured(capsys, tmp_path):

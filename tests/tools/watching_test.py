@@ -15,8 +15,9 @@ from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
 
 from nas import callback_list, search, spaces
-from nas.dataset import Dataset, Split
+from nas.dataset import Dataset
 from nas.latencies import Latencies
+from nas.memory_split import MemorySplit
 from nas.search_config import SearchConfig
 
 SPACE = spaces.SPACES["tiny"].with_task(3, 8)
@@ -51,7 +52,7 @@ def dataset():
 
     def split(name, count):
         images = rng.integers(0, 255, (count, 8, 8, 3)).astype(np.uint8)
-        return Split(images, np.arange(count) % 3, name, np.arange(count))
+        return MemorySplit(images, np.arange(count) % 3, name, np.arange(count))
 
     return Dataset("noise", ("a", "b", "c"), split("train", 24), split("train", 12), split("t", 12))
 

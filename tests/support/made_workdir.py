@@ -1,0 +1,162 @@
+"""A finished work dir of the `tiny` space, written by hand: nothing is searched or trained."""
+
+import json
+import math
+import pathlib
+
+import numpy as np
+
+from nas import files, spaces, specs
+from nas.specs import Child, SearchSpace
+
+CHOICES = (1, 0, 2)
+TARGET_MS = 0.060
+EPOCHS, WARMUP = 3, 1
+RECIPES = ("float32", "int8")
+
+
+def space() -> SearchSpace:
+    """`tiny`, for gray images of 28x28 pixels."""
+    return spaces.SPACES["tiny"].with_task(10, 28, 1)
+
+
+def child() -> Child:
+    """The network that was found."""
+    return space().child(CHOICES)
+
+
+def provenance(command="pipeline.py --preset=tiny --workdir=w", **notes):
+    return {
+        "command": command,
+        "git_revision": "0123456789ab",
+        "python": "3.11.0",
+        "platform": "Linux x86_64",
+        "libraries": {"tensorflow": "2.21.0", "keras": None},
+        **notes,
+    }
+
+
+def write(path: pathlib.Path, model_file: pathlib.Path) -> pathlib.Path:
+    """Writes everything a pipeline leaves that a report reads.
+
+    Args:
+        path: the work dir.
+        model_file: a latency model of `tiny`.
+    """
+    search = {"algorithm": "proxyless_gradient", "epochs": EPOCHS, "warmup_epochs": WARMUP}
+    preset = {"dataset": "fashion_mnist", "recipe": "int8", "recipes": list(RECIPES)}
+    preset |= {"search": {**search, "target": 0.0}, "train": {"epochs": 2}, "target_latency": 0.5}
+    config = {"preset_name": "tiny", "preset": preset, "seed": 7, "target_latency_ms": None}
+    _json(path, "config.json", {"provenance": provenance(), "pipeline": config})
+    stages = {name: {"finished": True, "seconds": 2.5} for name in ("search", "train", "report")}
+    _json(path, "stages.json", {"pipeline": stages})
+    _json(path, "space.json", specs.to_dict(space()))
+    model = json.loads(model_file.read_text())
+    model["evaluation"] = {name: scores(points) for name, points in POINTS.items()}
+    _json(path, "latency_model.json", {**model, "provenance": provenance()})
+    notes = {"choices": CHOICES, "most_probable": CHOICES, "predicted_latency_ms": 0.061}
+    notes["search"] = {**search, "target": TARGET_MS, "seed": 7}
+    _json(path, "child.json", {**specs.to_dict(child()), "provenance": provenance(**notes)})
+    write_search(path)
+    lines(
+        path / "train/metrics.jsonl", [{"loss": 2.0, "accuracy": 0.3}, {"loss": 1, "accuracy": 0.6}]
+    )
+    for recipe, accuracy in zip(RECIPES, (0.61, 0.6), strict=True):
+        _json(path, f"parity_{recipe}.json", parity(recipe, accuracy))
+    _json(path, "summary.json", summary())
+    return path
+
+
+def write_search(path: pathlib.Path) -> None:
+    """Metrics and alphas of every epoch; the first is warm-up."""
+    rows = [{"loss": 2.2, "accuracy": 0.2}, {"loss": 2.0, "accuracy": 0.3}]
+    rows += [{"loss": 1.5, "accuracy": 0.4}, {"loss": 1.25, "accuracy": 0.5}]
+    for i, row in enumerate(rows):
+        row |= {"entropy": 0.83 - 0.1 * i, "expected_latency_ms": 0.08 - 0.005 * i}
+        row["most_probable_latency_ms"] = 0.061
+        if i:
+            row |= {"validation_loss": row["loss"] - 0.1, "validation_accuracy": 0.1 * i + 0.25}
+    lines(path / "search/metrics.jsonl", rows)
+    alphas = np.zeros([EPOCHS + WARMUP, 3, 3])
+    for slot, choice in enumerate(CHOICES):
+        # The chosen one is three times as probable as each of the others, at the end.
+        alphas[-1, slot, choice] = math.log(3.0)
+    alphas[:, :2, 2] = np.nan
+    files.write_with(path / "search/alphas.npz", lambda name: np.savez(name, alphas=alphas))
+
+
+POINTS = {
+    "networks": [[0.05, 0.0505], [0.1, 0.099], [0.2, 0.21]],
+    "blocks": [[0.004, 0.004], [0.04, 0.041]],
+    "network_repeats": [[0.05, 0.05], [0.1, 0.1]],
+}
+
+
+def scores(points):
+    return {
+        "count": len(points),
+        "mape": 0.02,
+        "within_5": 1.0,
+        "within_10": 1.0,
+        "rmse_ms": 0.001,
+        "kendall_tau": 0.9,
+        "bias": -0.01,
+        "method": "leave one out",
+        "points": points,
+    }
+
+
+def parity(recipe, accuracy):
+    return {
+        "recipe": recipe,
+        "num_images": 300,
+        "top1_agreement": 0.99,
+        "accuracy_keras": 0.61,
+        "accuracy_tflite": accuracy,
+        "size_bytes": {"float32": 40000, "int8": 16000}[recipe],
+        "oldest_runtime": "1.14.0",
+        "runtime": "ai-edge-litert 2.3.0",
+        "fine_tuning": None,
+        "provenance": provenance(),
+    }
+
+
+def summary():
+    from nas import costs
+
+    return {
+        "recipe": "int8",
+        "num_threads": 1,
+        "target_latency_ms": TARGET_MS,
+        "predicted_latency_ms": 0.061,
+        "measured_latency_ms": 0.064,
+        "params": costs.num_params(child()),
+        "macs": costs.num_macs(child()),
+        "latency_ms_by_recipe": {"float32": 0.09, "int8": 0.064},
+        "stage_seconds": {"search": 2.5, "train": 2.5},
+        "provenance": provenance(),
+    }
+
+
+def write_judged(path: pathlib.Path) -> None:
+    """What a search leaves that learns no alpha; the child is one of two it judged."""
+    networks = [
+        {"choices": CHOICES, "validation_accuracy": 0.7, "cost": 0.061, "round": 0},
+        {"choices": (0, 0, 0), "validation_accuracy": 0.6, "cost": 0.05, "round": 1},
+    ]
+    _json(path, "search/networks.json", {"rounds": 2, "networks": networks, "identity": {}})
+
+
+def change(path: pathlib.Path, name: str, /, **values) -> None:
+    """Replaces top-level values of a JSON file."""
+    files.write_json(path / name, json.loads((path / name).read_text()) | values)
+
+
+def lines(path: pathlib.Path, rows) -> None:
+    """Writes a metrics file, numbering the epochs."""
+    text = "".join(json.dumps({"epoch": i, **row}) + "\n" for i, row in enumerate(rows, start=1))
+    files.write_bytes(path, text.encode())
+
+
+def _json(path: pathlib.Path, name: str, content) -> None:
+    files.write_json(path / name, {"schema_version": 1, **content})

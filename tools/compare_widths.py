@@ -1,0 +1,170 @@
+"""Searched networks against one network made wider and narrower: accuracy over latency.
+
+    python -m tools.compare_widths --workdir=runs/curve
+
+Reads what `tools.compare_search --target_latency=0.1,0.3,0.5,0.7,0.9 --workdir=runs/curve` found.
+For every target it takes the width multiplier of a network of MBConv 3x3 with expansion 6, as
+MobileNetV2's, that comes nearest to the target when measured, and trains it as the searched
+children were trained. Writes `widths/curve.json` and `widths/curve.png`; run again, it goes on
+where it stopped.
+"""
+
+import pathlib
+import statistics
+from typing import Any
+
+from absl import flags
+
+from tools import compared_child, console, data_flags, device_flags, workdir
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "Of tools.compare_search.", required=True)
+_ALGORITHM = flags.DEFINE_string(
+    "algorithm", "proxyless_gradient", "Whose children are on the curve."
+)
+
+# Distinct networks among them are measured.
+_MULTIPLIERS = [i / 20 for i in range(5, 41)]
+
+
+def main() -> None:
+    """Measures, trains what is missing, and prints the table."""
+    directory = pathlib.Path(_WORKDIR.value)
+    # Imported late: TensorFlow takes seconds.
+    import latency_models
+    from nas import files, spaces
+
+    found = files.read_json(directory / "comparison.json")
+    asked = found["settings"]
+    searches = [s for s in found["searches"] if s["algorithm"] == _ALGORITHM.value]
+    if not searches or searches[0]["test_accuracy"] is None:
+        raise ValueError(
+            f"{directory / 'comparison.json'}: expected trained children of {_ALGORITHM.value}, "
+            "found none; run tools.compare_search with it and without --train_epochs=0"
+        )
+    table = latency_models.load(asked["latency_model"])
+    if table.to_dict() != asked["model"]:
+        raise ValueError(
+            f"{asked['latency_model']}: expected the latency model of the comparison, received "
+            "another; fit it from the same measurements again"
+        )
+    device = device_flags.device_of(table.environment_)
+    data_flags.take(asked)
+    space = spaces.load_space(str(directory / searches[0]["folder"] / "space.json"))
+    of_targets = {s["target"]: s["target_latency_ms"] for s in searches}
+    seeds = sorted({s["seed"] for s in searches})
+    own = {"searches": [s["folder"] for s in searches], **asked}
+    with workdir.WorkDir(directory / "widths", own, command="compare_widths") as owned:
+        measured = _measured(space, table, device, owned)
+        rows = []
+        for target, target_ms in of_targets.items():
+            multiplier = min(measured, key=lambda m: abs(measured[m][1] - target_ms))
+            child, latency_ms = measured[multiplier]
+            console.title(
+                f"target {target:g}: all widths times {multiplier:g}, {latency_ms:.4g} ms"
+            )
+            accuracies = [_accuracy(child, seed, asked, owned) for seed in seeds]
+            rows.append(_row(target, target_ms, multiplier, latency_ms, accuracies, searches))
+        _report(rows, asked, owned.path)
+
+
+def _measured(space: Any, table: Any, device: Any, owned: workdir.WorkDir) -> dict[float, Any]:
+    """The network and its milliseconds by multiplier, of all that differ."""
+    from latency_models import block_benchmarks, parts
+    from nas.spaces import fixed_width
+
+    by_key: dict[str, tuple[float, Any]] = {}
+    for multiplier in _MULTIPLIERS:
+        child = fixed_width.fixed_width(space, multiplier)
+        by_key.setdefault(parts.network_part(child).key, (multiplier, child))
+    console.title(f"Latency of {len(by_key)} widths")
+    rows = block_benchmarks.benchmark_parts(
+        [parts.network_part(child) for _, child in by_key.values()],
+        space,
+        table.recipe_,
+        device,
+        owned.path / "measurements.jsonl",
+        progress=console.progress,
+    )
+    times = {row.key: row.normalized_ms(table.reference_ms_) for row in rows}
+    return {multiplier: (child, times[key]) for key, (multiplier, child) in by_key.items()}
+
+
+def _accuracy(child: Any, seed: int, asked: dict[str, Any], owned: workdir.WorkDir) -> float:
+    """Test accuracy in Keras of one training, which is made unless it is there."""
+    from nas import files, specs
+
+    folder = f"{child.name}/seed_{seed}"
+    path = owned.path / folder
+    parity = f"parity_{asked['model']['recipe']}.json"
+
+    def train() -> None:
+        files.write_json(path / "child.json", specs.to_dict(child))
+        compared_child.train(path, seed, asked)
+
+    owned.stage(f"train {folder}", train, [f"{folder}/{parity}"])
+    return files.read_json(path / parity)["accuracy_keras"]
+
+
+def _row(
+    target: float,
+    target_ms: float,
+    multiplier: float,
+    latency_ms: float,
+    accuracies: list[float],
+    searches: list[dict[str, Any]],
+) -> dict[str, Any]:
+    at_target = [s for s in searches if s["target"] == target]
+    return {
+        "target": target,
+        "target_latency_ms": target_ms,
+        "width_multiplier": multiplier,
+        "width_latency_ms": latency_ms,
+        "width_accuracies": accuracies,
+        "searched_latency_ms": statistics.fmean(s["measured_latency_ms"] for s in at_target),
+        "searched_predicted_ms": [s["predicted_latency_ms"] for s in at_target],
+        "searched_accuracies": [s["test_accuracy"] for s in at_target],
+    }
+
+
+def _report(rows: list[dict[str, Any]], asked: dict[str, Any], path: pathlib.Path) -> None:
+    from latency_models import plots
+    from nas import files
+
+    rows = sorted(rows, key=lambda row: row["target"])
+    files.write_json(
+        path / "curve.json",
+        {
+            "schema_version": 1,
+            "algorithm": _ALGORITHM.value,
+            "networks": rows,
+            "settings": asked,
+            "provenance": files.provenance(),
+        },
+    )
+    curves = {
+        name: [
+            (r[f"{key}_latency_ms"], 100 * statistics.fmean(r[f"{key}_accuracies"])) for r in rows
+        ]
+        for name, key in (("searched", "searched"), ("one width multiplier", "width"))
+    }
+    plots.accuracy_over_latency(path / "curve.png", curves, f"{asked['space']}, {asked['dataset']}")
+    console.title("Searched networks against widths")
+    cells = [
+        (
+            row["target"],
+            row["target_latency_ms"],
+            row["searched_latency_ms"],
+            f"{100 * statistics.fmean(row['searched_accuracies']):.2f}",
+            row["width_multiplier"],
+            row["width_latency_ms"],
+            f"{100 * statistics.fmean(row['width_accuracies']):.2f}",
+        )
+        for row in rows
+    ]
+    headers = ["target", "target ms", "searched ms", "accuracy %", "x width", "ms", "accuracy %"]
+    console.say(console.table(headers, cells))
+    console.say(f"\nin {path / 'curve.json'} and curve.png")
+
+
+if __name__ == "__main__":
+    console.run(main)

@@ -1,0 +1,167 @@
+"""What a report needs of each file of a work dir; other fields are let through."""
+
+import json
+import pathlib
+from typing import Any, TypeVar
+
+import pydantic
+from pydantic.dataclasses import dataclass
+
+from nas import files
+
+T = TypeVar("T")
+
+_IGNORING = pydantic.ConfigDict(extra="ignore")
+
+
+@dataclass(frozen=True, config=_IGNORING)
+class Provenance:
+    """What made a file; see `nas.files.provenance`."""
+
+    command: str
+    git_revision: str | None = None
+    python: str | None = None
+    platform: str | None = None
+    libraries: dict[str, str | None] = pydantic.Field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=_IGNORING)
+class Found(Provenance):
+    """The same of `child.json`, with what the search found; nothing of it where none was made."""
+
+    choices: tuple[int, ...] | None = None
+    most_probable: tuple[int, ...] | None = None
+    entropy: float | None = None
+    validation_accuracy: float | None = None
+    predicted_latency_ms: float | None = None
+    predicted_macs: float | None = None
+    predicted_params: float | None = None
+    predicted_bytes: float | None = None
+    search: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, config=_IGNORING)
+class Summary:
+    """`summary.json`: latencies in milliseconds, accuracies as fractions, times in seconds."""
+
+    recipe: str
+    num_threads: int
+    target_latency_ms: float
+    predicted_latency_ms: float
+    params: int
+    macs: int
+    latency_ms_by_recipe: dict[str, float]
+    stage_seconds: dict[str, float]
+    provenance: Provenance
+
+
+@dataclass(frozen=True, config=_IGNORING)
+class FineTuning:
+    """Training further for a recipe; the parent was trained as long in float."""
+
+    accuracy_parent: float
+
+
+@dataclass(frozen=True, config=_IGNORING)
+class Parity:
+    """`parity_<recipe>.json`: a file against its Keras network; accuracies are fractions."""
+
+    recipe: str
+    num_images: int
+    top1_agreement: float
+    accuracy_keras: float
+    accuracy_tflite: float
+    size_bytes: int
+    oldest_runtime: str | None
+    runtime: str
+    provenance: Provenance
+    fine_tuning: FineTuning | None = None
+
+
+@dataclass(frozen=True, config=_IGNORING)
+class Judged:
+    """One network of `search/networks.json`; `cost` is in the search's own unit."""
+
+    choices: tuple[int, ...]
+    validation_accuracy: float
+    cost: float
+    round: int
+
+
+@dataclass(frozen=True, config=_IGNORING)
+class _JudgedNetworks:
+    networks: tuple[Judged, ...]
+
+
+@dataclass(frozen=True, config=_IGNORING)
+class Scores:
+    """Predicted against measured latency; `points` are pairs of milliseconds, errors fractions."""
+
+    count: int
+    mape: float
+    within_5: float
+    within_10: float
+    bias: float
+    kendall_tau: float | None = None
+    method: str = ""
+    points: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, config=_IGNORING)
+class _Row:
+    epoch: int
+
+
+def parse(cls: type[T], data: Any, source: str) -> T:
+    """`data`, JSON values, as `cls`.
+
+    Raises:
+        ValueError: names `source` and the first field that is not as expected.
+    """
+    try:
+        return pydantic.TypeAdapter(cls).validate_python(data)
+    except pydantic.ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(str(step) for step in fault["loc"]) or "file"
+        raise ValueError(
+            f"{source}: {place}: {fault['msg']}; expected a file as the tools write it: "
+            "make it again, or take it away"
+        ) from None
+
+
+def read(cls: type[T], path: pathlib.Path) -> T | None:
+    """The JSON file `path` as `cls`; None where there is none.
+
+    Raises:
+        ValueError: it is damaged; the message names it and the place.
+    """
+    return parse(cls, files.read_json(path), str(path)) if path.exists() else None
+
+
+def read_judged(path: pathlib.Path) -> tuple[Judged, ...]:
+    """Every network that a search judged, in order; none where there is no such file."""
+    found = read(_JudgedNetworks, path)
+    return found.networks if found else ()
+
+
+def read_metrics(path: pathlib.Path) -> tuple[dict[str, float], ...]:
+    """The rows of a `metrics.jsonl`, one an epoch; none where there is no such file.
+
+    Raises:
+        ValueError: a line is not a row of numbers; the message names it.
+    """
+    if not path.exists():
+        return ()
+    rows = []
+    for i, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), start=1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f"{path}, line {i}: not JSON ({error}); expected one row an epoch: run the stage "
+                "again, or take the file away"
+            ) from None
+        source = f"{path}, line {i}"
+        parse(_Row, row, source)
+        rows.append(parse(dict[str, pydantic.FiniteFloat], row, source))
+    return tuple(rows)
