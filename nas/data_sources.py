@@ -111,14 +111,14 @@ def _download_with_tfds(
         hosts = ", ".join(urllib.parse.urlsplit(url).netloc for url in unreachable)
         raise DataSourceError(f"TFDS' download host does not answer from here ({hosts})")
     report(f"{builder.name}: preparing with TensorFlow Datasets")
-    config = None
+    options = {}
     if by_hand:
         folder = str(manual_download.folder(builder, manual_dir))
-        config = tfds.download.DownloadConfig(manual_dir=folder)
+        options["download_config"] = tfds.download.DownloadConfig(manual_dir=folder)
     try:
         # Its progress bars, on stderr, are the user's only sign of life here.
         with contextlib.redirect_stdout(io.StringIO()):
-            builder.download_and_prepare(download_config=config)
+            builder.download_and_prepare(**options)
     except (
         OSError,
         tfds.download.DownloadError,
