@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from export import fine_tuning, flatbuffer, metadata, parity, recipes, writing
+from export import fine_tuning, flatbuffer, metadata, parity, recipes, tflite, writing
 from export.examples import Examples
 from nas import files, spaces
 from nas.dataset import Dataset
@@ -28,6 +28,24 @@ def parity_path(workdir: files.Path, recipe: str) -> pathlib.Path:
     return pathlib.Path(workdir) / f"parity_{recipe}.json"
 
 
+def comparison(workdir: files.Path, recipe: str) -> dict[str, Any]:
+    """What stands in `parity_<recipe>.json`.
+
+    Raises:
+        ValueError: it is missing or damaged.
+    """
+    return files.read_json(parity_path(workdir, recipe))
+
+
+def note(workdir: files.Path, recipe: str, **entries: Any) -> None:
+    """Adds to a comparison what was found out about its file later, such as its latency.
+
+    Raises:
+        ValueError: there is no such comparison.
+    """
+    files.write_json(parity_path(workdir, recipe), comparison(workdir, recipe) | entries)
+
+
 def load_model(path: files.Path) -> keras.Model:
     """Reads a `.keras` file of stock layers.
 
@@ -39,10 +57,11 @@ def load_model(path: files.Path) -> keras.Model:
         raise ValueError(f"{path}: expected a .keras file, found {found}")
     try:
         return keras.saving.load_model(path, compile=False)
-    except (TypeError, ValueError, KeyError, OSError) as error:
-        # Keras prints whole configurations before it comes to the point.
+    # Of a damaged file zipfile, zlib, json, h5py and Keras complain, each with errors of its own.
+    except Exception as error:
+        # Keras prints whole configurations before it comes to the point, and advice after it.
         point = str(error).rpartition("Exception encountered: ")[2].strip()
-        reason = point.partition("\n")[0]
+        reason = point.partition("\n")[0].partition(". ")[0].rstrip(".") or type(error).__name__
         raise ValueError(
             f"{path}: expected a .keras file of Keras' own layers; it cannot be read ({reason})"
         ) from error
@@ -57,13 +76,15 @@ def check_task(model: keras.Model, input_shape: Sequence[int], num_classes: int)
         num_classes: classes of the data set.
 
     Raises:
-        ValueError: the images' shape or the number of classes differ.
+        ValueError: the images' shape or the number of classes differ, or the network has several
+            inputs or outputs.
     """
-    takes, makes = tuple(model.input_shape[1:]), model.output_shape[-1]
+    takes, makes = tflite.input_shape(model), model.output_shape[-1]
     if takes != tuple(input_shape) or makes != num_classes:
         raise ValueError(
             f"{model.name} takes images {takes} and knows {makes} classes, the data set has images "
-            f"{tuple(input_shape)} and {num_classes} classes; name the data set it was trained on"
+            f"{tuple(input_shape)} and {num_classes} classes; name the data set it was trained on, "
+            "and the --resolution if one was given"
         )
 
 
@@ -110,15 +131,19 @@ def export(
         ValueError: an unknown recipe, a bad model file, missing images, weights that are not
             finite, another network than `about` says, or operations that are not wanted.
         parity.ParityError: a file strays from the network further than its recipe allows.
+        OSError: `workdir` cannot be written, or the disk is full.
     """
     wanted = [recipes.recipe(name) for name in recipe_names]
     if not pathlib.Path(model_path).is_file():
         raise ValueError(f"{model_path}: expected a .keras file, found none")
-    for recipe in wanted:
-        writing.check_examples(recipe, examples, about)
     settings = settings or fine_tuning.Settings()
+    for recipe in wanted:
+        writing.check_examples(recipe, examples, about, settings)
+    digest = hashlib.sha256(pathlib.Path(model_path).read_bytes()).hexdigest()
+    _check_owner(workdir, model_path, digest)
+    files.check_writable(workdir)
     common = {
-        "model_sha256": hashlib.sha256(pathlib.Path(model_path).read_bytes()).hexdigest(),
+        "model_sha256": digest,
         "about_sha256": hashlib.sha256(repr(about).encode()).hexdigest(),
         "test_sha256": _digest(examples.test_images, examples.test_labels),
     }
@@ -137,18 +162,51 @@ def export(
         content, tuned = writer.write(recipe)
         if recipe.quantizes_weights and "int8" not in flatbuffer.tensor_types(content):
             report(f"{recipe.name}: no weight has the 1024 values it takes to be quantized")
-        compared = parity.compare(
-            content, recipe, examples.test_images, examples.test_labels, writer.logits, tuned
-        )
+        compared = _compared(workdir, recipe, content, examples, writer.logits, tuned)
         result = {
             **compared.to_dict(),
             **inputs,
             "tflite_sha256": hashlib.sha256(content).hexdigest(),
         }
-        files.write_bytes(tflite_path(workdir, recipe.name), content)
-        files.write_json(parity_path(workdir, recipe.name), result)
+        files.write_together(
+            {
+                tflite_path(workdir, recipe.name): content,
+                parity_path(workdir, recipe.name): files.json_bytes(result),
+            }
+        )
         results[recipe.name] = result
     return results
+
+
+def _check_owner(workdir: files.Path, model_path: files.Path, digest: str) -> None:
+    """Refuses the folder of another network, whose files would no longer be its own."""
+    own = pathlib.Path(workdir) / f"{STEM}.keras"
+    if own.is_file() and hashlib.sha256(own.read_bytes()).hexdigest() != digest:
+        raise ValueError(
+            f"{workdir} belongs to another network than {model_path}, to {own}: choose another "
+            "--workdir"
+        )
+
+
+def _compared(
+    workdir: files.Path,
+    recipe: recipes.Recipe,
+    content: bytes,
+    examples: Examples,
+    logits: np.ndarray,
+    tuned: parity.FineTunedLogits | None,
+) -> parity.Parity:
+    try:
+        return parity.compare(
+            content, recipe, examples.test_images, examples.test_labels, logits, tuned
+        )
+    except parity.ParityError as error:
+        earlier = tflite_path(workdir, recipe.name)
+        if not earlier.exists():
+            raise
+        raise parity.ParityError(
+            f"{error}; {earlier} is what an earlier run left", error.parity
+        ) from error
 
 
 def _inputs(
@@ -166,10 +224,13 @@ def _inputs(
 
 def _finished(workdir: files.Path, recipe: str, inputs: dict[str, Any]) -> dict[str, Any] | None:
     """The comparison of an earlier run on the same inputs, when its file is still whole."""
-    path, comparison = tflite_path(workdir, recipe), parity_path(workdir, recipe)
-    if not (path.is_file() and comparison.is_file()):
+    path = tflite_path(workdir, recipe)
+    if not path.is_file():
         return None
-    result = files.read_json(comparison)
+    try:
+        result = comparison(workdir, recipe)
+    except ValueError:  # None, or damaged: both are written anew.
+        return None
     if not isinstance(result, dict):
         return None
     expected = {

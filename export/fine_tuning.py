@@ -53,7 +53,8 @@ class Settings:
         batch_size: images a step.
         learning_rate: at the first step, falling to zero along a cosine; clustering takes a fifth.
         seed: of the order of the images and of all that is random.
-        sparsity: share of each kernel's weights that become zero.
+        sparsity: share of all kernels' weights that become zero, as `export.sparsity` divides it
+            among them.
         clusters: distinct weights in each kernel.
 
     Depthwise kernels, a few per cent of all weights, are neither pruned nor clustered.
@@ -147,7 +148,7 @@ def run(job: Job, track: Track = untracked) -> Outcome:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_enter, args=(theirs,), daemon=True)
-    with _environment(_ENVIRONMENT):
+    with _environment(_ENVIRONMENT), _without_interrupts():
         process.start()
     theirs.close()
     outcome: list[Outcome] = []
@@ -183,6 +184,20 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Puts off Ctrl-C; processes that are started meanwhile never get it.
+
+    It reaches every process of a terminal, and one that is importing TensorFlow would answer with
+    a traceback. Who started it ends it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _steps(channel: connection.Connection, outcome: list[Outcome]) -> Iterator[int]:
     """Goes through the steps of the other process; what they end in is added to `outcome`."""
     while True:
@@ -196,21 +211,26 @@ def _steps(channel: connection.Connection, outcome: list[Outcome]) -> Iterator[i
 
 
 def _enter(channel: connection.Connection) -> None:
-    """What the fresh process does."""
-    # Ctrl-C reaches both of us; the one that started this process ends it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    job: Job = channel.recv()
-    try:
+    """What the fresh process does; it ends without a word when the one that started it is gone."""
+    # EOFError before the job has arrived, BrokenPipeError or ConnectionResetError after.
+    with contextlib.suppress(EOFError, ConnectionError):
+        job: Job = channel.recv()
+        outcome: Outcome | ValueError | ConnectionError
         with chatter.silenced():
             # Here and nowhere else: it changes Keras for the whole process.
             from export import twin
 
-            outcome = twin.run(job, lambda step: channel.send(("step", step)))
-    except ValueError as error:
-        channel.send(("failed", error))
-        return
-    with contextlib.suppress(BrokenPipeError):
-        channel.send(("done", outcome))
+            try:
+                outcome = twin.run(job, lambda step: channel.send(("step", step)))
+            # An error that left `silenced` would print all it held back.
+            except (ValueError, ConnectionError) as error:
+                outcome = error
+        channel.send(("failed" if isinstance(outcome, Exception) else "done", outcome))
+
+
+def is_shared(array: np.ndarray) -> bool:
+    """Whether it is a kernel that all channels share; a depthwise one has a filter a channel."""
+    return array.ndim > 1 and array.shape[-1] > 1
 
 
 def figures(kind: FineTuning, weights: dict[str, list[np.ndarray]]) -> dict[str, float]:
@@ -229,7 +249,6 @@ def figures(kind: FineTuning, weights: dict[str, list[np.ndarray]]) -> dict[str,
         zeros = sum(np.count_nonzero(kernel == 0) for kernel in kernels)
         return {"zero_weights": zeros / sum(kernel.size for kernel in kernels)}
     if kind == "clustering":
-        # A depthwise kernel has one filter a channel.
-        clustered = [kernel for kernel in kernels if kernel.shape[-1] > 1]
+        clustered = [kernel for kernel in kernels if is_shared(kernel)]
         return {"distinct_weights_in_a_kernel": max(len(np.unique(k)) for k in clustered)}
     return {}

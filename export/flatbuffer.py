@@ -16,13 +16,12 @@ _TYPES = {
     code: name.lower() for name, code in vars(schema.TensorType).items() if not name.startswith("_")
 }
 _RUNTIME_KEY = b"min_runtime_version"
+# ADD and MEAN of int16 came last, as their version 3: runtime_version.cc of TensorFlow.
+_INT16_RUNTIME = "2.4.0"
 
 
-def operators(content: bytes) -> dict[str, int]:
-    """How often each operation occurs, by name (`CONV_2D`, ...), in alphabetical order.
-
-    An operation that is not built in stands under its custom name.
-    """
+def operator_codes(content: bytes) -> list[str]:
+    """Operations that the file lists, whether it uses them or not, in the order of the file."""
     model = schema.Model.GetRootAs(content, 0)
     names = []
     for i in range(model.OperatorCodesLength()):
@@ -31,6 +30,16 @@ def operators(content: bytes) -> dict[str, int]:
         number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         custom = number == schema.BuiltinOperator.CUSTOM
         names.append(code.CustomCode().decode() if custom else _OPERATORS[number])
+    return names
+
+
+def operators(content: bytes) -> dict[str, int]:
+    """How often each operation occurs, by name (`CONV_2D`, ...), in alphabetical order.
+
+    An operation that is not built in stands under its custom name.
+    """
+    model = schema.Model.GetRootAs(content, 0)
+    names = operator_codes(content)
     counts = collections.Counter(
         names[graph.Operators(i).OpcodeIndex()]
         for graph in _graphs(model)
@@ -77,17 +86,24 @@ def buffer_offsets(content: bytes) -> list[int]:
 
 
 def oldest_runtime(content: bytes) -> str | None:
-    """Oldest TensorFlow Lite release that can load the file, as the converter noted it.
+    """Oldest TensorFlow Lite release that can load the file, for example `2.4.0`.
 
-    The converter derives it from the versions of the operations. None where it left no note.
+    The converter derives it from the versions of the operations, and notes it in the file. It does
+    so before it turns activations into int16, which is added here. None where it left no note.
     """
     model = schema.Model.GetRootAs(content, 0)
     for i in range(model.MetadataLength()):
         entry = model.Metadata(i)
         if entry.Name() == _RUNTIME_KEY:
-            text = bytes(model.Buffers(entry.Buffer()).DataAsNumpy())
-            return text.rstrip(b"\0").decode() or None
+            text = bytes(model.Buffers(entry.Buffer()).DataAsNumpy()).rstrip(b"\0").decode()
+            if "int16" in tensor_types(content):
+                text = max(text, _INT16_RUNTIME, key=_version)
+            return text or None
     return None
+
+
+def _version(text: str) -> list[int]:
+    return [int(part) for part in text.split(".") if part.isdigit()]
 
 
 def _graphs(model: schema.Model) -> list[schema.SubGraph]:

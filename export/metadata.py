@@ -11,7 +11,7 @@ import dataclasses
 import io
 import json
 import zipfile
-from typing import Any
+from typing import Any, Literal
 
 import flatbuffers
 
@@ -31,8 +31,13 @@ _AXIS_LABELS = 2
 _COLOR_SPACES = {3: 1, 1: 2}
 _FEATURE, _IMAGE = 1, 2
 _NORMALIZATION = 1
+# What becomes of a pixel, by the type of the input.
+_PIXELS = {"float32": "pixel / 127.5 - 1", "int8": "pixel - 128", "uint8": "pixels as they are"}
 # No clock in a file whose bytes depend on the network alone: the earliest date zip knows.
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+Scores = Literal["logits", "probabilities"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,9 +59,27 @@ class About:
         """The files inside the `.tflite`, by name."""
         contents = {LABELS: "".join(f"{name}\n" for name in self.class_names).encode()}
         if self.child is not None:
-            known = {**specs.to_dict(self.child), "provenance": {"dataset": self.dataset}}
+            known = {
+                "schema_version": specs.SCHEMA_VERSION,
+                **_short(self.child),
+                "provenance": {"dataset": self.dataset},
+            }
             contents[CHILD] = json.dumps(known, separators=(",", ":")).encode()
         return contents
+
+
+def _short(spec: Any) -> Any:
+    """The JSON form of a spec without what it would be read as anyway."""
+    if isinstance(spec, tuple):
+        return [_short(entry) for entry in spec]
+    if not dataclasses.is_dataclass(spec):
+        return spec
+    return {
+        field.name: _short(value)
+        for field in dataclasses.fields(spec)
+        # The kind tells readers which operation it is.
+        if (value := getattr(spec, field.name)) != field.default or field.name == "kind"
+    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +93,12 @@ class _Table:
 
 
 def to_flatbuffer(
-    about: About, name: str, recipe_name: str, input_shape: tuple[int, ...], normalized: bool
+    about: About,
+    name: str,
+    recipe_name: str,
+    input_shape: tuple[int, ...],
+    input_type: str,
+    scores: Scores = "logits",
 ) -> bytes:
     """The `ModelMetadata` of an image classifier.
 
@@ -79,41 +107,44 @@ def to_flatbuffer(
         name: of the network.
         recipe_name: stands in the description.
         input_shape: height, width, channels.
-        normalized: whether the reader has to map pixels to [-1, 1], as for a float input; an
-            integer input takes pixels, its quantization is the mapping.
+        input_type: `float32`, `int8` or `uint8`. Pixels are mapped to [-1, 1] for a float input by
+            who fills it; the quantization of an integer input is that mapping.
+        scores: what the outputs are.
     """
-    subgraph = _Table({2: [_image(input_shape, normalized)], 3: [_logits(len(about.class_names))]})
+    subgraph = _Table(
+        {2: [_image(input_shape, input_type)], 3: [_output(scores, len(about.class_names))]}
+    )
     description = f"{name}, trained on {about.dataset}, written as {recipe_name}"
     slots = {0: name, 1: description, 3: [subgraph], 7: _MIN_PARSER_VERSION}
     if about.child is not None:
-        slots[6] = [_Table({0: CHILD, 1: f"the network and its data set, {about.dataset}"})]
+        slots[6] = [_Table({0: CHILD, 1: "the network and its data set"})]
     builder = flatbuffers.Builder(1024)
     builder.Finish(_write(builder, _Table(slots)), _IDENTIFIER)
     return bytes(builder.Output())
 
 
-def _image(shape: tuple[int, ...], normalized: bool) -> _Table:
+def _image(shape: tuple[int, ...], input_type: str) -> _Table:
     height, width, channels = shape
-    pixels = "pixel / 127.5 - 1" if normalized else "pixels"
     slots: dict[int, Any] = {
         0: "image",
-        1: f"{height} x {width} x {channels}, {pixels}",
+        1: f"{height} x {width} x {channels}, {_PIXELS[input_type]}",
         3: _Table({0: _IMAGE, 1: _Table({0: _COLOR_SPACES.get(channels, 0)})}),
     }
-    if normalized:
+    if input_type == "float32":
         normalization = _Table({0: [127.5], 1: [127.5]})
         slots[4] = [_Table({0: _NORMALIZATION, 1: normalization})]
         slots[5] = _Table({0: [1.0], 1: [-1.0]})
     return _Table(slots)
 
 
-def _logits(num_classes: int) -> _Table:
+def _output(scores: Scores, num_classes: int) -> _Table:
+    advice = "; softmax makes probabilities of them" if scores == "logits" else ""
     return _Table(
         {
-            0: "logits",
-            1: f"score type: logits of {num_classes} classes; softmax makes probabilities of them",
+            0: scores,
+            1: f"score type: {scores} of {num_classes} classes{advice}",
             3: _Table({0: _FEATURE, 1: _Table({})}),
-            6: [_Table({0: LABELS, 1: "one class a line", 2: _AXIS_LABELS})],
+            6: [_Table({0: LABELS, 2: _AXIS_LABELS})],
         }
     )
 

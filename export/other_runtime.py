@@ -5,6 +5,7 @@ converter notes as the oldest that can load a file is a guess from tables. This 
 """
 
 import dataclasses
+import os
 import pathlib
 import subprocess
 import tempfile
@@ -65,6 +66,15 @@ def record(
     return found
 
 
+def runtime_of(python: files.Path) -> str:
+    """Name and version of the runtime in another environment.
+
+    Raises:
+        ValueError: as for `check`.
+    """
+    return _run(python)[0]
+
+
 def check(python: files.Path, model: files.Path, images: np.ndarray, logits: np.ndarray) -> Check:
     """Runs a file in another environment.
 
@@ -78,30 +88,12 @@ def check(python: files.Path, model: files.Path, images: np.ndarray, logits: np.
     Raises:
         ValueError: no such Python, or one without a runtime.
     """
-    root = pathlib.Path(export.__file__).resolve().parents[1]
     with tempfile.TemporaryDirectory() as folder:
         given, made = pathlib.Path(folder, "images.npy"), pathlib.Path(folder, "logits.npy")
         np.save(given, images)
-        arguments = [str(pathlib.Path(model).resolve()), str(given), str(made)]
-        try:
-            done = subprocess.run(
-                [str(python), "-m", "export.predict_file", *arguments],
-                # The folder of the packages, which `-m` looks in.
-                cwd=root,
-                capture_output=True,
-                text=True,
-            )
-        except OSError as error:
-            raise ValueError(f"{python}: expected a Python ({error.strerror})") from None
-        runtime, lines = done.stdout.strip(), done.stderr.strip().splitlines()
-        reason = lines[-1] if lines else f"exit code {done.returncode}"
-        if not runtime:
-            raise ValueError(
-                f"{python}: expected a Python with tflite-runtime or ai-edge-litert, and numpy "
-                f"({reason})"
-            )
-        if done.returncode != 0:
-            return Check(runtime, loads=False, reason=reason)
+        runtime, fault = _run(python, str(pathlib.Path(model).resolve()), str(given), str(made))
+        if fault:
+            return Check(runtime, loads=False, reason=fault)
         received = np.load(made)
     return Check(
         runtime,
@@ -109,3 +101,28 @@ def check(python: files.Path, model: files.Path, images: np.ndarray, logits: np.
         top1_agreement=float(np.mean(received.argmax(axis=1) == logits.argmax(axis=1))),
         max_abs_difference=float(np.abs(received - logits).max()),
     )
+
+
+def _run(python: files.Path, *arguments: str) -> tuple[str, str]:
+    """The other runtime's name and version, and what went wrong there; empty where nothing did."""
+    root = pathlib.Path(export.__file__).resolve().parents[1]
+    # Not `resolve`: the Python of an environment is a link, and knows its packages by its place.
+    program = os.path.abspath(python) if os.path.dirname(python) else str(python)
+    try:
+        done = subprocess.run(
+            [program, "-m", "export.predict_file", *arguments],
+            # The folder of the packages, which `-m` looks in.
+            cwd=root,
+            capture_output=True,
+            text=True,
+        )
+    except OSError as error:
+        raise ValueError(f"{python}: expected a Python ({error.strerror})") from None
+    name, lines = done.stdout.strip(), done.stderr.strip().splitlines()
+    reason = lines[-1] if lines else f"exit code {done.returncode}"
+    if not name:
+        raise ValueError(
+            f"{python}: expected a Python with tflite-runtime or ai-edge-litert, and numpy "
+            f"({reason})"
+        )
+    return name, reason if done.returncode else ""

@@ -1,6 +1,7 @@
 """Whether a `.tflite` file computes what its Keras network computes."""
 
 import dataclasses
+import datetime
 import math
 import zlib
 from typing import Any
@@ -72,13 +73,14 @@ class Parity:
         size_bytes: size of the file.
         compressed_size_bytes: the same after DEFLATE, as app packages store and stores deliver it.
         operators: how often each operation occurs in the file.
-        oldest_runtime: oldest TensorFlow Lite release that can load the file, by the converter's
-            own note (nothing older was tried); None where it left none.
+        oldest_runtime: oldest TensorFlow Lite release that can load the file, by the versions of
+            its operations (`export.other_runtime` tries a real one); None where the converter
+            noted none.
         int8_tensors: names of the int8 tensors.
         runtime: name and version of the runtime that was compared.
         fine_tuning: how the network was trained further before it was written, and what that did;
             None where it was not.
-        provenance: what made the comparison.
+        provenance: what made the comparison, and when.
     """
 
     recipe: str
@@ -173,11 +175,15 @@ def compare(
         oldest_runtime=flatbuffer.oldest_runtime(content),
         int8_tensors=flatbuffer.tensor_names(content, "int8"),
         runtime=interpreter.runtime(),
-        provenance=files.provenance(),
+        provenance=files.provenance(date=_now()),
         fine_tuning=None if fine_tuned is None else _summary(fine_tuned, tflite_classes, labels),
     )
     check(parity, recipe)
     return parity
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def _summary(

@@ -1,6 +1,6 @@
 """Logits of a file, computed by whatever runtime this Python has.
 
-    python -m export.predict_file MODEL.tflite IMAGES.npy LOGITS.npy
+    python -m export.predict_file [MODEL.tflite IMAGES.npy LOGITS.npy]
 
 Prints the runtime's name and version. `export.other_runtime` calls it in other environments, which
 need a runtime and numpy and none of our other libraries.
@@ -15,8 +15,10 @@ from export import interpreter
 
 def main() -> int:
     """Reads images and a file, writes logits; one line on stderr and 1 where the file fails."""
-    model, images, logits = sys.argv[1:]
     print(interpreter.runtime(), flush=True)
+    if len(sys.argv) == 1:
+        return 0
+    model, images, logits = sys.argv[1:]
     with open(model, "rb") as file:
         content = file.read()
     try:

@@ -47,7 +47,7 @@ def convert(
         ValueError: weights that are not finite, missing or unfit calibration images, an input
             without fixed shape, or an operation that is not built in.
     """
-    shape = _input_shape(model)
+    shape = input_shape(model)
     check_weights(model)
     calibration: Iterable[np.ndarray] = ()
     if recipe.needs_calibration:
@@ -87,7 +87,12 @@ def check_weights(model: keras.Model) -> None:
                 )
 
 
-def _input_shape(model: keras.Model) -> tuple[int, ...]:
+def input_shape(model: keras.Model) -> tuple[int, ...]:
+    """What a network takes, without the batch.
+
+    Raises:
+        ValueError: not a functional model of one input and one output, or no fixed shape.
+    """
     if not hasattr(model, "inputs") or model.inputs is None:
         raise ValueError(
             f"{model.name}: expected a network with inputs and outputs, received "
@@ -120,11 +125,18 @@ def _checked_calibration(
 
 
 def _trace(model: keras.Model, shape: tuple[int, ...]) -> tf.types.experimental.ConcreteFunction:
-    signature = tf.TensorSpec([1, *shape], tf.float32, name=model.inputs[0].name)
-    function = tf.function(
-        lambda image: model(image, training=False), input_signature=[signature], autograph=False
+    def signature(batch: int | None) -> list[tf.TensorSpec]:
+        return [tf.TensorSpec([batch, *shape], tf.float32, name=model.inputs[0].name)]
+
+    # Inside for any number of images: Keras turns the addition of a residual of one pixel in one
+    # image into that of a bias, which takes a RESHAPE.
+    many = tf.function(
+        lambda images: model(images, training=False),
+        input_signature=signature(None),
+        autograph=False,
     )
-    return function.get_concrete_function()
+    one = tf.function(lambda image: many(image), input_signature=signature(1), autograph=False)
+    return one.get_concrete_function()
 
 
 def _configure(

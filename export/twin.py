@@ -16,7 +16,7 @@ import tensorflow_model_optimization as tfmot
 import tf_keras
 from tensorflow_model_optimization.python.core.clustering.keras import cluster_config
 
-from export import recipes, tflite
+from export import fine_tuning, recipes, sparsity, tflite
 from export.fine_tuning import Job, Outcome, QuantizedFile, Settings, TrainedWeights
 from nas import child as child_lib
 from nas import data
@@ -79,15 +79,27 @@ def _fix_input_range(model: tf_keras.Model) -> None:
 
 
 def _pruned(model: tf_keras.Model, steps: int, settings: Settings) -> tuple[Any, list, Callable]:
-    # Zeros come in during the first half; the second repairs what they break.
-    schedule = tfmot.sparsity.keras.PolynomialDecay(
-        initial_sparsity=0.0,
-        final_sparsity=settings.sparsity,
-        begin_step=0,
-        end_step=max(1, steps // 2),
-        frequency=max(1, steps // 100),
-    )
-    changed = tfmot.sparsity.keras.prune_low_magnitude(model, pruning_schedule=schedule)
+    kernels = {
+        layer.name: layer.get_weights()[0]
+        for layer in model.layers
+        if any(fine_tuning.is_shared(weight) for weight in layer.get_weights())
+    }
+    shares = sparsity.by_layer(kernels, settings.sparsity)
+
+    def wrapped(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
+        if not shares.get(layer.name):
+            return layer
+        # Zeros come in during the first half; the second repairs what they break.
+        schedule = tfmot.sparsity.keras.PolynomialDecay(
+            initial_sparsity=0.0,
+            final_sparsity=shares[layer.name],
+            begin_step=0,
+            end_step=max(1, steps // 2),
+            frequency=max(1, steps // 100),
+        )
+        return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule)
+
+    changed = tf_keras.models.clone_model(model, clone_function=wrapped)
     callbacks = [tfmot.sparsity.keras.UpdatePruningStep()]
     return changed, callbacks, tfmot.sparsity.keras.strip_pruning
 

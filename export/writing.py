@@ -10,7 +10,7 @@ from export import fine_tuning, flatbuffer, footprint, packaging, parity, tflite
 from export.examples import Examples
 from export.metadata import About
 from export.recipes import FineTuning, Recipe
-from nas import child
+from nas import child, data
 
 # A float input is quantized inside the file, where pixels half-way between two levels would be
 # rounded by chance: 254 steps from -1 to 1 keep all but the middle two apart. An integer input is
@@ -18,20 +18,26 @@ from nas import child
 _LOWEST = {"float32": -128 / 127, "int8": -1.0, "uint8": -1.0}
 
 
-def check_examples(recipe: Recipe, examples: Examples, about: About) -> None:
+def check_examples(
+    recipe: Recipe, examples: Examples, about: About, settings: fine_tuning.Settings
+) -> None:
     """Refuses what a recipe could not be written from, before any work.
 
     Raises:
-        ValueError: images of a kind or the network's description are missing.
+        ValueError: images of a kind or the network's description are missing, or there are fewer
+            images to train on than a step takes.
     """
     if recipe.needs_calibration and examples.calibration_images is None:
         raise ValueError(
             f"{recipe.name}: expected calibration images, received none; pass a hundred or more "
             "training images"
         )
-    if recipe.fine_tuning is not None and examples.training is None:
+    if recipe.fine_tuning is None:
+        return
+    if examples.training is None:
         raise ValueError(f"{recipe.name}: expected training images, received none")
-    if recipe.fine_tuning is not None and about.child is None:
+    data.steps_per_epoch(examples.training, settings.batch_size)
+    if about.child is None:
         raise ValueError(
             f"{recipe.name}: expected a child.json beside the model, found none; copy the one the "
             "network was trained from"

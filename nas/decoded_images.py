@@ -66,19 +66,17 @@ class Survey:
     transparent: int
 
     def resolution(self, options: ImageOptions) -> int:
-        """What was asked for, or a size to which few images are enlarged.
+        """What was asked for or is preferred, or a size to which few images are enlarged.
 
-        Squares of one size up to 224 stay as they are. Otherwise it is what is preferred, or the
-        median of the shorter sides, at most 224, rounded down to a multiple of 32, or of 8 where
-        it is below 64.
+        Squares of one size up to 224 stay as they are. Otherwise it is the median of the shorter
+        sides, at most 224, rounded down to a multiple of 32, or of 8 where it is below 64.
         """
-        if options.resolution is not None:
-            return options.resolution
+        asked = options.resolution or options.preferred_resolution
+        if asked is not None:
+            return asked
         width, height = self.largest
         if self.one_size and width == height <= _USUAL_RESOLUTION:
             return width
-        if options.preferred_resolution is not None:
-            return options.preferred_resolution
         side = min(self.median_short_side, _USUAL_RESOLUTION)
         step = 32 if side >= 64 else 8
         return max(8, side // step * step)

@@ -58,10 +58,47 @@ def _fill(path: str, content: bytes) -> None:
     pathlib.Path(path).write_bytes(content)
 
 
+def write_together(contents: dict[Path, bytes]) -> None:
+    """Writes files that belong together: all of them, or none where one cannot be written.
+
+    A process that dies between the renames at the end leaves some of them old.
+    """
+    if not contents:
+        return
+    (path, content), *rest = contents.items()
+
+    def write(temporary: str) -> None:
+        _fill(temporary, content)
+        write_together(dict(rest))
+
+    write_with(path, write)
+
+
+def json_bytes(data: Any) -> bytes:
+    """`data` as readable JSON. NaN and infinities are refused."""
+    return (json.dumps(data, indent=2, allow_nan=False) + "\n").encode()
+
+
 def write_json(path: Path, data: Any) -> None:
     """Writes `data` as readable JSON, atomically. NaN and infinities are refused."""
-    text = json.dumps(data, indent=2, allow_nan=False) + "\n"
-    write_bytes(path, text.encode())
+    write_bytes(path, json_bytes(data))
+
+
+def check_writable(folder: Path) -> None:
+    """Makes a folder where there is none, and tries to write into it.
+
+    Raises:
+        OSError: it cannot be made or written; the message says what to do.
+    """
+    try:
+        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(
+            f"{folder}: expected a folder that can be written ({error.strerror}); "
+            "choose another --workdir"
+        ) from error
 
 
 def read_json(path: Path) -> Any:

@@ -17,7 +17,8 @@ class ImageOptions:
         flip: whether training images are mirrored at random; None for what suits the data set.
         skip_unreadable: leave out files that cannot be decoded, instead of refusing them all.
         keep_decoded: keep what was decoded for the next time, on disk.
-        preferred_resolution: where none is asked for, and images have various sizes.
+        preferred_resolution: where none is asked for, of a folder's images and of TFDS images of
+            various sizes.
         cache: how a TFDS data set is kept while it is used: as `pixels` of that resolution in
             memory; encoded as they are, in `memory` or in their `files`, and decoded for every
             batch, which allows random crops of any size; `auto` for pixels, unless images of

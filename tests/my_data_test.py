@@ -75,8 +75,9 @@ def test_a_strangers_folder_goes_from_images_to_files(tmp_path):
             run(command, tmp_path, *own, "--preset=tiny")
         else:
             run(command, tmp_path, *(own if "--dataset=folder:photos" in command else []))
-    assert tools[:2] == ["prepare_data", "pipeline"] and "export_tflite" in tools
+    assert tools[:2] == ["prepare_data", "pipeline"] and {"report", "export_tflite"} < set(tools)
     made = tmp_path / "runs/photos"
+    assert "folder:photos" in (made / "report/index.html").read_text()
     summary = json.loads((made / "summary.json").read_text())
     assert summary["dataset"] == "folder:photos"
     assert 0.0 <= summary["test_accuracy_by_recipe"]["int8"] <= 1.0

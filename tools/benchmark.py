@@ -20,7 +20,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from export import recipes
+from export import interpreter, recipes
 from latency_models import Device, devices, measurements
 from latency_models.plan import DEFAULT_NETWORKS, Plan
 from nas import spaces
@@ -64,6 +64,8 @@ def _benchmark_models() -> None:
     device = device_flags.device()
     for path in _MODELS.value:
         devices.read_model(path)
+        if device_flags.DEVICE.value == "local":
+            interpreter.load(path)  # Says which file is damaged; a phone has a runtime of its own.
     # TensorFlow takes seconds to import; a bad flag should not wait for it.
     from latency_models import block_benchmarks
 

@@ -46,7 +46,8 @@ def options(preferred_resolution: int | None = None) -> "ImageOptions":
     """What the flags ask of the images.
 
     Args:
-        preferred_resolution: without the flag, for images of various sizes.
+        preferred_resolution: without the flag, of a folder's images and of TFDS images of various
+            sizes.
     """
     from nas.image_options import ImageOptions
 

@@ -7,14 +7,27 @@ Each recipe gives `child_<recipe>.tflite` and `parity_<recipe>.json`. Files that
 made from the same network and images are kept. A `child.json` beside the model, as training leaves
 it, goes into the files and is needed by the recipes that train further (`int8_qat`, `sparse`,
 `sparse_int8`, `clustered`). docs/android.md shows the way into an app.
+
+The name of a published network in place of a file exports that network with random weights, for its
+size and latency; `child.keras` goes into the work dir too:
+
+    python -m tools.export_tflite --model=proxyless_mobile --recipes=int8 --dataset=cifar10 \
+        --resolution=224 --max_test_images=500 --workdir=runs/mobile
 """
+
+import pathlib
 
 from absl import flags
 
 from export import recipes
-from tools import console, data_flags
+from tools import console, data_flags, fine_tuning_flags
 
-_MODEL = flags.DEFINE_string("model", None, "The trained network, a .keras file.", required=True)
+_MODEL = flags.DEFINE_string(
+    "model",
+    None,
+    "The trained network, a .keras file; or the name of a published one, untrained.",
+    required=True,
+)
 _RECIPES = flags.DEFINE_list(
     "recipes",
     ["float32", "float16", "dynamic_range", "int8"],
@@ -27,20 +40,17 @@ _VALIDATION_SIZE = flags.DEFINE_integer(
     "Training images that the search held out; never calibrated on.",
     lower_bound=0,
 )
+_MAX_TRAIN = flags.DEFINE_integer(
+    "max_train_examples", 0, "Training images used beside those; 0 for all.", lower_bound=0
+)
 _CALIBRATION = flags.DEFINE_integer(
     "calibration_images", 500, "Images int8 is calibrated on.", lower_bound=1
 )
 _MAX_TEST = flags.DEFINE_integer(
     "max_test_images", 0, "Test images compared; 0 is all.", lower_bound=0
 )
-_EPOCHS = flags.DEFINE_integer(
-    "fine_tune_epochs",
-    3,
-    "Passes over the training images, for int8_qat, sparse, sparse_int8 and clustered.",
-    lower_bound=1,
-)
-_RATE = flags.DEFINE_float(
-    "fine_tune_learning_rate", 0.05, "At their first step, falling to zero.", lower_bound=1e-9
+_MEASURE = flags.DEFINE_bool(
+    "measure", True, "Time each file on this machine, with one thread; tools.benchmark does phones."
 )
 _OTHER_RUNTIMES = flags.DEFINE_list(
     "other_runtimes",
@@ -60,53 +70,57 @@ def main() -> None:
     if not wanted:
         raise ValueError(f"recipes: expected some of {', '.join(recipes.RECIPES)}; received none")
     # TensorFlow takes seconds to import; a bad flag should not wait for it.
-    from export import examples, exporting, fine_tuning, other_runtime
-    from nas import data
-    from tools import stages
+    import latency_models
+    from export import examples, exporting, fine_tuning, other_runtime, tflite, untrained
+    from nas import data, spaces
+    from tools import export_table, stages
 
-    model = exporting.load_model(_MODEL.value)
+    for python in _OTHER_RUNTIMES.value:
+        other_runtime.runtime_of(python)
+    path = _MODEL.value
+    published = spaces.PUBLISHED_CHILDREN.get(path)
+    model = None if published else exporting.load_model(path)
+    size = published.resolution if published else tflite.input_shape(model)[0]
     dataset = data.load(
         data_flags.DATASET.value,
         data_flags.DATA_DIR.value,
         validation_size=_VALIDATION_SIZE.value,
         seed=_SEED.value,
-        images=data_flags.options(model.input_shape[1]),
+        max_train_examples=_MAX_TRAIN.value,
+        images=data_flags.options(size),
         track=stages.track,
         report=console.say,
     )
-    exporting.check_task(model, dataset.input_shape, dataset.num_classes)
+    if model is None:
+        path = untrained.write(path, dataset, _WORKDIR.value, _SEED.value)
+        console.say(f"{_MODEL.value} has random weights: its accuracy means nothing")
+    else:
+        exporting.check_task(model, dataset.input_shape, dataset.num_classes)
     given = examples.from_dataset(dataset, _SEED.value, _CALIBRATION.value, _MAX_TEST.value)
-    about = exporting.describe(_MODEL.value, dataset)
+    about = exporting.describe(path, dataset)
     if about.child is None:
         console.say("there is no child.json beside the model: the files will not hold the network")
     results = exporting.export(
-        _MODEL.value,
+        path,
         [recipe.name for recipe in wanted],
         _WORKDIR.value,
         given,
         about,
-        fine_tuning.Settings(epochs=_EPOCHS.value, learning_rate=_RATE.value, seed=_SEED.value),
+        fine_tuning.Settings(**fine_tuning_flags.settings(), seed=_SEED.value),
         console.say,
         stages.track,
     )
-    headers = ["recipe", "size kB", "compressed", "max difference", "same top-1 %", "accuracy %"]
-    rows = [
-        (
-            name,
-            result["size_bytes"] / 1000,
-            result["compressed_size_bytes"] / 1000,
-            result["max_abs_difference"],
-            100 * result["top1_agreement"],
-            100 * result["accuracy_tflite"],
-        )
-        for name, result in results.items()
-    ]
-    accuracy = 100 * next(iter(results.values()))["accuracy_keras"]
+    names = list(results)
+    untimed = [name for name in names if "latency_ms" not in results[name]]
+    if _MEASURE.value and untimed:
+        stages.time_exports(untimed, latency_models.device("local"), pathlib.Path(_WORKDIR.value))
+        results = {name: exporting.comparison(_WORKDIR.value, name) for name in names}
+    accuracy = 100 * results[names[0]]["accuracy_keras"]
     count = len(given.test_labels)
-    console.say(f"\n{console.table(headers, rows)}")
+    console.say(f"\n{export_table.table(results)}")
     console.say(f"Keras: {accuracy:.2f} % on {count:,} test images. In {_WORKDIR.value}.")
     for python in _OTHER_RUNTIMES.value:
-        for name in results:
+        for name in names:
             found = other_runtime.record(
                 python,
                 exporting.tflite_path(_WORKDIR.value, name),

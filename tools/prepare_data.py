@@ -5,6 +5,7 @@ Examples:
     python -m tools.prepare_data --dataset=folder:DIR
 """
 
+import numpy as np
 from absl import flags
 
 from nas import data, data_sources
@@ -59,6 +60,9 @@ def main() -> None:
     )
     console.say(f"images: {height}x{width}, {channels} channel{'s' if channels > 1 else ''}")
     console.say(f"classes: {dataset.num_classes} ({_shortened(dataset.class_names)})")
+    per_class = np.bincount(dataset.train.labels, minlength=dataset.num_classes)
+    if per_class.min() != per_class.max():
+        console.say(f"training images of a class: {per_class.min():,} to {per_class.max():,}")
     counts = ", ".join(f"{where}: {count}" for where, count in duplicates.items())
     console.say(f"identical images across splits: {counts}")
 

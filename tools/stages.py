@@ -7,6 +7,7 @@ other command lines one at a time.
 import contextlib
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 from export import examples, exporting, fine_tuning
@@ -194,18 +195,28 @@ def run_export(
     )
 
 
-def measure_exports(
-    recipes: tuple[str, ...], device: devices.Device, workdir: pathlib.Path
-) -> None:
+def measure_exports(recipes: Sequence[str], device: devices.Device, workdir: pathlib.Path) -> None:
     """Times every exported file and adds the rows to `measurements.jsonl`."""
-    named = {exporting.tflite_path(workdir, recipe).stem: recipe for recipe in recipes}
+    rows = time_exports(recipes, device, workdir)
+    measurements.append(workdir / "measurements.jsonl", rows)
+
+
+def time_exports(
+    recipes: Sequence[str], device: devices.Device, workdir: pathlib.Path
+) -> list[measurements.Measurement]:
+    """Times every exported file; what was found stands in `parity_<recipe>.json` too."""
+    paths = {recipe: exporting.tflite_path(workdir, recipe) for recipe in recipes}
     rows = block_benchmarks.benchmark_models(
-        {name: exporting.tflite_path(workdir, recipe) for name, recipe in named.items()},
+        {path.stem: path for path in paths.values()},
         device,
-        recipe_by_name=named,
+        recipe_by_name={path.stem: recipe for recipe, path in paths.items()},
         progress=track,
     )
-    measurements.append(workdir / "measurements.jsonl", rows)
+    for recipe, row in zip(recipes, rows, strict=True):
+        kept = ("p10_ms", "p90_ms", "reference_ms", "noisy", "environment")
+        details = {name: getattr(row, name) for name in kept}
+        exporting.note(workdir, recipe, latency_ms=row.latency_ms, latency=details)
+    return rows
 
 
 def measured_exports(

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import resource
 import zipfile
 
 import keras
@@ -129,6 +130,40 @@ def test_damaged_file_is_made_again(model_path, conversions):
     assert path.read_bytes() == whole
 
 
+def test_damaged_comparison_is_written_anew(model_path, conversions):
+    export(model_path, ["float32"])
+    comparison = exporting.parity_path(model_path.parent, "float32")
+    whole = files.read_json(comparison)
+    for damaged in ("{", "[]"):
+        comparison.write_text(damaged)
+        export(model_path, ["float32"])
+        assert files.read_json(comparison).keys() == whole.keys()
+    assert conversions == ["float32"] * 3
+
+
+def test_folder_that_cannot_be_written_is_refused_before_any_work(
+    model_path, conversions, monkeypatch
+):
+    (model_path.parent / "file").write_text("")
+    with pytest.raises(OSError, match="file: expected a folder that can be written"):
+        exporting.export(
+            model_path, ["float32"], model_path.parent / "file", Examples(IMAGES, LABELS), ABOUT
+        )
+    assert conversions == []
+
+
+def test_file_whose_comparison_does_not_fit_on_the_disk_is_not_written(model_path, monkeypatch):
+    monkeypatch.setattr(files, "json_bytes", lambda value: bytes(1 << 20))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 19, before[1]))
+    try:
+        with pytest.raises(OSError, match="parity_float32.json"):
+            export(model_path, ["float32"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert left(model_path) == ["child.keras"]
+
+
 def test_network_too_small_to_quantize_is_reported(model_path):
     lines = []
     export(model_path, ["dynamic_range"], report=lines.append)
@@ -152,6 +187,30 @@ def test_failed_comparison_leaves_no_file(model_path, monkeypatch):
     with pytest.raises(parity.ParityError, match="float32: the file strays"):
         export(model_path)
     assert left(model_path) == ["child.keras"]
+
+
+def test_failed_comparison_says_that_an_earlier_file_is_left(model_path, monkeypatch):
+    export(model_path)
+    model = build()
+    model.get_layer("logits").bias.assign([1, 2, 3, 4])
+    model.save(model_path)
+    before = exporting.tflite_path(model_path.parent, "float32").read_bytes()
+    monkeypatch.setattr(parity, "logits_of", lambda model, images: np.ones((40, 4), np.float32))
+    with pytest.raises(parity.ParityError, match="child_float32.tflite is what an earlier run"):
+        export(model_path)
+    assert exporting.tflite_path(model_path.parent, "float32").read_bytes() == before
+
+
+def test_folder_of_another_network_is_refused(model_path, tmp_path, conversions):
+    other = tmp_path / "other"
+    other.mkdir()
+    model = build()
+    model.get_layer("logits").bias.assign([1, 2, 3, 4])
+    model.save(other / "child.keras")
+    with pytest.raises(ValueError, match="other belongs to another network than .*child.keras"):
+        exporting.export(model_path, ["float32"], other, Examples(IMAGES, LABELS), ABOUT)
+    assert [path.name for path in other.iterdir()] == ["child.keras"]
+    assert conversions == []
 
 
 def test_weights_that_are_not_finite_are_refused(model_path):
@@ -183,6 +242,17 @@ def test_half_a_file_is_refused(model_path):
         exporting.load_model(model_path)
 
 
+def test_damage_inside_a_file_is_refused_in_one_line(model_path):
+    whole = model_path.read_bytes()
+    for place in range(200, len(whole) - 200, len(whole) // 40):
+        model_path.write_bytes(whole[:place] + b"damage" + whole[place + 6 :])
+        try:
+            exporting.load_model(model_path)  # Padding may be damaged and nothing is lost.
+        except ValueError as error:
+            assert "child.keras: expected a .keras file" in str(error)
+            assert "\n" not in str(error)
+
+
 def test_layers_keras_does_not_have_are_refused_by_name(tmp_path):
     class Swirl(keras.layers.Layer):
         def call(self, x):
@@ -190,9 +260,13 @@ def test_layers_keras_does_not_have_are_refused_by_name(tmp_path):
 
     inputs = keras.Input((8, 8, 3))
     keras.Model(inputs, Swirl()(inputs)).save(tmp_path / "custom.keras")
-    with pytest.raises(ValueError, match="Keras' own layers.*Swirl") as caught:
+    with pytest.raises(ValueError, match="Keras' own layers.*Swirl'\\)$") as caught:
         exporting.load_model(tmp_path / "custom.keras")
     assert "\n" not in str(caught.value)
+    keras.Model(inputs, keras.layers.Lambda(lambda x: 2 * x)(inputs)).save(tmp_path / "own.keras")
+    with pytest.raises(ValueError, match="Keras' own layers.*`Lambda` layer") as caught:
+        exporting.load_model(tmp_path / "own.keras")
+    assert "\n" not in str(caught.value) and "trust" not in str(caught.value)
 
 
 def test_fine_tuning_without_description_or_images_is_refused(model_path):
@@ -235,3 +309,7 @@ def test_data_set_the_network_was_not_made_for_is_refused():
         exporting.check_task(build(), (8, 8, 3), 10)
     with pytest.raises(ValueError, match=r"\(28, 28, 1\)"):
         exporting.check_task(build(), (28, 28, 1), 4)
+    pair = [keras.Input((8, 8, 3)), keras.Input((8, 8, 3))]
+    model = keras.Model(pair, keras.layers.Add()(pair), name="pair")
+    with pytest.raises(ValueError, match="pair: expected one input and one output, received 2"):
+        exporting.check_task(model, (8, 8, 3), 4)

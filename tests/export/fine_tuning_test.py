@@ -16,6 +16,7 @@ from export import (
     flatbuffer,
     footprint,
     interpreter,
+    other_runtime,
     packaging,
     recipes,
     tflite,
@@ -125,6 +126,22 @@ def test_settings_are_checked_and_told_by_kind():
         fine_tuning.Settings(epochs=0)
 
 
+@integration
+def test_fewer_images_than_a_step_takes_are_refused_before_any_work(workdir, clothes, tmp_path):
+    examples = Examples(np.zeros((1, 28, 28, 1), np.float32), np.zeros(1), None, clothes.validation)
+    about = exporting.describe(workdir / "child.keras", clothes)
+    with pytest.raises(ValueError, match="batch_size: expected 1 to 100 .* received 101"):
+        exporting.export(
+            workdir / "child.keras",
+            ["float32", "sparse"],
+            tmp_path,
+            examples,
+            about,
+            fine_tuning.Settings(batch_size=101),
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_figures_are_counted_in_kernels_alone():
     weights = {
         "conv": [np.array([[0.0, 0.0, 0.0, 1.0], [2.0, 3.0, 0.0, 1.0]]), np.zeros(4)],
@@ -167,6 +184,7 @@ def test_each_kind_of_training_is_done_once(exported, labels_of_trainings):
 def test_files_hold_what_the_recipe_says(exported, name):
     recipe, content = recipes.recipe(name), content_of(exported, name)
     assert flatbuffer.operators(content) == footprint.fewest_operators(CHILD, recipe)
+    assert sorted(flatbuffer.operator_codes(content)) == list(flatbuffer.operators(content))
     loaded = interpreter.load(content)
     for tensor in (*loaded.get_input_details(), *loaded.get_output_details()):
         assert tensor["dtype"] == np.dtype(recipe.interface)
@@ -207,7 +225,23 @@ def test_comparisons_say_what_the_training_did(exported):
 
 
 @integration
-@pytest.mark.parametrize(("kind", "name"), [("quantization", "int8_qat"), ("pruning", "sparse")])
+@pytest.mark.parametrize("name", TRAINED_FURTHER)
+def test_runtime_of_2023_computes_the_same(environment, exported, clothes, name):
+    path = exporting.tflite_path(exported[0], name)
+    images = data.to_float(clothes.test.images).numpy()
+    logits = interpreter.predict(path.read_bytes(), images)
+    found = other_runtime.check(environment("tflite_runtime"), path, images, logits)
+    assert found.runtime == "tflite-runtime 2.14.0"
+    assert found.loads, found.reason
+    # Integer arithmetic is rounded in other places there.
+    assert found.top1_agreement >= (0.97 if "int8" in name else 1.0)
+
+
+@integration
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("quantization", "int8_qat"), ("pruning", "sparse"), ("clustering", "clustered")],
+)
 def test_same_child_gives_the_same_bytes(exported, workdir, clothes, kind, name):
     model = exporting.load_model(workdir / "child.keras")
     weights = {layer.name: layer.get_weights() for layer in model.layers}

@@ -1,3 +1,5 @@
+import threading
+
 import keras
 import numpy as np
 import pytest
@@ -37,6 +39,29 @@ def test_number_of_workers_changes_nothing(content, num_workers):
     np.testing.assert_array_equal(
         interpreter.predict(content, IMAGES, num_workers=num_workers), expected
     )
+
+
+def test_every_core_has_a_worker_with_an_interpreter_of_its_own(content, monkeypatch):
+    loaded, threads = [], set()
+    load, run = interpreter.load, interpreter._run
+
+    def counted(content):
+        loaded.append(load(content))
+        return loaded[-1]
+
+    # Nobody goes on before all have begun: with fewer at a time, this would wait for ever.
+    together = threading.Barrier(3, timeout=60)
+
+    def noted(*arguments):
+        threads.add(threading.get_ident())
+        together.wait()
+        return run(*arguments)
+
+    monkeypatch.setattr(interpreter, "_num_cores", lambda: 3)
+    monkeypatch.setattr(interpreter, "load", counted)
+    monkeypatch.setattr(interpreter, "_run", noted)
+    interpreter.predict(content, IMAGES)
+    assert len(loaded) == len(threads) == 3
 
 
 def test_no_images_give_no_logits(content):

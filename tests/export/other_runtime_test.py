@@ -1,3 +1,4 @@
+import pathlib
 import sys
 
 import keras
@@ -23,6 +24,17 @@ def test_same_runtime_in_another_process_computes_the_same(path):
     logits = interpreter.predict(path.read_bytes(), IMAGES)
     found = other_runtime.check(sys.executable, path, IMAGES, logits)
     assert found == other_runtime.Check(interpreter.runtime(), True, "", 1.0, 0.0)
+
+
+def test_runtime_is_named_without_a_file():
+    assert other_runtime.runtime_of(sys.executable) == interpreter.runtime()
+
+
+def test_python_is_found_from_the_folder_one_stands_in(tmp_path, monkeypatch):
+    (tmp_path / "env").symlink_to(sys.prefix)
+    monkeypatch.chdir(tmp_path)
+    python = pathlib.Path("env", pathlib.Path(sys.executable).relative_to(sys.prefix))
+    assert other_runtime.runtime_of(python) == interpreter.runtime()
 
 
 def test_differences_are_reported(path):

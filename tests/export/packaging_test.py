@@ -1,9 +1,12 @@
+import dataclasses
 import json
 import zipfile
 
+import flatbuffers
 import keras
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from export import flatbuffer, footprint, interpreter, metadata, packaging, recipes, tflite
 from nas import child, spaces
@@ -41,6 +44,28 @@ def test_same_input_gives_the_same_bytes(converted, packaged):
 
 def test_file_is_not_larger_than_its_weights_and_channels_justify(converted, packaged):
     assert len(packaged) <= footprint.int8_size_bound(CHILD) < len(converted)
+
+
+def test_small_network_of_many_layers_keeps_its_bound():
+    network = SPACE.child([4, 2, 4, 0, 1, 1, 0])
+    content = tflite.convert(child.build_child(network), INT8, IMAGES)
+    about = dataclasses.replace(ABOUT, child=network)
+    size = len(packaging.package(content, "cifar_child", "int8_qat", about))
+    assert size <= footprint.int8_size_bound(network)
+
+
+def test_what_is_not_used_is_not_there(converted, packaged):
+    assert flatbuffer.operator_codes(packaged) == flatbuffer.operator_codes(converted)
+    model = schema.ModelT.InitFromPackedBuf(converted, 0)
+    model.operatorCodes.insert(0, schema.OperatorCodeT(builtinCode=schema.BuiltinOperator.QUANTIZE))
+    for operator in model.subgraphs[0].operators:
+        operator.opcodeIndex += 1
+    builder = flatbuffers.Builder(2 * len(converted))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    assert packaging.package(bytes(builder.Output()), "found", "int8", ABOUT) == packaged
+    assert b"CONVERSION_METADATA" in converted and b"CONVERSION_METADATA" not in packaged
+    buffers = schema.ModelT.InitFromPackedBuf(packaged, 0).buffers
+    assert [place for place, buffer in enumerate(buffers) if buffer.data is None] == [0]
 
 
 def test_buffers_lie_where_runtimes_can_map_them(packaged):
@@ -84,8 +109,21 @@ def test_network_without_a_description_has_labels_alone(converted):
 
 
 def test_metadata_names_what_it_describes(packaged):
-    for text in (b"M001", b"found, trained on cifar10, written as int8", b"score type: logits"):
+    for text in (
+        b"M001",
+        b"found, trained on cifar10, written as int8",
+        b"score type: logits",
+        b"pixel - 128",
+    ):
         assert text in packaged
+
+
+def test_network_that_ends_in_softmax_is_said_to_put_out_probabilities():
+    inputs = keras.Input((4, 4, 3))
+    x = keras.layers.Flatten()(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(x))
+    content = tflite.convert(model, recipes.recipe("float32"))
+    assert b"score type: probabilities" in packaging.package(content, "x", "float32", ABOUT)
 
 
 def test_loss_of_the_last_bytes_is_noticed(packaged):

@@ -163,3 +163,16 @@ def test_accuracy_gained_is_no_fault():
         dataclasses.replace(FINE, accuracy_tflite=0.80, top1_agreement=0.9, max_abs_difference=5),
         INT8,
     )
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_every_recipe_has_a_limit_that_holds(name):
+    recipe = recipes.recipe(name)
+    tuned = parity.FineTuned({}, 0.75, 0.75, 1.0, {}) if recipe.fine_tuning else None
+    fine = dataclasses.replace(FINE, fine_tuning=tuned)
+    parity.check(fine, recipe)
+    # What the recipe allows, and a little more, with the same first class wherever it is right.
+    lost = recipe.max_accuracy_drop
+    parity.check(dataclasses.replace(fine, accuracy_tflite=0.75 - lost + 1e-6), recipe)
+    with pytest.raises(parity.ParityError, match=f"{name}: the file strays .* allowed to lose"):
+        parity.check(dataclasses.replace(fine, accuracy_tflite=0.75 - lost - 1e-6), recipe)

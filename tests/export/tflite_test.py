@@ -108,6 +108,14 @@ def test_depthwise_convolutions_stay_depthwise():
     }
 
 
+@pytest.mark.parametrize("recipe", [FLOAT32, INT8], ids=lambda recipe: recipe.name)
+def test_residual_of_a_single_pixel_is_an_addition_alone(recipe):
+    model = child.build_block(Block(MBConv(3, 3), 8, 8), 1)
+    images = np.random.default_rng(0).uniform(-1, 1, (4, 1, 1, 8)).astype(np.float32)
+    operators = flatbuffer.operators(tflite.convert(model, recipe, images))
+    assert operators == {"ADD": 1, "CONV_2D": 2, "DEPTHWISE_CONV_2D": 1}
+
+
 def test_flatbuffer_reports_custom_operators():
     converter = tf.lite.TFLiteConverter.from_keras_model(small_model(keras.ops.erfinv))
     converter.allow_custom_ops = True
@@ -117,3 +125,9 @@ def test_flatbuffer_reports_custom_operators():
 
 def test_oldest_runtime_is_what_the_converter_noted():
     assert flatbuffer.oldest_runtime(tflite.convert(small_model(), FLOAT32)) == "1.5.0"
+
+
+def test_activations_of_int16_need_the_release_that_brought_them():
+    images = np.zeros((2, 8, 8, 3), np.float32)
+    content = tflite.convert(small_model(), recipes.recipe("int16x8"), images)
+    assert flatbuffer.oldest_runtime(content) == "2.4.0"

@@ -76,8 +76,9 @@ def test_images_of_various_sizes_get_the_median_short_side(pictures, tmp_path):
     ("sizes", "options", "expected"),
     [
         ([(28, 28), (28, 28)], {}, 28),
-        ([(28, 28), (28, 28)], {"preferred_resolution": 16}, 28),
+        ([(28, 28), (28, 28)], {"preferred_resolution": 16}, 16),
         ([(28, 28)], {"resolution": 16}, 16),
+        ([(28, 28)], {"resolution": 16, "preferred_resolution": 24}, 16),
         ([(300, 300), (300, 300)], {}, 224),
         ([(300, 400), (200, 500), (90, 70)], {}, 192),
         ([(300, 400), (50, 40)], {"preferred_resolution": 48}, 48),

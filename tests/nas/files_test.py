@@ -1,4 +1,5 @@
 import json
+import resource
 import subprocess
 import sys
 
@@ -100,3 +101,31 @@ def test_full_disk_is_told_by_the_name_of_the_file(tmp_path):
     assert done.stdout.strip().endswith(f"'{path}'")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["child.tflite"]
+
+
+@pytest.fixture
+def largest_file():
+    """Lets the kernel refuse longer files, as it refuses any on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("sizes", [(10, 100_000), (100_000, 10)])
+def test_files_that_belong_together_are_all_written_or_none(sizes, tmp_path, largest_file):
+    paths = [tmp_path / name for name in ("model.tflite", "parity.json")]
+    files.write_together({path: b"old" for path in paths})
+    largest_file(50_000)
+    with pytest.raises(OSError) as caught:
+        files.write_together(dict(zip(paths, map(bytes, sizes), strict=True)))
+    assert str(paths[sizes.index(100_000)]) in str(caught.value)
+    assert [path.read_bytes() for path in paths] == [b"old", b"old"]
+    assert sorted(tmp_path.iterdir()) == paths
+
+
+def test_a_folder_that_cannot_be_written_is_refused_by_name(tmp_path):
+    files.check_writable(tmp_path / "new" / "folder")
+    assert not list((tmp_path / "new" / "folder").iterdir())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file/inside: expected a folder that can be written"):
+        files.check_writable(tmp_path / "file" / "inside")

@@ -52,6 +52,13 @@ def test_models_are_timed_into_a_table(tmp_path):
     assert names[2:4] == ["stem_float32.tflite", "stem_int8.tflite"]
     assert [row.label for row in measurements.read(output)] == names[2:4]
 
+    half = tmp_path / "half.tflite"
+    half.write_bytes(paths[0].read_bytes()[:400])
+    done = run("benchmark", f"--models={paths[0]},{half}", f"--output={output}")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"error: {half}: expected a whole .tflite file, received 400 bytes")
+
 
 @pytest.mark.parametrize(
     "tool, arguments, words",

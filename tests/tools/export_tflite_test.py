@@ -1,19 +1,24 @@
 import json
+import os
+import pathlib
 import subprocess
 import sys
 
 import keras
+import pytest
 
-from nas import child, spaces
+from export import footprint, recipes
+from nas import child, files, spaces, specs
 
-
-def export_tflite(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "tools.export_tflite", *arguments], capture_output=True, text=True
-    )
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def test_files_and_table_and_nothing_on_stderr(fashion_data_dir, tmp_path):
+def export_tflite(*arguments, **options):
+    command = [sys.executable, "-m", "tools.export_tflite", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, **options)
+
+
+def test_files_and_table_and_nothing_else(fashion_data_dir, tmp_path):
     space = spaces.SPACES["tiny"].with_task(10, resolution=28, input_channels=1)
     keras.utils.set_random_seed(0)
     child.build_child(space.child([1, 1, 1])).save(tmp_path / "child.keras")
@@ -26,7 +31,8 @@ def test_files_and_table_and_nothing_on_stderr(fashion_data_dir, tmp_path):
         f"--workdir={tmp_path}/out",
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    (timing,) = done.stderr.splitlines()
+    assert timing.startswith("  timing: ")
     first_words = [line.split()[0] for line in done.stdout.splitlines() if line]
     assert first_words[:4] == ["there", "float32:", "int8:", "recipe"]
     assert first_words[-3:] == ["float32", "int8", "Keras:"]
@@ -35,6 +41,9 @@ def test_files_and_table_and_nothing_on_stderr(fashion_data_dir, tmp_path):
         size = (tmp_path / f"out/child_{recipe}.tflite").stat().st_size
         assert parity["size_bytes"] == size
         assert parity["num_images"] == 100
+        assert parity["latency_ms"] > 0
+        assert parity["latency"]["environment"]["num_threads"] == 1
+        assert parity["provenance"]["date"].startswith("20")
 
 
 def test_unknown_recipe_ends_with_one_line(tmp_path):
@@ -59,3 +68,69 @@ def test_recipe_that_trains_further_asks_for_the_description(fashion_data_dir, t
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: int8_qat: expected a child.json beside the model, found none")
     assert not (tmp_path / "out").exists()
+
+
+def test_other_runtime_that_is_none_is_refused_before_any_work(tmp_path):
+    done = export_tflite(
+        "--model=none.keras", "--other_runtimes=nowhere/python", f"--workdir={tmp_path}/out"
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: nowhere/python: expected a Python")
+
+
+@pytest.mark.integration
+def test_published_network_is_exported_by_name(fashion_data_dir, tmp_path):
+    arguments = (
+        "--model=proxyless_mobile",
+        "--recipes=float32,int8,int16x8",
+        "--dataset=fashion_mnist",
+        f"--data_dir={fashion_data_dir}",
+        "--calibration_images=20",
+        "--max_test_images=50",
+        f"--workdir={tmp_path}",
+    )
+    done = export_tflite(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert "proxyless_mobile has random weights" in done.stdout
+    network = spaces.load_child(str(tmp_path / "child.json"))
+    assert (network.num_classes, network.resolution) == (10, 28)
+    found = {
+        name: json.loads((tmp_path / f"parity_{name}.json").read_text())
+        for name in ("float32", "int8", "int16x8")
+    }
+    operators = {"ADD": 13, "CONV_2D": 41, "DEPTHWISE_CONV_2D": 20, "FULLY_CONNECTED": 1, "MEAN": 1}
+    assert found["float32"]["operators"] == found["int8"]["operators"] == operators
+    assert found["float32"]["max_abs_difference"] < 1e-4 * found["float32"]["max_abs_logit"]
+    assert found["float32"]["top1_agreement"] == 1.0
+    assert found["int8"]["size_bytes"] <= footprint.int8_size_bound(network)
+    again = export_tflite(*arguments)
+    assert again.stdout.count("already exported") == 3
+    other = export_tflite(*(a.replace("mobile", "cpu") for a in arguments))
+    assert "belongs to another network than proxyless_cpu" in other.stderr
+
+
+@pytest.mark.integration
+def test_same_network_gives_the_same_bytes_in_any_process_and_folder(fashion_data_dir, tmp_path):
+    network = spaces.SPACES["tiny"].with_task(10, 28, 1).child([1, 1, 1])
+    keras.utils.set_random_seed(0)
+    child.build_child(network).save(tmp_path / "child.keras")
+    files.write_json(tmp_path / "child.json", specs.to_dict(network))
+    plain = [name for name, row in recipes.RECIPES.items() if row.fine_tuning is None]
+    contents = []
+    for one_dnn in "01":
+        folder = tmp_path / f"folder {one_dnn}"
+        folder.mkdir()
+        done = export_tflite(
+            "--model=../child.keras",
+            f"--recipes={','.join(plain)}",
+            "--dataset=fashion_mnist",
+            f"--data_dir={fashion_data_dir}",
+            "--max_test_images=100",
+            "--workdir=out",
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "TF_ENABLE_ONEDNN_OPTS": one_dnn},
+        )
+        assert done.returncode == 0, done.stderr
+        contents.append([(folder / f"out/child_{name}.tflite").read_bytes() for name in plain])
+    assert contents[0] == contents[1]

@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+from picture_folders import save_classes
+
 
 def prepare_data(*arguments):
     return subprocess.run(
@@ -32,3 +34,25 @@ def test_an_unknown_data_set_ends_with_one_line(tmp_path):
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: expected the name of a data set in TensorFlow Datasets")
+
+
+def test_a_folder_is_described_with_what_was_done_to_it(tmp_path):
+    root = save_classes(tmp_path / "animals", {"cat": 10, "dog": 30}, size=(40, 32))
+    (root / "cat/000.png").write_bytes(b"")
+    flags = [f"--dataset=folder:{root}", f"--data_dir={tmp_path}/data"]
+    refused = prepare_data(*flags)
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert refused.stderr.splitlines()[-1] == (
+        "error: folder:animals: 1 of 40 images cannot be read (cat/000.png: not an image, or cut "
+        "off near its beginning); mend or remove them, or leave them out with --skip_unreadable"
+    )
+    done = prepare_data(*flags, "--skip_unreadable", "--resolution=16")
+    assert done.returncode == 0, done.stderr
+    assert (
+        "folder:animals: 39 images of 40x32 pixels, colour, cut to a square and resized to 16x16, "
+        "1 unreadable left out" in done.stdout
+    )
+    assert "folder:animals: has no test part; 7 images are kept apart for it" in done.stdout
+    assert "training images of a class: 7 to 20" in done.stdout
+    assert "images: 16x16, 3 channels" in done.stdout

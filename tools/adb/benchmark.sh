@@ -14,6 +14,7 @@ if [ $# -lt 2 ] || [ ! -f "$1" ] || [ ! -f "$2" ]; then
 fi
 model=$1 program=$2
 shift 2
+adb get-state >/dev/null  # Ends here, with adb's own words, where there is no phone.
 
 # One word for the phone's shell, whatever is in it.
 quoted() {

@@ -5,6 +5,8 @@
 #     tools/adb/big_cores.sh
 set -eu
 
+adb get-state >/dev/null  # Ends here, with adb's own words, where there is no phone.
+
 # One line a core: its number and its highest frequency in kHz.
 adb shell 'cd /sys/devices/system/cpu && for core in cpu[0-9]*; do
   echo "${core#cpu} $(cat $core/cpufreq/cpuinfo_max_freq 2>/dev/null)"

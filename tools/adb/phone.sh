@@ -4,6 +4,8 @@
 #     tools/adb/phone.sh
 set -eu
 
+adb get-state >/dev/null  # Ends here, with adb's own words, where there is no phone.
+
 for name in ro.product.manufacturer ro.product.model ro.soc.model ro.product.cpu.abi \
   ro.build.version.release ro.build.version.sdk ro.build.fingerprint; do
   printf '%-26s %s\n' "$name" "$(adb shell "getprop $name" </dev/null | tr -d '\r')"

@@ -5,6 +5,8 @@
 #     tools/adb/tidy.sh
 set -eu
 
+adb get-state >/dev/null  # Ends here, with adb's own words, where there is no phone.
+
 adb shell 'folder=/data/local/tmp/proxylessnas
 runs=$(pgrep -f "proxylessnas[^/]*/[b]enchmark_model")
 [ -z "$runs" ] || kill -9 $runs

@@ -1,0 +1,79 @@
+"""Further training that is stopped: nothing is left running, and nobody sees a traceback."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+# What a tool does: `tools` keeps TensorFlow quiet, in the process that trains further too, which
+# imports this file.
+ENDLESS = """
+import sys
+
+import tools
+from export import fine_tuning
+from nas import child, data, spaces
+
+
+def track(steps, total, label):
+    print("started", flush=True)
+    for step in steps:
+        print("step", flush=True)
+        yield step
+
+
+if __name__ == "__main__":
+    dataset = data.load("fashion_mnist", sys.argv[1], validation_size=100)
+    network = spaces.SPACES["tiny"].with_task(10, 28, 1).child([1, 1, 1])
+    weights = {layer.name: layer.get_weights() for layer in child.build_child(network).layers}
+    settings = fine_tuning.Settings(epochs=100_000, batch_size=50)
+    images = data.calibration_images(dataset.test, 10)
+    job = fine_tuning.Job("pruning", network, weights, dataset.train, images, settings)
+    try:
+        fine_tuning.run(job, track)
+    except KeyboardInterrupt:
+        print("stopped")
+"""
+
+
+@pytest.fixture(params=["started", "step"])
+def training(request, fashion_data_dir, tmp_path):
+    """A process that trains further in another one, which still imports or is at work."""
+    script = tmp_path / "training.py"
+    script.write_text(ENDLESS)
+    process = subprocess.Popen(
+        [sys.executable, str(script), fashion_data_dir],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while (line := process.stdout.readline().strip()) != request.param:
+        assert line or process.poll() is None, process.stderr.read()
+    yield process
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def test_ctrl_c_ends_both_processes_without_a_word(training):
+    # A terminal sends it to all.
+    os.killpg(training.pid, signal.SIGINT)
+    # Ends when nobody holds the pipes any more.
+    printed, errors = training.communicate()
+    assert printed.split()[-1] == "stopped"
+    assert errors == ""
+
+
+def test_training_ends_with_a_parent_that_was_killed(training):
+    training.kill()
+    _, errors = training.communicate()
+    assert errors == ""
