@@ -1,11 +1,12 @@
 """The images that an export measures, trains and compares with."""
 
 import dataclasses
+import math
 
 import numpy as np
 
 from nas import data
-from nas.dataset import Dataset, Split
+from nas.dataset import Dataset, Split, balanced_order
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,6 +26,10 @@ class Examples:
     training: Split | None = None
 
 
+# Of float32 test images in memory; 7,000 images of 224x224 pixels.
+_MOST_BYTES = 4 << 30
+
+
 def from_dataset(
     dataset: Dataset, seed: int = 0, calibration_count: int = 500, max_test_images: int = 0
 ) -> Examples:
@@ -34,13 +39,20 @@ def from_dataset(
         dataset: the one the network was trained on.
         seed: draws the calibration images.
         calibration_count: how many of those, at most.
-        max_test_images: test images compared; 0 for all.
+        max_test_images: test images compared, the first of them; 0 for all, or where these would
+            take more than 4 GiB, for as many as do not, their classes balanced.
     """
-    count = max_test_images or len(dataset.test)
+    largest = _MOST_BYTES // (4 * math.prod(dataset.input_shape))
+    if max_test_images:
+        chosen = np.arange(min(max_test_images, largest, len(dataset.test)))
+    else:
+        chosen = np.arange(len(dataset.test))
+        if len(chosen) > largest:
+            chosen = np.sort(balanced_order(dataset.test.labels, 0)[:largest])
     calibration_count = min(calibration_count, len(dataset.train))
     return Examples(
-        test_images=data.to_float(dataset.test.pixels(slice(count))).numpy(),
-        test_labels=dataset.test.labels[:count],
+        test_images=data.to_float(dataset.test.pixels(chosen)).numpy(),
+        test_labels=dataset.test.labels[chosen],
         calibration_images=data.calibration_images(dataset.train, calibration_count, seed),
         training=dataset.train_and_validation,
     )

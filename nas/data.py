@@ -4,9 +4,11 @@ Pixels leave as float32 in [-1, 1]. Preparing a data set on disk is
 `nas.data_sources`' work; this module reads what lies there.
 """
 
+import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +17,7 @@ from nas import dataset, folder_images, image_folder, image_options, tfds_images
 from nas.augmentation import Augmentation
 from nas.dataset import Dataset, Split
 from nas.image_options import ImageOptions
+from nas.photo_augmentation import PhotoAugmentation
 
 # Keeps the random streams of one seed apart.
 _VALIDATION, _SUBSET, _CALIBRATION, _ORDER, _CROPS = range(5)
@@ -141,7 +144,7 @@ def training_batches(
     seed: int,
     *,
     first_step: int = 0,
-    augment: bool | Augmentation = True,
+    augment: bool | Augmentation | PhotoAugmentation = True,
     share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """An endless stream of shuffled, augmented batches, the same for the same seed.
@@ -166,6 +169,7 @@ def training_batches(
     if augment is True:
         augment = split.augmentation
     read = split.training_reader(augment) if augment else _unaugmented(split)
+    finish = split.finisher(augmented=bool(augment))
     with tf.device("CPU"):
         labels = tf.constant(split.labels)
 
@@ -184,9 +188,9 @@ def training_batches(
 
     def batch(
         step: tf.Tensor, indices: tf.Tensor, first: tf.Tensor | int = 0
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[Any, tf.Tensor]:
         images = read(indices, _fold(seed, _CROPS, step), first, batch_size)
-        return to_float(images), tf.gather(labels, indices)
+        return images if finish else to_float(images), tf.gather(labels, indices)
 
     epochs = tf.data.Dataset.counter(first_step // steps)
     indices = epochs.flat_map(epoch_indices).skip(first_step % steps)
@@ -196,6 +200,8 @@ def training_batches(
     options = tf.data.Options()
     options.deterministic = True
     stream = stream.map(batch, num_parallel_calls=tf.data.AUTOTUNE)
+    if finish:
+        stream = _one_by_one(stream, finish).batch(slice_size, drop_remainder=True)
     return stream.prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
@@ -220,15 +226,45 @@ def evaluation_batches(split: Split, batch_size: int, count: int | None = None) 
         Pairs as from `training_batches`, not augmented.
     """
     read = split.evaluation_reader()
+    finish = split.finisher(augmented=False)
     with tf.device("CPU"):
         labels = tf.constant(split.labels)
     total = len(split) if count is None else min(count, len(split))
     stream = tf.data.Dataset.range(total).batch(batch_size)
-    stream = stream.map(
-        lambda indices: (to_float(read(indices)), tf.gather(labels, indices)),
+
+    def batch(indices: tf.Tensor) -> tuple[Any, tf.Tensor]:
+        images = read(indices)
+        return images if finish else to_float(images), tf.gather(labels, indices)
+
+    stream = stream.map(batch, num_parallel_calls=tf.data.AUTOTUNE)
+    if finish:
+        stream = _one_by_one(stream, finish).batch(batch_size)
+    return stream.prefetch(tf.data.AUTOTUNE)
+
+
+def _one_by_one(stream: tf.data.Dataset, finish: dataset.Finisher) -> tf.data.Dataset:
+    """From batches of what readers gave to images, each finished by itself, and labels."""
+    return stream.unbatch().map(
+        lambda image, label: (to_float(finish(image)), label),
         num_parallel_calls=tf.data.AUTOTUNE,
     )
-    return stream.prefetch(tf.data.AUTOTUNE)
+
+
+@contextlib.contextmanager
+def named_faults(*splits: Split) -> Iterator[None]:
+    """Says which image it was when one of these splits cannot be decoded.
+
+    Raises:
+        ValueError: instead of TensorFlow's error, which knows no names.
+    """
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        for split in splits:
+            reason = split.explain(error)
+            if reason:
+                raise ValueError(reason) from error
+        raise
 
 
 def calibration_images(split: Split, count: int, seed: int = 0) -> np.ndarray:

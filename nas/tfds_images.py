@@ -2,13 +2,13 @@
 
 import dataclasses
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from nas import chatter, decoded_cache, decoded_images, tfds_layout
+from nas import chatter, decoded_cache, decoded_images, encoded_images, tfds_layout
 from nas.augmentation import Augmentation
 from nas.dataset import Parts, Split
 from nas.decoded_images import Opener, Track
@@ -44,20 +44,34 @@ def read(
     augmentation = Augmentation(flip=flip)
     sources = _labelled_splits(builder)
     stored = builder.info.features[image].shape
-    if _is_square(stored) and options.resolution in (None, stored[0]):
-        splits: dict[str, Split] = {
-            split: _read(builder, split, augmentation) for split in set(sources.values())
-        }
+    names = list(dict.fromkeys(sources.values()))
+    splits: Mapping[str, Split]
+    if _stays_encoded(builder, names, options):
+        splits = encoded_images.read(builder, names, flip, options, track, report)
+    elif _is_square(stored) and options.resolution in (None, stored[0]):
+        splits = {split: _read(builder, split, augmentation) for split in names}
     else:
-        splits = _resized(
-            builder, list(dict.fromkeys(sources.values())), augmentation, options, track, report
-        )
+        splits = _resized(builder, names, augmentation, options, track, report)
     return Parts(
         class_names=tuple(builder.info.features[label].names),
         train=splits[sources["train"]],
         validation=splits[sources["validation"]] if "validation" in sources else None,
         test=splits[sources["test"]] if "test" in sources else None,
     )
+
+
+def _stays_encoded(
+    builder: tfds.core.DatasetBuilder, splits: Sequence[str], options: ImageOptions
+) -> bool:
+    """Whether images are decoded for every batch: on request, or where pixels are too many."""
+    if options.cache != "auto":
+        return options.cache != "pixels"
+    shape = builder.info.features[tfds_layout.image_and_label(builder)[0]].shape
+    if None not in shape:
+        return False
+    side = options.resolution or options.preferred_resolution or encoded_images.USUAL_RESOLUTION
+    count = sum(builder.info.splits[split].num_examples for split in splits)
+    return count * side * side * 3 > decoded_images.LARGEST_BYTES
 
 
 def _labelled_splits(builder: tfds.core.DatasetBuilder) -> dict[str, str]:

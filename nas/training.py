@@ -119,19 +119,20 @@ def train(
         directory, variables, identity, steps, averages, report=report, distribution=hosts
     )
     finished = state.restore()
-    resumable_fit.fit(
-        model,
-        lambda step: hosts.distribute(
-            lambda share: data.training_batches(
-                examples, config.batch_size, config.seed, first_step=step, share=share
-            )
-        ),
-        finished,
-        config.epochs,
-        steps,
-        state,
-        [state, *callbacks],
-    )
+    with data.named_faults(examples):
+        resumable_fit.fit(
+            model,
+            lambda step: hosts.distribute(
+                lambda share: data.training_batches(
+                    examples, config.batch_size, config.seed, first_step=step, share=share
+                )
+            ),
+            finished,
+            config.epochs,
+            steps,
+            state,
+            [state, *callbacks],
+        )
     stock = child.build_child(network)
     stock.set_weights(model.get_weights())
     return stock
@@ -161,8 +162,10 @@ def _compiled(
 def evaluate(model: keras.Model, split: data.Split) -> float:
     """Fraction of `split` that `model` labels correctly."""
     correct = keras.metrics.SparseCategoricalAccuracy()
-    for images, labels in data.evaluation_batches(split, split.images_at_once(_EVALUATED_AT_ONCE)):
-        correct.update_state(labels, model.predict_on_batch(images))
+    batch_size = split.images_at_once(_EVALUATED_AT_ONCE)
+    with data.named_faults(split):
+        for images, labels in data.evaluation_batches(split, batch_size):
+            correct.update_state(labels, model.predict_on_batch(images))
     return float(correct.result())
 
 

@@ -49,6 +49,16 @@ def fashion_data_dir(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def imagenet_data_dir(tmp_path_factory):
+    """A TFDS folder with `imagenet2012`: 4 classes of 12 training images, 8 to test."""
+    import small_imagenet
+
+    data_dir = str(tmp_path_factory.mktemp("imagenet"))
+    small_imagenet.prepare(data_dir, small_imagenet.training_pictures())
+    return data_dir
+
+
+@pytest.fixture(scope="session")
 def tiny_model_file(tmp_path_factory):
     """A latency model of `tiny` for Fashion-MNIST: a microsecond for every 1000 MACs."""
     from latency_models import lookup_table

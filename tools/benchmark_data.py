@@ -1,40 +1,57 @@
-"""How many augmented images a second the input pipeline delivers.
+"""How many augmented images a second the input pipeline delivers, and what limits it.
 
 Example:
     python -m tools.benchmark_data --dataset=cifar10 --batch_size=128
-"""
+    python -m tools.benchmark_data --dataset=imagenet2012 --cache=files --batch_size=256
 
-import statistics
-import time
+Beside it stands the limit of this machine: the same operations on the same images in a plain loop
+on every core, without `tf.data`. Let nothing else run meanwhile.
+"""
 
 from absl import flags
 
-from nas import data
 from tools import console, data_flags
 
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "Images a batch.", lower_bound=1)
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds, of which the median counts.", lower_bound=1)
-
-_IMAGES_A_ROUND = 50_000
+_SECONDS = flags.DEFINE_float("seconds", 5.0, "Of each measurement.", lower_bound=0.01)
 
 
 def main() -> None:
-    """Prints the median over the rounds, and every round."""
-    train = data.load(
-        data_flags.DATASET.value, data_flags.DATA_DIR.value, images=data_flags.options()
-    ).train
-    batches = iter(data.training_batches(train, _BATCH_SIZE.value, seed=0))
-    num_batches = max(1, _IMAGES_A_ROUND // _BATCH_SIZE.value)
-    for _ in range(num_batches // 5 + 1):
-        next(batches)
-    rates = []
-    for _ in range(_ROUNDS.value):
-        start = time.perf_counter()
-        for _ in range(num_batches):
-            next(batches)
-        rates.append(num_batches * _BATCH_SIZE.value / (time.perf_counter() - start))
-    rounds = ", ".join(f"{rate:,.0f}" for rate in rates)
-    console.say(f"{statistics.median(rates):,.0f} images/s (rounds: {rounds})")
+    """Prints medians over the rounds, every round, and what the time goes into."""
+    from nas import chatter, data
+
+    with chatter.silenced():
+        import tensorflow as tf
+
+        from tools import input_throughput
+
+    # Images side by side keep all cores busy; no single one of them is to use several.
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    dataset = data.load(
+        data_flags.DATASET.value,
+        data_flags.DATA_DIR.value,
+        images=data_flags.options(),
+        track=lambda examples, total, label: console.progress(examples, total, label, "images"),
+        report=console.say,
+    )
+    found = input_throughput.measure(
+        dataset.train, _BATCH_SIZE.value, _ROUNDS.value, _SECONDS.value
+    )
+    whole = sum(found.stage_ms.values())
+    rows = [(name, ms, 100 * ms / whole) for name, ms in found.stage_ms.items()]
+    console.say(console.table(["stage", "ms an image, one core", "%"], rows))
+    console.say(f"most of the time goes into: {found.slowest}\n")
+    compared = [
+        ("pipeline", found.rate, found.rate / found.cores, _rounds(found.images_per_second)),
+        ("plain loop", found.limit, found.limit / found.cores, _rounds(found.limits)),
+    ]
+    console.say(console.table(["", "images/s", "per core", "rounds"], compared))
+    console.say(f"{100 * found.rate / found.limit:.1f} % of the limit of {found.cores} cores")
+
+
+def _rounds(rates: list[float]) -> str:
+    return ", ".join(f"{rate:.0f}" for rate in rates)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,16 @@ SKIP_UNREADABLE = flags.DEFINE_bool(
     "skip_unreadable", False, "Leave out images that cannot be read, instead of refusing them."
 )
 
-_OF_IMAGES = (RESOLUTION, FLIP, SKIP_UNREADABLE)
+CACHE = flags.DEFINE_enum(
+    "cache",
+    "auto",
+    ["auto", "pixels", "memory", "files"],
+    "How images of a TFDS data set are kept: as pixels in memory; encoded, in memory or in their "
+    "files, and decoded anew for every batch with random crops of any size; auto is pixels, unless "
+    "there are too many.",
+)
+
+_OF_IMAGES = (RESOLUTION, FLIP, SKIP_UNREADABLE, CACHE)
 
 
 def options(preferred_resolution: int | None = None) -> "ImageOptions":
@@ -47,6 +56,7 @@ def options(preferred_resolution: int | None = None) -> "ImageOptions":
         flip=FLIP.value,
         skip_unreadable=SKIP_UNREADABLE.value,
         preferred_resolution=preferred_resolution,
+        cache=CACHE.value,
     )
 
 

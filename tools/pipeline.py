@@ -13,7 +13,15 @@ from typing import Any
 
 from absl import flags
 
-from tools import algorithm_flags, console, data_flags, device_flags, watch_flags, workdir
+from tools import (
+    algorithm_flags,
+    console,
+    data_flags,
+    device_flags,
+    preset_flags,
+    watch_flags,
+    workdir,
+)
 
 _PRESET = flags.DEFINE_string("preset", "quick", "Which experiment; see tools/presets.py.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
@@ -59,7 +67,7 @@ def main() -> None:
     with chatter.silenced():
         from tools import pipeline_plan, pipeline_run, pipeline_settings, presets
 
-    chosen = presets.preset(_PRESET.value)
+    chosen = preset_flags.changed(presets.preset(_PRESET.value))
     overrides: dict[str, Any] = {
         name: flag.value
         for name, flag in (("space", _SPACE), ("recipe", _RECIPE))
@@ -91,7 +99,7 @@ def main() -> None:
     settings = pipeline_settings.Settings(
         preset=chosen,
         data_dir=data_flags.DATA_DIR.value,
-        images=data_flags.options(),
+        images=dataclasses.replace(chosen.images, **data_flags.given()),
         device=device_flags.DEVICE.value,
         num_threads=device_flags.THREADS.value,
         phone=device_flags.phone_settings(),

@@ -1,5 +1,7 @@
 """What a pipeline would do: which stages are left, what they write, and what they take."""
 
+from collections.abc import Mapping
+
 from nas import data, search, spaces
 from nas.distribution import Distribution
 from tools import console, pipeline_run, search_plan, stages
@@ -17,14 +19,20 @@ STAGES = {
     "measure": "rows of measurements.jsonl; then summary.json",
     "report": "report/index.html",
 }
+# The same without a search.
+CHILD_STAGES = {
+    "data": "",
+    "child": "child.json",
+    **{name: STAGES[name] for name in ("train", "export", "measure", "report")},
+}
 _FINISHED = "finished before"
 
 
-def rows(directory: WorkDir) -> list[tuple[str, str, str]]:
+def rows(directory: WorkDir, stages_of: Mapping[str, str] = STAGES) -> list[tuple[str, str, str]]:
     """Each stage, whether it is left, and what it writes."""
     found = []
     is_done = True
-    for name, written in STAGES.items():
+    for name, written in stages_of.items():
         # A stage that runs makes all after it run again.
         is_done = is_done and directory.finished(name)
         found.append((name, _FINISHED if is_done else "to do", written))
@@ -46,11 +54,18 @@ def show(settings: Settings, directory: WorkDir) -> None:
     dataset = pipeline_run.load_dataset(settings, prepare=False)
     preset = settings.preset
     console.title("Plan (nothing is written)")
-    listed = rows(directory)
+    listed = rows(directory, STAGES if preset.child is None else CHILD_STAGES)
     console.say(console.table(["stage", "state", f"writes in {directory.path}"], listed))
     console.say()
     if owner is not None:
         search_plan.say("state", f"in use by process {owner}: the command would be refused")
+    steps = data.steps_per_epoch(dataset.train_and_validation, preset.train.batch_size)
+    training = f"{preset.train.epochs} epochs of {steps:,} steps of {preset.train.batch_size}"
+    if preset.child is not None:
+        search_plan.say("child", preset.child)
+        search_plan.say("data", search_plan.data_text(dataset))
+        search_plan.say("training", training)
+        return
     aimed = settings.target_latency_ms
     search_plan.say(
         "cost",
@@ -67,10 +82,7 @@ def show(settings: Settings, directory: WorkDir) -> None:
     search_plan.say("space", search_plan.space_text(space))
     search_plan.say("data", search_plan.data_text(dataset))
     search_plan.say("search", search_plan.schedule_text(task))
-    steps = data.steps_per_epoch(dataset.train_and_validation, preset.train.batch_size)
-    search_plan.say(
-        "training", f"{preset.train.epochs} epochs of {steps:,} steps of {preset.train.batch_size}"
-    )
+    search_plan.say("training", training)
     if owner is not None or all(state == _FINISHED for _, state, _ in listed):
         return
     trial = search_plan.say_trial(task, algorithm, 0)

@@ -12,7 +12,7 @@ from export import exporting
 from latency_models import block_benchmarks, measurements
 from latency_models.fitted import LatencyModel
 from latency_models.lookup_table import LookupTable
-from nas import data, files, spaces
+from nas import data, files, spaces, specs
 from nas.dataset import Dataset
 from nas.latencies import Latencies
 from nas.specs import Child, SearchSpace
@@ -41,7 +41,8 @@ def load_dataset(settings: Settings, prepare: bool = True) -> Dataset:
         prepare=prepare,
     )
     batch_size = preset.search.batch_size
-    if min(len(dataset.train), len(dataset.validation)) < batch_size:
+    fewest = min(len(dataset.train), len(dataset.validation))
+    if preset.child is None and fewest < batch_size:
         raise ValueError(
             f"{dataset.name}: expected at least {batch_size} images, the preset's batch, for "
             f"weights and as many for the architecture; received {len(dataset.train)} and "
@@ -74,27 +75,14 @@ class Pipeline:
     def run(self) -> None:
         """Everything, in order."""
         preset = self._preset
-        space_file = [os.path.abspath(preset.space)] if preset.space.endswith(".json") else []
         console.title("Data")
         # Read also when the stage was finished: whatever follows depends on the images.
         splits = stages.record_splits(self._dataset, self._path)
         self._stage("data", None, self._prepare_data, splits, splits)
-        self._stage(
-            "benchmark",
-            f"Latency of the blocks ({preset.recipe}, {self._settings.device})",
-            self._benchmark,
-            ["measurements.jsonl"],
-            space_file,
-        )
-        self._stage("fit", "Latency model", self._fit, ["latency_model.json"])
-        self._check_target()
-        self._stage(
-            "search",
-            "Search",
-            self._search,
-            ["space.json", "child.json", "search/alphas.npz", "search/metrics.jsonl"],
-            ["latency_model.json"],
-        )
+        if preset.child is None:
+            self._find_child()
+        else:
+            self._stage("child", "Network", self._take_child, ["child.json"], _files(preset.child))
         self._stage(
             "train",
             "Training the child from scratch",
@@ -111,6 +99,26 @@ class Pipeline:
         read += ["search/alphas.npz", "search/metrics.jsonl", "train/metrics.jsonl"]
         self._stage("report", "Report", self._report, ["report/index.html"], read)
         pipeline_summary.show(summary, self._path)
+
+    def _find_child(self) -> None:
+        """What a search needs, and the search."""
+        preset = self._preset
+        self._stage(
+            "benchmark",
+            f"Latency of the blocks ({preset.recipe}, {self._settings.device})",
+            self._benchmark,
+            ["measurements.jsonl"],
+            _files(preset.space),
+        )
+        self._stage("fit", "Latency model", self._fit, ["latency_model.json"])
+        self._check_target()
+        self._stage(
+            "search",
+            "Search",
+            self._search,
+            ["space.json", "child.json", "search/alphas.npz", "search/metrics.jsonl"],
+            ["latency_model.json"],
+        )
 
     def _stage(
         self,
@@ -232,6 +240,12 @@ class Pipeline:
         console.say(f"  found: {stages.describe(child)}")
         console.say(f"  predicted {self._table.predict(child):.3g} ms")
 
+    def _take_child(self) -> None:
+        child = stages.for_dataset(spaces.load_child(str(self._preset.child)), self._dataset)
+        content = {**specs.to_dict(child), "provenance": files.provenance()}
+        files.write_json(self._path / "child.json", content)
+        console.say(f"  {self._preset.child}: {stages.describe(child)}")
+
     def _train(self) -> None:
         config = dataclasses.replace(self._preset.train, seed=self._settings.seed)
         accuracy = stages.run_train(
@@ -244,11 +258,12 @@ class Pipeline:
 
     def _measure(self) -> None:
         # `--device=adb` may by now be another phone.
-        self._table.check(
-            device=self._device.name,
-            recipe=self._preset.recipe,
-            num_threads=self._settings.num_threads,
-        )
+        if self._preset.child is None:
+            self._table.check(
+                device=self._device.name,
+                recipe=self._preset.recipe,
+                num_threads=self._settings.num_threads,
+            )
         stages.measure_exports(self._preset.recipes, self._device, self._path)
 
     def _report(self) -> None:
@@ -257,32 +272,38 @@ class Pipeline:
     def _summarize(self) -> dict[str, Any]:
         names = self._preset.recipes
         child, recipe = self._child, self._preset.recipe
-        measured = stages.measured_exports(names, self._table.reference_ms_, self._path)
+        found = self._preset.child is None
+        reference_ms = self._table.reference_ms_ if found else None
+        measured = stages.measured_exports(names, reference_ms, self._path)
         parities = {n: files.read_json(exporting.parity_path(self._path, n)) for n in names}
-        predicted_ms = self._table.predict(child)
         # The report is made from the summary, so its own seconds are not in it.
         seconds = {k: v for k, v in self._stages_of.stage_seconds.items() if k != "report"}
         summary = {
             "schema_version": 1,
-            "space": self._space.name,
+            "space": self._space.name if found else None,
             "dataset": self._preset.dataset,
-            "algorithm": self._preset.search.algorithm,
+            "algorithm": self._preset.search.algorithm if found else None,
             "seed": self._settings.seed,
-            "device": self._table.to_dict()["device"],
+            "device": self._table.to_dict()["device"] if found else self._device.name,
             "recipe": recipe,
             "num_threads": self._settings.num_threads,
-            "target_latency_ms": self._target_ms,
-            "predicted_latency_ms": predicted_ms,
+            "target_latency_ms": self._target_ms if found else 0.0,
+            "predicted_latency_ms": self._table.predict(child) if found else None,
             "measured_latency_ms": measured[recipe],
             **stages.size_of(child),
             "test_accuracy": parities[names[0]]["accuracy_keras"],
             "test_accuracy_by_recipe": {n: parities[n]["accuracy_tflite"] for n in names},
             "latency_ms_by_recipe": measured,
             "size_bytes_by_recipe": {n: parities[n]["size_bytes"] for n in names},
-            "search_seconds": seconds["search"],
+            "search_seconds": seconds["search"] if found else 0.0,
             "train_seconds": seconds["train"],
             "stage_seconds": seconds,
             "provenance": files.provenance(),
         }
         files.write_json(self._path / "summary.json", summary)
         return summary
+
+
+def _files(name: str) -> list[str]:
+    """The file that a name is, unless it is that of something built in."""
+    return [os.path.abspath(name)] if name.endswith(".json") else []

@@ -42,8 +42,12 @@ class Settings:
     def as_config(self) -> dict[str, Any]:
         """The settings as a work dir keeps them: of the phone, only what a latency depends on."""
         config = dataclasses.asdict(self)
+        # The preset's are among them.
+        del config["preset"]["images"]
         if self.images == image_options.SUITABLE:
             del config["images"]
+        if self.preset.child is None:
+            del config["preset"]["child"]
         phone = config.pop("phone")
         if phone is not None and self.device != "local":
             unimportant = ("adb", "timeout_seconds", "cooling_seconds")
@@ -63,6 +67,18 @@ def checked(settings: Settings) -> Settings:
     preset = settings.preset
     for name in (preset.recipe, *preset.recipes):
         recipes.recipe(name)
+    if preset.child is not None:
+        spaces.load_child(preset.child)
+    else:
+        _check_search(preset)
+    latency_models.device(settings.device, settings.num_threads, settings.phone)
+    if preset.recipe in preset.recipes:
+        return settings
+    preset = dataclasses.replace(preset, recipes=(preset.recipe, *preset.recipes))
+    return dataclasses.replace(settings, preset=preset)
+
+
+def _check_search(preset: presets.Preset) -> None:
     algorithms.algorithm(preset.search.algorithm, preset.search)
     space = spaces.load_space(preset.space)
     if space.cardinality < selection.MIN_NETWORKS:
@@ -70,8 +86,3 @@ def checked(settings: Settings) -> Settings:
             f"space {space.name}: expected at least {selection.MIN_NETWORKS} networks to "
             f"choose from, received {space.cardinality}; add slots or candidates"
         )
-    latency_models.device(settings.device, settings.num_threads, settings.phone)
-    if preset.recipe in preset.recipes:
-        return settings
-    preset = dataclasses.replace(preset, recipes=(preset.recipe, *preset.recipes))
-    return dataclasses.replace(settings, preset=preset)

@@ -16,11 +16,14 @@ def show(summary: dict[str, Any], path: pathlib.Path) -> None:
     console.title("Summary")
     target, predicted = summary["target_latency_ms"], summary["predicted_latency_ms"]
     measured = summary["measured_latency_ms"]
-    error = predicted / measured - 1.0
-    console.say(
-        f"latency of {summary['recipe']}: target {target_text(target)}, predicted "
-        f"{predicted:.3g} ms, measured {measured:.3g} ms (prediction {100 * error:+.1f} %)"
-    )
+    if predicted is None:
+        console.say(f"latency of {summary['recipe']}: measured {measured:.3g} ms")
+    else:
+        error = predicted / measured - 1.0
+        console.say(
+            f"latency of {summary['recipe']}: target {target_text(target)}, predicted "
+            f"{predicted:.3g} ms, measured {measured:.3g} ms (prediction {100 * error:+.1f} %)"
+        )
     console.say(
         f"network: {summary['params']:,} parameters, {summary['macs'] / 1e6:.2f} million MACs, "
         f"Keras test accuracy {100 * summary['test_accuracy']:.2f} %\n"

@@ -18,6 +18,12 @@ _VALIDATION_SIZE = flags.DEFINE_integer(
     "Examples of the architecture-validation split; at most a fifth of the training examples.",
     lower_bound=0,
 )
+_MANUAL_DIR = flags.DEFINE_string(
+    "manual_dir",
+    None,
+    "Where you put archives that ask for a registration, such as ImageNet's; downloads/manual in "
+    "the TFDS folder if not given.",
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Picks the validation examples.", lower_bound=0)
 
 
@@ -28,6 +34,7 @@ def main() -> None:
         data_flags.DATA_DIR.value,
         report=console.say,
         track=lambda examples, total, label: console.progress(examples, total, label, "images"),
+        manual_dir=_MANUAL_DIR.value,
     )
     dataset = data.load(
         data_flags.DATASET.value,

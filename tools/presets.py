@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from nas import image_options
+from nas.image_options import ImageOptions
 from nas.search_config import SearchConfig
 from nas.training import TrainConfig
 
@@ -22,6 +24,9 @@ class Preset:
         validation_size: training images kept for the architecture parameters.
         search: settings of the search; the target is filled in once latencies are known.
         train: settings of the child's training.
+        child: a published network or a child.json that is trained instead of a search; then what
+            only a search needs is not looked at.
+        images: how images become arrays of one size, and how they are kept.
     """
 
     description: str
@@ -34,9 +39,14 @@ class Preset:
     validation_size: int
     search: SearchConfig
     train: TrainConfig
+    child: str | None = None
+    images: ImageOptions = image_options.SUITABLE
 
 
 _ALL_RECIPES = ("float32", "float16", "dynamic_range", "int8")
+
+# Decoded for every batch, since random crops of any size are part of the recipe.
+_PHOTOGRAPHS = ImageOptions(preferred_resolution=224, cache="files")
 
 PRESETS = {
     "quick": Preset(
@@ -67,6 +77,57 @@ PRESETS = {
             warmup_epochs=0.5,
             label_smoothing=0.0,
         ),
+    ),
+    "cifar10": Preset(
+        description="the full recipe on CIFAR-10, for a GPU; see docs/presets/cifar10.md",
+        dataset="cifar10",
+        space="proxyless_cifar",
+        recipe="int8",
+        recipes=_ALL_RECIPES,
+        target_latency=0.3,
+        networks=96,
+        validation_size=5000,
+        search=SearchConfig(
+            warmup_epochs=40,
+            epochs=120,
+            batch_size=128,
+            # 20,000 steps of alpha, a fifth of the reference's for ImageNet, so five times as far.
+            arch_learning_rate=5e-3,
+            arch_period=2,
+        ),
+        # Decay 5e-3, decoupled, is the customary 5e-4 as L2 through momentum 0.9.
+        train=TrainConfig(
+            epochs=300, batch_size=128, learning_rate=0.1, warmup_epochs=5, weight_decay=5e-3
+        ),
+    ),
+    "imagenet": Preset(
+        description="the reference's search on ImageNet, for GPUs; see docs/presets/imagenet.md",
+        dataset="imagenet2012",
+        space="proxyless_imagenet",
+        recipe="int8",
+        recipes=_ALL_RECIPES,
+        target_latency=0.3,
+        networks=96,
+        validation_size=50_000,
+        # Every setting is the reference's: warm-up 40 epochs, search 120, batch 256.
+        search=SearchConfig(),
+        train=TrainConfig(),
+        images=_PHOTOGRAPHS,
+    ),
+    "imagenet_child": Preset(
+        description="a network trained on ImageNet for 300 epochs; see "
+        "docs/presets/imagenet_child.md",
+        dataset="imagenet2012",
+        space="proxyless_imagenet",
+        recipe="int8",
+        recipes=_ALL_RECIPES,
+        target_latency=0.3,
+        networks=96,
+        validation_size=50_000,
+        search=SearchConfig(),
+        train=TrainConfig(),
+        child="proxyless_mobile",
+        images=_PHOTOGRAPHS,
     ),
     "tiny": Preset(
         description="a smoke test on Fashion-MNIST; its network is of no use",

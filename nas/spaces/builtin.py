@@ -44,6 +44,26 @@ def proxyless_imagenet() -> SearchSpace:
     )
 
 
+def proxyless_cifar() -> SearchSpace:
+    """The paper's space for images of 32x32 pixels: stem and first stage keep their size."""
+    rows: list[StageRow] = [
+        (24, 4, 1),
+        (40, 4, 2),
+        (80, 4, 2),
+        (96, 4, 1),
+        (192, 4, 2),
+        (320, 1, 1),
+    ]
+    return SearchSpace(
+        name="proxyless_cifar",
+        resolution=32,
+        num_classes=10,
+        stem=Stem(32, stride=1),
+        layers=(Block(MBConv(3, 1), 32, 16), *_slots(16, rows, _mbconvs((3, 5, 7), (3, 6)))),
+        head=Head(1280, dropout=0.1),
+    )
+
+
 def cifar() -> SearchSpace:
     """Images of 32x32 pixels, sized to be searched and trained in minutes on two CPU cores.
 

@@ -133,3 +133,13 @@ def test_unknown_names_are_refused_with_the_known_ones(load, tmp_path):
         load("nothing")
     with pytest.raises(ValueError, match="none.json: expected a JSON file, found none"):
         load(str(tmp_path / "none.json"))
+
+
+def test_the_papers_space_for_small_images_has_its_choices_and_ends_in_four_pixels():
+    small, large = spaces.SPACES["proxyless_cifar"], spaces.SPACES["proxyless_imagenet"]
+    assert small.cardinality == large.cardinality
+    assert [len(slot.candidates) for slot in small.slots] == [
+        len(slot.candidates) for slot in large.slots
+    ]
+    strides = [small.stem.stride, *(layer.stride for layer in small.layers)]
+    assert small.resolution // math.prod(strides) == 4

@@ -141,3 +141,47 @@ def test_the_plan_names_every_stage_that_a_work_dir_has_finished(tmp_path):
         *((name, "finished before") for name in names[:3]),
         (names[3], "to do"),
     ]
+
+
+def test_a_network_that_is_trained_instead_of_a_search_must_exist():
+    with pytest.raises(ValueError, match="child: expected one of proxyless_mobile"):
+        pipeline_settings.checked(settings(child="proxyless_toaster"))
+    # The space is not looked at.
+    checked = pipeline_settings.checked(settings(child="proxyless_gpu", space="huge"))
+    assert checked.as_config()["preset"]["child"] == "proxyless_gpu"
+
+
+def test_a_work_dir_keeps_of_presets_what_they_had_before():
+    kept = settings().as_config()
+    assert not {"child", "images"} & set(kept["preset"])
+    assert "images" not in kept
+
+
+def test_the_plan_of_a_network_without_a_search_has_none(tmp_path):
+    rows = pipeline_plan.rows(WorkDir(tmp_path / "w", {}), pipeline_plan.CHILD_STAGES)
+    assert [name for name, _, _ in rows] == [
+        "data",
+        "child",
+        "train",
+        "export",
+        "measure",
+        "report",
+    ]
+
+
+def test_a_summary_without_a_prediction_says_what_was_measured(capsys, tmp_path):
+    summary = {
+        "recipe": "int8",
+        "target_latency_ms": 0.0,
+        "predicted_latency_ms": None,
+        "measured_latency_ms": 2.5,
+        "params": 1000,
+        "macs": 2_000_000,
+        "test_accuracy": 0.5,
+        "test_accuracy_by_recipe": {"int8": 0.5},
+        "latency_ms_by_recipe": {"int8": 2.5},
+        "size_bytes_by_recipe": {"int8": 1234},
+        "stage_seconds": {"train": 1.0},
+    }
+    pipeline_summary.show(summary, tmp_path)
+    assert "latency of int8: measured 2.5 ms\n" in capsys.readouterr().out

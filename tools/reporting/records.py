@@ -47,7 +47,7 @@ class Summary:
     recipe: str
     num_threads: int
     target_latency_ms: float
-    predicted_latency_ms: float
+    predicted_latency_ms: float | None
     params: int
     macs: int
     latency_ms_by_recipe: dict[str, float]

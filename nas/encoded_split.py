@@ -1,0 +1,188 @@
+"""A split whose images stay encoded: photographs of differing sizes, too many for memory.
+
+Each is read from the data set's own files (or from memory, where all of them fit), decoded as far
+as a crop needs it, and resized. What is random, and which crop, is settled for a batch at once;
+decoding and all that follows is done with each image alone, on all cores.
+"""
+
+import dataclasses
+import re
+from concurrent import futures
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from nas import image_decoding, machine_memory, photo_augmentation
+from nas.dataset import Finisher, Reader, Split, TrainingReader
+from nas.photo_augmentation import PhotoAugmentation
+from nas.record_index import RecordIndex
+
+# Images read at a time where a whole split is read: disks answer faster to several.
+_READERS = 16
+_AT_ONCE = 64
+
+
+class Unfinished(NamedTuple):
+    """Encoded images and what is to be done with each; of one image, without the first axis.
+
+    Attributes:
+        encoded: strings `[n]`.
+        changes: crops, flips and colours.
+    """
+
+    encoded: tf.Tensor
+    changes: photo_augmentation.Changes
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class EncodedSplit(Split):
+    """Labelled photographs, encoded.
+
+    Attributes:
+        index: where the images of the data set's split lie.
+        labels: int64 `[n]`.
+        source: name of that split.
+        positions: int64 `[n]`, which of its images these are.
+        augmentation: what suits them.
+        resolution: height and width of what a network is given, in pixels.
+        channels: 3 or 1.
+        contents: the encoded images themselves, bytes `[n]`; None to read them when needed.
+    """
+
+    index: RecordIndex
+    labels: np.ndarray
+    source: str | np.ndarray
+    positions: np.ndarray
+    resolution: int
+    channels: int = 3
+    augmentation: PhotoAugmentation = PhotoAugmentation()
+    contents: np.ndarray | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the images themselves: another process reads them from their files."""
+        return {**self.__dict__, "contents": None}
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        return self.resolution, self.resolution, self.channels
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all encoded images together."""
+        return int(self.index.lengths[self.positions].sum())
+
+    def take(self, indices: np.ndarray) -> "EncodedSplit":
+        """The examples at `indices`, in that order."""
+        contents = None if self.contents is None else self.contents[indices]
+        return dataclasses.replace(self, contents=contents, **self._taken(indices))
+
+    def join(self, other: Split) -> "EncodedSplit":
+        """These examples, followed by others of the same data set's split."""
+        if not isinstance(other, EncodedSplit) or other.index is not self.index:
+            raise TypeError("expected two parts of one split of encoded images")
+        contents = None
+        if self.contents is not None and other.contents is not None:
+            contents = np.concatenate([self.contents, other.contents])
+        return dataclasses.replace(self, contents=contents, **self._joined(other))
+
+    def in_memory(self) -> "EncodedSplit":
+        """The same with its encoded images read into memory, which is faster on slow disks.
+
+        Raises:
+            ValueError: they take more than half of the memory that is free.
+        """
+        machine_memory.check(self.size_bytes, f"{len(self):,} encoded images", "--cache=files")
+        contents = np.empty(len(self), object)
+        order = np.argsort(self.positions, kind="stable")
+        with futures.ThreadPoolExecutor(_READERS) as pool:
+            read = pool.map(self.index.read, self.positions[order])
+            for place, content in zip(order, read, strict=True):
+                contents[place] = content
+        return dataclasses.replace(self, contents=contents)
+
+    def pixels(self, indices: np.ndarray | slice) -> np.ndarray:
+        """Images as a network is evaluated on them, uint8 `[n, height, width, channels]`.
+
+        Raises:
+            ValueError: one of them cannot be decoded; it is named.
+        """
+        chosen = np.arange(len(self))[indices]
+        found = np.empty((len(chosen), *self.input_shape), np.uint8)
+        stream = tf.data.Dataset.from_tensor_slices(chosen).batch(_AT_ONCE)
+        stream = stream.map(self.evaluation_reader()).unbatch()
+        stream = stream.map(self.finisher(augmented=False), tf.data.AUTOTUNE).prefetch(_AT_ONCE)
+        try:
+            for place, image in enumerate(stream.as_numpy_iterator()):
+                found[place] = image
+        except tf.errors.InvalidArgumentError as error:
+            raise ValueError(self.explain(error) or str(error)) from error
+        return found
+
+    def image_digests(self) -> list[bytes]:
+        """One digest an image, of its encoded bytes."""
+        return [digest.tobytes() for digest in self.index.digests[self.positions]]
+
+    def evaluation_reader(self) -> Reader:
+        """Reads images and says which crop an evaluation takes."""
+        return self._reader(lambda sizes, *draw: photo_augmentation.unchanged(sizes, self.channels))
+
+    def training_reader(self, augmentation: PhotoAugmentation) -> TrainingReader:
+        """Reads images and draws what is done with each."""
+        return self._reader(
+            lambda sizes, *draw: photo_augmentation.draw(augmentation, sizes, self.channels, *draw)
+        )
+
+    def _reader(self, decide: Any) -> Any:
+        with tf.device("CPU"):
+            sizes = tf.constant(self.index.sizes[self.positions])
+
+        def read(indices: tf.Tensor, *draw: Any) -> Unfinished:
+            encoded = tf.numpy_function(self.read, [indices], tf.string, stateful=False)
+            encoded.set_shape(indices.shape)
+            return Unfinished(encoded, decide(tf.gather(sizes, indices), *draw))
+
+        return read
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Encoded images, bytes `[n]`."""
+        contents = np.empty(len(indices), object)
+        self.index.recent.extend(self.positions[indices].tolist())
+        for place, index in enumerate(indices):
+            kept = self.contents
+            contents[place] = (
+                self.index.read(self.positions[index]) if kept is None else kept[index]
+            )
+        return contents
+
+    def finisher(self, augmented: bool) -> Finisher:
+        """Decodes and resizes; for an evaluation to whole pixels, as an app has them."""
+        if augmented:
+            return self._augmented
+        return lambda image: tf.round(self._resized(image))
+
+    def _augmented(self, image: Unfinished) -> tf.Tensor:
+        pixels = image_decoding.flip(self._resized(image), image.changes.flips)
+        return image_decoding.colour(pixels, image.changes.colours)
+
+    def _resized(self, image: Unfinished) -> tf.Tensor:
+        pixels = image_decoding.decode_crop(image.encoded, image.changes.boxes, self.channels)
+        pixels = image_decoding.resize(pixels, self.resolution)
+        pixels.set_shape(self.input_shape)
+        return pixels
+
+    def explain(self, error: Exception) -> str | None:
+        """Names the image that made a decoder fail: one of those that were read last."""
+        if not re.search("jpeg|png|gif|bmp|image", str(error), re.IGNORECASE):
+            return None
+        for position in dict.fromkeys(self.index.recent):
+            encoded = self.index.read(position)
+            try:
+                tf.io.decode_image(encoded, expand_animations=False)
+            except tf.errors.InvalidArgumentError:
+                return (
+                    f"{self.index.title(position)}: expected an image, received {len(encoded)} "
+                    "bytes that cannot be decoded; mend or remove it and prepare the data set anew"
+                )
+        return None
