@@ -30,7 +30,13 @@ ADDED = {
     "compare_random": ["--tolerance=1"],
     "compare_search": [
         *("--space=tiny", "--dataset=fashion_mnist", "--algorithms=random", "--seeds=0"),
-        *("--warmup_epochs=1", "--epochs=1", "--train_epochs=1", "--max_train_examples=300"),
+        *(
+            "--warmup_epochs=1",
+            "--epochs=1",
+            "--train_epochs=1",
+            "--max_train_examples=300",
+            "--batch_size=32",
+        ),
     ],
 }
 READ_DATA = {"prepare_data", "search", "train", "export_tflite", "compare_random", "compare_search"}
