@@ -6,7 +6,8 @@ import math
 import numpy as np
 
 from nas import data
-from nas.dataset import Dataset, Split, balanced_order
+from nas.dataset import Dataset, balanced_order
+from nas.split import Split
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -19,8 +19,8 @@ import numpy as np
 
 from export.recipes import FineTuning
 from nas import chatter, data
-from nas.dataset import Split
 from nas.specs import Child
+from nas.split import Split
 
 Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
 

@@ -15,9 +15,10 @@ import tensorflow as tf
 
 from nas import dataset, folder_images, image_folder, image_options, tfds_images, tfds_layout
 from nas.augmentation import Augmentation
-from nas.dataset import Dataset, Split
+from nas.dataset import Dataset
 from nas.image_options import ImageOptions
 from nas.photo_augmentation import PhotoAugmentation
+from nas.split import Finisher, Split, TrainingReader
 
 # Keeps the random streams of one seed apart.
 _VALIDATION, _SUBSET, _CALIBRATION, _ORDER, _CROPS = range(5)
@@ -209,7 +210,7 @@ def _fold(seed: int, purpose: int, index: tf.Tensor) -> tf.Tensor:
     return tf.random.fold_in(tf.constant([seed, purpose], tf.int64), index)
 
 
-def _unaugmented(split: Split) -> dataset.TrainingReader:
+def _unaugmented(split: Split) -> TrainingReader:
     read = split.evaluation_reader()
     return lambda indices, seed, first, total: read(indices)
 
@@ -242,7 +243,7 @@ def evaluation_batches(split: Split, batch_size: int, count: int | None = None) 
     return stream.prefetch(tf.data.AUTOTUNE)
 
 
-def _one_by_one(stream: tf.data.Dataset, finish: dataset.Finisher) -> tf.data.Dataset:
+def _one_by_one(stream: tf.data.Dataset, finish: Finisher) -> tf.data.Dataset:
     """From batches of what readers gave to images, each finished by itself, and labels."""
     return stream.unbatch().map(
         lambda image, label: (to_float(finish(image)), label),

@@ -14,9 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from nas import image_decoding, machine_memory, photo_augmentation
-from nas.dataset import Finisher, Reader, Split, TrainingReader
 from nas.photo_augmentation import PhotoAugmentation
 from nas.record_index import RecordIndex
+from nas.split import Finisher, Reader, Split, TrainingReader
 
 # Images read at a time where a whole split is read: disks answer faster to several.
 _READERS = 16

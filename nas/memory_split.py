@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from nas import augmentation as augmentation_lib
 from nas.augmentation import Augmentation
-from nas.dataset import Reader, Split, TrainingReader
+from nas.split import Reader, Split, TrainingReader
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from nas import data, training
-from nas.dataset import Dataset, Split
+from nas.dataset import Dataset
+from nas.split import Split
 
 if TYPE_CHECKING:
     from nas.supernet import Supernet

@@ -10,10 +10,11 @@ import tensorflow_datasets as tfds
 
 from nas import chatter, decoded_cache, decoded_images, encoded_images, tfds_layout
 from nas.augmentation import Augmentation
-from nas.dataset import Parts, Split
+from nas.dataset import Parts
 from nas.decoded_images import Opener, Track
 from nas.image_options import ImageOptions
 from nas.memory_split import MemorySplit
+from nas.split import Split
 
 # Characters and digits change their meaning in a mirror.
 _NOT_FLIPPED = ("mnist", "kmnist", "emnist", "qmnist", "mnist_corrupted", "svhn_cropped")

@@ -19,6 +19,7 @@ from nas import (
 )
 from nas.distribution import Distribution
 from nas.specs import Child
+from nas.split import Split
 
 _EVALUATED_AT_ONCE = 500
 
@@ -159,7 +160,7 @@ def _compiled(
     return model, [model.metrics[0], accuracy]
 
 
-def evaluate(model: keras.Model, split: data.Split) -> float:
+def evaluate(model: keras.Model, split: Split) -> float:
     """Fraction of `split` that `model` labels correctly."""
     correct = keras.metrics.SparseCategoricalAccuracy()
     batch_size = split.images_at_once(_EVALUATED_AT_ONCE)

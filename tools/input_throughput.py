@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from nas import data, image_decoding
-from nas.dataset import Split
 from nas.encoded_split import EncodedSplit, Unfinished
+from nas.split import Split
 
 # Images that a plain loop goes through: enough to be an average of a data set.
 _SAMPLE = 256
