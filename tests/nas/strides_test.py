@@ -8,7 +8,7 @@ IMAGENET = spaces.SPACES["proxyless_imagenet"]
 
 def test_total_strides_of_the_built_in_spaces():
     found = {name: strides.total_stride(space) for name, space in spaces.SPACES.items()}
-    assert found == {"proxyless_imagenet": 32, "cifar": 8, "tiny": 8}
+    assert found == {"proxyless_imagenet": 32, "proxyless_cifar": 8, "cifar": 8, "tiny": 8}
     assert strides.total_stride(IMAGENET.child([0] * 21)) == 32
 
 
