@@ -5,7 +5,15 @@ from nas.spaces.builtin import cifar, proxyless_cifar, proxyless_imagenet, tiny
 from nas.spaces.published import PUBLISHED_CHILDREN
 from nas.specs import Child, SearchSpace
 
-SPACES = {space.name: space for space in (proxyless_imagenet(), proxyless_cifar(), cifar(), tiny())}
+SPACES = {
+    space.name: space
+    for space in (
+        proxyless_imagenet(),
+        proxyless_cifar(),
+        cifar(),
+        tiny(),
+    )
+}
 
 __all__ = ["PUBLISHED_CHILDREN", "SPACES", "load_child", "load_space"]
 
