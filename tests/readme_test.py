@@ -14,6 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 # Long in README, short here. Nothing else is changed.
 SMALLER = {
+    "--preset=cifar10": "--preset=tiny",
     "--space=cifar": "--space=tiny",
     "--dataset=cifar10": "--dataset=fashion_mnist",
     "--epochs=10": "--epochs=1",
@@ -39,7 +40,10 @@ ADDED = {
         ),
     ],
 }
-READ_DATA = {"prepare_data", "search", "train", "export_tflite", "compare_random", "compare_search"}
+READ_DATA = {
+    *("prepare_data", "search", "train", "export_tflite", "pipeline"),
+    *("compare_random", "compare_search"),
+}
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 

@@ -24,10 +24,12 @@ def _mbconvs(kernel_sizes: tuple[int, ...], expansions: tuple[int, ...]) -> tupl
     return tuple(MBConv(k, e) for e in expansions for k in kernel_sizes)
 
 
-def proxyless_imagenet() -> SearchSpace:
-    """The paper's space: 21 slots, MBConv {3,6} x {3,5,7}, skip where the shape is kept."""
+def _proxyless(
+    name: str, resolution: int, num_classes: int, stem_stride: Stride, first_stride: Stride
+) -> SearchSpace:
+    """21 slots, MBConv {3,6} x {3,5,7}, skip where the shape is kept."""
     rows: list[StageRow] = [
-        (24, 4, 2),
+        (24, 4, first_stride),
         (40, 4, 2),
         (80, 4, 2),
         (96, 4, 1),
@@ -35,33 +37,23 @@ def proxyless_imagenet() -> SearchSpace:
         (320, 1, 1),
     ]
     return SearchSpace(
-        name="proxyless_imagenet",
-        resolution=224,
-        num_classes=1000,
-        stem=Stem(32),
+        name=name,
+        resolution=resolution,
+        num_classes=num_classes,
+        stem=Stem(32, stride=stem_stride),
         layers=(Block(MBConv(3, 1), 32, 16), *_slots(16, rows, _mbconvs((3, 5, 7), (3, 6)))),
         head=Head(1280, dropout=0.1),
     )
+
+
+def proxyless_imagenet() -> SearchSpace:
+    """The paper's space."""
+    return _proxyless("proxyless_imagenet", 224, 1000, stem_stride=2, first_stride=2)
 
 
 def proxyless_cifar() -> SearchSpace:
     """The paper's space for images of 32x32 pixels: stem and first stage keep their size."""
-    rows: list[StageRow] = [
-        (24, 4, 1),
-        (40, 4, 2),
-        (80, 4, 2),
-        (96, 4, 1),
-        (192, 4, 2),
-        (320, 1, 1),
-    ]
-    return SearchSpace(
-        name="proxyless_cifar",
-        resolution=32,
-        num_classes=10,
-        stem=Stem(32, stride=1),
-        layers=(Block(MBConv(3, 1), 32, 16), *_slots(16, rows, _mbconvs((3, 5, 7), (3, 6)))),
-        head=Head(1280, dropout=0.1),
-    )
+    return _proxyless("proxyless_cifar", 32, 10, stem_stride=1, first_stride=1)
 
 
 def cifar() -> SearchSpace:
