@@ -64,7 +64,9 @@ def to_float16(model: keras.Model) -> keras.Model | None:
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:
-    return values.astype(np.float16).astype(np.float32)
+    # What is too large for float16 becomes infinite, as in the file.
+    with np.errstate(over="ignore"):
+        return values.astype(np.float16).astype(np.float32)
 
 
 def _convolution_before(layer: keras.layers.Layer) -> keras.layers.Layer | None:
