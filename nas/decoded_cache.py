@@ -37,8 +37,35 @@ def folder(data_dir: str | None, title: str, place: str) -> pathlib.Path:
     return tfds_layout.data_root(data_dir) / "decoded_images" / f"{name}-{key}"
 
 
-def load(
+def key_of(source: ImageSource) -> str:
+    """Tells whether what was kept was made from the same images."""
+    return hashlib.sha256(json.dumps([_VERSION, source.identity]).encode()).hexdigest()
+
+
+def load_survey(
     source: ImageSource, options: ImageOptions, cache: pathlib.Path, track: Track, report: Report
+) -> Survey:
+    """What the headers of all images told an earlier call, or tell now; arguments as of `load`.
+
+    Raises:
+        ValueError: not one of them is an image.
+    """
+    key = key_of(source)
+    survey = _kept_survey(cache, key)
+    if survey is None:
+        survey = decoded_images.survey(source, track)
+        if options.keep_decoded:
+            keep(lambda: _write_survey(survey, cache, key), cache, report)
+    return survey
+
+
+def load(
+    source: ImageSource,
+    options: ImageOptions,
+    cache: pathlib.Path,
+    track: Track,
+    report: Report,
+    survey: Survey | None = None,
 ) -> DecodedImages:
     """Reads what an earlier call decoded, or decodes it.
 
@@ -48,24 +75,21 @@ def load(
         cache: folder of this source, made where it is missing.
         track: may show progress.
         report: is told what was found, and when it cannot be kept.
+        survey: what the headers told; None to find out.
 
     Raises:
         ValueError: images that cannot be read, named; or more than fit in memory.
     """
-    identity = json.dumps([_VERSION, source.identity]).encode()
-    key = hashlib.sha256(identity).hexdigest()
-    survey = _kept_survey(cache, key)
+    key = key_of(source)
     if survey is None:
-        survey = decoded_images.survey(source, track)
-        if options.keep_decoded:
-            _keep(lambda: _write_survey(survey, cache, key), cache, report)
+        survey = load_survey(source, options, cache, track, report)
     resolution = survey.resolution(options)
     own = cache / f"{resolution}x{resolution}"
     found = _kept_images(own, key)
     if found is None:
         found = decoded_images.decode(source, resolution, survey.channels, track)
         if options.keep_decoded:
-            _keep(lambda: _write_images(found, own, key), own, report)
+            keep(lambda: _write_images(found, own, key), own, report)
     if not len(found.kept) or found.damaged and not options.skip_unreadable:
         raise decoded_images.refusal(source, found.damaged)
     told = survey.describe(resolution, len(found.damaged))
@@ -73,8 +97,14 @@ def load(
     return found
 
 
-def _keep(write: Callable[[], None], cache: pathlib.Path, report: Report) -> None:
-    """Writes, or says that another time will have to do the work again."""
+def keep(write: Callable[[], None], cache: pathlib.Path, report: Report) -> None:
+    """Writes, or says that another time will have to do the work again.
+
+    Args:
+        write: may raise an OSError.
+        cache: what it writes, for the message.
+        report: is told what happened.
+    """
     try:
         write()
     except OSError as error:

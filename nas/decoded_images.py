@@ -81,12 +81,16 @@ class Survey:
         step = 32 if side >= 64 else 8
         return max(8, side // step * step)
 
-    def describe(self, resolution: int, skipped: int) -> str:
-        """Sizes, and what is done to the images."""
+    def describe_stored(self) -> str:
+        """Sizes and colours, as the images lie there."""
         sizes = "x".join(map(str, self.smallest))
         if not self.one_size:
             sizes += " to " + "x".join(map(str, self.largest))
-        text = f"{sizes} pixels, {'gray' if self.channels == 1 else 'colour'}"
+        return f"{sizes} pixels, {'gray' if self.channels == 1 else 'colour'}"
+
+    def describe(self, resolution: int, skipped: int) -> str:
+        """Sizes, and what is done to the images that become pixels."""
+        text = self.describe_stored()
         if self.smallest != (resolution, resolution) or not self.one_size:
             is_square = self.one_size and self.smallest[0] == self.smallest[1]
             text += f", {'' if is_square else 'cut to a square and '}resized to "
@@ -127,7 +131,7 @@ def survey(source: ImageSource, track: Track) -> Survey:
         with opener() as file:
             headers[i] = decoding.read_header(file)
 
-    damaged = _for_all(source, look, track, "looking at the images")
+    damaged = for_all(source, look, track, "looking at the images")
     known = [header for header in headers if header is not None]
     if not known:
         raise refusal(source, damaged)
@@ -157,9 +161,9 @@ def decode(source: ImageSource, resolution: int, channels: int, track: Track) ->
         with opener() as file:
             content = file.read()
         images[i] = decoding.decode(content, resolution, channels)
-        digests[i] = hashlib.blake2b(content, digest_size=8).hexdigest()
+        digests[i] = digest(content).hex()
 
-    damaged = _for_all(source, decode_one, track, f"decoding at {resolution}x{resolution}")
+    damaged = for_all(source, decode_one, track, f"decoding at {resolution}x{resolution}")
     kept = np.array([i for i in range(count) if i not in damaged], np.int64)
     return DecodedImages(
         images=images[kept] if damaged else images,
@@ -167,6 +171,11 @@ def decode(source: ImageSource, resolution: int, channels: int, track: Track) ->
         digests=tuple(digests[i] for i in kept),
         damaged=damaged,
     )
+
+
+def digest(content: bytes) -> bytes:
+    """Eight bytes that tell one encoded image from another."""
+    return hashlib.blake2b(content, digest_size=8).digest()
 
 
 def check_fits(title: str, count: int, shape: Sequence[int]) -> None:
@@ -180,7 +189,7 @@ def check_fits(title: str, count: int, shape: Sequence[int]) -> None:
         raise ValueError(
             f"{title}: expected at most {LARGEST_BYTES >> 30} GiB of images, which are kept in "
             f"memory; received {needed / (1 << 30):.1f} GiB ({count:,} of {shape[0]}x{shape[1]} "
-            "pixels); take a smaller --resolution"
+            "pixels); take a smaller --resolution, or --cache=files"
         )
 
 
@@ -195,10 +204,20 @@ def refusal(source: ImageSource, damaged: dict[int, str]) -> ValueError:
     )
 
 
-def _for_all(
+def for_all(
     source: ImageSource, work: Callable[[int, Opener], None], track: Track, label: str
 ) -> dict[int, str]:
-    """Does `work` for every image, on all cores; returns why it could not be read, by number."""
+    """Does `work` for every image, on all cores.
+
+    Args:
+        source: the images.
+        work: is given the number of an image and what opens it.
+        track: may show progress.
+        label: what is being done, for that.
+
+    Returns:
+        Why images could not be read, by their numbers.
+    """
     damaged: dict[int, str] = {}
 
     def attempt(numbered: tuple[int, Opener]) -> None:

@@ -1,11 +1,11 @@
-"""Prepared TFDS data sets of photographs that stay encoded, read into splits."""
+"""Photographs that stay encoded, cut into splits; no image is decoded yet."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from nas import record_index, tfds_layout
+from nas import image_index, record_index, tfds_layout
 from nas.encoded_split import EncodedSplit
 from nas.image_options import ImageOptions
 from nas.photo_augmentation import PhotoAugmentation
@@ -21,7 +21,7 @@ def read(
     track: tfds_layout.Track = tfds_layout.untracked,
     report: Callable[[str], None] = lambda line: None,
 ) -> dict[str, EncodedSplit]:
-    """Splits of a prepared data set; no image is decoded yet.
+    """Splits of a prepared TFDS data set.
 
     Args:
         builder: of the data set.
@@ -37,27 +37,35 @@ def read(
             memory than asked for.
     """
     image, _ = tfds_layout.image_and_label(builder)
-    resolution = options.resolution or options.preferred_resolution or USUAL_RESOLUTION
-    found = {}
-    for split in splits:
-        index = record_index.load(builder, split, track)
-        part = EncodedSplit(
-            index=index,
-            labels=index.labels,
-            source=split,
-            positions=np.arange(len(index), dtype=np.int64),
-            resolution=resolution,
-            channels=1 if builder.info.features[image].shape[2] == 1 else 3,
-            augmentation=PhotoAugmentation(flip=flip),
-        )
-        found[split] = part.in_memory() if options.cache == "memory" else part
-    count, size = (
-        sum(values)
-        for values in zip(*((len(p), p.size_bytes) for p in found.values()), strict=True)
+    indices = {split: record_index.load(builder, split, track) for split in splits}
+    whole = EncodedSplit(
+        index=image_index.joined(indices),
+        labels=np.concatenate([index.labels for index in indices.values()]),
+        source=np.repeat(list(indices), [len(index) for index in indices.values()]),
+        positions=np.concatenate([np.arange(len(index)) for index in indices.values()]),
+        resolution=options.resolution or options.preferred_resolution or USUAL_RESOLUTION,
+        channels=1 if builder.info.features[image].shape[2] == 1 else 3,
+        augmentation=PhotoAugmentation(flip=flip),
     )
-    where = "in memory" if options.cache == "memory" else "in their files"
+    return kept(whole, options, report).cut(splits)
+
+
+def kept(whole: EncodedSplit, options: ImageOptions, report: Callable[[str], None]) -> EncodedSplit:
+    """The same examples, in memory if that is asked for.
+
+    Args:
+        whole: all examples of a data set.
+        options: with `cache="memory"` the encoded images are read into memory.
+        report: is told where they are and what is done to them.
+
+    Raises:
+        ValueError: less memory than asked for.
+    """
+    in_memory = options.cache == "memory"
+    where = "in memory" if in_memory else "in their files"
+    side = whole.resolution
     report(
-        f"{count:,} encoded images ({size / 1e9:.3g} GB) {where}; random crops resized to "
-        f"{resolution}x{resolution}"
+        f"{len(whole):,} encoded images ({whole.size_bytes / 1e9:.3g} GB) {where}; random crops "
+        f"resized to {side}x{side}"
     )
-    return found
+    return whole.in_memory() if in_memory else whole

@@ -6,6 +6,7 @@ decoding and all that follows is done with each image alone, on all cores.
 """
 
 import dataclasses
+import functools
 import re
 from concurrent import futures
 from typing import Any, NamedTuple
@@ -13,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from nas import image_decoding, machine_memory, photo_augmentation
+from nas import decoding, image_decoding, machine_memory, photo_augmentation
+from nas.image_index import ImageIndex
 from nas.photo_augmentation import PhotoAugmentation
-from nas.record_index import RecordIndex
 from nas.split import Finisher, Reader, Split, TrainingReader
 
 # Images read at a time where a whole split is read: disks answer faster to several.
@@ -29,10 +30,12 @@ class Unfinished(NamedTuple):
     Attributes:
         encoded: strings `[n]`.
         changes: crops, flips and colours.
+        by_pillow: bool `[n]`, which of them Pillow decodes.
     """
 
     encoded: tf.Tensor
     changes: photo_augmentation.Changes
+    by_pillow: tf.Tensor
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,9 +43,9 @@ class EncodedSplit(Split):
     """Labelled photographs, encoded.
 
     Attributes:
-        index: where the images of the data set's split lie.
+        index: where the images of the data set lie.
         labels: int64 `[n]`.
-        source: name of that split.
+        source: name of the split that they are of; or one name for each, `[n]`.
         positions: int64 `[n]`, which of its images these are.
         augmentation: what suits them.
         resolution: height and width of what a network is given, in pixels.
@@ -50,7 +53,7 @@ class EncodedSplit(Split):
         contents: the encoded images themselves, bytes `[n]`; None to read them when needed.
     """
 
-    index: RecordIndex
+    index: ImageIndex
     labels: np.ndarray
     source: str | np.ndarray
     positions: np.ndarray
@@ -68,10 +71,15 @@ class EncodedSplit(Split):
         """Height, width, channels."""
         return self.resolution, self.resolution, self.channels
 
+    @functools.cached_property
+    def rows(self) -> np.ndarray:
+        """int64 `[n]`, which images of the index these are."""
+        return self.index.rows(self.source, self.positions)
+
     @property
     def size_bytes(self) -> int:
         """Of all encoded images together."""
-        return int(self.index.lengths[self.positions].sum())
+        return int(self.index.lengths[self.rows].sum())
 
     def take(self, indices: np.ndarray) -> "EncodedSplit":
         """The examples at `indices`, in that order."""
@@ -79,9 +87,9 @@ class EncodedSplit(Split):
         return dataclasses.replace(self, contents=contents, **self._taken(indices))
 
     def join(self, other: Split) -> "EncodedSplit":
-        """These examples, followed by others of the same data set's split."""
+        """These examples, followed by others of the same data set."""
         if not isinstance(other, EncodedSplit) or other.index is not self.index:
-            raise TypeError("expected two parts of one split of encoded images")
+            raise TypeError("expected two parts of one data set of encoded images")
         contents = None
         if self.contents is not None and other.contents is not None:
             contents = np.concatenate([self.contents, other.contents])
@@ -95,9 +103,9 @@ class EncodedSplit(Split):
         """
         machine_memory.check(self.size_bytes, f"{len(self):,} encoded images", "--cache=files")
         contents = np.empty(len(self), object)
-        order = np.argsort(self.positions, kind="stable")
+        order = np.argsort(self.rows, kind="stable")
         with futures.ThreadPoolExecutor(_READERS) as pool:
-            read = pool.map(self.index.read, self.positions[order])
+            read = pool.map(self.index.read, self.rows[order])
             for place, content in zip(order, read, strict=True):
                 contents[place] = content
         return dataclasses.replace(self, contents=contents)
@@ -122,7 +130,7 @@ class EncodedSplit(Split):
 
     def image_digests(self) -> list[bytes]:
         """One digest an image, of its encoded bytes."""
-        return [digest.tobytes() for digest in self.index.digests[self.positions]]
+        return [digest.tobytes() for digest in self.index.digests[self.rows]]
 
     def evaluation_reader(self) -> Reader:
         """Reads images and says which crop an evaluation takes."""
@@ -136,24 +144,24 @@ class EncodedSplit(Split):
 
     def _reader(self, decide: Any) -> Any:
         with tf.device("CPU"):
-            sizes = tf.constant(self.index.sizes[self.positions])
+            sizes = tf.constant(self.index.sizes[self.rows])
+            by_pillow = tf.constant(self.index.by_pillow[self.rows])
 
         def read(indices: tf.Tensor, *draw: Any) -> Unfinished:
             encoded = tf.numpy_function(self.read, [indices], tf.string, stateful=False)
             encoded.set_shape(indices.shape)
-            return Unfinished(encoded, decide(tf.gather(sizes, indices), *draw))
+            changes = decide(tf.gather(sizes, indices), *draw)
+            return Unfinished(encoded, changes, tf.gather(by_pillow, indices))
 
         return read
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Encoded images, bytes `[n]`."""
         contents = np.empty(len(indices), object)
-        self.index.recent.extend(self.positions[indices].tolist())
+        self.index.recent.extend(self.rows[indices].tolist())
         for place, index in enumerate(indices):
             kept = self.contents
-            contents[place] = (
-                self.index.read(self.positions[index]) if kept is None else kept[index]
-            )
+            contents[place] = self.index.read(self.rows[index]) if kept is None else kept[index]
         return contents
 
     def finisher(self, augmented: bool) -> Finisher:
@@ -166,23 +174,48 @@ class EncodedSplit(Split):
         pixels = image_decoding.flip(self._resized(image), image.changes.flips)
         return image_decoding.colour(pixels, image.changes.colours)
 
+    def decode(self, image: Unfinished) -> tf.Tensor:
+        """The crop of one image, uint8 `[height, width, channels]`."""
+        encoded, box = image.encoded, image.changes.boxes
+        if not self._any_by_pillow:
+            return image_decoding.decode_crop(encoded, box, self.channels)
+        return tf.cond(
+            image.by_pillow,
+            lambda: tf.numpy_function(self._by_pillow, [encoded, box], tf.uint8, stateful=False),
+            lambda: image_decoding.decode_crop(encoded, box, self.channels),
+        )
+
+    @functools.cached_property
+    def _any_by_pillow(self) -> bool:
+        return bool(self.index.by_pillow[self.rows].any())
+
+    def _by_pillow(self, encoded: bytes, box: np.ndarray) -> np.ndarray:
+        return decoding.decode_crop(encoded, box.tolist(), self.channels)
+
     def _resized(self, image: Unfinished) -> tf.Tensor:
-        pixels = image_decoding.decode_crop(image.encoded, image.changes.boxes, self.channels)
-        pixels = image_decoding.resize(pixels, self.resolution)
+        crop = self.decode(image)
+        crop.set_shape([None, None, self.channels])
+        pixels = image_decoding.resize(crop, self.resolution)
         pixels.set_shape(self.input_shape)
         return pixels
 
     def explain(self, error: Exception) -> str | None:
-        """Names the image that made a decoder fail: one of those that were read last."""
-        if not re.search("jpeg|png|gif|bmp|image", str(error), re.IGNORECASE):
+        """Names the image that made a reader or decoder fail: one of those that were read last."""
+        if not re.search("jpeg|png|gif|bmp|image|expected", str(error), re.IGNORECASE):
             return None
-        for position in dict.fromkeys(self.index.recent):
-            encoded = self.index.read(position)
+        for row in dict.fromkeys(self.index.recent):
             try:
-                tf.io.decode_image(encoded, expand_animations=False)
-            except tf.errors.InvalidArgumentError:
+                encoded = self.index.read(row)
+            except ValueError as reason:
+                return str(reason)
+            try:
+                if self.index.by_pillow[row]:
+                    decoding.examine(encoded)
+                else:
+                    tf.io.decode_image(encoded, expand_animations=False)
+            except (tf.errors.InvalidArgumentError, decoding.UnreadableImageError):
                 return (
-                    f"{self.index.title(position)}: expected an image, received {len(encoded)} "
-                    "bytes that cannot be decoded; mend or remove it and prepare the data set anew"
+                    f"{self.index.title(row)}: expected an image, received {len(encoded)} bytes "
+                    f"that cannot be decoded; {self.index.advice}"
                 )
         return None

@@ -19,10 +19,10 @@ class ImageOptions:
         keep_decoded: keep what was decoded for the next time, on disk.
         preferred_resolution: where none is asked for, of a folder's images and of TFDS images of
             various sizes.
-        cache: how a TFDS data set is kept while it is used: as `pixels` of that resolution in
-            memory; encoded as they are, in `memory` or in their `files`, and decoded for every
-            batch, which allows random crops of any size; `auto` for pixels, unless images of
-            various sizes are too many for that.
+        cache: how images are kept while they are used: as `pixels` of that resolution in memory;
+            encoded as they are, in `memory` or in their `files`, and decoded for every batch,
+            which allows random crops of any size; `auto` for pixels, unless those of a folder, or
+            TFDS images of various sizes, are too many for that.
     """
 
     resolution: int | None = None

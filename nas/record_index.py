@@ -21,7 +21,8 @@ import PIL.Image
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from nas import chatter, files, tfds_layout
+from nas import chatter, files, image_index, tfds_layout
+from nas.image_index import ImageIndex
 
 _VERSION = 1
 # What TensorFlow decodes.
@@ -29,8 +30,6 @@ _FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP")
 _FORMAT_NAMES = "JPEG, PNG, GIF or BMP"
 # A record in a file: its length and a checksum, its content, another checksum.
 _BEFORE, _AFTER = 12, 4
-# More than are ever read ahead of the image that is decoded.
-_RECENT = 1 << 16
 _ARRAYS = {
     "names": np.bytes_,
     "files": np.int32,
@@ -44,7 +43,7 @@ _END_OF_JPEG = b"\xff\xd9"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class RecordIndex:
+class RecordIndex(ImageIndex):
     """The encoded images of a split, in stored order.
 
     Attributes:
@@ -57,6 +56,7 @@ class RecordIndex:
         sizes: int32 `[n, 2]`, height and width.
         labels: int64 `[n]`.
         digests: uint8 `[n, 16]`, of each image's bytes.
+        by_pillow: bool `[n]`, none of them: what TensorFlow does not decode is refused.
         recent: which images were read last, for the message about one that cannot be decoded.
     """
 
@@ -69,30 +69,28 @@ class RecordIndex:
     sizes: np.ndarray
     labels: np.ndarray
     digests: np.ndarray
+    by_pillow: np.ndarray
     recent: collections.deque[int] = dataclasses.field(
-        default_factory=lambda: collections.deque(maxlen=_RECENT), repr=False
+        default_factory=image_index.recent_rows, repr=False
     )
+    advice = "mend or remove it and prepare the data set anew"
 
-    def __len__(self) -> int:
-        """Number of images."""
-        return len(self.labels)
-
-    def title(self, index: int) -> str:
+    def title(self, row: int) -> str:
         """An image in messages, such as `imagenet2012 train/123 (n01440764_10026.JPEG)`."""
-        return _title(self.name, index, self.names[index])
+        return _title(self.name, row, self.names[row])
 
-    def read(self, index: int) -> bytes:
+    def read(self, row: int) -> bytes:
         """An encoded image. Threads may read at the same time.
 
         Raises:
             OSError: the file cannot be read.
             ValueError: it is shorter than it was.
         """
-        path = self.paths[self.files[index]]
-        length = int(self.lengths[index])
+        path = self.paths[self.files[row]]
+        length = int(self.lengths[row])
         descriptor = os.open(path, os.O_RDONLY)
         try:
-            content = os.pread(descriptor, length, int(self.offsets[index]))
+            content = os.pread(descriptor, length, int(self.offsets[row]))
         finally:
             os.close(descriptor)
         if len(content) != length:
@@ -131,7 +129,8 @@ def load(
             files.write_with(stored, lambda path: _save(path, identity, arrays))
         except OSError:
             pass  # Where others prepared it and it cannot be written to: made anew each time.
-    return RecordIndex(f"{builder.name} {split}", paths, **arrays)
+    by_pillow = np.zeros(len(arrays["labels"]), bool)
+    return RecordIndex(f"{builder.name} {split}", paths, **arrays, by_pillow=by_pillow)
 
 
 def _identity(paths: Sequence[str], lengths: Sequence[int]) -> str:

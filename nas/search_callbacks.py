@@ -31,7 +31,7 @@ class UnmeasuredLogs(keras.callbacks.Callback):
 
     def _take_out(self, logs: dict[str, Any] | None) -> None:
         if self._epoch < self._epochs:
-            for name in ("validation_loss", "validation_accuracy"):
+            for name in ("validation_loss", "validation_accuracy", "reward"):
                 (logs or {}).pop(name, None)
 
 

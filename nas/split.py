@@ -1,7 +1,9 @@
 """What every split of a data set promises, however its images are kept."""
 
 import abc
+import dataclasses
 import hashlib
+from collections.abc import Iterable
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -100,6 +102,13 @@ class Split(abc.ABC):
     @abc.abstractmethod
     def join(self, other: "Split") -> Self:
         """These examples, followed by those of another split of the same kind."""
+
+    def cut(self, sources: Iterable[str]) -> dict[str, Self]:
+        """The examples of each source, by its name."""
+        parts: dict[str, Any] = {
+            name: self.take(np.flatnonzero(self.source == name)) for name in sources
+        }
+        return {name: dataclasses.replace(part, source=name) for name, part in parts.items()}
 
     @abc.abstractmethod
     def pixels(self, indices: np.ndarray | slice) -> np.ndarray:

@@ -125,7 +125,10 @@ def apply_architecture_gradient(
         net.algorithm.observe(found)
 
     net.loss_scale.apply([found.gradient], step)
-    _track(net, {"validation_loss": found.cross_entropy, "validation_accuracy": found.accuracy})
+    seen = {"validation_loss": found.cross_entropy, "validation_accuracy": found.accuracy}
+    if net.algorithm.is_rewarded:
+        seen["reward"] = tf.convert_to_tensor(found.reward)
+    _track(net, seen)
 
 
 def _track(net: "Supernet", values: Mapping[str, tf.Tensor]) -> None:

@@ -111,6 +111,9 @@ class Supernet(replicated_fit.BuiltBeforeFit, mixed_network.MixedNetwork):
         if replicas.count() > 1:
             replicated_fit.check_settings(self.arch_optimizer, **kwargs)
         self.algorithm = algorithm or proxyless_gradient.TwoPathGradient()
+        self.trackers.pop("reward", None)
+        if self.algorithm.is_rewarded:
+            self.trackers["reward"] = keras.metrics.Mean("reward")
         self.objective = objective or objectives.CrossEntropy()
         counts = [len(slot.candidates) for slot in self.space.slots]
         self.latencies = latencies or Latencies.zero(counts)

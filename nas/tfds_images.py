@@ -177,5 +177,4 @@ def _resized(
         positions=np.concatenate([np.arange(count) for count in counts])[decoded.kept],
         augmentation=augmentation,
     )
-    parts = {split: whole.take(np.flatnonzero(whole.source == split)) for split in splits}
-    return {split: dataclasses.replace(part, source=split) for split, part in parts.items()}
+    return dict(whole.cut(splits))

@@ -34,9 +34,8 @@ CACHE = flags.DEFINE_enum(
     "cache",
     "auto",
     ["auto", "pixels", "memory", "files"],
-    "How images of a TFDS data set are kept: as pixels in memory; encoded, in memory or in their "
-    "files, and decoded anew for every batch with random crops of any size; auto is pixels, unless "
-    "there are too many.",
+    "How images are kept: as pixels in memory; encoded, in memory or in their files, and decoded "
+    "anew for every batch with random crops of any size; auto is pixels, unless they are too many.",
 )
 
 _OF_IMAGES = (RESOLUTION, FLIP, SKIP_UNREADABLE, CACHE)

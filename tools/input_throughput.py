@@ -121,15 +121,12 @@ def _stages(split: Split) -> dict[str, tuple[Stage, bool]]:
             "to float": (data.to_float, False),
         }
 
-    def decode(image: Unfinished) -> tf.Tensor:
-        return image_decoding.decode_crop(image.encoded, image.changes.boxes, split.channels)
-
     def resize(image: Unfinished) -> tf.Tensor:
-        return image_decoding.resize(decode(image), split.resolution)
+        return image_decoding.resize(split.decode(image), split.resolution)
 
     finish = split.finisher(augmented=True)
     return {
-        "decode, crop": (decode, True),
+        "decode, crop": (split.decode, True),
         "resize": (resize, True),
         "flip, colour": (finish, True),
         "to float": (lambda image: data.to_float(finish(image)), True),

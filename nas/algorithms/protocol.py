@@ -55,10 +55,12 @@ class SupernetAlgorithm(Algorithm):
         variables: state to be kept in checkpoints, by name.
         learns_alpha: whether there are architecture steps. Where there are none, no validation
             images are loaded, and `architecture_gradient`, `observe` and `finish` are not called.
+        is_rewarded: whether networks have a reward, which then is a metric of every epoch.
     """
 
     variables: Mapping[str, tf.Variable] = {}
     learns_alpha: bool = True
+    is_rewarded: bool = False
 
     def __init__(self, config: SearchConfig | None = None, steps_per_epoch: int = 1) -> None:
         self.config = config or SearchConfig()

@@ -51,6 +51,8 @@ class Networks(NamedTuple):
 class Reinforce(SupernetAlgorithm):
     """Policy gradient of the reward."""
 
+    is_rewarded = True
+
     def __init__(self, config: SearchConfig | None = None, steps_per_epoch: int = 1) -> None:
         super().__init__(config, steps_per_epoch)
         self.reward = rewards.reward(self.config)

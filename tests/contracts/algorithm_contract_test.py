@@ -94,6 +94,19 @@ def weight_step(net, batch, i):
     return after
 
 
+def test_a_reward_is_a_metric_where_there_is_one(learner, batch):
+    learner.reset_metrics()
+    found = learner.algorithm.architecture_gradient(learner, *batch, seed(3))
+    before = np.array(learner.alpha)
+    learner.architecture_step(*batch, seed(3))
+    learner.alpha.assign(before)
+    logs = learner._logs()
+    assert ("reward" in logs) == learner.algorithm.is_rewarded
+    if learner.algorithm.is_rewarded:
+        np.testing.assert_allclose(logs["reward"], found.reward, rtol=1e-6)
+        assert "reward" in [metric.name for metric in learner.metrics]
+
+
 def test_a_weight_step_trains_every_candidate_sooner_or_later_and_never_alpha(net, batch):
     before = {v.path: np.array(v) for v in net.variables}
     moved = {name: np.zeros(len(value), bool) for name, value in before.items() if value.ndim == 2}

@@ -27,6 +27,17 @@ def test_validation_images_are_balanced_and_taken_from_the_training_images(image
     assert sorted(ids) == sorted(f"train/{i}" for i in range(48))
 
 
+def test_images_of_several_splits_are_found_and_joined(imagenet):
+    both = imagenet.train.join(imagenet.test)
+    index = both.index.parts
+    for i in (0, 39, 40, 47):
+        part = index["train" if i < 40 else "validation"]
+        assert both.read(np.array([i]))[0] == part.read(both.positions[i])
+        assert both.index.title(both.rows[i]) == part.title(both.positions[i])
+    assert both.image_digests() == [*imagenet.train.image_digests(), *imagenet.test.image_digests()]
+    assert len(set(both.ids)) == 48
+
+
 def test_the_seed_picks_them(imagenet, imagenet_data_dir):
     def ids(seed):
         loaded = data.load(
@@ -60,7 +71,7 @@ def test_the_png_and_the_printing_colours_among_imagenets_files_are_decoded_righ
     pictures["n01440764"] |= special
     small_imagenet.prepare(tmp_path, pictures)
     train = data.load("imagenet2012", str(tmp_path), validation_size=0, images=FILES).train
-    names = list(train.index.names[train.positions])
+    names = list(train.index.parts["train"].names[train.positions])
     expected = image.crop((4, 4, 60, 60)).resize((32, 32), 2)
     for name in special:
         found = train.pixels(np.array([names.index(name.encode())]))[0]

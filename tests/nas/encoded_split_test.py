@@ -150,9 +150,9 @@ def test_digests_tell_images_apart(split):
     assert split.take(np.array([1, 2])).digest != split.take(np.array([2, 1])).digest
 
 
-def test_parts_of_different_splits_are_not_joined(split):
+def test_parts_of_different_data_sets_are_not_joined(split):
     other = dataclasses.replace(split, index=dataclasses.replace(split.index))
-    with pytest.raises(TypeError, match="parts of one split"):
+    with pytest.raises(TypeError, match="parts of one data set"):
         split.join(other)
 
 

@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Sequence
 
+import numpy as np
+
 from tools.reporting import svg
 
 _HEIGHT = 208
@@ -76,6 +78,7 @@ def draw(
             is_last = i == len(places) - 1
             if is_last or len(places) <= _MOST_MARKERS:
                 parts.append(svg.circle(x, y, 3.5 if is_last else 2, f"dot {one.class_}"))
+    parts.append(_warmup_name(warmup, series, levels, x_of, y_of))
     parts.append(_names(series, levels, x_of, y_of))
     return svg.picture(svg.WIDTH, _HEIGHT, "".join(parts), label)
 
@@ -92,7 +95,25 @@ def _warmup(epochs: int, x_of: svg.Scale, y_of: svg.Scale) -> str:
         height=y_of.start - y_of.end,
         class_="band",
     )
-    return band + svg.text(x_of.start - 2, y_of.start - 6, "warm-up", "small")
+    return band
+
+
+def _warmup_name(
+    epochs: int, series: Sequence[Series], levels: Sequence[Level], x_of: svg.Scale, y_of: svg.Scale
+) -> str:
+    """At the foot of its band or at the head, wherever lines are further away."""
+    if not epochs:
+        return ""
+    left = x_of.start - 2
+    heights = [y_of(level.value) for level in levels]
+    for one in series:
+        xs, ys = zip(*((x_of(x), y_of(y)) for x, y in one.points), strict=True)
+        under = [x for x in np.linspace(left, left + _LETTER * len("warm-up"), 5) if x >= xs[0]]
+        heights += np.interp(under, xs, ys).tolist()
+    # Baselines; letters are eight high.
+    places = (y_of.start - 6, y_of.end + 12)
+    y = max(places, key=lambda place: min((abs(place - 4 - h) for h in heights), default=0.0))
+    return svg.text(left, y, "warm-up", "small over")
 
 
 def _axes(x_of: svg.Scale, y_of: svg.Scale, unit: str, epochs: int) -> str:

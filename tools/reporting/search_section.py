@@ -18,6 +18,12 @@ from tools.reporting.figures import Figure, Section, Table
 from tools.reporting.line_chart import Level, Series
 from tools.reporting.run import Run
 
+# What a step of the supernet runs, where that is no single path.
+_ACCURACY_OF = {
+    "darts": "Accuracy of the mixture",
+    "one_shot": "Accuracy of all paths together",
+}
+
 
 def section(run: Run) -> Section:
     """Every picture for which there are numbers."""
@@ -29,6 +35,7 @@ def section(run: Run) -> Section:
         _cost(run),
         _loss(run),
         _accuracy(run),
+        _reward(run),
         _judged(run),
     ]
     return Section(
@@ -192,11 +199,40 @@ def _accuracy(run: Run) -> Figure | None:
         run.search_rows,
         "accuracy",
         "search-accuracy",
-        "Accuracy of sampled paths",
+        _ACCURACY_OF.get(run.settings.get("algorithm", ""), "Accuracy of sampled paths"),
         "% of images",
         _epochs(run),
         run.warmup_epochs,
         scale=100.0,
+    )
+
+
+def _reward(run: Run) -> Figure | None:
+    measured = curves.points(run.search_rows, "reward")
+    if not measured:
+        return None
+    first, last = measured[0][1], measured[-1][1]
+    words = f"Mean reward of the sampled networks: {first:.3f} at first, {last:.3f} at the end"
+    form = {
+        "absolute": "accuracy less a tenth of how far the latency is from the target",
+        "power": "accuracy times a power of target over latency",
+    }
+    settings = run.settings
+    told = form.get(settings.get("reward", "")) if run.target else "accuracy alone"
+    return Figure(
+        key="reward",
+        title="Reward of sampled networks",
+        pictures=[
+            line_chart.draw(
+                [Series("mean", measured, note=f"{last:.3f}")],
+                "reward",
+                f"{words}.",
+                epochs=_epochs(run),
+                warmup=run.warmup_epochs,
+            )
+        ],
+        caption=f"{words}." + (f" A reward is {told}." if told else ""),
+        table=curves.table("Mean reward by epoch", {"reward": measured}),
     )
 
 

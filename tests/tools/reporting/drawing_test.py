@@ -90,6 +90,16 @@ def test_lines_are_named_at_their_ends_with_the_level_they_are_held_against():
     assert xs == [left, pytest.approx(left + (right - left) / 4, abs=0.01)]
 
 
+@pytest.mark.parametrize(("values", "at_the_foot"), [([0.9, 0.5], True), ([0.1, 0.5], False)])
+def test_the_warm_up_is_named_where_no_line_is(values, at_the_foot):
+    points = list(enumerate(values, start=1))
+    picture = line_chart.draw([Series("loss", points)], "nats", "words", epochs=4, warmup=1)
+    (name,) = [e for e in parsed(picture).iter() if e.text == "warm-up"]
+    (band,) = [e for e in parsed(picture).iter() if e.get("class") == "band"]
+    middle = float(band.get("y")) + float(band.get("height")) / 2
+    assert (float(name.get("y")) > middle) == at_the_foot
+
+
 def test_one_epoch_is_a_dot():
     picture = line_chart.draw([Series("loss", [(1, 2.0)])], "nats", "words", epochs=1)
     tags = [element.tag.rpartition("}")[2] for element in parsed(picture).iter()]

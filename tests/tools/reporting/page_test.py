@@ -157,6 +157,39 @@ def test_a_search_without_probabilities_shows_what_it_judged(workdir, algorithm)
     assert "2 networks judged, the best 70.0\xa0% accurate" in text
 
 
+@pytest.mark.parametrize(
+    ("form", "told"), [("absolute", "less a tenth of how far"), ("power", "times a power of")]
+)
+def test_rewards_are_drawn(workdir, form, told):
+    path = workdir / "search/metrics.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for i, row in enumerate(rows[1:]):
+        row["reward"] = 0.1 * i
+    made_workdir.lines(path, rows)
+    provenance = json.loads((workdir / "child.json").read_text())["provenance"]
+    provenance["search"] |= {"algorithm": "proxyless_reinforce", "reward": form}
+    made_workdir.change(workdir, "child.json", provenance=provenance)
+    text = written(workdir)
+    assert figures(text) >= {"reward", "path-probabilities", "entropy", "expected-cost"}
+    assert "Mean reward of the sampled networks: 0.000 at first, 0.200 at the end." in text
+    assert told in text
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "title"),
+    [
+        ("proxyless_gradient", "Accuracy of sampled paths"),
+        ("darts", "Accuracy of the mixture"),
+        ("one_shot", "Accuracy of all paths together"),
+    ],
+)
+def test_the_accuracy_is_that_of_what_a_step_runs(workdir, algorithm, title):
+    provenance = json.loads((workdir / "child.json").read_text())["provenance"]
+    provenance["search"]["algorithm"] = algorithm
+    made_workdir.change(workdir, "child.json", provenance=provenance)
+    assert title in written(workdir)
+
+
 def test_a_target_of_macs_is_drawn_in_macs(workdir):
     rows = [
         json.loads(line) for line in (workdir / "search/metrics.jsonl").read_text().splitlines()
