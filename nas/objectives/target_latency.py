@@ -11,11 +11,17 @@ softmax's own gradient it is near 1 where alpha is decided for the wrong candida
 outweighs the right one's chance (some fifteen logits). Unlike a penalty on E[latency], it knows
 which combinations of candidates add up to the target. There are two such forces:
 
-- On the paths that are sampled, t = 1 with a wide s: training happens near the target.
-- On the child that will be derived, the most probable path: t falls from 1 to 0.1, so that the
-  sharpened distribution nears the argmax, while s narrows from 30 % to 1 %. After seven tenths of
-  the search both stay, and the rest of it repairs: while the argmax is off, t rises again and more
-  candidates are reconsidered; once it hits, t falls back.
+- On the paths that are sampled, t = 1 with a wide s, all the time: training happens near the
+  target.
+- On the child that will be derived, the most probable path, from six tenths of the search on: t
+  falls from 1 to 0.1, so that the sharpened distribution nears the argmax, while s narrows from
+  30 % to 1 %. Then both stay, and the rest of the search repairs: where a step left the argmax off,
+  the force acts again until it hits, and for as long as it does not, t rises and more candidates
+  are reconsidered; once it hits, t falls back.
+
+A sharp P(c | hit) decides for the path that hits and has the largest sum of alphas. So this force
+comes late: before accuracy has moved alpha, it would decide by chance, and the samples that follow
+it would leave little to correct.
 
 Each force has a multiplier, in logits a step, that grows while the chance of a hit is below what is
 wanted and falls above it. A target that costs nothing is hardly felt, and the multiplier is
@@ -30,18 +36,19 @@ from nas.latencies import Latencies
 from nas.latency_distribution import LatencyDistribution
 from nas.objectives.protocol import Objective
 
-# The share of the search after which the schedule has ended.
-_APPROACH = 0.7
+# The shares of the search at which the second force's schedule begins and has ended.
+_BEGIN, _APPROACH = 0.6, 0.85
 _WIDTH_FIRST, _WIDTH_LAST = 0.3, 0.01
 _TEMPERATURE_LAST, _TEMPERATURE_MOST = 0.1, 3.0
 # The force on sampled paths: its width, and the chance of a hit that it wants.
 _SAMPLED_WIDTH, _SAMPLED_CHANCE = 0.2, 0.5
 _CHILD_CHANCE = 0.8
-# Over a whole search a multiplier could grow by exp(30 * chance missing), and t by exp(15).
-_MULTIPLIER_GAIN, _TEMPERATURE_GAIN = 30.0, 15.0
+# Over a whole search a multiplier could grow by exp(gain * chance missing), and t by exp(30).
+_SAMPLED_GAIN, _CHILD_GAIN, _TEMPERATURE_GAIN = 30.0, 75.0, 30.0
 _MOST_LOGITS_A_STEP = 0.5
-# The child is repaired while it is off by more.
+# The child is repaired while it is off by more, at most so many times a step.
 _TOLERANCE = 0.015
+_MOST_REPAIRS = 20
 
 
 class TargetLatency(Objective):
@@ -108,28 +115,46 @@ class TargetLatency(Objective):
     def move(self, alpha: tf.Tensor) -> tf.Tensor:
         """Both forces on alpha, one after the other; moves the controller on."""
         progress = tf.cast(self._steps, tf.float32) / self._num_steps
-        approach = tf.minimum(progress / _APPROACH, 1.0)
+        approach = tf.clip_by_value((progress - _BEGIN) / (_APPROACH - _BEGIN), 0.0, 1.0)
         width = _WIDTH_FIRST * tf.pow(_WIDTH_LAST / _WIDTH_FIRST, approach)
         coolest = tf.pow(_TEMPERATURE_LAST, approach)
         temperature = coolest * tf.exp(self._heat)
 
         force, chance = self.force(alpha, temperature, width)
-        alpha = alpha - self._of_child * force
-        self._adapt(self._of_child, _CHILD_CHANCE - chance)
+        begun = tf.cast(progress >= _BEGIN, tf.float32)
+        alpha = alpha - begun * self._of_child * force
+        self._adapt(self._of_child, begun * _CHILD_GAIN * (_CHILD_CHANCE - chance))
 
         force, chance = self.force(alpha, tf.constant(1.0), tf.constant(_SAMPLED_WIDTH))
         alpha = alpha - self._of_sampled * force
-        self._adapt(self._of_sampled, _SAMPLED_CHANCE - chance)
+        self._adapt(self._of_sampled, _SAMPLED_GAIN * (_SAMPLED_CHANCE - chance))
 
-        off = tf.abs(self._latencies.most_probable(alpha, self._mask) / self._target_ms - 1.0)
-        direction = tf.where(off > _TOLERANCE, 1.0, -1.0)
+        is_late = progress >= _APPROACH
+        direction = tf.where(self._is_off(alpha), 1.0, -1.0)
         heat = self._heat + direction * _TEMPERATURE_GAIN / self._num_steps
         hottest = tf.math.log(_TEMPERATURE_MOST / coolest)
-        is_late = progress >= _APPROACH
         self._heat.assign(tf.where(is_late, tf.clip_by_value(heat, 0.0, hottest), 0.0))
         self._steps.assign_add(1)
-        return alpha
+        return self._repaired(alpha, is_late, temperature, width)
 
-    def _adapt(self, multiplier: tf.Variable, missing: tf.Tensor) -> None:
-        grown = multiplier * tf.exp(_MULTIPLIER_GAIN / self._num_steps * missing)
+    def _is_off(self, alpha: tf.Tensor) -> tf.Tensor:
+        child_ms = self._latencies.most_probable(alpha, self._mask)
+        return tf.abs(child_ms / self._target_ms - 1.0) > _TOLERANCE
+
+    def _repaired(
+        self, alpha: tf.Tensor, is_late: tf.Tensor, temperature: tf.Tensor, width: tf.Tensor
+    ) -> tf.Tensor:
+        """Alpha after as many further steps of the child's force as the argmax needs to hit."""
+
+        def is_unfinished(count: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
+            return is_late & (count < _MOST_REPAIRS) & self._is_off(alpha)
+
+        def repair(count: tf.Tensor, alpha: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            force, _ = self.force(alpha, temperature, width)
+            return count + 1, alpha - self._of_child * force
+
+        return tf.while_loop(is_unfinished, repair, [tf.constant(0), alpha])[1]
+
+    def _adapt(self, multiplier: tf.Variable, rate: tf.Tensor) -> None:
+        grown = multiplier * tf.exp(rate / self._num_steps)
         multiplier.assign(tf.clip_by_value(grown, self._least, _MOST_LOGITS_A_STEP))

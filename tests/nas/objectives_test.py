@@ -104,13 +104,29 @@ def test_the_force_does_not_vanish_where_alpha_is_decided_wrongly():
     np.testing.assert_allclose(force[0, 0], 1.0, atol=0.2)
 
 
-def test_multipliers_grow_while_the_target_is_missed_and_fall_on_it():
+@pytest.mark.parametrize(("step", "adapting"), [(0, {"sampled"}), (60, {"sampled", "child"})])
+def test_multipliers_grow_while_the_target_is_missed_and_fall_on_it(step, adapting):
     latencies = Latencies([np.array([1.0, 2.0, 3.0])], 0.0)
     for alpha, grows in (([[9.0, 0.0, 0.0]], True), ([[0.0, 0.0, 9.0]], False)):
         objective = TargetLatency(latencies, 3.0, 100, first_multiplier=0.01)
+        before = objective.variables["target_child_multiplier"].numpy()
+        objective.variables["target_steps"].assign(step)
         objective.move(tf.constant(alpha))
-        for name in ("target_sampled_multiplier", "target_child_multiplier"):
-            assert (float(objective.variables[name]) > 0.01) == grows
+        for name in ("sampled", "child"):
+            after = objective.variables[f"target_{name}_multiplier"].numpy()
+            assert (after > before) == (grows and name in adapting)
+            assert (after < before) == (not grows and name in adapting)
+
+
+@pytest.mark.parametrize(("step", "hits"), [(70, False), (99, True)])
+def test_a_late_step_ends_with_an_argmax_that_hits(step, hits):
+    latencies = Latencies([np.array([1.0, 2.0, 3.0])] * 2, 0.0)
+    objective = TargetLatency(latencies, 4.0, 100, first_multiplier=0.01)
+    objective.variables["target_steps"].assign(step)
+    # 5 ms, nearly 4: the accuracy's last step was a large one.
+    alpha = objective.move(tf.constant([[0.0, 0.05, 0.1], [0.0, 0.2, 0.0]]))
+    found = float(latencies.most_probable(alpha, np.ones((2, 3), bool)))
+    assert (found == 4.0) == hits
 
 
 def toy_search(latencies, target, start, steps, seed):
@@ -165,3 +181,54 @@ def test_decided_for_the_wrong_end_it_still_comes_back(wrong, target):
         start[i, getattr(np, f"arg{wrong}")(slot)] = 4.0
     found = toy_search(latencies, latencies.at(target), start, steps=500, seed=1)
     assert abs(found / latencies.at(target) - 1.0) <= 0.03
+
+
+def test_among_the_children_on_the_target_accuracy_decides():
+    """A preference of a tenth of its gradient's noise, over as many steps as a short search has."""
+    latencies = space_of_twelve_slots(seed=5)
+    target = latencies.at(0.4)
+    standings = []
+    for seed in range(4):
+        generator = np.random.default_rng(seed)
+        counts = [len(slot) for slot in latencies.slots]
+        worth = np.zeros(latencies.matrix.shape)
+        for i, count in enumerate(counts):
+            worth[i, :count] = generator.normal(size=count)
+        alpha = searched_by_noisy_worth(latencies, target, worth, steps=800, seed=seed)
+        child = [int(row[:count].argmax()) for row, count in zip(alpha, counts, strict=True)]
+        assert abs(latencies.of(child) / target - 1.0) <= 0.03
+        draws = (tuple(int(generator.integers(count)) for count in counts) for _ in range(20_000))
+        hits = [draw for draw in draws if abs(latencies.of(draw) / target - 1.0) <= 0.05]
+        worths = np.array([sum(worth[i, j] for i, j in enumerate(c)) for c in (child, *hits)])
+        standings.append((worths[0] - worths[1:].mean()) / worths[1:].std())
+    # In standard deviations of random children of equal latency.
+    assert np.mean(standings) > 3.2
+
+
+def searched_by_noisy_worth(latencies, target, worth, steps, seed):
+    """Alpha after steps on pairs whose gradient is a tenth of their difference in worth, and noise.
+
+    The gradient of a pair is weighed by the product of its probabilities, as a softmax' is.
+    """
+    generator = tf.random.Generator.from_seed(seed)
+    counts = np.array([len(slot) for slot in latencies.slots])
+    mask = np.arange(counts.max()) < counts[:, None]
+    objective = TargetLatency(latencies, target, steps, first_multiplier=0.02)
+    alpha = tf.Variable(tf.zeros(mask.shape))
+    worth = tf.constant(worth, tf.float32)
+    signs = tf.constant([[1.0, -1.0]])
+
+    @tf.function
+    def step(i):
+        pair = gates.sample_two_paths(alpha, mask, tf.stack([tf.constant(seed), i]))
+        of_pair = tf.gather(worth, pair.choices, batch_dims=1)
+        better = 0.1 * tf.reduce_sum(of_pair * signs, axis=1, keepdims=True)
+        noise = generator.normal([len(counts), 1])
+        product = 4.0 * tf.reduce_prod(pair.probabilities, axis=1, keepdims=True)
+        values = 0.02 * product * (better + noise) * signs
+        moved = alpha + gates.scatter_pair(values, pair.choices, mask.shape[1])
+        alpha.assign(objective.move(gates.rescale_pair(alpha, moved, pair.choices)))
+
+    for i in range(steps):
+        step(tf.constant(i))
+    return alpha.numpy()
