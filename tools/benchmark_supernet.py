@@ -74,7 +74,7 @@ def main() -> None:
     if "memory" in measure and _PROCESSES.value:
         keep(**_memory(space))
         for count in growth:
-            grow(count, peak_memory_mib=_grown_memory(space, count))
+            grow(count, **_grown_memory(space, count))
     supernet_report.show(found)
     console.say(f"all in {_OUTPUT.value}")
 
@@ -164,14 +164,20 @@ def _memory(space) -> dict[str, Any]:
     from tools import peak_memory, supernet_steps
 
     path = supernet_steps.random_paths(space, 1, _SEED.value)[0]
-    mebibytes = {
+    peaks = {
         kind: peak_memory.of_step(kind, space, path, _BATCH_SIZE.value, _PROCESSES.value)
         for kind in console.progress(supernet_steps.STEPS, label="peak memory", unit="steps")
     }
-    return {
-        "peak_memory_mib": mebibytes,
-        "peak_memory_ratio": mebibytes["supernet"] / mebibytes["child"],
+    of_process = {kind: peak.process for kind, peak in peaks.items()}
+    of_tensors = {kind: peak.tensors for kind, peak in peaks.items() if peak.tensors is not None}
+    found: dict[str, Any] = {
+        "peak_memory_mib": of_process,
+        "peak_memory_ratio": of_process["supernet"] / of_process["child"],
     }
+    if len(of_tensors) == len(peaks):
+        found["peak_tensors_mib"] = of_tensors
+        found["peak_tensors_ratio"] = of_tensors["supernet"] / of_tensors["child"]
+    return found
 
 
 def _grown_times(space, count: int) -> dict[str, float]:
@@ -194,12 +200,14 @@ def _grown_times(space, count: int) -> dict[str, float]:
     }
 
 
-def _grown_memory(space, count: int) -> float:
+def _grown_memory(space, count: int) -> dict[str, float]:
     from tools import peak_memory, supernet_steps
 
     grown = supernet_steps.with_candidates(space, count)
     path = [0] * len(grown.slots)
-    return peak_memory.of_step("supernet", grown, path, _BATCH_SIZE.value, _PROCESSES.value)
+    peak = peak_memory.of_step("supernet", grown, path, _BATCH_SIZE.value, _PROCESSES.value)
+    tensors = {} if peak.tensors is None else {"peak_tensors_mib": peak.tensors}
+    return {"peak_memory_mib": peak.process, **tensors}
 
 
 def _joined(row: dict[str, Any]) -> str:

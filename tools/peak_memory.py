@@ -1,15 +1,37 @@
 """Peak memory of a training step, each measured in a process of its own (Linux)."""
 
 import concurrent.futures
+import ctypes
+import gc
 import multiprocessing
 import pathlib
 import statistics
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from nas import specs
 
 _MEBI = 2**20
 _KIBI = 2**10
+_STEPS = 4
+_DEVICE = "CPU:0"
+
+
+class Peak(NamedTuple):
+    """Peak of memory in MiB above the level after building.
+
+    Building makes the network, its optimizer and the traced step, and runs nothing.
+
+    Attributes:
+        process: of the whole process, as the system counts it. The graph made ready to run is part
+            of it, whatever the batch, and TensorFlow's pool, which takes memory in ever larger
+            regions and keeps them.
+        tensors: of tensors alone, as TensorFlow's allocator counts them; None where it does not
+            count: without oneDNN, and where all are of a few KiB.
+    """
+
+    process: float
+    tensors: float | None
 
 
 def available() -> bool:
@@ -19,11 +41,8 @@ def available() -> bool:
 
 def of_step(
     kind: str, space: specs.SearchSpace, choices: Sequence[int], batch_size: int, repeats: int
-) -> float:
-    """Peak memory in MiB above the level after building, the median over `repeats` processes.
-
-    Building ends with a step on a single image: by then the graph has been traced, optimized and
-    made ready to run, which takes memory that grows with the program and not with the batch.
+) -> Peak:
+    """The medians over `repeats` processes.
 
     Args:
         kind: key of `supernet_steps.STEPS`.
@@ -38,10 +57,14 @@ def of_step(
     for _ in range(repeats):
         with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
             found.append(pool.submit(_measure, *arguments).result())
-    return statistics.median(found)
+    tensors = [peak.tensors for peak in found if peak.tensors is not None]
+    return Peak(
+        process=statistics.median(peak.process for peak in found),
+        tensors=statistics.median(tensors) if tensors else None,
+    )
 
 
-def _measure(kind: str, space_as_dict: dict, choices: Sequence[int], batch_size: int) -> float:
+def _measure(kind: str, space_as_dict: dict, choices: Sequence[int], batch_size: int) -> Peak:
     import tensorflow as tf
 
     from tools import supernet_steps
@@ -51,13 +74,31 @@ def _measure(kind: str, space_as_dict: dict, choices: Sequence[int], batch_size:
     signature = [tf.TensorSpec([None, *part.shape[1:]], part.dtype) for part in batch]
     compiled = supernet_steps.compiled(supernet_steps.STEPS[kind](space, choices))
     step = compiled.get_concrete_function(*signature)
-    # Building is what does not depend on the batch: tracing, and the first run's optimized graph.
-    step(*(part[:1] for part in batch))
+    # What building freed is not part of its level, nor is it to hide what the steps take.
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
     built = _status("VmRSS")
     pathlib.Path("/proc/self/clear_refs").write_text("5")
-    for _ in range(4):
+    built_tensors = _tensors("current")
+    if built_tensors is not None:
+        tf.config.experimental.reset_memory_stats(_DEVICE)
+    for _ in range(_STEPS):
         step(*batch)
-    return (_status("VmHWM") - built) / _MEBI
+    process = _status("VmHWM") - built
+    peak_tensors = _tensors("peak")
+    if built_tensors is None or peak_tensors is None or peak_tensors <= built_tensors:
+        return Peak(process / _MEBI, None)
+    return Peak(process / _MEBI, (peak_tensors - built_tensors) / _MEBI)
+
+
+def _tensors(which: str) -> int | None:
+    """Bytes of tensors, `current` or `peak`; None where the allocator does not count."""
+    import tensorflow as tf
+
+    try:
+        return tf.config.experimental.get_memory_info(_DEVICE)[which]
+    except ValueError:
+        return None
 
 
 def _status(field: str) -> int:

@@ -19,7 +19,7 @@ _ROWS = (
 
 def show(found: dict[str, Any]) -> None:
     """Prints what `found` holds; it may be a part of all."""
-    memory = found.get("peak_memory_mib", {})
+    memory, tensors = found.get("peak_memory_mib", {}), found.get("peak_tensors_mib", {})
     ratios = found | ({"weight_ratio": 1.0} if "weight_step_s" in found else {})
     cells = [
         (
@@ -27,11 +27,13 @@ def show(found: dict[str, Any]) -> None:
             found.get(f"{step}_step_s", ""),
             ratios.get(f"{step}_ratio", ""),
             round(memory[kind]) if kind in memory else "",
+            round(tensors[kind]) if kind in tensors else "",
         )
         for name, step, kind in _ROWS
     ]
     console.title(f"{found['space']}, batch {found['batch_size']}, {found['resolution']} pixels")
-    console.say(console.table(["step", "seconds", "x weight step", "peak MiB"], cells))
+    header = ["step", "seconds", "x weight step", "peak MiB", "of tensors"]
+    console.say(console.table(header, cells))
     console.say()
     if "step_ratio" in found:
         console.say(
@@ -44,4 +46,8 @@ def show(found: dict[str, Any]) -> None:
             "first step"
         )
     if memory:
-        console.say(f"peak memory: {found['peak_memory_ratio']:.3f} x the child's")
+        of_tensors = found.get("peak_tensors_ratio")
+        console.say(
+            f"peak memory: {found['peak_memory_ratio']:.3f} x the child's"
+            + (f", of tensors alone {of_tensors:.3f} x" if of_tensors else "")
+        )

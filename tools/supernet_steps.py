@@ -84,10 +84,14 @@ class SupernetSteps:
     def __init__(self, space: SearchSpace, batch_size: int) -> None:
         self.space = space
         self.batch = noise(space, batch_size)
-        self.net = supernet.Supernet(space)
-        self.net.compile(optimizer(), label_smoothing=LABEL_SMOOTHING)
+        self.net = self._supernet()
         self._step = tf.Variable(0, dtype=tf.int64)
         self._weight = compiled(self._weight_step)
+
+    def _supernet(self, algorithm: algorithms.SupernetAlgorithm | None = None) -> supernet.Supernet:
+        net = supernet.Supernet(self.space)
+        net.compile(optimizer(), algorithm=algorithm, label_smoothing=LABEL_SMOOTHING)
+        return net
 
     def _weight_step(self, choices: tf.Tensor) -> None:
         self.net.weight_step(*self.batch, routes.Path(choices))
@@ -114,12 +118,12 @@ class SupernetSteps:
         return lambda x, labels: self.net.weight_step(x, labels, routes.Path(path.value()))
 
     def architecture_of(self, algorithm: algorithms.SupernetAlgorithm) -> StepOfBatch:
-        """The architecture step of `algorithm`, with fresh draws in every call."""
+        """The architecture step of `algorithm`, in a supernet of its own, with fresh draws."""
+        net = self._supernet(algorithm)
 
         def run(images: tf.Tensor, labels: tf.Tensor) -> None:
-            self.net.algorithm = algorithm
             seed = tf.stack([tf.constant(1, tf.int64), self._step.assign_add(1)])
-            self.net.architecture_step(images, labels, seed)
+            net.architecture_step(images, labels, seed)
 
         return run
 

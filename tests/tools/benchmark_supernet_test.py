@@ -1,5 +1,6 @@
 import json
 import math
+import os
 import subprocess
 import sys
 
@@ -21,30 +22,36 @@ KEYS = {
 
 def run(*flags):
     command = [sys.executable, "-m", "tools.benchmark_supernet", *flags]
-    return subprocess.run(command, capture_output=True, text=True, timeout=280)
+    # With oneDNN, as a user runs it: its allocator counts tensors.
+    environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=280, env=environment)
 
 
 def test_the_file_holds_every_number_and_the_table_names_every_step(tmp_path):
     output = tmp_path / "supernet.json"
     done = run(
-        *("--space=tiny", "--batch_size=4", "--resolution=16", "--paths=1", "--rounds=1"),
+        *("--space=tiny", "--batch_size=64", "--resolution=16", "--paths=1", "--rounds=1"),
         *("--memory_processes=1", "--growth=2", f"--output={output}"),
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(output.read_text())
     assert set(found) >= KEYS
-    assert found["resolution"] == 16 and found["batch_size"] == 4
-    numbers = [found[key] for key in KEYS - {"growth"}] + list(found["peak_memory_mib"].values())
+    assert found["resolution"] == 16 and found["batch_size"] == 64
+    numbers = [found[key] for key in KEYS - {"growth"}] + [
+        *(found["peak_tensors_ratio"], *found["peak_memory_mib"].values()),
+        *found["peak_tensors_mib"].values(),
+    ]
     assert all(math.isfinite(number) and number > 0 for number in numbers)
     (grown,) = found["growth"]
     assert grown["candidates"] == 2 and grown["peak_memory_mib"] > 0
+    assert grown["peak_tensors_mib"] > 0
     steps = "stock Keras layers", "weight step", "two paths", "exact", "REINFORCE", "DARTS"
     for name in (*steps, "One-Shot"):
         assert name in done.stdout
     for chatter in ("AutoGraph", "lambda", "WARNING"):
         assert chatter not in done.stdout + done.stderr
     more = run(
-        *("--space=tiny", "--batch_size=4", "--resolution=16", "--rounds=1"),
+        *("--space=tiny", "--batch_size=64", "--resolution=16", "--rounds=1"),
         *("--measure=growth", "--growth=3", f"--output={output}"),
     )
     assert more.returncode == 0, more.stderr
@@ -77,12 +84,21 @@ def test_grown_spaces_hold_so_many_candidates_and_the_same_first_path(count):
     assert {block.op for block in child.layers} == {MBConv(3, 3)}
 
 
-def test_a_step_that_keeps_more_has_the_higher_peak():
+def test_a_step_that_keeps_more_has_the_higher_peak(monkeypatch):
     """The reading itself: a mixture of all paths at a resolution where activations outweigh."""
     space = load_space("tiny").with_task(10, 128)
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
     # The dictionary travels to a process of its own, so it must be complete.
     assert specs.from_dict(specs.SearchSpace, specs.to_dict(space)) == space
     one, all_paths = (
         peak_memory.of_step(kind, space, [0, 0, 0], 32, 1) for kind in ("supernet", "darts")
     )
-    assert all_paths > one
+    assert all_paths.process > one.process
+    # Of 32 x 128 x 128 x 8 numbers, the stem's output, a mixture keeps more than one in any slot.
+    assert all_paths.tensors > one.tensors > 32 * 128 * 128 * 8 / 2**20
+
+
+def test_an_allocator_that_does_not_count_is_no_fault(monkeypatch):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    peak = peak_memory.of_step("supernet", load_space("tiny"), [0, 0, 0], 2, 1)
+    assert peak.process > 0 and peak.tensors is None
