@@ -162,7 +162,7 @@ def export(
         content, tuned = writer.write(recipe)
         if recipe.quantizes_weights and "int8" not in flatbuffer.tensor_types(content):
             report(f"{recipe.name}: no weight has the 1024 values it takes to be quantized")
-        compared = _compared(workdir, recipe, content, examples, writer.logits, tuned)
+        compared = _compared(workdir, recipe, content, examples, writer, tuned)
         result = {
             **compared.to_dict(),
             **inputs,
@@ -193,12 +193,18 @@ def _compared(
     recipe: recipes.Recipe,
     content: bytes,
     examples: Examples,
-    logits: np.ndarray,
+    writer: writing.Writer,
     tuned: parity.FineTunedLogits | None,
 ) -> parity.Parity:
     try:
         return parity.compare(
-            content, recipe, examples.test_images, examples.test_labels, logits, tuned
+            content,
+            recipe,
+            examples.test_images,
+            examples.test_labels,
+            writer.logits,
+            tuned,
+            writer.held_logits(recipe),
         )
     except parity.ParityError as error:
         earlier = tflite_path(workdir, recipe.name)

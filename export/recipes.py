@@ -3,9 +3,11 @@
 A recipe says in which types a file computes and how far it may stray from the network it was made
 from. Three limits serve, each where it means something:
 
-- `max_relative_difference`: largest difference of any logit over the largest absolute logit. Float
-  recipes change only roundings, so the difference itself is bounded; an integer network may be off
-  by a lot on a single logit and still be right.
+- `max_relative_difference`: largest difference of any logit, over the largest absolute logit, from
+  the network that has the weights as the file holds them. With float32 between operations nothing
+  but the order of summation is left to differ; an integer network may be off by a lot on a single
+  logit and still be right. What rounding the weights to float16 does is up to the network
+  (`export.rounding`), and is judged by the other two.
 - `min_top1_agreement`: share of images on which both name the same class first.
 - `max_accuracy_drop`: accuracy lost, as a fraction.
 
@@ -33,8 +35,8 @@ class Recipe:
         fine_tuning: what the network is trained further with before it is written; None for none.
         max_accuracy_drop: accuracy that may be lost, as a fraction; with fine-tuning, against the
             float network trained further for as long.
-        max_relative_difference: largest allowed difference of a logit, over the largest logit; None
-            where a single logit proves nothing.
+        max_relative_difference: largest allowed difference of a logit from the network with the
+            weights of the file, over the largest logit; None where a single logit proves nothing.
         min_top1_agreement: smallest allowed share of equal first classes; None where the accuracy
             alone counts.
     """
@@ -80,7 +82,7 @@ RECIPES = {
             description="weights stored as float16, computed in float32",
             weights="float16",
             max_accuracy_drop=0.002,
-            max_relative_difference=0.02,
+            max_relative_difference=1e-4,
             min_top1_agreement=0.999,
         ),
         Recipe(
@@ -134,6 +136,8 @@ RECIPES = {
             description="as float32, after training with half of the weights removed",
             fine_tuning="pruning",
             max_accuracy_drop=0.01,
+            max_relative_difference=1e-4,
+            min_top1_agreement=0.9999,
         ),
         Recipe(
             name="sparse_int8",
@@ -149,6 +153,8 @@ RECIPES = {
             description="as float32, after training with few distinct weights in each kernel",
             fine_tuning="clustering",
             max_accuracy_drop=0.01,
+            max_relative_difference=1e-4,
+            min_top1_agreement=0.9999,
         ),
     )
 }

@@ -1,10 +1,16 @@
 """A network by name, before anybody trained it: what its files weigh, how fast they are.
 
-Weights are random. Behind random weights, moments of batch normalization that were never measured
-let activations grow or vanish from layer to layer, and a comparison would say nothing; they are
-measured on images of the data set.
+Weights are random, and two things keep a comparison of its files meaningful. Behind random weights,
+moments of batch normalization that were never measured let activations grow or vanish from layer to
+layer; they are measured on images of the data set. And every normalized block makes a difference
+between two inputs larger (Yang et al. 2019, "A mean field theory of batch normalization"), so that
+behind sixty random layers the last bits of the weights decide, where training would have the
+branches add little to what passes them by. The branches of n residual blocks therefore begin with
+a scale of 1/sqrt(n) (De & Smith 2020, "Batch normalization biases residual blocks towards the
+identity function in deep networks").
 """
 
+import math
 import pathlib
 
 import keras
@@ -49,6 +55,7 @@ def write(name: str, dataset: Dataset, workdir: files.Path, seed: int = 0) -> pa
     if not path.exists():
         keras.utils.set_random_seed(seed)
         model = child_lib.build_child(child)
+        _damp_branches(model, child)
         batch = max(1, min(_MOST_IMAGES, _PIXELS // dataset.resolution**2))
         count = min(_BATCHES * batch, len(dataset.train))
         images = data.calibration_images(dataset.train, count, seed)
@@ -56,3 +63,13 @@ def write(name: str, dataset: Dataset, workdir: files.Path, seed: int = 0) -> pa
         files.write_json(description, {**specs.to_dict(child), "provenance": files.provenance()})
         files.write_with(path, model.save)
     return path
+
+
+def _damp_branches(model: keras.Model, child: specs.Child) -> None:
+    _, *blocks, _ = child_lib.stage_names(child)
+    residual = [
+        names for names, block in zip(blocks, child.layers, strict=True) if block.has_residual
+    ]
+    for names in residual:
+        gamma = model.get_layer(f"{names[-1]}_bn").gamma
+        gamma.assign(np.full(gamma.shape, 1.0 / math.sqrt(len(residual))))

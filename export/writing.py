@@ -6,7 +6,7 @@ from typing import cast
 import keras
 import numpy as np
 
-from export import fine_tuning, flatbuffer, footprint, packaging, parity, tflite
+from export import fine_tuning, flatbuffer, footprint, packaging, parity, rounding, tflite
 from export.examples import Examples
 from export.metadata import About
 from export.recipes import FineTuning, Recipe
@@ -83,6 +83,14 @@ class Writer:
     def logits(self) -> np.ndarray:
         """Of the network as it is, on the test images."""
         return self._logits(self._model)
+
+    def held_logits(self, recipe: Recipe) -> np.ndarray | None:
+        """Of the network with the weights as a recipe's file holds them, where it rounds them.
+
+        None where the weights are its own, or integers, or `rounding` does not know them.
+        """
+        rounded = rounding.to_float16(self._model) if recipe.weights == "float16" else None
+        return None if rounded is None else self._logits(rounded)
 
     def write(self, recipe: Recipe) -> tuple[bytes, parity.FineTunedLogits | None]:
         """The file of a recipe, and what further training made of the network, if there was any.

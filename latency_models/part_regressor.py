@@ -20,7 +20,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from sklearn import linear_model, model_selection
 
-from latency_models.features import FEATURES
+from latency_models.features import BESIDE_MACS, FEATURES
 from nas.candidates import STRICT
 
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -77,9 +77,10 @@ class PartRegressor:
         return [words for _, words in sorted(found, reverse=True)]
 
     def unknown(self, row: np.ndarray) -> list[str]:
-        """Features of one part that nothing measured had."""
+        """Kinds of work of one part that nothing measured had."""
         pairs = zip(FEATURES, row, self.most, strict=True)
-        return [name for name, value, most in pairs if value > 0.0 and most == 0.0]
+        new = [name for name, value, most in pairs if value > 0.0 and most == 0.0]
+        return [name for name in new if name not in BESIDE_MACS]
 
 
 def fit(rows: np.ndarray, latency_ms: np.ndarray, error: float = 0.0) -> PartRegressor:

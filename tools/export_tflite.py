@@ -11,8 +11,8 @@ it, goes into the files and is needed by the recipes that train further (`int8_q
 The name of a published network in place of a file exports that network with random weights, for its
 size and latency; `child.keras` goes into the work dir too:
 
-    python -m tools.export_tflite --model=proxyless_mobile --recipes=int8 --dataset=cifar10 \
-        --resolution=224 --max_test_images=500 --workdir=runs/mobile
+    python -m tools.export_tflite --model=proxyless_mobile --recipes=int8 \
+        --dataset=folder:photos --resolution=224 --max_test_images=500 --workdir=runs/mobile
 """
 
 import pathlib

@@ -113,6 +113,16 @@ def test_agreement_is_granted_three_standard_errors():
         parity.check(dataclasses.replace(fine, top1_agreement=0.9980), FLOAT16)
 
 
+def test_what_rounding_does_is_told_from_what_the_file_does():
+    # A hundredth of the largest logit from the network itself, hardly anything once it is rounded.
+    rounded = dataclasses.replace(FINE, max_abs_difference=0.1, max_unexplained_difference=9e-4)
+    parity.check(rounded, FLOAT16)
+    with pytest.raises(parity.ParityError, match="rounded alike 0.0011 is 0.00011 .* 0.0001$"):
+        parity.check(dataclasses.replace(rounded, max_unexplained_difference=1.1e-3), FLOAT16)
+    with pytest.raises(parity.ParityError, match="99.80%, expected 99.90%; rounding .* float32$"):
+        parity.check(dataclasses.replace(rounded, top1_agreement=0.998), FLOAT16)
+
+
 def test_accuracy_lost_on_many_images_fails():
     # 4 % disagreement on 10,000 images: standard error 0.2 points, so 1.1 points may be lost.
     lost = dataclasses.replace(FINE, top1_agreement=0.96, max_abs_difference=5.0)

@@ -84,6 +84,15 @@ def test_the_measured_range_is_kept(pixel1):
     assert model.unknown(row) == ["depthwise_9x9_macs"]
 
 
+def test_what_only_large_parts_do_is_outside_and_not_unknown(pixel1):
+    rows, latency, _ = pixel1
+    place = features.FEATURES.index("general_far_inputs")
+    model = part_regressor.fit(rows[rows[:, place] == 0.0], latency[rows[:, place] == 0.0])
+    row = rows[rows[:, place] > 0.0][0]
+    assert model.unknown(row) == []
+    assert model.outside(row)[0] == f"general_far_inputs {row[place]:.3g} above 0"
+
+
 def test_blocks_of_one_shape_are_refused():
     rows = np.ones((3, len(features.FEATURES)))
     with pytest.raises(ValueError, match="at least two shapes, received 1"):

@@ -130,6 +130,72 @@ def test_parts_of_other_spaces_are_learned_from():
     assert model.part_ms(block) == pytest.approx(1.1 * alone_ms(block), rel=0.15)
 
 
+def tiled_ms(part):
+    """A machine that computes whole tiles of 7 pixels and 16 channels."""
+    x = features.features(part.kind, part.spec, part.resolution, features.Tile(7, 16))
+    return float(x @ np.linspace(1e-6, 2e-6, len(x)))
+
+
+def rows_on_tiles(space, networks, streamed_ms=0.0):
+    """`streamed_ms`: what a network pays for each weight of a general depthwise program."""
+
+    def of_network(child):
+        streamed = sum(
+            features.features(p.kind, p.spec, p.resolution)[
+                features.FEATURES.index("general_weights")
+            ]
+            for p in parts.child_parts(child)
+        )
+        return sum(tiled_ms(p) for p in parts.child_parts(child)) + streamed_ms * streamed
+
+    children = block_benchmarks.sample_networks(space, networks)
+    found = [row(part, tiled_ms(part), space=space.name) for part in parts.space_parts(space)]
+    found += [row(parts.network_part(c), of_network(c), space=space.name) for c in children]
+    return found, of_network
+
+
+def test_the_tile_of_the_machine_is_found_and_predicts_tiles_filled_in_part(tmp_path):
+    rows, of_network = rows_on_tiles(CIFAR, 12)
+    model = Regression().fit(rows, CIFAR)
+    assert model.tile_ == features.Tile(7, 16)
+    model.save(tmp_path / "model.json")
+    assert latency_models.load(tmp_path / "model.json").tile_ == features.Tile(7, 16)
+    # Images of 10, 5 and 3 pixels leave parts of tiles empty as none that was measured does.
+    other = space_like_cifar(resolution=20, widths=(24, 40))
+    for child in block_benchmarks.sample_networks(other, 8):
+        assert model.predict(child) == pytest.approx(of_network(child), rel=0.03)
+
+
+def test_weights_that_networks_stream_are_learned_from_networks_and_count_in_parts():
+    space = dataclasses.replace(space_like_cifar(kernels=(5, 7)), name="cifar")
+    rows, of_network = rows_on_tiles(space, 24, streamed_ms=5e-4)
+    model = Regression().fit(rows, space)
+    assert model.correction_.per_streamed_weight_ms == pytest.approx(5e-4, rel=1e-6)
+    block = parts.block_part(Block(MBConv(7, 6), 32, 32), 8)
+    alone = model.regressor_.predict(
+        features.features(block.kind, block.spec, block.resolution, model.tile_)[None]
+    )[0]
+    assert model.part_ms(block) == pytest.approx(alone + 5e-4 * 49 * 6 * 32, rel=1e-6)
+    assert model.evaluation_["networks"]["mape"] < 0.01
+    wide = space_like_cifar(widths=(24, 48), kernels=(5, 7))
+    for child in block_benchmarks.sample_networks(wide, 8):
+        assert model.predict(child) == pytest.approx(of_network(child), rel=0.03)
+
+
+def test_what_networks_add_is_learned_beside_the_errors_of_the_regressor(model):
+    # `network_ms` adds this to parts whose own times the regressor does not meet.
+    assert model.correction_.scale == pytest.approx(1.1, rel=1e-6)
+    assert model.correction_.per_part_ms == pytest.approx(2e-4, rel=1e-6)
+
+
+def test_an_unmeasured_part_of_a_network_is_predicted_while_learning():
+    rows = rows_of(CIFAR, 12)
+    without = [r for r in rows if r.label != rows[5].label]
+    assert len(without) < len(rows)
+    model = Regression().fit(without, CIFAR)
+    assert model.correction_.scale == pytest.approx(1.1, rel=0.05)
+
+
 def test_too_few_networks_are_refused():
     with pytest.raises(ValueError, match="at least 4 whole networks of cifar, received 3"):
         Regression().fit(rows_of(CIFAR, 3), CIFAR)
@@ -148,6 +214,8 @@ def test_measurements_that_do_not_belong_together_are_refused():
         (lambda d: d["regressor"]["coefficients"].pop(), "regressor: .*expected .* values"),
         (lambda d: d["regressor"]["coefficients"].__setitem__(0, -1.0), "regressor.coefficients.0"),
         (lambda d: d["regressor"].update(error="x"), "regressor.error"),
+        (lambda d: d["tile"].update(pixels=0), "tile.pixels"),
+        (lambda d: d.pop("tile"), "tile"),
         (lambda d: d.pop("correction"), "correction"),
     ],
 )

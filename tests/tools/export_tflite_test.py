@@ -83,7 +83,7 @@ def test_other_runtime_that_is_none_is_refused_before_any_work(tmp_path):
 def test_published_network_is_exported_by_name(fashion_data_dir, tmp_path):
     arguments = (
         "--model=proxyless_mobile",
-        "--recipes=float32,int8,int16x8",
+        "--recipes=float32,float16,int8,int16x8",
         "--dataset=fashion_mnist",
         f"--data_dir={fashion_data_dir}",
         "--calibration_images=20",
@@ -97,40 +97,48 @@ def test_published_network_is_exported_by_name(fashion_data_dir, tmp_path):
     assert (network.num_classes, network.resolution) == (10, 28)
     found = {
         name: json.loads((tmp_path / f"parity_{name}.json").read_text())
-        for name in ("float32", "int8", "int16x8")
+        for name in ("float32", "float16", "int8", "int16x8")
     }
     operators = {"ADD": 13, "CONV_2D": 41, "DEPTHWISE_CONV_2D": 20, "FULLY_CONNECTED": 1, "MEAN": 1}
     assert found["float32"]["operators"] == found["int8"]["operators"] == operators
     assert found["float32"]["max_abs_difference"] < 1e-4 * found["float32"]["max_abs_logit"]
     assert found["float32"]["top1_agreement"] == 1.0
+    halves = found["float16"]
+    assert halves["max_unexplained_difference"] < 1e-4 * halves["max_abs_logit"]
+    assert halves["max_unexplained_difference"] < 0.1 * halves["max_abs_difference"]
     assert found["int8"]["size_bytes"] <= footprint.int8_size_bound(network)
     again = export_tflite(*arguments)
-    assert again.stdout.count("already exported") == 3
+    assert again.stdout.count("already exported") == 4
     other = export_tflite(*(a.replace("mobile", "cpu") for a in arguments))
     assert "belongs to another network than proxyless_cpu" in other.stderr
 
 
 @pytest.mark.integration
+@pytest.mark.timeout(900)
 def test_same_network_gives_the_same_bytes_in_any_process_and_folder(fashion_data_dir, tmp_path):
     network = spaces.SPACES["tiny"].with_task(10, 28, 1).child([1, 1, 1])
     keras.utils.set_random_seed(0)
     child.build_child(network).save(tmp_path / "child.keras")
     files.write_json(tmp_path / "child.json", specs.to_dict(network))
-    plain = [name for name, row in recipes.RECIPES.items() if row.fine_tuning is None]
     contents = []
     for one_dnn in "01":
         folder = tmp_path / f"folder {one_dnn}"
         folder.mkdir()
         done = export_tflite(
             "--model=../child.keras",
-            f"--recipes={','.join(plain)}",
+            f"--recipes={','.join(recipes.RECIPES)}",
             "--dataset=fashion_mnist",
             f"--data_dir={fashion_data_dir}",
             "--max_test_images=100",
+            "--fine_tune_epochs=1",
+            "--fine_tune_batch_size=50",
+            "--fine_tune_learning_rate=0.01",
             "--workdir=out",
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(ROOT), "TF_ENABLE_ONEDNN_OPTS": one_dnn},
         )
         assert done.returncode == 0, done.stderr
-        contents.append([(folder / f"out/child_{name}.tflite").read_bytes() for name in plain])
-    assert contents[0] == contents[1]
+        files_of = {name: folder / f"out/child_{name}.tflite" for name in recipes.RECIPES}
+        contents.append({name: path.read_bytes() for name, path in files_of.items()})
+    for name in recipes.RECIPES:
+        assert contents[0][name] == contents[1][name], name

@@ -7,10 +7,12 @@ set -eu
 
 adb get-state >/dev/null  # Ends here, with adb's own words, where there is no phone.
 
-# One line a core: its number and its highest frequency in kHz.
-adb shell 'cd /sys/devices/system/cpu && for core in cpu[0-9]*; do
+# One line a core: its number and its highest frequency in kHz. Not at the head of a pipe, which
+# would hide that the phone has gone.
+cores=$(adb shell 'cd /sys/devices/system/cpu && for core in cpu[0-9]*; do
   echo "${core#cpu} $(cat $core/cpufreq/cpuinfo_max_freq 2>/dev/null)"
-done' | tr -d '\r' | awk '
+done')
+printf '%s\n' "$cores" | tr -d '\r' | awk '
   NF < 2 { unknown = 1; next }
   { speed[$1] = $2; if ($2 > fastest) fastest = $2; if (!slowest || $2 < slowest) slowest = $2 }
   END {

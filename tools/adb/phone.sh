@@ -8,7 +8,8 @@ adb get-state >/dev/null  # Ends here, with adb's own words, where there is no p
 
 for name in ro.product.manufacturer ro.product.model ro.soc.model ro.product.cpu.abi \
   ro.build.version.release ro.build.version.sdk ro.build.fingerprint; do
-  printf '%-26s %s\n' "$name" "$(adb shell "getprop $name" </dev/null | tr -d '\r')"
+  value=$(adb shell "getprop $name" </dev/null)
+  printf '%-26s %s\n' "$name" "$(printf '%s' "$value" | tr -d '\r')"
 done
 adb shell 'cd /sys/devices/system/cpu && for core in cpu[0-9]*; do
   echo "$core $(cat $core/cpufreq/cpuinfo_max_freq 2>/dev/null) kHz at most," \
@@ -17,7 +18,8 @@ done'
 here=$(cd "$(dirname "$0")" && pwd)
 mask=$("$here/big_cores.sh")
 echo "fastest cores: ${mask:-all alike} (mask for taskset)"
-adb shell 'dumpsys thermalservice 2>/dev/null' | tr -d '\r' | awk '
+heat=$(adb shell 'dumpsys thermalservice 2>/dev/null; true')
+printf '%s\n' "$heat" | tr -d '\r' | awk '
   /^Thermal Status/ { print tolower($0) " (0: nothing is throttled)" }
   /^Current temperatures/ { now = 1 }
   now && match($0, /mValue=[-0-9.]+/) {
