@@ -7,6 +7,7 @@ Pixels leave as float32 in [-1, 1]. Preparing a data set on disk is
 import contextlib
 import dataclasses
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -24,6 +25,10 @@ from nas.split import Finisher, Split, TrainingReader
 _VALIDATION, _SUBSET, _CALIBRATION, _ORDER, _CROPS = range(5)
 
 _MOST_TEST_EXAMPLES = 10_000
+
+# Of images that are finished one by one: batches whose encoded images are read at a time, images
+# under way for each core, finished batches that wait.
+_BATCHES_READ, _IMAGES_A_CORE, _BATCHES_READY = 4, 4, 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,11 +203,11 @@ def training_batches(
     stream = tf.data.Dataset.zip(tf.data.Dataset.counter(first_step), indices)
     if share.total > 1:
         stream = stream.flat_map(slices)
+    if finish:
+        return _one_by_one(stream, batch, finish, slice_size, drop_remainder=True)
     options = tf.data.Options()
     options.deterministic = True
     stream = stream.map(batch, num_parallel_calls=tf.data.AUTOTUNE)
-    if finish:
-        stream = _one_by_one(stream, finish).batch(slice_size, drop_remainder=True)
     return stream.prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
@@ -237,18 +242,36 @@ def evaluation_batches(split: Split, batch_size: int, count: int | None = None) 
         images = read(indices)
         return images if finish else to_float(images), tf.gather(labels, indices)
 
-    stream = stream.map(batch, num_parallel_calls=tf.data.AUTOTUNE)
     if finish:
-        stream = _one_by_one(stream, finish).batch(batch_size)
+        return _one_by_one(stream, batch, finish, batch_size, drop_remainder=False)
+    stream = stream.map(batch, num_parallel_calls=tf.data.AUTOTUNE)
     return stream.prefetch(tf.data.AUTOTUNE)
 
 
-def _one_by_one(stream: tf.data.Dataset, finish: Finisher) -> tf.data.Dataset:
-    """From batches of what readers gave to images, each finished by itself, and labels."""
-    return stream.unbatch().map(
+def _one_by_one(
+    stream: tf.data.Dataset,
+    read: Callable[..., Any],
+    finish: Finisher,
+    batch_size: int,
+    drop_remainder: bool,
+) -> tf.data.Dataset:
+    """Batches of images that are read together and finished each by itself, in their order.
+
+    Whoever finishes an image copies it into its batch, so that no core waits while another one
+    puts a batch together. Nothing is tuned on the way: all cores are to be busy from the first
+    batch on, and keeping the time of every image costs more than it could gain.
+    """
+    options = tf.data.Options()
+    options.deterministic = True
+    options.autotune.enabled = False
+    options.experimental_optimization.map_and_batch_fusion = True
+    images = stream.map(read, num_parallel_calls=_BATCHES_READ).unbatch()
+    images = images.map(
         lambda image, label: (to_float(finish(image)), label),
-        num_parallel_calls=tf.data.AUTOTUNE,
+        num_parallel_calls=_IMAGES_A_CORE * (os.cpu_count() or 1),
     )
+    batches = images.batch(batch_size, drop_remainder=drop_remainder)
+    return batches.prefetch(_BATCHES_READY).with_options(options)
 
 
 @contextlib.contextmanager

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Draws README's pictures anew: the top of a work dir's report, light and dark.
+# Draws README's pictures anew: the top of a work dir's report, light and dark. `make picture` writes
+# the report and calls this.
 #
-#     python -m tools.report --workdir=runs/quick && bash docs/images/make.sh runs/quick
+#     bash docs/images/make.sh WORKDIR [FOLDER]
 #
 # Needs Debian's chromium; with fonts-inter the letters are those of the pictures in the repository.
 set -euo pipefail
 
-page=$(realpath "${1:?usage: make.sh WORKDIR}/report/index.html")
-folder=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
+page=$(realpath "${1:?usage: make.sh WORKDIR [FOLDER]}/report/index.html")
+folder=$(realpath "${2:-$(dirname "${BASH_SOURCE[0]}")}")
 profile=$(mktemp -d)
 trap 'rm -rf "$profile"' EXIT
 

@@ -56,3 +56,19 @@ def test_a_folder_is_described_with_what_was_done_to_it(tmp_path):
     assert "folder:animals: has no test part; 7 images are kept apart for it" in done.stdout
     assert "training images of a class: 7 to 20" in done.stdout
     assert "images: 16x16, 3 channels" in done.stdout
+
+
+def test_a_folder_may_stay_in_its_files(tmp_path):
+    root = save_classes(tmp_path / "animals", {"cat": 10, "dog": 30}, size=(40, 32))
+    flags = [f"--dataset=folder:{root}", f"--data_dir={tmp_path}/data", "--cache=files"]
+    done = prepare_data(*flags, "--resolution=16")
+    assert done.returncode == 0, done.stderr
+    assert "folder:animals: 40 images of 40x32 pixels, colour\n" in done.stdout
+    assert "40 encoded images" in done.stdout
+    assert "in their files; random crops resized to 16x16" in done.stdout
+    assert "validation in train: 0, test in train: 0" in done.stdout
+    assert not list((tmp_path / "data").rglob("*.npy"))
+    (root / "cat/000.png").write_bytes(b"no image")
+    refused = prepare_data(*flags)
+    assert refused.returncode == 1
+    assert "1 of 40 images cannot be read (cat/000.png: not an image" in refused.stderr

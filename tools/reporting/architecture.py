@@ -19,6 +19,7 @@ _THICK = 52
 _ROW = 22
 _DISC = 8.0
 _BAR = 44
+_DIGIT = 6.2
 # Half of the height that two lines of words need.
 _LEAST_FOR_WORDS = 16
 _NARROW_ROW = 40
@@ -187,6 +188,8 @@ def draw_narrow(places: list[Place], label: str) -> str:
         )
     known = [place.ms for place in places if place.ms]
     bar_left = first + len(names) * gap - 4
+    # What is written behind the longest bar, and a gap.
+    room = 10 + _DIGIT * max((len(svg.short(ms, 2)) for ms in known), default=0)
     if known:
         parts.append(svg.text(svg.WIDTH, 11, "predicted ms", "small strong", "end"))
     thick = half_widths(places, _NARROW_THICK)
@@ -202,7 +205,7 @@ def draw_narrow(places: list[Place], label: str) -> str:
         for j, name in enumerate(names):
             parts.append(_disc(place, name, first + j * gap, middle - 4))
         if place.ms is not None and known:
-            width = (svg.WIDTH - bar_left - 46) * place.ms / max(known)
+            width = (svg.WIDTH - bar_left - room) * place.ms / max(known)
             if place.ms and width > 0:
                 parts.append(_column(bar_left, middle - 9, max(width, 1.0), 10))
             shown = svg.short(place.ms, 2)

@@ -81,7 +81,7 @@ def _table(runs: Sequence[Run], labels: Sequence[str]) -> Table:
                 str(run.settings.get("algorithm", "–")),
                 str(run.settings.get("seed", "–")),
                 run.recipe or "–",
-                _ms(run.target_ms),
+                ("≤ " if run.target_name == "limit" and run.target_ms else "") + _ms(run.target_ms),
                 _ms(run.predicted_ms),
                 _ms(run.best_measured_ms),
                 f"{100 * parity.accuracy_tflite:.2f}" if parity else "–",

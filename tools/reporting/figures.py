@@ -7,7 +7,7 @@ from collections.abc import Sequence
 # Keeps a number and its unit on one line.
 SPACE = "\N{NO-BREAK SPACE}"
 
-_NUMBER = re.compile(r"[+−]?[\d,]*\.?\d+(\s%)?|–")
+_NUMBER = re.compile(r"(≤ |[+−])?[\d,]*\.?\d+(\s%)?|–")
 
 
 @dataclasses.dataclass(frozen=True)

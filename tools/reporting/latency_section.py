@@ -63,17 +63,17 @@ def _lead(run: Run) -> str:
 
 def _this_network(run: Run) -> Figure | None:
     named = {
-        "target": run.target_ms,
+        run.target_name: run.target_ms,
         "predicted": run.predicted_ms,
         "measured": run.best_measured_ms,
     }
     known = {name: value for name, value in named.items() if value}
-    if not known or set(known) == {"target"}:
+    if not known or set(known) == {run.target_name}:
         return None
     bars = []
     for name, value in known.items():
         note = ""
-        if name != "target" and run.target_ms:
+        if name != run.target_name and run.target_ms:
             note = figures.signed_percent(value / run.target_ms - 1.0)
         class_ = "accent" if name == "measured" else "plain"
         bars.append(Bar(name, value, f"{svg.short(value)}{figures.SPACE}ms", class_, note))
@@ -89,7 +89,7 @@ def _this_network(run: Run) -> Figure | None:
         title="Aimed at, predicted, measured",
         pictures=[bar_chart.draw(bars, caption)],
         caption=caption,
-        table=Table("Latency of this network", ("", "ms", "against the target"), rows),
+        table=Table("Latency of this network", ("", "ms", f"against the {run.target_name}"), rows),
     )
 
 

@@ -144,7 +144,7 @@ def _accuracy(run: Run) -> Headline | None:
 
 
 def _latency(run: Run) -> Headline | None:
-    target = f"target {svg.short(run.target_ms)}" if run.target_ms else "no target"
+    target = f"{run.target_name} {svg.short(run.target_ms)}" if run.target_ms else "no target"
     if run.best_measured_ms:
         note = target
         if run.predicted_ms:
@@ -157,7 +157,9 @@ def _latency(run: Run) -> Headline | None:
     if run.target:
         shown = quantities.shown(run.target, run.quantity)
         value, unit = shown.split(figures.SPACE, 1)
-        return Headline(f"Target: {quantities.NAMES[run.quantity]}", value, unit)
+        return Headline(
+            f"{run.target_name.capitalize()}: {quantities.NAMES[run.quantity]}", value, unit
+        )
     return None
 
 

@@ -155,6 +155,11 @@ class Run:
         return self.target if self.target and self.quantity == "latency_ms" else None
 
     @property
+    def target_name(self) -> str:
+        """`limit` where the target is one: on request, or where networks are judged one by one."""
+        return "limit" if self.settings.get("is_limit") or self.judged else "target"
+
+    @property
     def best_measured_ms(self) -> float | None:
         """Measured latency of the recipe aimed at."""
         return self.measured_ms.get(self.recipe or "")

@@ -57,6 +57,7 @@ def draw(
     if limit:
         x = x_of(limit[0])
         parts.append(svg.line(x, y_of.start, x, y_of.end, "level"))
+        taken.append((x - 2, y_of.end, x + 2, y_of.start))
         at_end = x > svg.WIDTH - 80
         parts.append(
             svg.text(x + (-5 if at_end else 5), _TOP + 8, limit[1], "small", _anchor(at_end))

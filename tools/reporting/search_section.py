@@ -50,12 +50,13 @@ def section(run: Run) -> Section:
 def _lead(run: Run) -> str:
     settings = run.settings
     words = [f"Algorithm {settings.get('algorithm', 'not known')}, seed {settings.get('seed', 0)}"]
-    if run.search_epochs:
+    if run.search_epochs and settings.get("algorithm") == "random":
+        words.append(f"{run.search_epochs} epochs shared by {len(run.judged)} networks")
+    elif run.search_epochs:
         warmup = f", {run.warmup_epochs} of them warm-up" if run.warmup_epochs else ""
         words.append(f"{run.search_epochs} epochs{warmup}")
     if run.target:
-        kind = "limit" if settings.get("is_limit") else "target"
-        words.append(f"{kind} {quantities.shown(run.target, run.quantity)}")
+        words.append(f"{run.target_name} {quantities.shown(run.target, run.quantity)}")
     if "search" in run.stage_seconds:
         words.append(console.duration(run.stage_seconds["search"]))
     return ", ".join(words) + "."
@@ -150,7 +151,7 @@ def _cost(run: Run) -> Figure | None:
     levels, target = [], None
     if run.target:
         target = quantities.scaled(run.target, quantity)
-        levels = [Level("target", target, svg.short(target))]
+        levels = [Level(run.target_name, target, svg.short(target))]
     series = [
         Series("expected", expected, "accent", svg.short(expected[-1][1])),
         Series("likeliest", likeliest, "ink", svg.short(likeliest[-1][1]) if likeliest else ""),
@@ -160,10 +161,10 @@ def _cost(run: Run) -> Figure | None:
         words += f", that of the most probable network {svg.short(likeliest[-1][1])} {unit}"
         if target:
             off = figures.signed_percent(likeliest[-1][1] / target - 1.0)
-            words += f", {off} of the target {svg.short(target)} {unit}"
+            words += f", {off} of the {run.target_name} {svg.short(target)} {unit}"
     return Figure(
         key="expected-cost",
-        title=f"Predicted {name} against the target" if target else f"Predicted {name}",
+        title=f"Predicted {name} against the {run.target_name}" if target else f"Predicted {name}",
         pictures=[
             line_chart.draw(
                 series,

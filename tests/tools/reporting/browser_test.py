@@ -1,10 +1,14 @@
 """The page as a browser shows it: Debian's chromium, headless."""
 
 import json
+import pathlib
 import shutil
+import subprocess
 
 import made_workdir
+import numpy as np
 import pytest
+from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
@@ -42,14 +46,20 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory, tiny_model_file):
-    """A finished run, and one that has only been searched."""
+    """Finished runs of several algorithms, and one that has only been searched."""
     folder = tmp_path_factory.mktemp("runs")
     finished = made_workdir.write(folder / "finished", tiny_model_file)
     searched = shutil.copytree(finished, folder / "searched")
     for name in ("summary.json", "parity_int8.json", "parity_float32.json"):
         (searched / name).unlink()
     shutil.rmtree(searched / "train")
+    judged, rewarded = (shutil.copytree(finished, folder / name) for name in ("judged", "rewarded"))
+    made_workdir.write_judged(judged)
+    made_workdir.change_search(judged, algorithm="random")
+    made_workdir.write_rewards(rewarded)
     return {
+        "judged": page.write([str(judged)]),
+        "rewarded": page.write([str(rewarded)]),
         "finished": page.write([str(finished)]),
         "searched": page.write([str(searched)]),
         "compared": page.write([str(finished), str(searched)], str(folder / "compared.html")),
@@ -107,6 +117,16 @@ def test_every_figure_is_seen_with_its_text(browser, reports, width):
     assert "target" in figures["figure-expected-cost"]["words"][0]
 
 
+@pytest.mark.parametrize("name", ["judged", "rewarded"])
+def test_what_only_one_algorithm_has_is_seen_with_its_text(browser, reports, name):
+    show(browser, reports[name], PHONE)
+    figures = {figure["key"]: figure for figure in browser.execute_script(FIGURES)}
+    own, word = {"judged": ("judged-networks", "taken"), "rewarded": ("reward", "mean")}[name]
+    figure = figures[f"figure-{own}"]
+    assert figure["pictures"] == 1 and word in figure["words"][0]
+    assert figure["title"] and figure["caption"] and all(figure["labels"])
+
+
 OVERFLOW = """
 const edge = document.documentElement.clientWidth;
 const hidden = element => element.closest(".scroll, pre, .skip-link, .hidden");
@@ -119,7 +139,7 @@ return {
 """
 
 
-@pytest.mark.parametrize("name", ["finished", "searched", "compared"])
+@pytest.mark.parametrize("name", ["finished", "searched", "compared", "judged", "rewarded"])
 @pytest.mark.parametrize("width", [320, PHONE, 768, DESKTOP])
 def test_nothing_reaches_beyond_the_edge_of_the_screen(browser, reports, name, width):
     show(browser, reports[name], width)
@@ -180,3 +200,13 @@ def test_numbers_open_by_keyboard_and_the_first_stop_leads_to_the_content(browse
         "epoch",
         "nats a slot",
     ]
+
+
+def test_readmes_pictures_are_drawn_by_their_script(reports, tmp_path):
+    script = pathlib.Path(__file__).parents[3] / "docs/images/make.sh"
+    workdir = reports["finished"].parents[1]
+    subprocess.run(["bash", script, workdir, tmp_path], check=True)
+    pictures = [Image.open(tmp_path / f"report_{scheme}.png") for scheme in ("dark", "light")]
+    assert {picture.size for picture in pictures} == {(1280, 1010)}
+    dark, light = (np.asarray(picture.convert("L")).mean() for picture in pictures)
+    assert dark < 60 and light > 200

@@ -147,28 +147,23 @@ def test_a_run_that_has_only_begun_gives_a_page(workdir):
 @pytest.mark.parametrize("algorithm", ["one_shot", "one_shot_single_path", "random"])
 def test_a_search_without_probabilities_shows_what_it_judged(workdir, algorithm):
     made_workdir.write_judged(workdir)
-    provenance = json.loads((workdir / "child.json").read_text())["provenance"]
-    provenance["search"]["algorithm"] = algorithm
-    made_workdir.change(workdir, "child.json", provenance=provenance)
+    made_workdir.change_search(workdir, algorithm=algorithm)
     text = written(workdir)
     assert "judged-networks" in figures(text)
     assert not figures(text) & {"path-probabilities", "entropy", "expected-cost"}
     assert "This algorithm learns no path probabilities" in text
     assert "2 networks judged, the best 70.0\xa0% accurate" in text
+    shared = "epochs shared by 2 networks" if algorithm == "random" else "1 of them warm-up"
+    assert shared in text
+    # Such a search takes no network above it.
+    assert "limit 0.0600\xa0ms" in text and "target" not in text.partition("Make it again")[0]
 
 
 @pytest.mark.parametrize(
     ("form", "told"), [("absolute", "less a tenth of how far"), ("power", "times a power of")]
 )
 def test_rewards_are_drawn(workdir, form, told):
-    path = workdir / "search/metrics.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    for i, row in enumerate(rows[1:]):
-        row["reward"] = 0.1 * i
-    made_workdir.lines(path, rows)
-    provenance = json.loads((workdir / "child.json").read_text())["provenance"]
-    provenance["search"] |= {"algorithm": "proxyless_reinforce", "reward": form}
-    made_workdir.change(workdir, "child.json", provenance=provenance)
+    made_workdir.write_rewards(workdir, form)
     text = written(workdir)
     assert figures(text) >= {"reward", "path-probabilities", "entropy", "expected-cost"}
     assert "Mean reward of the sampled networks: 0.000 at first, 0.200 at the end." in text
@@ -184,9 +179,7 @@ def test_rewards_are_drawn(workdir, form, told):
     ],
 )
 def test_the_accuracy_is_that_of_what_a_step_runs(workdir, algorithm, title):
-    provenance = json.loads((workdir / "child.json").read_text())["provenance"]
-    provenance["search"]["algorithm"] = algorithm
-    made_workdir.change(workdir, "child.json", provenance=provenance)
+    made_workdir.change_search(workdir, algorithm=algorithm)
     assert title in written(workdir)
 
 
@@ -273,6 +266,14 @@ def test_several_runs_are_compared_on_the_page_of_the_first(workdir, others):
         ("fast", "0.0320", "50.00"),
         ("apart", "0.0640", "60.00"),
     ]
+
+
+def test_a_limit_is_told_from_a_target_in_the_table_of_runs(workdir, others):
+    fast, _ = others
+    made_workdir.write_judged(fast)
+    (table,) = comparison.section([reading.read(path) for path in (workdir, fast)]).tables
+    assert [row[5] for row in table.rows] == ["0.0600", "≤ 0.0600"]
+    assert 5 in table.numeric
 
 
 def test_runs_are_named_by_what_tells_them_apart(workdir):
