@@ -29,13 +29,12 @@ def run_chain(
 ) -> tf.Tensor:
     """The output of `kernels.run_chain`, whose arguments these are."""
     for form, (kernel, scale, offset, *moving) in zip(
-        forms, kernels.stage_weights(weights, shapes, len(forms)), strict=True
+        forms, kernels.stage_weights(weights, shapes, len(forms), training), strict=True
     ):
         if form.is_expansion and training:
             x = _expand(x, kernel, scale, offset, form.activation, synchronized)
         else:
-            moments = None if training else moving
-            x, *_ = kernels.run_stage(x, form, kernel, scale, offset, moments, synchronized)
+            x, *_ = kernels.run_stage(x, form, kernel, scale, offset, moving, synchronized)
     return x
 
 

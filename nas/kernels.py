@@ -96,30 +96,33 @@ def run_chain(
             gradient is a sum over channels of what their gradients are anyway.
 
     Returns:
-        The output, and the batch's moments in the layout of `weights.moments`, padded with zeros
-        to its length (the moving moments themselves when not training).
+        The output, and the batch's moments in the layout of `weights.moments`, its padding
+        included (the moving moments themselves when not training).
     """
     batch_moments = []
-    stages = stage_weights(weights, shapes, len(forms))
+    stages = stage_weights(weights, shapes, len(forms), training)
     if gate is not None:
         kernel, scale, offset, *moving = stages[-1]
         stages[-1] = [kernel, gate * scale, gate * offset, *moving]
     for form, (kernel, scale, offset, *moving) in zip(forms, stages, strict=True):
-        x, *moments = run_stage(
-            x, form, kernel, scale, offset, None if training else moving, synchronized
-        )
+        x, *moments = run_stage(x, form, kernel, scale, offset, moving, synchronized)
         batch_moments += moments
     if not training:
         return x, weights.moments
-    joined = tf.concat(batch_moments, axis=0)
-    return x, tf.pad(joined, [[0, tf.shape(weights.moments)[0] - tf.shape(joined)[0]]])
+    return x, tf.concat([*batch_moments, _padding(weights.moments, shapes, len(forms))], axis=0)
 
 
-def stage_weights(weights: ChainWeights, shapes: ChainShapes, stages: int) -> list[list[tf.Tensor]]:
-    """Kernel, scale, offset, moving mean and moving variance of each of so many stages."""
-    pairs = [_cut_pairs(flat, shapes, stages) for flat in (weights.affine, weights.moments)]
+def stage_weights(
+    weights: ChainWeights, shapes: ChainShapes, stages: int, training: bool
+) -> list[list[tf.Tensor]]:
+    """Kernel, scale and offset of each of so many stages.
+
+    When not training, moving mean and moving variance follow.
+    """
+    flats = [weights.affine] if training else [weights.affine, weights.moments]
+    pairs = [_cut_pairs(flat, shapes, stages) for flat in flats]
     kernels = _cut_kernels(weights.kernels, shapes, stages)
-    return [[k, *affine, *moments] for k, affine, moments in zip(kernels, *pairs, strict=True)]
+    return [[k, *(v for pair in vs for v in pair)] for k, *vs in zip(kernels, *pairs, strict=True)]
 
 
 def run_stage(
@@ -128,7 +131,7 @@ def run_stage(
     kernel: tf.Tensor,
     scale: tf.Tensor,
     offset: tf.Tensor,
-    moving: Sequence[tf.Tensor] | None = None,
+    moving: Sequence[tf.Tensor] = (),
     synchronized: bool = False,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Convolution, batch normalization and activation.
@@ -139,14 +142,14 @@ def run_stage(
         kernel: as `tf.nn.conv2d` or `tf.nn.depthwise_conv2d` take it.
         scale: `[output width]`.
         offset: `[output width]`.
-        moving: mean and variance to normalize by; None for the batch's own.
+        moving: mean and variance to normalize by; empty for the batch's own.
         synchronized: the batch is that of all replicas.
 
     Returns:
         The output, and the mean and variance it was normalized by.
     """
     x = _convolve(x, tf.cast(kernel, x.dtype), form)
-    if moving is None and synchronized:
+    if not moving and synchronized:
         x, mean, variance = synchronized_batch_norm.normalize(
             x, scale, offset, child_lib.BATCH_NORM_EPSILON
         )
@@ -160,7 +163,7 @@ def run_stage(
         mean=mean,
         variance=variance,
         epsilon=child_lib.BATCH_NORM_EPSILON,
-        is_training=moving is None,
+        is_training=not moving,
     )
     return ACTIVATIONS[form.activation](x), mean, variance
 
@@ -172,16 +175,20 @@ def _convolve(x: tf.Tensor, kernel: tf.Tensor, form: StageForm) -> tf.Tensor:
 
 
 def _cut_kernels(flat: tf.Tensor, shapes: ChainShapes, stages: int) -> list[tf.Tensor]:
-    sizes = tf.reduce_prod(shapes.kernels, axis=1)
-    parts = _split(flat, sizes, stages)
-    return [tf.reshape(parts[i], shapes.kernels[i]) for i in range(stages)]
+    parts = _split(flat, tf.reduce_prod(shapes.kernels, axis=1), stages)
+    by_stage = tf.unstack(shapes.kernels) if tf.is_tensor(shapes.kernels) else shapes.kernels
+    return [tf.reshape(part, shape) for part, shape in zip(parts[:-1], by_stage, strict=True)]
 
 
 def _cut_pairs(flat: tf.Tensor, shapes: ChainShapes, stages: int) -> list[list[tf.Tensor]]:
     parts = _split(flat, tf.multiply(shapes.widths, 2), stages)
-    return [tf.unstack(tf.reshape(part, [2, -1])) for part in parts]
+    return [tf.unstack(tf.reshape(part, [2, -1])) for part in parts[:-1]]
+
+
+def _padding(flat: tf.Tensor, shapes: ChainShapes, stages: int) -> tf.Tensor:
+    return _split(flat, tf.multiply(shapes.widths, 2), stages)[-1]
 
 
 def _split(flat: tf.Tensor, sizes: tf.Tensor, stages: int) -> list[tf.Tensor]:
-    padding = tf.shape(flat)[0] - tf.reduce_sum(sizes)
-    return tf.split(flat, tf.concat([sizes, [padding]], axis=0), num=stages + 1)[:-1]
+    """The stages' parts, and last what is beyond them: padding, all zeros."""
+    return tf.split(flat, tf.concat([sizes, [-1]], axis=0), num=stages + 1)

@@ -15,23 +15,45 @@ import tensorflow as tf
 from nas import replicas
 
 
+class Place(NamedTuple):
+    """A row that is written, or left alone.
+
+    All that is kept of a candidate is written at one place, so these are computed once.
+
+    Attributes:
+        row: scalar int32, index of the row.
+        written: `[row]` where the row is active, `[]` where it is left alone.
+        extent: of what is written, `[1, -1]` or `[0, -1]`.
+    """
+
+    row: tf.Tensor
+    written: tf.Tensor
+    extent: tf.Tensor
+
+    @classmethod
+    def of(cls, row: tf.Tensor | int, is_active: tf.Tensor | bool) -> "Place":
+        """The place of `row`, left alone where not `is_active`."""
+        row = tf.convert_to_tensor(row, tf.int32)
+        count = tf.reshape(tf.cast(is_active, tf.int32), [1])
+        written = tf.slice(tf.reshape(row, [1]), [0], count)
+        return cls(row, written, tf.concat([count, [-1]], axis=0))
+
+
 class RowUpdate(NamedTuple):
     """One row of a variable and the gradient it is to be stepped by.
 
     Attributes:
-        variable: `[rows, length]`, or any shape with `row` None.
+        variable: `[rows, length]`, or any shape with `place` None.
         value: the row as it was read, `[length]`.
         gradient: the same shape.
-        row: index of the row; None for the whole variable.
-        is_active: scalar bool; the row is left alone where false.
+        place: of the row; None for the whole variable.
         decays: whether weight decay applies (kernels, not normalization or bias).
     """
 
     variable: keras.Variable
     value: tf.Tensor
     gradient: tf.Tensor
-    row: tf.Tensor | int | None
-    is_active: tf.Tensor | bool
+    place: Place | None
     decays: bool
 
 
@@ -125,9 +147,9 @@ class PathOptimizer:
         self.optimizer.build(variables)
         slots = zip(*self._rule.slots, strict=True) if self._rule.slots else [()] * len(variables)
         self._slots = {v.path: row for v, row in zip(variables, slots, strict=True)}
-        # A row a candidate; what is shared takes every step, so its one count serves.
+        # A row a candidate; what is shared takes every step, so its first count serves.
         self._counts = {
-            v.path: tf.Variable(tf.zeros(v.shape[:1], tf.int64), trainable=False)
+            v.path: tf.Variable(tf.zeros([v.shape[0], 1], tf.int64), trainable=False)
             for v in variables
             if self._rule.counts_steps
         }
@@ -159,8 +181,9 @@ class PathOptimizer:
         count = None
         if path in self._counts:
             counts = self._counts[path]
-            count = (counts[0] if update.row is None else tf.gather(counts, update.row)) + 1
-            _write_row(counts, count, 0 if update.row is None else update.row, update.is_active)
+            place = update.place or Place.of(0, True)
+            count = tf.gather(counts, place.row) + 1
+            _write_row(counts, count, place)
         step, moved = self._rule.step(gradient, slots, count, learning_rate)
         for slot, value in zip(self._slots[path], moved, strict=True):
             _write(slot, value, update)
@@ -171,27 +194,22 @@ class PathOptimizer:
 
 
 def _read(variable: tf.Variable, update: RowUpdate) -> tf.Tensor:
-    return variable if update.row is None else tf.gather(variable, update.row)
+    return variable if update.place is None else tf.gather(variable, update.place.row)
 
 
 def _write(variable: keras.Variable, value: tf.Tensor, update: RowUpdate) -> None:
-    if update.row is None:
+    if update.place is None:
         variable.assign(value)
     else:
-        write_row(variable, value, update.row, update.is_active)
+        write_row(variable, value, update.place)
 
 
-def write_row(
-    variable: keras.Variable,
-    value: tf.Tensor,
-    row: tf.Tensor | int,
-    is_active: tf.Tensor | bool,
-) -> None:
-    """Writes one row of `variable` in place, or nothing at all where not `is_active`."""
-    _write_row(variable.value, value, row, is_active)
+def write_row(variable: keras.Variable, value: tf.Tensor, place: Place) -> None:
+    """Writes one row of `variable`, `[rows, length]`, in place, or nothing at all."""
+    _write_row(variable.value, value, place)
 
 
-def _write_row(variable: tf.Variable, value, row, is_active) -> None:
-    count = tf.cast(is_active, tf.int32)
-    rows = tf.reshape(tf.cast(row, tf.int32), [1])[:count]
-    variable.scatter_update(tf.IndexedSlices(value[None][:count], rows))
+def _write_row(variable: tf.Variable, value: tf.Tensor, place: Place) -> None:
+    # `tf.slice` is one operation in the graph, where brackets are a dozen.
+    values = tf.slice(tf.expand_dims(value, 0), [0, 0], place.extent)
+    variable.scatter_update(tf.IndexedSlices(values, place.written))

@@ -24,6 +24,7 @@ class WeightGradient(NamedTuple):
     Attributes:
         updates: the rows that were read, with their gradients; all of the shared weights.
         selections: the same rows once more, as the route read them.
+        places: where each of them is written.
         moments: for every selection the batch's row of moments.
         loss: scalar, smoothed cross-entropy, mean over the batch.
         accuracy: scalar, in [0, 1].
@@ -31,6 +32,7 @@ class WeightGradient(NamedTuple):
 
     updates: list[path_optimizer.RowUpdate]
     selections: list[Selection]
+    places: list[path_optimizer.Place]
     moments: list[tf.Tensor]
     loss: tf.Tensor
     accuracy: tf.Tensor
@@ -68,17 +70,16 @@ def weight_gradient(
     gradients, to_classifier = found
     update = path_optimizer.RowUpdate
     updates = [
-        update(variables[0], classifier[0], to_classifier[0], None, True, True),
-        update(variables[1], classifier[1], to_classifier[1], None, True, False),
+        update(variables[0], classifier[0], to_classifier[0], None, True),
+        update(variables[1], classifier[1], to_classifier[1], None, False),
     ]
-    for selection, (to_kernels, to_affine) in zip(selections, gradients, strict=True):
-        group, weights = selection.group, selection.weights
-        place = selection.row, selection.is_active
+    places = [path_optimizer.Place.of(s.row, s.is_active) for s in selections]
+    for s, place, (to_kernels, to_affine) in zip(selections, places, gradients, strict=True):
         updates += [
-            update(group.kernels, weights.kernels, to_kernels, *place, True),
-            update(group.affine, weights.affine, to_affine, *place, False),
+            update(s.group.kernels, s.weights.kernels, to_kernels, place, True),
+            update(s.group.affine, s.weights.affine, to_affine, place, False),
         ]
-    return WeightGradient(updates, selections, moments, loss, accuracy)
+    return WeightGradient(updates, selections, places, moments, loss, accuracy)
 
 
 def apply_weight_gradient(net: "Supernet", found: WeightGradient) -> None:
@@ -89,12 +90,11 @@ def apply_weight_gradient(net: "Supernet", found: WeightGradient) -> None:
 
     def step() -> None:
         net.path_optimizer.apply(found.updates)
-        for selection, batch in zip(found.selections, found.moments, strict=True):
-            moved = selection.weights.moments * BATCH_NORM_MOMENTUM + batch * (
-                1.0 - BATCH_NORM_MOMENTUM
-            )
-            bank = selection.group.moments
-            path_optimizer.write_row(bank, moved, selection.row, selection.is_active)
+        rows = zip(found.selections, found.places, found.moments, strict=True)
+        for selection, place, batch in rows:
+            kept = selection.weights.moments * BATCH_NORM_MOMENTUM
+            moved = kept + batch * (1.0 - BATCH_NORM_MOMENTUM)
+            path_optimizer.write_row(selection.group.moments, moved, place)
 
     net.loss_scale.apply([update.gradient for update in found.updates], step)
     _track(net, {"loss": found.loss, "accuracy": found.accuracy})

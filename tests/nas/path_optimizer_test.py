@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from nas import path_optimizer
-from nas.path_optimizer import PathOptimizer, RowUpdate
+from nas.path_optimizer import PathOptimizer, Place, RowUpdate
 
 SETTINGS = {
     "plain": {},
@@ -57,8 +57,10 @@ def test_a_row_is_stepped_as_keras_steps_a_variable(name):
         by_bias = tf.constant(rng.normal(size=(2, 2)), tf.float32)
         ours.apply(
             [
-                RowUpdate(bank, bank.value[1], by_row, tf.constant(1), tf.constant(True), True),
-                RowUpdate(bias, bias.value, by_bias, None, True, False),
+                RowUpdate(
+                    bank, bank.value[1], by_row, Place.of(tf.constant(1), tf.constant(True)), True
+                ),
+                RowUpdate(bias, bias.value, by_bias, None, False),
             ]
         )
         stock.apply([by_row, by_bias])
@@ -87,8 +89,8 @@ def test_a_rarely_sampled_row_is_stepped_as_by_an_optimizer_applied_as_often(nam
         value = tf.gather(bank.value, choice)
         ours.apply(
             [
-                RowUpdate(bank, value, gradient, tf.constant(choice), True, True),
-                RowUpdate(shared, shared.value, gradient, None, True, True),
+                RowUpdate(bank, value, gradient, Place.of(tf.constant(choice), True), True),
+                RowUpdate(shared, shared.value, gradient, None, True),
             ]
         )
         if choice == 1:
@@ -98,7 +100,7 @@ def test_a_rarely_sampled_row_is_stepped_as_by_an_optimizer_applied_as_often(nam
         np.testing.assert_allclose(shared, whole, rtol=1e-5, atol=1e-6)
     if name != "nesterov":
         count, shared_count = ours.variables.values()
-        np.testing.assert_array_equal(count, [2, 3])
+        np.testing.assert_array_equal(count, [[2], [3]])
         assert shared_count[0] == 5
 
 
@@ -115,7 +117,9 @@ def test_the_schedule_goes_by_all_steps_however_rarely_a_row_is_sampled(name):
     stock.build([row])
     for step, choice in enumerate([0, 1, 1, 1, 0]):
         value = tf.gather(bank.value, choice)
-        ours.apply([RowUpdate(bank, value, tf.fill([2], 0.3), tf.constant(choice), True, True)])
+        ours.apply(
+            [RowUpdate(bank, value, tf.fill([2], 0.3), Place.of(tf.constant(choice), True), True)]
+        )
         if choice == 0:
             stock.learning_rate.assign(rates[step])
             stock.apply([tf.fill([2], 0.3)])
@@ -128,11 +132,13 @@ def test_an_inactive_row_keeps_value_moments_and_count(name):
     optimizer = PathOptimizer(make(name))
     optimizer.build([bank])
     gradient = tf.ones(3)
-    optimizer.apply([RowUpdate(bank, bank.value[0], gradient, 0, tf.constant(True), True)])
+    optimizer.apply(
+        [RowUpdate(bank, bank.value[0], gradient, Place.of(0, tf.constant(True)), True)]
+    )
     state = [bank, *slots_of(optimizer.optimizer), *optimizer.variables.values()]
     before = [np.array(v) for v in state]
     assert (before[0][0] < 1).all() and before[1][0].any()
-    inactive = RowUpdate(bank, bank.value[0], gradient, 0, tf.constant(False), True)
+    inactive = RowUpdate(bank, bank.value[0], gradient, Place.of(0, tf.constant(False)), True)
     optimizer.apply([inactive])
     for variable, value in zip(state, before, strict=True):
         np.testing.assert_array_equal(variable, value)
@@ -140,8 +146,12 @@ def test_an_inactive_row_keeps_value_moments_and_count(name):
 
 def test_rows_are_written_in_place_or_not_at_all():
     bank = keras.Variable(np.zeros((3, 2), np.float32))
-    path_optimizer.write_row(bank, tf.constant([1.0, 2.0]), tf.constant(2), tf.constant(True))
-    path_optimizer.write_row(bank, tf.constant([9.0, 9.0]), tf.constant(0), tf.constant(False))
+    path_optimizer.write_row(
+        bank, tf.constant([1.0, 2.0]), Place.of(tf.constant(2), tf.constant(True))
+    )
+    path_optimizer.write_row(
+        bank, tf.constant([9.0, 9.0]), Place.of(tf.constant(0), tf.constant(False))
+    )
     np.testing.assert_array_equal(bank, [[0, 0], [0, 0], [1, 2]])
 
 
