@@ -5,10 +5,10 @@
 
 least squares of the *relative* error over whole networks, so that a fast network counts as much as
 a slow one. A part timed alone keeps its weights in the cache (scale above 1) and pays for an
-invocation of its own (`per_part_ms` below 0). Streamed weights, for
-a model that counts them, fill a cache part by part, so that a network reads them from afar every
-time. A constant in place of `per_part_ms` does as well where networks have equally many parts, and
-is up to twice as far off where skips make some short.
+invocation of its own (`per_part_ms` below 0). Streamed weights, for a model that counts them, fill
+a cache part by part, so that a network reads them from afar every time. A constant in place of
+`per_part_ms` does as well where networks have equally many parts, and is up to twice as far off
+where skips make some short.
 """
 
 from __future__ import annotations
@@ -34,8 +34,18 @@ class Correction:
 
         Otherwise a search would be rewarded for computing a part so small.
         """
+        return max(self.sum_ms(alone_ms, 1, streamed_weights), 0.0)
+
+    def sum_ms(self, alone_ms: float, num_parts: int, streamed_weights: float) -> float:
+        """The latency of `num_parts` parts together.
+
+        Args:
+            alone_ms: sum of what they take by themselves.
+            num_parts: how many they are.
+            streamed_weights: how many of these they have.
+        """
         streamed_ms = self.per_streamed_weight_ms * streamed_weights
-        return max(self.scale * alone_ms + self.per_part_ms + streamed_ms, 0.0)
+        return self.scale * alone_ms + self.per_part_ms * num_parts + streamed_ms
 
 
 def fit(

@@ -72,10 +72,9 @@ class _Sums:
         """Each network by the correction that the other networks give."""
         found = np.empty_like(measured_ms)
         for i in range(len(measured_ms)):
-            learned = self.correction(measured_ms, without=i)
-            found[i] = learned.scale * self.predicted_ms[i]
-            found[i] += learned.per_part_ms * self.num_parts[i]
-            found[i] += learned.per_streamed_weight_ms * self.streamed_weights[i]
+            found[i] = self.correction(measured_ms, without=i).sum_ms(
+                self.predicted_ms[i], self.num_parts[i], self.streamed_weights[i]
+            )
         return found
 
 

@@ -7,14 +7,21 @@ Pixels leave as float32 in [-1, 1]. Preparing a data set on disk is
 import contextlib
 import dataclasses
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from nas import dataset, folder_images, image_folder, image_options, tfds_images, tfds_layout
+from nas import (
+    dataset,
+    folder_images,
+    image_folder,
+    image_options,
+    one_by_one,
+    tfds_images,
+    tfds_layout,
+)
 from nas.augmentation import Augmentation
 from nas.dataset import Dataset
 from nas.image_options import ImageOptions
@@ -25,10 +32,6 @@ from nas.split import Finisher, Split, TrainingReader
 _VALIDATION, _SUBSET, _CALIBRATION, _ORDER, _CROPS = range(5)
 
 _MOST_TEST_EXAMPLES = 10_000
-
-# Of images that are finished one by one: batches whose encoded images are read at a time, images
-# under way for each core, finished batches that wait.
-_BATCHES_READ, _IMAGES_A_CORE, _BATCHES_READY = 4, 4, 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -204,7 +207,7 @@ def training_batches(
     if share.total > 1:
         stream = stream.flat_map(slices)
     if finish:
-        return _one_by_one(stream, batch, finish, slice_size, drop_remainder=True)
+        return one_by_one.batches(stream, batch, _as_floats(finish), slice_size, True)
     options = tf.data.Options()
     options.deterministic = True
     stream = stream.map(batch, num_parallel_calls=tf.data.AUTOTUNE)
@@ -243,35 +246,13 @@ def evaluation_batches(split: Split, batch_size: int, count: int | None = None) 
         return images if finish else to_float(images), tf.gather(labels, indices)
 
     if finish:
-        return _one_by_one(stream, batch, finish, batch_size, drop_remainder=False)
+        return one_by_one.batches(stream, batch, _as_floats(finish), batch_size, False)
     stream = stream.map(batch, num_parallel_calls=tf.data.AUTOTUNE)
     return stream.prefetch(tf.data.AUTOTUNE)
 
 
-def _one_by_one(
-    stream: tf.data.Dataset,
-    read: Callable[..., Any],
-    finish: Finisher,
-    batch_size: int,
-    drop_remainder: bool,
-) -> tf.data.Dataset:
-    """Batches of images that are read together and finished each by itself, in their order.
-
-    Whoever finishes an image copies it into its batch, so that no core waits while another one
-    puts a batch together. Nothing is tuned on the way: all cores are to be busy from the first
-    batch on, and keeping the time of every image costs more than it could gain.
-    """
-    options = tf.data.Options()
-    options.deterministic = True
-    options.autotune.enabled = False
-    options.experimental_optimization.map_and_batch_fusion = True
-    images = stream.map(read, num_parallel_calls=_BATCHES_READ).unbatch()
-    images = images.map(
-        lambda image, label: (to_float(finish(image)), label),
-        num_parallel_calls=_IMAGES_A_CORE * (os.cpu_count() or 1),
-    )
-    batches = images.batch(batch_size, drop_remainder=drop_remainder)
-    return batches.prefetch(_BATCHES_READY).with_options(options)
+def _as_floats(finish: Finisher) -> Finisher:
+    return lambda image: to_float(finish(image))
 
 
 @contextlib.contextmanager

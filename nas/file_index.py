@@ -9,13 +9,12 @@ import collections
 import dataclasses
 import json
 import pathlib
-import zipfile
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from nas import decoded_cache, decoded_images, decoding, files, image_folder, image_index
+from nas import decoded_cache, decoded_images, decoding, image_folder, image_index
 from nas.decoded_images import ImageSource, Opener, Track
 from nas.image_index import ImageIndex
 
@@ -107,35 +106,17 @@ def load(
         track: may show progress.
         report: is told when it cannot be kept.
     """
-    key = decoded_cache.key_of(source)
+    identity = f"{_VERSION} {decoded_cache.key_of(source)}"
     stored = None if cache is None else cache / "files.npz"
-    arrays = None if stored is None else _stored(stored, key)
+    arrays = None if stored is None else image_index.kept_arrays(stored, identity)
     if arrays is None:
         arrays = _collected(source, track)
         if stored is not None:
             decoded_cache.keep(
-                lambda: files.write_with(stored, lambda path: _save(path, key, arrays)),
-                stored,
-                report,
+                lambda: image_index.keep_arrays(stored, identity, arrays), stored, report
             )
     damaged = {int(i): why for i, why in json.loads(str(arrays.pop("damaged"))).items()}
     return FileIndex(source.title, root, names, **arrays, damaged=damaged)
-
-
-def _stored(path: pathlib.Path, key: str) -> dict[str, Any] | None:
-    if not path.exists():
-        return None
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            arrays = dict(content)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):  # Half a file.
-        return None
-    return arrays if str(arrays.pop("key", "")) == f"{_VERSION} {key}" else None
-
-
-def _save(path: files.Path, key: str, arrays: dict[str, Any]) -> None:
-    with open(path, "wb") as file:
-        np.savez(file, key=np.array(f"{_VERSION} {key}"), **arrays)
 
 
 def _collected(source: ImageSource, track: Track) -> dict[str, Any]:

@@ -3,9 +3,14 @@
 import abc
 import collections
 import dataclasses
+import pathlib
+import zipfile
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+
+from nas import files
 
 # More than are ever read ahead of the image that is decoded.
 _RECENT = 1 << 16
@@ -126,3 +131,34 @@ def joined(parts: Mapping[str, ImageIndex]) -> JoinedIndex:
         digests=np.concatenate([part.digests for part in indices]),
         by_pillow=np.concatenate([part.by_pillow for part in indices]),
     )
+
+
+def kept_arrays(path: pathlib.Path, identity: str) -> dict[str, Any] | None:
+    """What `keep_arrays` wrote; None where there is nothing, half a file, or another's.
+
+    Args:
+        path: of the file.
+        identity: tells what the arrays were made from, and by which version.
+    """
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            arrays = dict(content)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):  # Half a file, as from a full disk.
+        return None
+    return arrays if str(arrays.pop("identity", "")) == identity else None
+
+
+def keep_arrays(path: pathlib.Path, identity: str, arrays: Mapping[str, Any]) -> None:
+    """Writes an index for the next time; arguments as of `kept_arrays`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+
+    def save(to: files.Path) -> None:
+        with open(to, "wb") as file:
+            np.savez(file, identity=np.array(identity), **arrays)
+
+    files.write_with(path, save)

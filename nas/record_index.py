@@ -12,7 +12,6 @@ import hashlib
 import io
 import os
 import pathlib
-import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,7 +20,7 @@ import PIL.Image
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from nas import chatter, files, image_index, tfds_layout
+from nas import chatter, image_index, tfds_layout
 from nas.image_index import ImageIndex
 
 _VERSION = 1
@@ -122,11 +121,11 @@ def load(
     lengths = tuple(info.shard_lengths)
     stored = pathlib.Path(builder.data_dir) / f"index_{split}.npz"
     identity = _identity(paths, lengths)
-    arrays = _stored(stored, identity)
+    arrays = image_index.kept_arrays(stored, identity)
     if arrays is None:
         arrays = _collected(builder, split, paths, lengths, track)
         try:
-            files.write_with(stored, lambda path: _save(path, identity, arrays))
+            image_index.keep_arrays(stored, identity, arrays)
         except OSError:
             pass  # Where others prepared it and it cannot be written to: made anew each time.
     by_pillow = np.zeros(len(arrays["labels"]), bool)
@@ -136,22 +135,6 @@ def load(
 def _identity(paths: Sequence[str], lengths: Sequence[int]) -> str:
     sizes = [(os.path.basename(path), os.path.getsize(path)) for path in paths]
     return hashlib.sha256(repr((_VERSION, sizes, lengths)).encode()).hexdigest()
-
-
-def _stored(path: pathlib.Path, identity: str) -> dict[str, Any] | None:
-    if not path.exists():
-        return None
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            arrays = dict(content)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):  # Half a file, as from a full disk.
-        return None
-    return arrays if str(arrays.pop("identity", "")) == identity else None
-
-
-def _save(path: files.Path, identity: str, arrays: dict[str, Any]) -> None:
-    with open(path, "wb") as file:
-        np.savez(file, identity=np.array(identity), **arrays)
 
 
 def _collected(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import small_imagenet
 
-from nas import record_index, tfds_layout
+from nas import image_index, record_index, tfds_layout
 
 
 def index_of(data_dir, split="train"):
@@ -70,7 +70,7 @@ def test_an_index_that_cannot_be_kept_serves_all_the_same(copied, monkeypatch):
     def refused(path, write):
         raise PermissionError(path)
 
-    monkeypatch.setattr(record_index.files, "write_with", refused)
+    monkeypatch.setattr(image_index.files, "write_with", refused)
     assert len(index_of(copied)) == 48
     assert not list(copied.rglob("index_*.npz"))
 

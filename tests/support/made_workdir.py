@@ -154,7 +154,7 @@ def write_rewards(path: pathlib.Path, form="absolute") -> None:
     for i, row in enumerate(rows[1:]):
         row["reward"] = 0.1 * i
     lines(name, rows)
-    change_search(path, algorithm="proxyless_reinforce", reward=form)
+    change_search(path, algorithm="proxyless_reinforce", reward=form, reward_beta=-0.3)
 
 
 def change_search(path: pathlib.Path, **settings) -> None:

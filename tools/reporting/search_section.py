@@ -214,12 +214,15 @@ def _reward(run: Run) -> Figure | None:
         return None
     first, last = measured[0][1], measured[-1][1]
     words = f"Mean reward of the sampled networks: {first:.3f} at first, {last:.3f} at the end"
-    form = {
-        "absolute": "accuracy less a tenth of how far the latency is from the target",
-        "power": "accuracy times a power of target over latency",
-    }
     settings = run.settings
-    told = form.get(settings.get("reward", "")) if run.target else "accuracy alone"
+    told: str | None = "accuracy alone"
+    if run.target:
+        # The weight is below 0.
+        weight = -float(settings.get("reward_beta", 0.0))
+        told = {
+            "absolute": f"accuracy less {weight:g} times how far the latency is from the target",
+            "power": "accuracy times a power of target over latency",
+        }.get(settings.get("reward", ""))
     return Figure(
         key="reward",
         title="Reward of sampled networks",

@@ -160,7 +160,7 @@ def test_a_search_without_probabilities_shows_what_it_judged(workdir, algorithm)
 
 
 @pytest.mark.parametrize(
-    ("form", "told"), [("absolute", "less a tenth of how far"), ("power", "times a power of")]
+    ("form", "told"), [("absolute", "less 0.3 times how far"), ("power", "times a power of")]
 )
 def test_rewards_are_drawn(workdir, form, told):
     made_workdir.write_rewards(workdir, form)
