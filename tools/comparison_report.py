@@ -1,9 +1,12 @@
 """Tables of `tools.compare_search`."""
 
 import itertools
+import math
 import pathlib
 import statistics
 from typing import Any
+
+import numpy as np
 
 from tools import console
 
@@ -59,24 +62,43 @@ def line(found: dict[str, Any]) -> str:
 def gain(rows: list[dict[str, Any]], name: str, target: float) -> tuple[float, float | None] | None:
     """Mean difference of accuracy to `random` over the seeds, and half its 95 % interval.
 
-    Pairs have the seed in common (Student's t, two-sided). The half width is None for one seed; the
-    whole is None without accuracies or without `random`.
+    Seeds are the blocks of a randomized block design: what a seed does to every algorithm cancels,
+    and what is left over tells the deviation that all share (Student's t, two-sided). With
+    `random` and one other algorithm this is the paired t-test.
+
+    Args:
+        rows: searches; seeds count whose children were trained for every algorithm of the target.
+        name: of the algorithm.
+        target: of the searches.
+
+    Returns:
+        The difference and the half width, which is None for one seed; None without accuracies or
+        without `random`.
     """
     from scipy import stats
 
-    def by_seed(algorithm: str) -> dict[int, float]:
-        of = [r for r in rows if r["algorithm"] == algorithm and r["target"] == target]
-        return {r["seed"]: r["test_accuracy"] for r in of if r["test_accuracy"] is not None}
-
-    ours, theirs = by_seed(name), by_seed(BASELINE)
-    differences = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
-    if not differences:
+    accuracies: dict[str, dict[int, float]] = {}
+    for row in rows:
+        if row["target"] == target:
+            accuracies.setdefault(row["algorithm"], {})[row["seed"]] = row["test_accuracy"]
+    if name not in accuracies or BASELINE not in accuracies:
         return None
-    mean = statistics.fmean(differences)
-    if len(differences) == 1:
-        return mean, None
-    deviation = statistics.stdev(differences) / len(differences) ** 0.5
-    return mean, float(stats.t.ppf(0.975, len(differences) - 1)) * deviation
+    seeds = [
+        seed
+        for seed in accuracies[name]
+        if all(of.get(seed) is not None for of in accuracies.values())
+    ]
+    if not seeds:
+        return None
+    table = np.array([[of[seed] for seed in seeds] for of in accuracies.values()])
+    means = dict(zip(accuracies, table.mean(axis=1), strict=True))
+    difference = float(means[name] - means[BASELINE])
+    freedom = (table.shape[0] - 1) * (table.shape[1] - 1)
+    if not freedom:
+        return difference, None
+    rest = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
+    deviation = math.sqrt(2.0 * float((rest**2).sum()) / freedom / len(seeds))
+    return difference, float(stats.t.ppf(0.975, freedom)) * deviation
 
 
 def write(rows: list[dict[str, Any]], asked: dict[str, Any], path: pathlib.Path) -> None:

@@ -2,6 +2,9 @@
 
 The limit is what a machine does with the same operations in a plain loop: no queue, no thread that
 waits for another, no batch. One such loop runs on each core at a time.
+
+A machine's speed changes from one second to the next by more than the two differ. They take short
+turns, therefore, and what is compared is always of one round.
 """
 
 import dataclasses
@@ -50,6 +53,18 @@ class Throughput:
         return statistics.median(self.limits)
 
     @property
+    def shares(self) -> list[float]:
+        """What the pipeline reached of the plain loops' rate, by round."""
+        return [
+            rate / limit for rate, limit in zip(self.images_per_second, self.limits, strict=True)
+        ]
+
+    @property
+    def share(self) -> float:
+        """The median of `shares`."""
+        return statistics.median(self.shares)
+
+    @property
     def slowest(self) -> str:
         """The stage that takes longest."""
         return max(self.stage_ms, key=self.stage_ms.__getitem__)
@@ -65,7 +80,7 @@ def measure(split: Split, batch_size: int, rounds: int, seconds: float) -> Throu
         split: whose training batches are made.
         batch_size: images a batch.
         rounds: how often everything is measured.
-        seconds: of each measurement, at least.
+        seconds: of each measurement, at least; of single stages a quarter.
     """
     cores = len(os.sched_getaffinity(0))
     loops = {name: _Loop(split, *stage) for name, stage in _stages(split).items()}
@@ -75,14 +90,20 @@ def measure(split: Split, batch_size: int, rounds: int, seconds: float) -> Throu
     reads: list[float] = []
     with futures.ThreadPoolExecutor(cores) as pool:
 
-        def on_all_cores() -> int:
-            return sum(pool.map(lambda _: loops[whole](), range(cores)))
+        def on_all_cores() -> None:
+            rates = pool.map(lambda _: _rate(loops[whole], seconds), range(cores))
+            limits.append(sum(rates))
 
-        for _ in range(rounds):
+        def in_pipeline() -> None:
             pipeline.append(_pipeline_rate(split, batch_size, seconds))
+
+        for number in range(rounds):
+            # Whichever comes second finds a warmer machine: they take turns in that, too.
+            turns = (in_pipeline, on_all_cores) if number % 2 else (on_all_cores, in_pipeline)
+            for turn in turns:
+                turn()
             for name, loop in loops.items():
                 by_stage[name].append(1000.0 / _rate(loop, seconds / 4))
-            limits.append(_rate(on_all_cores, seconds))
             reads.append(1000.0 / _rate(_Reads(split), seconds / 4))
     stage_ms = {"read": statistics.median(reads)} if isinstance(split, EncodedSplit) else {}
     before = 0.0

@@ -31,3 +31,10 @@ def test_every_stage_and_both_ways_are_measured(split):
 def test_the_slowest_stage_is_the_one_of_most_milliseconds():
     found = input_throughput.Throughput(2, [10.0, 30.0, 20.0], [40.0], {"a": 1.0, "b": 3.0})
     assert (found.rate, found.limit, found.slowest) == (20.0, 40.0, "b")
+
+
+def test_what_the_pipeline_reaches_is_compared_within_rounds_by_hand():
+    found = input_throughput.Throughput(2, [10.0, 30.0, 18.0], [20.0, 40.0, 20.0], {"a": 1.0})
+    assert found.shares == [0.5, 0.75, 0.9]
+    # The medians' own ratio is 18 / 20.
+    assert found.share == 0.75
