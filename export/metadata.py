@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import flatbuffers
 
-from nas import specs
+from nas import spec_json, specs
 
 # Name of the model's metadata entry, and the identifier of its flatbuffer.
 ENTRY = "TFLITE_METADATA"
@@ -60,7 +60,7 @@ class About:
         contents = {LABELS: "".join(f"{name}\n" for name in self.class_names).encode()}
         if self.child is not None:
             known = {
-                "schema_version": specs.SCHEMA_VERSION,
+                "schema_version": spec_json.SCHEMA_VERSION,
                 **_short(self.child),
                 "provenance": {"dataset": self.dataset},
             }

@@ -18,7 +18,7 @@ import numpy as np
 
 from export import exporting
 from nas import child as child_lib
-from nas import data, files, recalibration, spaces, specs
+from nas import data, files, recalibration, spaces, spec_json, specs
 from nas.dataset import Dataset
 
 # So many pixels at a time, in at most so many images: one of 224x224 takes a hundred megabytes on
@@ -60,7 +60,9 @@ def write(name: str, dataset: Dataset, workdir: files.Path, seed: int = 0) -> pa
         count = min(_BATCHES * batch, len(dataset.train))
         images = data.calibration_images(dataset.train, count, seed)
         recalibration.recalibrate(model, np.array_split(images, -(-count // batch)))
-        files.write_json(description, {**specs.to_dict(child), "provenance": files.provenance()})
+        files.write_json(
+            description, {**spec_json.to_dict(child), "provenance": files.provenance()}
+        )
         files.write_with(path, model.save)
     return path
 

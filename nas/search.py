@@ -18,7 +18,7 @@ from nas import (
     precision,
     resumable_fit,
     search_callbacks,
-    specs,
+    spec_json,
     supernet,
 )
 from nas.algorithms import SearchResult, SupernetAlgorithm, Task
@@ -225,7 +225,7 @@ def prepare(
         config=config,
         directory=pathlib.Path(),
         identity={
-            "space": specs.to_dict(space),
+            "space": spec_json.to_dict(space),
             "dataset": dataset.summary,
             "latency_model": latencies and latencies.to_dict(),
             "settings": dataclasses.asdict(config) | distribution.settings(config.batch_size),

@@ -1,32 +1,25 @@
 """Search spaces and child networks as plain, validated data.
 
 Nothing here knows a framework. The supernet, the Keras child network, the cost counters and the
-latency features are all readers of these dataclasses. JSON files are the same dataclasses, field
-for field, plus a `schema_version`; a bad file is refused with the place of the fault
-(`layers[3].slot.candidates[2].mbconv.kernel_size: ...`).
+latency features are all readers of these dataclasses; `spec_json` has them as files.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, Self
 
-import pydantic
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from nas.candidates import STRICT, Activation, Candidate, Stage
 
-SCHEMA_VERSION = 1
-
 Width = Annotated[int, Field(ge=1)]
 # Becomes the name of Keras models and TensorFlow scopes, which take no other characters.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Stride = Literal[1, 2]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -130,8 +123,41 @@ def downsampled(resolution: int, stride: int) -> int:
     return -(-resolution // stride)
 
 
+class _Network:
+    """What a child and a space have in common."""
+
+    resolution: int
+    input_channels: int
+    stem: Stem
+    layers: tuple[Block | Slot, ...]
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        return (self.resolution, self.resolution, self.input_channels)
+
+    @property
+    def input_resolutions(self) -> tuple[int, ...]:
+        """Height and width seen by each layer, and last by the head."""
+        resolutions = [downsampled(self.resolution, self.stem.stride)]
+        for layer in self.layers:
+            resolutions.append(downsampled(resolutions[-1], layer.stride))
+        return tuple(resolutions)
+
+    def with_task(
+        self, num_classes: int, resolution: int | None = None, input_channels: int | None = None
+    ) -> Self:
+        """The same for another data set."""
+        return dataclasses.replace(  # type: ignore[type-var]  # Both are dataclasses.
+            self,
+            num_classes=num_classes,
+            resolution=resolution or self.resolution,
+            input_channels=input_channels or self.input_channels,
+        )
+
+
 @dataclass(frozen=True, config=STRICT)
-class Child:
+class Child(_Network):
     """A network with every choice made.
 
     Attributes:
@@ -155,25 +181,9 @@ class Child:
     def __post_init__(self) -> None:
         _check_chain(self.stem, self.layers)
 
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Height, width, channels."""
-        return (self.resolution, self.resolution, self.input_channels)
-
-    @property
-    def input_resolutions(self) -> tuple[int, ...]:
-        """Height and width seen by each layer, and last by the head."""
-        return _input_resolutions(self)
-
-    def with_task(
-        self, num_classes: int, resolution: int | None = None, input_channels: int | None = None
-    ) -> Child:
-        """The same network for another data set."""
-        return _with_task(self, num_classes, resolution, input_channels)
-
 
 @dataclass(frozen=True, config=STRICT)
-class SearchSpace:
+class SearchSpace(_Network):
     """Every network the search may return.
 
     Attributes:
@@ -215,16 +225,6 @@ class SearchSpace:
     def cardinality(self) -> int:
         """Number of different choices."""
         return math.prod(len(slot.candidates) for slot in self.slots)
-
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Height, width, channels."""
-        return (self.resolution, self.resolution, self.input_channels)
-
-    @property
-    def input_resolutions(self) -> tuple[int, ...]:
-        """Height and width seen by each layer, and last by the head."""
-        return _input_resolutions(self)
 
     def child(self, choices: Sequence[int], name: str | None = None) -> Child:
         """The network that takes candidate `choices[i]` in slot i.
@@ -284,61 +284,3 @@ class SearchSpace:
             if isinstance(layer, Slot):
                 choices.append(known.index(block))
         return tuple(choices)
-
-    def with_task(
-        self, num_classes: int, resolution: int | None = None, input_channels: int | None = None
-    ) -> SearchSpace:
-        """The same space for another data set."""
-        return _with_task(self, num_classes, resolution, input_channels)
-
-
-def _with_task(network, num_classes, resolution, input_channels):
-    return dataclasses.replace(
-        network,
-        num_classes=num_classes,
-        resolution=resolution or network.resolution,
-        input_channels=input_channels or network.input_channels,
-    )
-
-
-def _input_resolutions(network: Child | SearchSpace) -> tuple[int, ...]:
-    resolutions = [downsampled(network.resolution, network.stem.stride)]
-    for layer in network.layers:
-        resolutions.append(downsampled(resolutions[-1], layer.stride))
-    return tuple(resolutions)
-
-
-def to_dict(spec: Any) -> dict[str, Any]:
-    """The JSON form of a spec, with its `schema_version`."""
-    return {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(spec)}
-
-
-def from_dict(cls: type[T], data: Any, source: str = "input") -> T:
-    """Reads the JSON form of `cls`, checking every field.
-
-    `provenance` and `comment` keys beside the fields are let through.
-
-    Raises:
-        ValueError: names `source`, the place of the first fault, and what was expected there.
-    """
-    if not isinstance(data, dict):
-        raise ValueError(f"{source}: expected a JSON object, received {type(data).__name__}")
-    version = data.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise ValueError(f"{source}: expected schema_version {SCHEMA_VERSION}, received {version}")
-    notes = {"schema_version", "provenance", "comment"}
-    fields = {key: value for key, value in data.items() if key not in notes}
-    try:
-        return pydantic.TypeAdapter(cls).validate_json(json.dumps(fields), strict=True)
-    except pydantic.ValidationError as error:
-        raise ValueError(f"{source}: {_first_fault(error)}") from None
-
-
-def _first_fault(error: pydantic.ValidationError) -> str:
-    fault = error.errors()[0]
-    place = ""
-    for step in fault["loc"]:
-        place += f"[{step}]" if isinstance(step, int) else f".{step}"
-    message = fault["msg"].removeprefix("Value error, ")
-    received = "" if isinstance(fault["input"], dict) else f", received {fault['input']!r}"
-    return f"{place.lstrip('.')}: {message}{received}".lstrip(": ")

@@ -15,7 +15,7 @@ from nas import (
     precision,
     replicated_fit,
     resumable_fit,
-    specs,
+    spec_json,
 )
 from nas.distribution import Distribution
 from nas.specs import Child
@@ -112,7 +112,7 @@ def train(
         **checkpoints.named_variables(model.optimizer, "optimizer"),
     }
     identity = {
-        "child": specs.to_dict(network),
+        "child": spec_json.to_dict(network),
         "dataset": dataset.summary,
         "settings": dataclasses.asdict(config) | hosts.settings(config.batch_size),
     }

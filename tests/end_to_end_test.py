@@ -14,7 +14,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 import latency_models
-from nas import files, spaces, specs
+from nas import files, spaces, spec_json
 from tools import pipeline_plan, pipeline_run, pipeline_settings, presets, stages
 from tools.workdir import WorkDir
 
@@ -284,7 +284,7 @@ def test_another_child_is_trained_anew_without_a_search(again):
     space = spaces.load_space(str(path / "space.json"))
     old = spaces.load_child(str(path / "child.json"))
     new = space.child([0, 0, 2] if space.choices(old) != (0, 0, 2) else [1, 1, 1])
-    files.write_json(path / "child.json", specs.to_dict(new))
+    files.write_json(path / "child.json", spec_json.to_dict(new))
     said = run(until="run_export")
     assert repeated(said) == TITLES[4:6]
     assert "of a run with another child; starting over" in " ".join(said[TITLES[4]])

@@ -11,7 +11,7 @@ import sys
 import pytest
 import small_imagenet
 
-from nas import files, spaces, specs
+from nas import files, spaces, spec_json
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -116,7 +116,7 @@ def test_imagenet_from_the_archives_to_a_measured_file(archives, data_dir, tmp_p
 def test_imagenet_child_trains_networks_by_name_and_from_a_file(archives, data_dir, tmp_path):
     (tmp_path / "runs/imagenet").mkdir(parents=True)
     child = spaces.PUBLISHED_CHILDREN["proxyless_gpu"].with_task(1000, 64, 3)
-    files.write_json(tmp_path / "runs/imagenet/child.json", specs.to_dict(child))
+    files.write_json(tmp_path / "runs/imagenet/child.json", spec_json.to_dict(child))
     manual = data_dir / "downloads" / "manual"
     if not manual.exists():
         manual.parent.mkdir(parents=True, exist_ok=True)

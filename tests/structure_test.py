@@ -10,7 +10,7 @@ from importlib import metadata
 
 import pytest
 
-from nas import specs
+from nas import spec_json, specs
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGES = ("nas", "export", "latency_models", "tools")
@@ -169,6 +169,6 @@ def test_files_that_workspace_names_exist():
 def test_the_example_space_of_workspace_is_a_space():
     text = (ROOT / "WORKSPACE.md").read_text("utf-8")
     (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
-    space = specs.from_dict(specs.SearchSpace, json.loads(example))
+    space = spec_json.from_dict(specs.SearchSpace, json.loads(example))
     assert [len(slot.candidates) for slot in space.slots] == [2, 3]
     assert space.input_shape == (28, 28, 1)

@@ -19,7 +19,7 @@ import numpy as np
 from absl import flags
 
 import latency_models
-from nas import files, spaces, specs
+from nas import files, spaces, spec_json
 from nas.dataset import Dataset
 from nas.image_options import ImageOptions
 from nas.specs import Child, SearchSpace
@@ -84,7 +84,7 @@ def main() -> None:
     asked = {
         "seed": _SEED.value,
         "tolerance": _TOLERANCE.value,
-        "searched": specs.to_dict(searched),
+        "searched": spec_json.to_dict(searched),
         "latency_model": table.to_dict(),
     }
     with workdir.WorkDir(directory / "comparison", asked, command="compare") as owned:
@@ -117,7 +117,7 @@ def _trained(
     def train() -> None:
         accuracy = stages.run_train(child, dataset, config, owned.path / folder)
         found = {"test_accuracy": accuracy, "provenance": files.provenance()}
-        files.write_json(result, {**specs.to_dict(child), **found})
+        files.write_json(result, {**spec_json.to_dict(child), **found})
 
     owned.stage(folder, train, [f"{folder}/result.json"])
     return files.read_json(result)["test_accuracy"]

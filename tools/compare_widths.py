@@ -91,14 +91,14 @@ def _measured(space: Any, table: Any, device: Any, owned: workdir.WorkDir) -> di
 
 def _accuracy(child: Any, seed: int, asked: dict[str, Any], owned: workdir.WorkDir) -> float:
     """Test accuracy in Keras of one training, which is made unless it is there."""
-    from nas import files, specs
+    from nas import files, spec_json
 
     folder = f"{child.name}/seed_{seed}"
     path = owned.path / folder
     parity = f"parity_{asked['model']['recipe']}.json"
 
     def train() -> None:
-        files.write_json(path / "child.json", specs.to_dict(child))
+        files.write_json(path / "child.json", spec_json.to_dict(child))
         compared_child.train(path, seed, asked)
 
     owned.stage(f"train {folder}", train, [f"{folder}/{parity}"])

@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from nas import specs
+from nas import spec_json, specs
 
 _MEBI = 2**20
 _KIBI = 2**10
@@ -53,7 +53,7 @@ def of_step(
     """
     found = []
     context = multiprocessing.get_context("spawn")
-    arguments = (kind, specs.to_dict(space), list(choices), batch_size)
+    arguments = (kind, spec_json.to_dict(space), list(choices), batch_size)
     for _ in range(repeats):
         with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
             found.append(pool.submit(_measure, *arguments).result())
@@ -69,7 +69,7 @@ def _measure(kind: str, space_as_dict: dict, choices: Sequence[int], batch_size:
 
     from tools import supernet_steps
 
-    space = specs.from_dict(specs.SearchSpace, space_as_dict)
+    space = spec_json.from_dict(specs.SearchSpace, space_as_dict)
     batch = supernet_steps.noise(space, batch_size)
     signature = [tf.TensorSpec([None, *part.shape[1:]], part.dtype) for part in batch]
     compiled = supernet_steps.compiled(supernet_steps.STEPS[kind](space, choices))

@@ -12,7 +12,7 @@ from export import exporting
 from latency_models import block_benchmarks, measurements
 from latency_models.fitted import LatencyModel
 from latency_models.lookup_table import LookupTable
-from nas import data, files, spaces, specs
+from nas import data, files, spaces, spec_json
 from nas.dataset import Dataset
 from nas.latencies import Latencies
 from nas.specs import Child, SearchSpace
@@ -242,7 +242,7 @@ class Pipeline:
 
     def _take_child(self) -> None:
         child = stages.for_dataset(spaces.load_child(str(self._preset.child)), self._dataset)
-        content = {**specs.to_dict(child), "provenance": files.provenance()}
+        content = {**spec_json.to_dict(child), "provenance": files.provenance()}
         files.write_json(self._path / "child.json", content)
         console.say(f"  {self._preset.child}: {stages.describe(child)}")
 

@@ -21,7 +21,7 @@ from nas import (
     image_options,
     search,
     search_config,
-    specs,
+    spec_json,
     split_record,
     strides,
     training,
@@ -114,7 +114,7 @@ def run_search(
     `tensorboard`: whether there are curves in `search/tensorboard/`.
     """
     files.write_json(
-        workdir / "space.json", {**specs.to_dict(space), "provenance": files.provenance()}
+        workdir / "space.json", {**spec_json.to_dict(space), "provenance": files.provenance()}
     )
     quantity = latencies.quantity if latencies else "latency_ms"
     progress = search_progress.SearchProgress(config.target, quantity)
@@ -141,7 +141,8 @@ def run_search(
         "search": dataclasses.asdict(config),
     }
     files.write_json(
-        workdir / "child.json", {**specs.to_dict(child), "provenance": files.provenance(**notes)}
+        workdir / "child.json",
+        {**spec_json.to_dict(child), "provenance": files.provenance(**notes)},
     )
     _indented(
         f"with its weights from the search {100 * found.validation_accuracy:.2f} % on the "

@@ -48,13 +48,13 @@ def main() -> None:
     """Checks everything, trains, prints the accuracy."""
     hosts.check()
     # TensorFlow takes seconds to import; `--help` and a bad flag should not.
-    from nas import spaces
+    from nas import spaces, spec_json
 
     child = spaces.load_child(_CHILD.value)
     import tensorflow as tf
 
     from export import exporting
-    from nas import data, files, precision, specs, training
+    from nas import data, files, precision, training
     from tools import stages
 
     replicas = hosts.start(_BATCH_SIZE.value)
@@ -96,7 +96,7 @@ def main() -> None:
         if replicas.is_chief:
             inputs += stages.record_splits(dataset, directory.path)
         if replicas.is_chief and not own.exists():
-            files.write_json(own, {**specs.to_dict(child), "provenance": files.provenance()})
+            files.write_json(own, {**spec_json.to_dict(child), "provenance": files.provenance()})
         ran = hosts.stage(
             directory,
             replicas,

@@ -1,6 +1,6 @@
 """Named search spaces and published networks, and reading either from a JSON file."""
 
-from nas import files, specs
+from nas import files, spec_json
 from nas.spaces.builtin import cifar, proxyless_cifar, proxyless_imagenet, tiny
 from nas.spaces.published import PUBLISHED_CHILDREN
 from nas.specs import Child, SearchSpace
@@ -27,7 +27,7 @@ def load_space(name_or_path: str) -> SearchSpace:
     if name_or_path in SPACES:
         return SPACES[name_or_path]
     if name_or_path.endswith(".json"):
-        return specs.from_dict(SearchSpace, files.read_json(name_or_path), name_or_path)
+        return spec_json.from_dict(SearchSpace, files.read_json(name_or_path), name_or_path)
     known = ", ".join(SPACES)
     raise ValueError(f"space: expected one of {known}, or a .json file; received {name_or_path!r}")
 
@@ -41,6 +41,6 @@ def load_child(name_or_path: str) -> Child:
     if name_or_path in PUBLISHED_CHILDREN:
         return PUBLISHED_CHILDREN[name_or_path]
     if name_or_path.endswith(".json"):
-        return specs.from_dict(Child, files.read_json(name_or_path), name_or_path)
+        return spec_json.from_dict(Child, files.read_json(name_or_path), name_or_path)
     known = ", ".join(PUBLISHED_CHILDREN)
     raise ValueError(f"child: expected one of {known}, or a .json file; received {name_or_path!r}")

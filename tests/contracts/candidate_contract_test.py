@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nas import candidates, costs, mixed_op, specs
+from nas import candidates, costs, mixed_op, spec_json, specs
 from nas import child as child_lib
 from nas.candidates import MBConv, Skip
 from nas.specs import Block, Child, Head, Stem
@@ -47,9 +47,9 @@ def test_labels_tell_operations_apart():
 
 def test_the_kind_is_written_and_read_back(op):
     child = Child("x", 8, 2, Stem(4), (Block(op, 4, 6, 2),), Head(4))
-    data = json.loads(json.dumps(specs.to_dict(child)))
+    data = json.loads(json.dumps(spec_json.to_dict(child)))
     assert data["layers"][0]["op"]["kind"] == op.kind
-    assert specs.from_dict(Child, data) == child
+    assert spec_json.from_dict(Child, data) == child
 
 
 def test_stages_hand_on_their_width_and_stride(block):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nas import child as child_lib
-from nas import costs, files, spaces, specs
+from nas import costs, files, spaces, spec_json
 from nas.specs import Child
 
 RNG = np.random.default_rng(0)
@@ -29,7 +29,7 @@ def test_its_name_leads_to_it(space):
 
 def test_it_is_written_and_read_back(space, tmp_path):
     path = tmp_path / "space.json"
-    files.write_json(path, specs.to_dict(space))
+    files.write_json(path, spec_json.to_dict(space))
     assert spaces.load_space(str(path)) == space
 
 
@@ -37,8 +37,8 @@ def test_every_choice_makes_a_child_that_leads_back_to_it(space):
     for choices in some_choices(space):
         child = space.child(choices)
         assert list(space.choices(child)) == choices
-        data = json.loads(json.dumps(specs.to_dict(child)))
-        assert specs.from_dict(Child, data) == child
+        data = json.loads(json.dumps(spec_json.to_dict(child)))
+        assert spec_json.from_dict(Child, data) == child
 
 
 def test_costs_add_up_over_slots_and_differ(space):

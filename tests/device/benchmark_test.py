@@ -13,7 +13,7 @@ import pytest
 from latency_models import block_benchmarks, measurements, parts, timing
 from latency_models.devices import DeviceError
 from latency_models.devices.adb import AdbDevice, PhoneSettings
-from nas import files, specs
+from nas import files, spec_json
 from nas.candidates import MBConv, Skip
 from nas.specs import Head, SearchSpace, Slot, Stem
 
@@ -47,7 +47,7 @@ def run(name, *arguments):
 def test_a_space_on_two_phones_at_once_becomes_two_latency_models(two_phones, program, tmp_path):
     serials = [phone.serial for phone in two_phones]
     space = tmp_path / "small.json"
-    files.write_json(space, specs.to_dict(SMALL))
+    files.write_json(space, spec_json.to_dict(SMALL))
     done = run(
         "benchmark", f"--space={space}", "--networks=4", "--rounds=2", "--num_threads=2",
         f"--device={','.join(f'adb:{serial}' for serial in serials)}", *QUICK,

@@ -9,7 +9,7 @@ import pytest
 
 from export import exporting, footprint, metadata, parity, recipes, tflite, writing
 from export.examples import Examples
-from nas import child, files, spaces, specs
+from nas import child, files, spaces, spec_json
 from nas.dataset import Dataset
 
 RNG = np.random.default_rng(0)
@@ -286,7 +286,7 @@ def test_description_is_found_beside_the_network(model_path):
     dataset = Dataset("shapes", ABOUT.class_names, None, None, None)
     assert exporting.describe(model_path, dataset) == ABOUT
     network = spaces.SPACES["tiny"].child([0, 0, 0])
-    files.write_json(model_path.with_name("child.json"), specs.to_dict(network))
+    files.write_json(model_path.with_name("child.json"), spec_json.to_dict(network))
     assert exporting.describe(model_path, dataset).child == network
     model_path.with_name("child.json").write_text("{")
     with pytest.raises(ValueError, match="child.json: not a JSON file"):

@@ -22,7 +22,7 @@ from export import (
     tflite,
 )
 from export.examples import Examples
-from nas import child, data, files, spaces, specs
+from nas import child, data, files, spaces, spec_json
 
 SPACE = spaces.SPACES["tiny"].with_task(10, resolution=28, input_channels=1)
 CHILD = SPACE.child([1] * len(SPACE.slots))
@@ -75,7 +75,7 @@ def workdir(clothes, tmp_path_factory):
         verbose=0,
     )
     model.save(path / "child.keras")
-    files.write_json(path / "child.json", specs.to_dict(CHILD))
+    files.write_json(path / "child.json", spec_json.to_dict(CHILD))
     return path
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nas import child as child_lib
-from nas import costs, files, spaces, specs
+from nas import costs, files, spaces, spec_json
 from nas.candidates import MBConv, Skip
 from nas.specs import Block, Child, Head, Stem
 
@@ -123,7 +123,7 @@ def test_children_of_the_small_spaces_differ_in_cost():
 def test_children_are_found_by_name_and_by_file(tmp_path):
     child = spaces.load_child("proxyless_gpu")
     path = tmp_path / "child.json"
-    files.write_json(path, specs.to_dict(child))
+    files.write_json(path, spec_json.to_dict(child))
     assert spaces.load_child(str(path)) == child
 
 

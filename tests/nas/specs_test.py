@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas import spaces, specs
+from nas import spaces, spec_json
 from nas.candidates import MBConv, Skip
 from nas.specs import Block, Child, Head, SearchSpace, Slot, Stem
 
@@ -48,13 +48,13 @@ def random_spaces(draw):
 
 
 def as_json(spec):
-    return json.loads(json.dumps(specs.to_dict(spec)))
+    return json.loads(json.dumps(spec_json.to_dict(spec)))
 
 
 @given(random_spaces())
 @settings(deadline=None, max_examples=50)
 def test_a_space_comes_back_from_json_as_it_went(space):
-    assert specs.from_dict(SearchSpace, as_json(space)) == space
+    assert spec_json.from_dict(SearchSpace, as_json(space)) == space
 
 
 @given(random_spaces(), st.data())
@@ -63,7 +63,7 @@ def test_choices_name_the_child_and_the_child_its_choices(space, data):
     choices = tuple(data.draw(st.integers(0, len(s.candidates) - 1)) for s in space.slots)
     child = space.child(choices)
     assert space.choices(child) == choices
-    assert specs.from_dict(Child, as_json(child)) == child
+    assert spec_json.from_dict(Child, as_json(child)) == child
     assert child.input_resolutions == space.input_resolutions
     assert [block.output_width for block in child.layers] == [
         layer.output_width for layer in space.layers
@@ -74,7 +74,7 @@ def test_files_say_their_schema_version_and_may_carry_notes():
     data = as_json(spaces.SPACES["tiny"])
     assert data["schema_version"] == 1
     noted = {**data, "provenance": {"seed": 3}, "comment": "by hand"}
-    assert specs.from_dict(SearchSpace, noted) == spaces.SPACES["tiny"]
+    assert spec_json.from_dict(SearchSpace, noted) == spaces.SPACES["tiny"]
 
 
 REMOVE = object()
@@ -129,7 +129,7 @@ def test_a_faulty_file_is_refused_with_the_place_of_the_fault(place, value, mess
     else:
         target[place[-1]] = value
     with pytest.raises(ValueError, match=f"^my.json: .*{message}"):
-        specs.from_dict(SearchSpace, data, "my.json")
+        spec_json.from_dict(SearchSpace, data, "my.json")
 
 
 def test_one_operation_twice_in_a_slot_is_refused():
@@ -137,19 +137,19 @@ def test_one_operation_twice_in_a_slot_is_refused():
     candidates = data["layers"][1]["candidates"]
     candidates[1] = copy.deepcopy(candidates[0])
     with pytest.raises(ValueError, match=r"layers\[1\].slot: candidates: .*received one twice"):
-        specs.from_dict(SearchSpace, data)
+        spec_json.from_dict(SearchSpace, data)
 
 
 def test_a_space_without_slots_is_refused():
     child = as_json(spaces.SPACES["tiny"].child([0, 0, 0]))
     with pytest.raises(ValueError, match="at least one slot"):
-        specs.from_dict(SearchSpace, child)
+        spec_json.from_dict(SearchSpace, child)
 
 
 @pytest.mark.parametrize("data", [[], "tiny", None, 3])
 def test_what_is_no_object_is_refused(data):
     with pytest.raises(ValueError, match="my.json: expected a JSON object"):
-        specs.from_dict(SearchSpace, data, "my.json")
+        spec_json.from_dict(SearchSpace, data, "my.json")
 
 
 @pytest.mark.parametrize(

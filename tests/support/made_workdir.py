@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from nas import files, spaces, specs
+from nas import files, spaces, spec_json
 from nas.specs import Child, SearchSpace
 
 CHOICES = (1, 0, 2)
@@ -50,13 +50,13 @@ def write(path: pathlib.Path, model_file: pathlib.Path) -> pathlib.Path:
     _json(path, "config.json", {"provenance": provenance(), "pipeline": config})
     stages = {name: {"finished": True, "seconds": 2.5} for name in ("search", "train", "report")}
     _json(path, "stages.json", {"pipeline": stages})
-    _json(path, "space.json", specs.to_dict(space()))
+    _json(path, "space.json", spec_json.to_dict(space()))
     model = json.loads(model_file.read_text())
     model["evaluation"] = {name: scores(points) for name, points in POINTS.items()}
     _json(path, "latency_model.json", {**model, "provenance": provenance()})
     notes = {"choices": CHOICES, "most_probable": CHOICES, "predicted_latency_ms": 0.061}
     notes["search"] = {**search, "target": TARGET_MS, "seed": 7}
-    _json(path, "child.json", {**specs.to_dict(child()), "provenance": provenance(**notes)})
+    _json(path, "child.json", {**spec_json.to_dict(child()), "provenance": provenance(**notes)})
     write_search(path)
     lines(
         path / "train/metrics.jsonl", [{"loss": 2.0, "accuracy": 0.3}, {"loss": 1, "accuracy": 0.6}]

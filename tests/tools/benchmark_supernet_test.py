@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from nas import specs
+from nas import spec_json, specs
 from nas.candidates import MBConv
 from nas.spaces import load_space
 from tools import peak_memory, supernet_steps
@@ -89,7 +89,7 @@ def test_a_step_that_keeps_more_has_the_higher_peak(monkeypatch):
     space = load_space("tiny").with_task(10, 128)
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
     # The dictionary travels to a process of its own, so it must be complete.
-    assert specs.from_dict(specs.SearchSpace, specs.to_dict(space)) == space
+    assert spec_json.from_dict(specs.SearchSpace, spec_json.to_dict(space)) == space
     one, all_paths = (
         peak_memory.of_step(kind, space, [0, 0, 0], 32, 1) for kind in ("supernet", "darts")
     )

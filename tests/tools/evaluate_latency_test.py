@@ -8,7 +8,7 @@ import pytest
 
 import latency_models
 from latency_models import block_benchmarks, measurements, parts, timing
-from nas import files, spaces, specs
+from nas import files, spaces, spec_json
 
 TINY = spaces.SPACES["tiny"]
 
@@ -88,7 +88,7 @@ def test_networks_are_measured_twice_and_not_again(fitted, tmp_path):
     choices = ([a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1, 2))
     unused = (TINY.child(choice, "mine") for choice in choices)
     child = next(child for child in unused if parts.network_part(child).key not in used)
-    files.write_json(tmp_path / "child.json", specs.to_dict(child))
+    files.write_json(tmp_path / "child.json", spec_json.to_dict(child))
     flags = arguments(
         fitted,
         "--networks=7",

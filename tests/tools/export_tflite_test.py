@@ -8,7 +8,7 @@ import keras
 import pytest
 
 from export import footprint, recipes
-from nas import child, files, spaces, specs
+from nas import child, files, spaces, spec_json
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -119,7 +119,7 @@ def test_same_network_gives_the_same_bytes_in_any_process_and_folder(fashion_dat
     network = spaces.SPACES["tiny"].with_task(10, 28, 1).child([1, 1, 1])
     keras.utils.set_random_seed(0)
     child.build_child(network).save(tmp_path / "child.keras")
-    files.write_json(tmp_path / "child.json", specs.to_dict(network))
+    files.write_json(tmp_path / "child.json", spec_json.to_dict(network))
     contents = []
     for one_dnn in "01":
         folder = tmp_path / f"folder {one_dnn}"

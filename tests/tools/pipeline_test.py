@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import latency_models
-from nas import files, spaces, specs
+from nas import files, spaces, spec_json
 from tools import pipeline_plan, pipeline_run, pipeline_settings, pipeline_summary, presets
 from tools.workdir import WorkDir
 
@@ -51,7 +51,7 @@ def test_a_space_with_too_few_networks_is_refused(tmp_path):
     small = dataclasses.replace(
         space, layers=(*space.layers[:1], *space.child([0, 0, 0]).layers[1:])
     )
-    files.write_json(tmp_path / "small.json", specs.to_dict(small))
+    files.write_json(tmp_path / "small.json", spec_json.to_dict(small))
     with pytest.raises(ValueError, match="expected at least 4 networks to choose from, received 2"):
         pipeline_settings.checked(settings(space=str(tmp_path / "small.json")))
 

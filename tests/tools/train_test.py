@@ -6,7 +6,7 @@ import sys
 import keras
 import pytest
 
-from nas import costs, files, spaces, specs
+from nas import costs, files, spaces, spec_json
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -21,7 +21,7 @@ def train(*arguments):
 def child_file(tmp_path):
     """A network for 32x32 colour images, unlike those of Fashion-MNIST."""
     child = spaces.SPACES["tiny"].child([0, 1, 2])
-    files.write_json(tmp_path / "given.json", specs.to_dict(child))
+    files.write_json(tmp_path / "given.json", spec_json.to_dict(child))
     return tmp_path / "given.json"
 
 
@@ -101,7 +101,7 @@ def test_xla_without_a_gpu_is_advised_against(fashion_data_dir, tmp_path):
 
 def test_a_work_dir_of_something_else_is_refused(fashion_data_dir, child_file, tmp_path):
     other = spaces.SPACES["tiny"].child([1, 1, 1])
-    files.write_json(tmp_path / "a/child.json", specs.to_dict(other))
+    files.write_json(tmp_path / "a/child.json", spec_json.to_dict(other))
     files.write_json(tmp_path / "b/config.json", {"schema_version": 1, "pipeline": {}})
     commands = [
         [f"--child={child_file}", *common(fashion_data_dir, tmp_path / name)] for name in "ab"

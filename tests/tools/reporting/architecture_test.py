@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ET
 import made_workdir
 import pytest
 
-from nas import specs
+from nas import spec_json
 from tools.reporting import architecture, network_section, places, reading
 
 
@@ -56,7 +56,7 @@ def test_a_residual_is_drawn_and_a_skip_is_a_line_through(workdir):
         assert picture.count("residual") == 0
     with_residual = made_workdir.space().child((1, 0, 1))
     (workdir / "summary.json").unlink()
-    made_workdir.change(workdir, "child.json", **specs.to_dict(with_residual))
+    made_workdir.change(workdir, "child.json", **spec_json.to_dict(with_residual))
     run = reading.read(workdir)
     for picture in network_section.section(run).figures[0].pictures:
         assert classes(picture).count("residual") == 1
