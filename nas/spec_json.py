@@ -1,0 +1,51 @@
+"""Spaces and children as JSON: the dataclasses of `specs`, field for field.
+
+A bad file is refused with the place of the fault
+(`layers[3].slot.candidates[2].mbconv.kernel_size: ...`).
+"""
+
+import dataclasses
+import json
+from typing import Any, TypeVar
+
+import pydantic
+
+SCHEMA_VERSION = 1
+
+T = TypeVar("T")
+
+
+def to_dict(spec: Any) -> dict[str, Any]:
+    """The JSON form of a spec, with its `schema_version`."""
+    return {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(spec)}
+
+
+def from_dict(cls: type[T], data: Any, source: str = "input") -> T:
+    """Reads the JSON form of `cls`, checking every field.
+
+    `provenance` and `comment` keys beside the fields are let through.
+
+    Raises:
+        ValueError: names `source`, the place of the first fault, and what was expected there.
+    """
+    if not isinstance(data, dict):
+        raise ValueError(f"{source}: expected a JSON object, received {type(data).__name__}")
+    version = data.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise ValueError(f"{source}: expected schema_version {SCHEMA_VERSION}, received {version}")
+    notes = {"schema_version", "provenance", "comment"}
+    fields = {key: value for key, value in data.items() if key not in notes}
+    try:
+        return pydantic.TypeAdapter(cls).validate_json(json.dumps(fields), strict=True)
+    except pydantic.ValidationError as error:
+        raise ValueError(f"{source}: {_first_fault(error)}") from None
+
+
+def _first_fault(error: pydantic.ValidationError) -> str:
+    fault = error.errors()[0]
+    place = ""
+    for step in fault["loc"]:
+        place += f"[{step}]" if isinstance(step, int) else f".{step}"
+    message = fault["msg"].removeprefix("Value error, ")
+    received = "" if isinstance(fault["input"], dict) else f", received {fault['input']!r}"
+    return f"{place.lstrip('.')}: {message}{received}".lstrip(": ")
