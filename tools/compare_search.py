@@ -5,17 +5,19 @@ r"""Which search algorithm finds the best network in equal time?
 
 Every algorithm searches at every target with every seed, each in a process of its own and for about
 equally long: two short searches tell its seconds for an image, and with them the number of training
-images it may take. Every child is trained in the same way, exported and timed. `random` spends
-its time on training networks, the others on a supernet. Several targets give a curve of accuracy
-over latency; `--train_epochs=0` looks at latencies alone. One-Shot spends part of its time on
-judging networks, `--evolution_population` times `--evolution_generations` of them. Children are
-timed where the latency model was measured, unless --device says otherwise. Run again, it goes on
-where it stopped.
+images it may take. Every child is trained in the same way, `--train_repeats` times, exported and
+timed. `random` spends its time on training networks, the others on a supernet. Several targets give
+a curve of accuracy over latency; `--train_epochs=0` looks at latencies alone. One-Shot spends part
+of its time on judging networks, `--evolution_population` times `--evolution_generations` of them.
+Children are timed where the latency model was measured, unless --device says otherwise. Run again,
+it goes on where it stopped, also with more seeds, targets, algorithms or trainings; a search that
+was stopped begins anew, since its time is part of the result.
 """
 
 import itertools
 import os
 import pathlib
+import shutil
 from typing import Any
 
 from absl import flags
@@ -48,6 +50,9 @@ _EPOCHS = flags.DEFINE_integer("epochs", 3, "Of each search, after the warm-up."
 _ARCH_RATE = flags.DEFINE_float("arch_learning_rate", 0.02, "Of alpha.", lower_bound=1e-9)
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Images a search step.", lower_bound=1)
 _TRAIN_EPOCHS = flags.DEFINE_integer("train_epochs", 7, "Of each child; 0: none.", lower_bound=0)
+_REPEATS = flags.DEFINE_integer(
+    "train_repeats", 1, "Trainings of each child, each with a seed of its own.", lower_bound=1
+)
 _MAX_TRAIN = flags.DEFINE_integer(
     "max_train_examples", 0, "Training images used at most, 0 for all.", lower_bound=0
 )
@@ -94,16 +99,21 @@ def main() -> None:
             f"received {available}"
         )
     asked = _asked() | {"model": table.to_dict()}
-    with workdir.WorkDir(_WORKDIR.value, asked, command="compare_search") as owned:
+    directory = workdir.WorkDir(_WORKDIR.value, asked, command="compare_search", independent=True)
+    with directory as owned:
         images = {name: _images(name, targets[0], available, owned) for name in algorithms}
         cells = list(itertools.product(targets, seeds, algorithms))
-        rows = []
         for number, (target, seed, name) in enumerate(cells):
             console.title(f"{name}, target {target:g}, seed {seed} ({number + 1} of {len(cells)})")
-            rows.append(_cell(name, target, seed, images[name], owned))
-            console.say(f"  {comparison_report.line(rows[-1])}")
+            _search_once(name, target, seed, images[name], owned)
+            console.say(f"  {comparison_report.line(_row(name, target, seed, images, owned))}")
+        if device is not None:
+            console.title("Training")
+            compared_child.train([one for cell in cells for one in _trainings(*cell)], asked, owned)
+        rows = [_row(name, target, seed, images, owned) for target, seed, name in cells]
         if device is not None:
             _time(rows, table, device, owned)
+        asked["train_repeats"] = _REPEATS.value
         comparison_report.write(rows, asked, owned.path)
 
 
@@ -187,27 +197,36 @@ def _images(name: str, target: float, available: int, owned: workdir.WorkDir) ->
     return min(max(images // 1000 * 1000, 2 * _BATCH_SIZE.value), available)
 
 
-def _cell(
-    name: str, target: float, seed: int, images: int, owned: workdir.WorkDir
-) -> dict[str, Any]:
+def _folder(target: float, seed: int, name: str) -> str:
+    return f"{name}/target_{target:g}/seed_{seed}"
+
+
+def _trainings(target: float, seed: int, name: str) -> list[compared_child.Training]:
+    return compared_child.trainings(_folder(target, seed, name), seed, _REPEATS.value)
+
+
+def _search_once(name: str, target: float, seed: int, images: int, owned: workdir.WorkDir) -> None:
     from nas import files
 
-    folder = f"{name}/target_{target:g}/seed_{seed}"
+    folder = _folder(target, seed, name)
     path = owned.path / folder
-    used = path / "usage.json"
 
     def search() -> None:
+        # What a search that was stopped had taken by then, nobody knows.
+        shutil.rmtree(path, ignore_errors=True)
         usage = _search(name, target, seed, images, path)
         of_search = {"search_seconds": usage.seconds, "search_cpu_seconds": usage.cpu_seconds}
-        files.write_json(used, {**of_search, "peak_mib": usage.peak_mib})
-
-    def train() -> None:
-        compared_child.train(path, seed, _asked())
+        files.write_json(path / "usage.json", {**of_search, "peak_mib": usage.peak_mib})
 
     owned.stage(f"search {folder}", search, [f"{folder}/child.json", f"{folder}/usage.json"])
-    if _TRAIN_EPOCHS.value:
-        owned.stage(f"train {folder}", train, [f"{folder}/child.keras"], [f"{folder}/child.json"])
-    return comparison_report.row(path, name, target, seed, images, _MODEL.value)
+
+
+def _row(
+    name: str, target: float, seed: int, images: dict[str, int], owned: workdir.WorkDir
+) -> dict[str, Any]:
+    path = owned.path / _folder(target, seed, name)
+    trained = [owned.path / one.folder for one in _trainings(target, seed, name)]
+    return comparison_report.row(path, trained, name, target, seed, images[name], _MODEL.value)
 
 
 def _time(rows: list[dict[str, Any]], table: Any, device: Any, owned: workdir.WorkDir) -> None:

@@ -52,8 +52,11 @@ def main() -> None:
     space = spaces.load_space(str(directory / searches[0]["folder"] / "space.json"))
     of_targets = {s["target"]: s["target_latency_ms"] for s in searches}
     seeds = sorted({s["seed"] for s in searches})
-    own = {"searches": [s["folder"] for s in searches], **asked}
-    with workdir.WorkDir(directory / "widths", own, command="compare_widths") as owned:
+    repeats = asked.pop("train_repeats", 1)
+    widths = workdir.WorkDir(
+        directory / "widths", asked, command="compare_widths", independent=True
+    )
+    with widths as owned:
         measured = _measured(space, table, device, owned)
         rows = []
         for target, target_ms in of_targets.items():
@@ -62,7 +65,7 @@ def main() -> None:
             console.title(
                 f"target {target:g}: all widths times {multiplier:g}, {latency_ms:.4g} ms"
             )
-            accuracies = [_accuracy(child, seed, asked, owned) for seed in seeds]
+            accuracies = _accuracies(child, seeds, repeats, asked, owned)
             rows.append(_row(target, target_ms, multiplier, latency_ms, accuracies, searches))
         _report(rows, asked, owned.path)
 
@@ -89,20 +92,22 @@ def _measured(space: Any, table: Any, device: Any, owned: workdir.WorkDir) -> di
     return {multiplier: (child, times[key]) for key, (multiplier, child) in by_key.items()}
 
 
-def _accuracy(child: Any, seed: int, asked: dict[str, Any], owned: workdir.WorkDir) -> float:
-    """Test accuracy in Keras of one training, which is made unless it is there."""
+def _accuracies(
+    child: Any, seeds: list[int], repeats: int, asked: dict[str, Any], owned: workdir.WorkDir
+) -> list[float]:
+    """Test accuracies in Keras of the trainings that a searched child had, made where missing."""
     from nas import files, spec_json
 
-    folder = f"{child.name}/seed_{seed}"
-    path = owned.path / folder
-    parity = f"parity_{asked['model']['recipe']}.json"
-
-    def train() -> None:
-        files.write_json(path / "child.json", spec_json.to_dict(child))
-        compared_child.train(path, seed, asked)
-
-    owned.stage(f"train {folder}", train, [f"{folder}/{parity}"])
-    return files.read_json(path / parity)["accuracy_keras"]
+    trainings = []
+    for seed in seeds:
+        folder = f"{child.name}/seed_{seed}"
+        files.write_json(owned.path / folder / "child.json", spec_json.to_dict(child))
+        trainings += compared_child.trainings(folder, seed, repeats)
+    compared_child.train(trainings, asked, owned)
+    parity = compared_child.parity(asked)
+    return [
+        files.read_json(owned.path / one.folder / parity)["accuracy_keras"] for one in trainings
+    ]
 
 
 def _row(
@@ -122,7 +127,7 @@ def _row(
         "width_accuracies": accuracies,
         "searched_latency_ms": statistics.fmean(s["measured_latency_ms"] for s in at_target),
         "searched_predicted_ms": [s["predicted_latency_ms"] for s in at_target],
-        "searched_accuracies": [s["test_accuracy"] for s in at_target],
+        "searched_accuracies": [a for s in at_target for a in s["test_accuracies"]],
     }
 
 

@@ -4,19 +4,26 @@ import itertools
 import math
 import pathlib
 import statistics
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tools import console
+from tools import compared_child, console
 
 BASELINE = "random"
 
 
 def row(
-    path: pathlib.Path, name: str, target: float, seed: int, images: int, model: str
+    path: pathlib.Path,
+    trained: Sequence[pathlib.Path],
+    name: str,
+    target: float,
+    seed: int,
+    images: int,
+    model: str,
 ) -> dict[str, Any]:
-    """What one search, and the training of its child, left in `path`."""
+    """What one search left in `path`, and the trainings of its child in `trained`."""
     import latency_models
     from nas import files, spaces
     from tools import stages
@@ -28,8 +35,10 @@ def row(
     latencies = stages.latencies_of(table, space)
     target_ms, predicted_ms = latencies.at(target), table.predict(child)
     likeliest = found["most_probable"]
-    parity = path / f"parity_{table.to_dict()['recipe']}.json"
-    trained = files.read_json(parity) if parity.exists() else {}
+    parities = [one / compared_child.parity({"model": table.to_dict()}) for one in trained]
+    results = [files.read_json(parity) for parity in parities if parity.exists()]
+    accuracies = [result["accuracy_keras"] for result in results]
+    after = [result["accuracy_tflite"] for result in results]
     return {
         "folder": f"{name}/target_{target:g}/seed_{seed}",
         "algorithm": name,
@@ -41,8 +50,9 @@ def row(
         "argmax_latency_ms": latencies.of(likeliest) if likeliest else None,
         "entropy": found["entropy"],
         "choices": stages.describe(child),
-        "test_accuracy": trained.get("accuracy_keras"),
-        "test_accuracy_tflite": trained.get("accuracy_tflite"),
+        "test_accuracy": statistics.fmean(accuracies) if accuracies else None,
+        "test_accuracies": accuracies,
+        "test_accuracy_tflite": statistics.fmean(after) if after else None,
         **files.read_json(path / "usage.json"),
         **stages.size_of(child),
     }

@@ -40,6 +40,7 @@ class WorkDir:
         free: Collection[str] = (),
         command: str = "pipeline",
         apart_from: Collection[str] = (),
+        independent: bool = False,
     ) -> None:
         """Stores the arguments; nothing is written before the folder is entered.
 
@@ -49,6 +50,7 @@ class WorkDir:
             free: keys that may change from run to run, such as verbosity. They are not kept.
             command: the name under which flags and stages are kept.
             apart_from: commands that write the same files; a folder of one of them is refused.
+            independent: stages follow from their inputs alone, not from the stages before them.
 
         Raises:
             ValueError: a value that JSON does not have.
@@ -59,6 +61,7 @@ class WorkDir:
             key: _as_json(key, value) for key, value in config.items() if key not in free
         }
         self._apart_from = apart_from
+        self._independent = independent
         self._lock: int | None = None
 
     def __enter__(self) -> "WorkDir":
@@ -200,6 +203,8 @@ class WorkDir:
     ) -> None:
         """Records stage `name` as finished; stages recorded after it are to be done again.
 
+        Those of a folder of independent stages are not.
+
         Args:
             name: the stage.
             seconds: how long it took.
@@ -220,12 +225,11 @@ class WorkDir:
         self._record(name, {**record, "inputs": self._digests(inputs)})
 
     def _record(self, name: str, record: dict[str, Any]) -> None:
-        earlier: dict[str, Any] = {}
-        for other, value in self._stages().items():
-            if other == name:
-                break
-            earlier[other] = value
-        self._write_stages({**earlier, name: record})
+        stages = self._stages()
+        if name in stages and not self._independent:
+            earlier = list(stages)[: list(stages).index(name)]
+            stages = {other: stages[other] for other in earlier}
+        self._write_stages({**stages, name: record})
 
     def stage(
         self,

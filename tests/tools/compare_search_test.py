@@ -20,14 +20,22 @@ def test_algorithms_are_compared_in_equal_time_resumably(
     command += ["--warmup_epochs=1", "--epochs=1", "--max_train_examples=300"]
     command += ["--train_epochs=1", "--validation_size=60", "--search_seconds=100000"]
     command += ["--algorithms=proxyless_gradient,random", f"--latency_model={tiny_model_file}"]
-    command += [f"--workdir={tmp_path}/w"]
+    command += [f"--workdir={tmp_path}/w", "--train_repeats=2"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "w/comparison.json").read_text())
     searches = {search["algorithm"]: search for search in found["searches"]}
     assert list(searches) == ["proxyless_gradient", "random"]
     for search in searches.values():
-        assert 0.05 < search["test_accuracy"] <= 1.0
+        first, second = search["test_accuracies"]
+        assert search["test_accuracy"] == pytest.approx((first + second) / 2)
+        assert 0.05 < first <= 1.0 and 0.05 < second <= 1.0
+        folder = tmp_path / "w" / search["folder"]
+        seeds = [
+            json.loads((path / "config.json").read_text())["train"]["seed"]
+            for path in (folder, folder / "repeat_1")
+        ]
+        assert seeds == [0, 1000]
         assert search["measured_latency_ms"] > 0 and search["peak_mib"] > 100
         assert np.isfinite(search["predicted_latency_ms"])
     (summary, _) = found["summary"]
@@ -50,7 +58,7 @@ def _widths_are_compared(workdir, search, data_dir):
     assert done.returncode == 0, done.stderr
     (row,) = json.loads((workdir / "widths/curve.json").read_text())["networks"]
     assert row["target_latency_ms"] == search["target_latency_ms"]
-    assert row["searched_accuracies"] == [search["test_accuracy"]]
+    assert row["searched_accuracies"] == search["test_accuracies"]
     assert row["searched_latency_ms"] == search["measured_latency_ms"]
     measured = {}
     for line in (workdir / "widths/measurements.jsonl").read_text().splitlines():
@@ -59,7 +67,8 @@ def _widths_are_compared(workdir, search, data_dir):
     # The width whose measured latency is nearest to the target.
     nearest = min(measured.values(), key=lambda relative: abs(relative - row["target_latency_ms"]))
     assert row["width_latency_ms"] == pytest.approx(nearest)
-    assert 0.05 < row["width_accuracies"][0] <= 1.0
+    assert len(row["width_accuracies"]) == 2
+    assert all(0.05 < accuracy <= 1.0 for accuracy in row["width_accuracies"])
     assert matplotlib.image.imread(workdir / "widths/curve.png").shape[0] > 300
     again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert again.returncode == 0, again.stderr

@@ -11,6 +11,7 @@ def row(algorithm, seed, accuracy, target=0.5):
         "target": target,
         "seed": seed,
         "test_accuracy": accuracy,
+        "test_accuracies": [accuracy],
         "target_latency_ms": 2.0,
         "predicted_latency_ms": 2.02,
         "argmax_latency_ms": None,

@@ -229,3 +229,20 @@ def test_a_folder_of_a_command_that_writes_the_same_files_is_refused(tmp_path):
         WorkDir(tmp_path, {}, command="search", apart_from=["pipeline"]).__enter__()
     with WorkDir(tmp_path, {}, command="export"):
         pass
+
+
+def test_independent_stages_outlive_one_that_is_done_again(tmp_path):
+    for independent, ran in ((False, ["a", "b", "c", "a", "b", "c"]), (True, ["a", "b", "c", "a"])):
+        done = []
+        path = tmp_path / str(independent)
+        with WorkDir(path, {}, independent=independent) as owned:
+
+            def run(name, path=path, done=done):
+                done.append(name)
+                (path / name).touch()
+
+            for _ in range(2):
+                for name in "abc":
+                    owned.stage(name, lambda name=name: run(name), [name])
+                (path / "a").unlink(missing_ok=True)
+        assert done == ran
