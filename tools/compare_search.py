@@ -109,7 +109,10 @@ def main() -> None:
             console.say(f"  {comparison_report.line(_row(name, target, seed, images, owned))}")
         if device is not None:
             console.title("Training")
-            compared_child.train([one for cell in cells for one in _trainings(*cell)], asked, owned)
+            # Every child once before any of them a second time.
+            by_child = [_trainings(*cell) for cell in cells]
+            wanted = [one for repeat in zip(*by_child, strict=True) for one in repeat]
+            compared_child.train(wanted, asked, owned)
         rows = [_row(name, target, seed, images, owned) for target, seed, name in cells]
         if device is not None:
             _time(rows, table, device, owned)
