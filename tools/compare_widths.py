@@ -9,6 +9,7 @@ children were trained. Writes `widths/curve.json` and `widths/curve.png`; run ag
 where it stopped.
 """
 
+import itertools
 import pathlib
 import statistics
 from typing import Any
@@ -58,15 +59,17 @@ def main() -> None:
     )
     with widths as owned:
         measured = _measured(space, table, device, owned)
-        rows = []
-        for target, target_ms in of_targets.items():
-            multiplier = min(measured, key=lambda m: abs(measured[m][1] - target_ms))
-            child, latency_ms = measured[multiplier]
-            console.title(
-                f"target {target:g}: all widths times {multiplier:g}, {latency_ms:.4g} ms"
-            )
-            accuracies = _accuracies(child, seeds, repeats, asked, owned)
-            rows.append(_row(target, target_ms, multiplier, latency_ms, accuracies, searches))
+        nearest = {
+            target: min(measured, key=lambda m: abs(measured[m][1] - target_ms))
+            for target, target_ms in of_targets.items()
+        }
+        children = {m: measured[m][0] for m in sorted(set(nearest.values()))}
+        console.title(f"All widths times {', '.join(f'{m:g}' for m in children)}")
+        accuracies = _accuracies(children, seeds, repeats, asked, owned)
+        rows = [
+            _row(target, of_targets[target], m, measured[m][1], accuracies[m], searches)
+            for target, m in nearest.items()
+        ]
         _report(rows, asked, owned.path)
 
 
@@ -93,21 +96,27 @@ def _measured(space: Any, table: Any, device: Any, owned: workdir.WorkDir) -> di
 
 
 def _accuracies(
-    child: Any, seeds: list[int], repeats: int, asked: dict[str, Any], owned: workdir.WorkDir
-) -> list[float]:
-    """Test accuracies in Keras of the trainings that a searched child had, made where missing."""
+    children: dict[float, Any],
+    seeds: list[int],
+    repeats: int,
+    asked: dict[str, Any],
+    owned: workdir.WorkDir,
+) -> dict[float, list[float]]:
+    """Test accuracies in Keras by multiplier, of as many trainings as a searched child had."""
     from nas import files, spec_json
 
-    trainings = []
-    for seed in seeds:
+    trainings: dict[float, list[compared_child.Training]] = {m: [] for m in children}
+    for (multiplier, child), seed in itertools.product(children.items(), seeds):
         folder = f"{child.name}/seed_{seed}"
         files.write_json(owned.path / folder / "child.json", spec_json.to_dict(child))
-        trainings += compared_child.trainings(folder, seed, repeats)
-    compared_child.train(trainings, asked, owned)
+        trainings[multiplier] += compared_child.trainings(folder, seed, repeats)
+    compared_child.train([one for of in trainings.values() for one in of], asked, owned)
     parity = compared_child.parity(asked)
-    return [
-        files.read_json(owned.path / one.folder / parity)["accuracy_keras"] for one in trainings
-    ]
+
+    def accuracy(training: compared_child.Training) -> float:
+        return files.read_json(owned.path / training.folder / parity)["accuracy_keras"]
+
+    return {m: [accuracy(one) for one in of] for m, of in trainings.items()}
 
 
 def _row(
