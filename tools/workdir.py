@@ -177,15 +177,20 @@ class WorkDir:
         path = self.path / "stages.json"
         files.write_json(path, self._read(path) | {self.command: stages})
 
-    def finished(self, name: str) -> bool:
-        """Whether stage `name` was marked, its outputs are there and its inputs unchanged."""
+    def finished(self, name: str, inputs: Iterable[files.Path] | None = None) -> bool:
+        """Whether stage `name` was marked, its outputs are there and its inputs unchanged.
+
+        With `inputs`, it must have read these files and no others.
+        """
         record = self._stages().get(name)
         if record is None or not record["finished"]:
             return False
         if not all((self.path / output).exists() for output in record["outputs"]):
             return False
-        inputs = record.get("inputs", {})
-        return inputs == self._digests(inputs)
+        read = record.get("inputs", {})
+        if inputs is not None and set(map(os.fspath, inputs)) != set(read):
+            return False
+        return read == self._digests(read)
 
     def _digests(self, names: Iterable[files.Path]) -> dict[str, str | None]:
         paths = {os.fspath(name): self.path / name for name in names}
@@ -255,7 +260,8 @@ class WorkDir:
         Raises:
             ValueError: the action did not write one of the outputs.
         """
-        if self.finished(name):
+        inputs = list(inputs)
+        if self.finished(name, inputs):
             return False
         record = self._stages().get(name, {"finished": True})
         before = 0.0 if record["finished"] else record["seconds"]

@@ -48,6 +48,15 @@ def test_algorithms_are_compared_in_equal_time_resumably(
     assert again.returncode == 0, again.stderr
     assert logs == {path: path.stat().st_mtime_ns for path in (tmp_path / "w").rglob("*.log")}
     assert again.stdout.endswith(done.stdout[done.stdout.index("Means over") :])
+    # Another algorithm: of the others only the latency is measured again, all in turns.
+    other = [one.replace("gradient,random", "gradient,darts") for one in command]
+    more = subprocess.run(other, cwd=ROOT, capture_output=True, text=True)
+    assert more.returncode == 0, more.stderr
+    assert all(logs[path] == path.stat().st_mtime_ns for path in logs)
+    found = json.loads((tmp_path / "w/comparison.json").read_text())
+    assert [search["algorithm"] for search in found["searches"]] == ["proxyless_gradient", "darts"]
+    assert all(search["measured_latency_ms"] > 0 for search in found["searches"])
+    searches = {search["algorithm"]: search for search in found["searches"]}
     _widths_are_compared(tmp_path / "w", searches["proxyless_gradient"], fashion_data_dir)
 
 

@@ -246,3 +246,14 @@ def test_independent_stages_outlive_one_that_is_done_again(tmp_path):
                     owned.stage(name, lambda name=name: run(name), [name])
                 (path / "a").unlink(missing_ok=True)
         assert done == ran
+
+
+def test_a_stage_that_is_to_read_another_file_runs_again(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    with WorkDir(tmp_path, {}) as owned:
+        assert owned.stage("measure", lambda: None, inputs=["a"])
+        assert not owned.stage("measure", lambda: None, inputs=["a"])
+        assert owned.stage("measure", lambda: None, inputs=["a", "b"])
+        assert owned.finished("measure") and not owned.finished("measure", ["a"])
+        assert not owned.stage("measure", lambda: None, inputs=["b", "a"])
