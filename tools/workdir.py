@@ -188,7 +188,7 @@ class WorkDir:
         if not all((self.path / output).exists() for output in record["outputs"]):
             return False
         read = record.get("inputs", {})
-        if inputs is not None and set(map(os.fspath, inputs)) != set(read):
+        if inputs is not None and {os.fspath(one) for one in inputs} != set(read):
             return False
         return read == self._digests(read)
 
