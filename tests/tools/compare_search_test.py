@@ -7,6 +7,8 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from tools import subcommand, workdir
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -58,6 +60,33 @@ def test_algorithms_are_compared_in_equal_time_resumably(
     assert all(search["measured_latency_ms"] > 0 for search in found["searches"])
     searches = {search["algorithm"]: search for search in found["searches"]}
     _widths_are_compared(tmp_path / "w", searches["proxyless_gradient"], fashion_data_dir)
+
+
+def test_a_search_that_was_stopped_begins_anew(tmp_path, monkeypatch):
+    """Its time is part of the result, and a search that went on would have been quick."""
+    # Here alone: it defines flags, whose names other command lines have too.
+    from tools import compare_search
+
+    folder = tmp_path / "darts/target_0.5/seed_0"
+    found = []
+
+    def search(name, target, seed, images, path):
+        found.append(path.exists())
+        path.mkdir(parents=True)
+        (path / "child.json").touch()
+        if len(found) == 1:
+            raise KeyboardInterrupt
+        return subcommand.Usage(3.0, 2.0, 1.0)
+
+    monkeypatch.setattr(compare_search, "_search", search)
+    with workdir.WorkDir(tmp_path, {}, independent=True) as owned:
+        with pytest.raises(KeyboardInterrupt):
+            compare_search._search_once("darts", 0.5, 0, 100, owned)
+        assert folder.exists()
+        for _ in range(2):
+            compare_search._search_once("darts", 0.5, 0, 100, owned)
+    assert found == [False, False]
+    assert json.loads((folder / "usage.json").read_text())["search_seconds"] == 3.0
 
 
 def _widths_are_compared(workdir, search, data_dir):
