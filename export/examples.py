@@ -5,9 +5,9 @@ import math
 
 import numpy as np
 
-from nas import data
-from nas.dataset import Dataset, balanced_order
-from nas.split import Split
+from nas.data import batching
+from nas.data.splits.dataset import Dataset, balanced_order
+from nas.data.splits.split import Split
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,8 +52,8 @@ def from_dataset(
             chosen = np.sort(balanced_order(dataset.test.labels, 0)[:largest])
     calibration_count = min(calibration_count, len(dataset.train))
     return Examples(
-        test_images=data.to_float(dataset.test.pixels(chosen)).numpy(),
+        test_images=batching.to_float(dataset.test.pixels(chosen)).numpy(),
         test_labels=dataset.test.labels[chosen],
-        calibration_images=data.calibration_images(dataset.train, calibration_count, seed),
+        calibration_images=batching.calibration_images(dataset.train, calibration_count, seed),
         training=dataset.train_and_validation,
     )

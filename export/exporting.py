@@ -9,10 +9,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from export import fine_tuning, flatbuffer, metadata, parity, recipes, tflite, writing
+from export import recipes, writing
+from export.checks import parity
+from export.content import flatbuffer, metadata
+from export.conversion import tflite
 from export.examples import Examples
-from nas import files, spaces
-from nas.dataset import Dataset
+from export.fine_tuning import jobs, process
+from nas import files
+from nas.architecture import spaces
+from nas.data.splits.dataset import Dataset
 
 STEM = "child"
 CHILD_FILE = "child.json"
@@ -105,9 +110,9 @@ def export(
     workdir: files.Path,
     examples: Examples,
     about: metadata.About,
-    settings: fine_tuning.Settings | None = None,
+    settings: jobs.Settings | None = None,
     report: Callable[[str], None] = lambda line: None,
-    track: fine_tuning.Track = fine_tuning.untracked,
+    track: process.Track = process.untracked,
 ) -> dict[str, dict[str, Any]]:
     """Writes and checks one `.tflite` file a recipe.
 
@@ -136,7 +141,7 @@ def export(
     wanted = [recipes.recipe(name) for name in recipe_names]
     if not pathlib.Path(model_path).is_file():
         raise ValueError(f"{model_path}: expected a .keras file, found none")
-    settings = settings or fine_tuning.Settings()
+    settings = settings or jobs.Settings()
     for recipe in wanted:
         writing.check_examples(recipe, examples, about, settings)
     digest = hashlib.sha256(pathlib.Path(model_path).read_bytes()).hexdigest()
@@ -215,9 +220,7 @@ def _compared(
         ) from error
 
 
-def _inputs(
-    recipe: recipes.Recipe, examples: Examples, settings: fine_tuning.Settings
-) -> dict[str, Any]:
+def _inputs(recipe: recipes.Recipe, examples: Examples, settings: jobs.Settings) -> dict[str, Any]:
     """What decides on a file beside the network: digests and settings, None where not used."""
     calibration = examples.calibration_images if recipe.needs_calibration else None
     training = examples.training if recipe.fine_tuning else None

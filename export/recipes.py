@@ -7,12 +7,12 @@ from. Three limits serve, each where it means something:
   the network that has the weights as the file holds them. With float32 between operations nothing
   but the order of summation is left to differ; an integer network may be off by a lot on a single
   logit and still be right. What rounding the weights to float16 does is up to the network
-  (`export.rounding`), and is judged by the other two.
+  (`export.conversion.rounding`), and is judged by the other two.
 - `min_top1_agreement`: share of images on which both name the same class first.
 - `max_accuracy_drop`: accuracy lost, as a fraction.
 
-The last two are estimates from a sample of images; `export.parity` grants them their sampling
-error.
+The last two are estimates from a sample of images; `export.checks.parity` grants them their
+sampling error.
 """
 
 import dataclasses

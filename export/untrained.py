@@ -17,9 +17,12 @@ import keras
 import numpy as np
 
 from export import exporting
-from nas import child as child_lib
-from nas import data, files, recalibration, spaces, spec_json, specs
-from nas.dataset import Dataset
+from nas import files
+from nas.architecture import spaces, spec_json, specs
+from nas.data import batching
+from nas.data.splits.dataset import Dataset
+from nas.layers import keras_network
+from nas.training import recalibration
 
 # So many pixels at a time, in at most so many images: one of 224x224 takes a hundred megabytes on
 # its way, and of few images with few pixels the moments of the last layers would be noise.
@@ -54,11 +57,11 @@ def write(name: str, dataset: Dataset, workdir: files.Path, seed: int = 0) -> pa
         )
     if not path.exists():
         keras.utils.set_random_seed(seed)
-        model = child_lib.build_child(child)
+        model = keras_network.build_child(child)
         _damp_branches(model, child)
         batch = max(1, min(_MOST_IMAGES, _PIXELS // dataset.resolution**2))
         count = min(_BATCHES * batch, len(dataset.train))
-        images = data.calibration_images(dataset.train, count, seed)
+        images = batching.calibration_images(dataset.train, count, seed)
         recalibration.recalibrate(model, np.array_split(images, -(-count // batch)))
         files.write_json(
             description, {**spec_json.to_dict(child), "provenance": files.provenance()}
@@ -68,7 +71,7 @@ def write(name: str, dataset: Dataset, workdir: files.Path, seed: int = 0) -> pa
 
 
 def _damp_branches(model: keras.Model, child: specs.Child) -> None:
-    _, *blocks, _ = child_lib.stage_names(child)
+    _, *blocks, _ = keras_network.stage_names(child)
     residual = [
         names for names, block in zip(blocks, child.layers, strict=True) if block.has_residual
     ]

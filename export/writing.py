@@ -6,11 +6,15 @@ from typing import cast
 import keras
 import numpy as np
 
-from export import fine_tuning, flatbuffer, footprint, packaging, parity, rounding, tflite
+from export.checks import parity
+from export.content import flatbuffer, footprint, packaging
+from export.content.metadata import About
+from export.conversion import rounding, tflite
 from export.examples import Examples
-from export.metadata import About
+from export.fine_tuning import jobs, process
 from export.recipes import FineTuning, Recipe
-from nas import child, data
+from nas.data import batching
+from nas.layers import keras_network
 
 # A float input is quantized inside the file, where pixels half-way between two levels would be
 # rounded by chance: 254 steps from -1 to 1 keep all but the middle two apart. An integer input is
@@ -19,7 +23,7 @@ _LOWEST = {"float32": -128 / 127, "int8": -1.0, "uint8": -1.0}
 
 
 def check_examples(
-    recipe: Recipe, examples: Examples, about: About, settings: fine_tuning.Settings
+    recipe: Recipe, examples: Examples, about: About, settings: jobs.Settings
 ) -> None:
     """Refuses what a recipe could not be written from, before any work.
 
@@ -36,7 +40,7 @@ def check_examples(
         return
     if examples.training is None:
         raise ValueError(f"{recipe.name}: expected training images, received none")
-    data.steps_per_epoch(examples.training, settings.batch_size)
+    batching.steps_per_epoch(examples.training, settings.batch_size)
     if about.child is None:
         raise ValueError(
             f"{recipe.name}: expected a child.json beside the model, found none; copy the one the "
@@ -65,19 +69,19 @@ class Writer:
         model: keras.Model,
         examples: Examples,
         about: About,
-        settings: fine_tuning.Settings | None = None,
-        track: fine_tuning.Track = fine_tuning.untracked,
+        settings: jobs.Settings | None = None,
+        track: process.Track = process.untracked,
     ) -> None:
         """Checks the network."""
         tflite.check_weights(model)
         if about.child is not None:
-            child.check_built_from(model, about.child)
+            keras_network.check_built_from(model, about.child)
         self._model = model
         self._examples = examples
         self._about = about
-        self._settings = settings or fine_tuning.Settings()
+        self._settings = settings or jobs.Settings()
         self._track = track
-        self._outcomes: dict[FineTuning | None, fine_tuning.Outcome] = {}
+        self._outcomes: dict[FineTuning | None, jobs.Outcome] = {}
 
     @functools.cached_property
     def logits(self) -> np.ndarray:
@@ -111,12 +115,12 @@ class Writer:
         self, recipe: Recipe, kind: FineTuning
     ) -> tuple[bytes, parity.FineTunedLogits]:
         outcome = self._outcome(kind)
-        if isinstance(outcome, fine_tuning.QuantizedFile):
+        if isinstance(outcome, jobs.QuantizedFile):
             content, logits, figures = outcome.content, outcome.logits, {}
         else:
             model = self._with(outcome)
             content, logits = self._convert(model, recipe), self._logits(model)
-            figures = fine_tuning.figures(kind, outcome.by_layer)
+            figures = jobs.figures(kind, outcome.by_layer)
         return content, parity.FineTunedLogits(
             logits, self._parent_logits, self._settings.to_dict(kind), figures
         )
@@ -147,12 +151,12 @@ class Writer:
                 f"{_listed(found)}; use the versions of TensorFlow and Keras in pyproject.toml"
             )
 
-    def _outcome(self, kind: FineTuning | None) -> fine_tuning.Outcome:
+    def _outcome(self, kind: FineTuning | None) -> jobs.Outcome:
         if kind not in self._outcomes:
             training, network = self._examples.training, self._about.child
             if training is None or network is None:
                 raise ValueError("further training: expected images and a child, received none")
-            job = fine_tuning.Job(
+            job = jobs.Job(
                 kind=kind,
                 child=network,
                 weights={layer.name: layer.get_weights() for layer in self._model.layers},
@@ -160,16 +164,16 @@ class Writer:
                 test_images=self._examples.test_images,
                 settings=self._settings,
             )
-            self._outcomes[kind] = fine_tuning.run(job, self._track)
+            self._outcomes[kind] = process.run(job, self._track)
         return self._outcomes[kind]
 
     @functools.cached_property
     def _parent_logits(self) -> np.ndarray:
         # Without a change, ordinary layers are what is left.
-        trained = cast(fine_tuning.TrainedWeights, self._outcome(None))
+        trained = cast(jobs.TrainedWeights, self._outcome(None))
         return self._logits(self._with(trained))
 
-    def _with(self, trained: fine_tuning.TrainedWeights) -> keras.Model:
+    def _with(self, trained: jobs.TrainedWeights) -> keras.Model:
         model = keras.models.clone_model(self._model)
         for layer in model.layers:
             layer.set_weights(trained.by_layer[layer.name])

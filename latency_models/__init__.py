@@ -6,13 +6,14 @@ are; `load` also knows the published tables that come with the package, by name.
 
 from collections.abc import Callable
 
-from latency_models import published
 from latency_models.devices import Device, DeviceError
-from latency_models.devices.adb import AdbDevice, PhoneSettings
+from latency_models.devices.android.adb import AdbDevice
+from latency_models.devices.android.phone_settings import PhoneSettings
 from latency_models.devices.local import LocalDevice
-from latency_models.fitted import LatencyModel
-from latency_models.lookup_table import LookupTable
-from latency_models.regression import Regression
+from latency_models.models import published
+from latency_models.models.fitted import LatencyModel
+from latency_models.models.lookup_table import LookupTable
+from latency_models.models.regression import Regression
 from nas import files
 
 LATENCY_MODELS: dict[str, type[LatencyModel]] = {

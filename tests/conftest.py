@@ -13,7 +13,7 @@ import pathlib
 import hypothesis
 import pytest
 
-from nas import data_sources
+from nas.data import sources
 
 # No test is about time, and an example may take long where others share the machine.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -44,7 +44,7 @@ def environment():
 def fashion_data_dir(tmp_path_factory):
     """A TFDS folder with `fashion_mnist`: 1000 training and 300 test images, balanced."""
     data_dir = str(tmp_path_factory.mktemp("tfds"))
-    data_sources.write_fashion_mnist(TESTDATA / "fashion_mnist", data_dir)
+    sources.write_fashion_mnist(TESTDATA / "fashion_mnist", data_dir)
     return data_dir
 
 
@@ -61,10 +61,10 @@ def imagenet_data_dir(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_model_file(tmp_path_factory):
     """A latency model of `tiny` for Fashion-MNIST: a microsecond for every 1000 MACs."""
-    from latency_models import lookup_table
-    from latency_models.lookup_table import LookupTable
-    from latency_models.parts import space_parts
-    from nas import spaces
+    from latency_models.measuring.parts import space_parts
+    from latency_models.models import lookup_table
+    from latency_models.models.lookup_table import LookupTable
+    from nas.architecture import spaces
 
     space = spaces.SPACES["tiny"].with_task(10, 28, 1)
     table = LookupTable()

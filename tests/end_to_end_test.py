@@ -14,9 +14,10 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 import latency_models
-from nas import files, spaces, spec_json
-from tools import pipeline_plan, pipeline_run, pipeline_settings, presets, stages
-from tools.workdir import WorkDir
+from nas import files
+from nas.architecture import spaces, spec_json
+from tools.workflow import pipeline_plan, pipeline_run, pipeline_settings, presets, stages
+from tools.workflow.workdir import WorkDir
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RECIPES = ("float32", "float16", "dynamic_range", "int8")

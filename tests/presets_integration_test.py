@@ -11,7 +11,8 @@ import sys
 import pytest
 import small_imagenet
 
-from nas import files, spaces, spec_json
+from nas import files
+from nas.architecture import spaces, spec_json
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 

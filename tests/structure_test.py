@@ -1,6 +1,7 @@
 """What holds for the project as a whole: its files, its dependencies, its documents."""
 
 import ast
+import graphlib
 import json
 import pathlib
 import re
@@ -10,7 +11,7 @@ from importlib import metadata
 
 import pytest
 
-from nas import spec_json, specs
+from nas.architecture import spec_json, specs
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGES = ("nas", "export", "latency_models", "tools")
@@ -20,7 +21,7 @@ TEXT_ENDINGS = {".py", ".md", ".toml", ".json", ".jsonl", ".html", ".css", ".js"
 # It stands in for ai-edge-litert on older devices.
 UNDECLARED_IMPORTS = {"tflite_runtime"}
 # Runs under another Python, whose packages and whose released code it imports.
-FOREIGN = ROOT / "tools" / "reference_supernet.py"
+FOREIGN = ROOT / "tools" / "experiments" / "reference_supernet.py"
 # tensorflow-datasets imports it.
 UNIMPORTED_DEPENDENCIES = {"importlib-resources"}
 
@@ -58,6 +59,63 @@ def _imports(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def _modules():
+    """Every module of ours by its dotted name."""
+    for path in SOURCES:
+        dotted = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        yield dotted.removesuffix(".__init__"), path
+
+
+def import_graph():
+    """The modules that each module imports, those behind `TYPE_CHECKING` or in a function too."""
+    modules = dict(_modules())
+    graph = {}
+    for name, path in modules.items():
+        graph[name] = set()
+        for wanted in _imports(path):
+            while wanted and wanted not in modules:
+                wanted = wanted.rpartition(".")[0]
+            # A module may name the package it stands in.
+            if wanted and wanted != name and not name.startswith(f"{wanted}."):
+                graph[name].add(wanted)
+    return graph
+
+
+def circles(graph):
+    """Groups of modules that import each other, however far around."""
+    order = graphlib.TopologicalSorter(graph)
+    try:
+        order.prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return []
+
+
+def test_imports_make_no_circle():
+    assert not circles(import_graph())
+
+
+def test_a_circle_would_be_found():
+    graph = import_graph()
+    graph["nas.architecture.specs"].add("nas.searching.search")
+    assert "nas.searching.search" in circles(graph)
+
+
+def test_a_room_holds_at_most_fifteen_modules_and_says_what_lives_there():
+    rooms = {path.parent for path in SOURCES}
+    for room in rooms:
+        modules = [path for path in room.glob("*.py") if path.name != "__init__.py"]
+        assert len(modules) <= 15, _name(room)
+        sentence = ast.get_docstring(ast.parse((room / "__init__.py").read_text("utf-8")))
+        assert sentence and "." in sentence, _name(room)
+
+
+def test_tools_holds_commands_alone():
+    for path in (ROOT / "tools").glob("*.py"):
+        if path.name != "__init__.py":
+            assert "console.run(main)" in path.read_text("utf-8"), path.name
+
+
 def test_flags_live_in_tools_alone():
     users = {_name(p) for p in SOURCES if any(name.startswith("absl") for name in _imports(p))}
     assert users
@@ -69,12 +127,14 @@ def test_the_toolkit_that_changes_keras_is_imported_in_one_place_alone():
         _name(path)
         for path in SOURCES
         if any(
-            name.startswith(("tensorflow_model_optimization", "tf_keras", "export.twin"))
+            name.startswith(
+                ("tensorflow_model_optimization", "tf_keras", "export.fine_tuning.twin")
+            )
             for name in _imports(path)
         )
     }
-    assert users == {"export/twin.py", "export/fine_tuning.py"}
-    top = ast.parse((ROOT / "export/fine_tuning.py").read_text("utf-8")).body
+    assert users == {"export/fine_tuning/twin.py", "export/fine_tuning/process.py"}
+    top = ast.parse((ROOT / "export/fine_tuning/process.py").read_text("utf-8")).body
     imported = [ast.unparse(node) for node in top if isinstance(node, ast.ImportFrom)]
     assert "from export import twin" not in imported
 
@@ -119,10 +179,9 @@ def _flags(path):
 
 def _flags_with_imports(path):
     """Flags of a tool and of what it imports from its package."""
-    names = [name.split(".")[1] for name in _imports(path) if name.startswith("tools.")]
-    modules = {ROOT / "tools" / f"{name}.py" for name in names}
-    # A name may also be that of a folder, in which there are no flags.
-    return {flag for module in {path, *modules} if module.exists() for flag in _flags(module)}
+    modules = dict(_modules())
+    imported = {modules[name] for name in _imports(path) if name in modules}
+    return {flag for module in {path, *imported} for flag in _flags(module)}
 
 
 def test_readme_shows_commands():

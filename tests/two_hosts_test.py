@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-RUNS = ROOT / "tests" / "nas" / "replicated_runs.py"
+RUNS = ROOT / "tests" / "nas" / "distribution" / "replicated_runs.py"
 LIMIT_SECONDS = 300.0
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]

@@ -20,11 +20,15 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from export import interpreter, recipes
-from latency_models import Device, devices, measurements
-from latency_models.plan import DEFAULT_NETWORKS, Plan
-from nas import spaces
-from tools import console, device_flags, several_phones
+from export import recipes
+from export.checks import interpreter
+from latency_models import Device, devices
+from latency_models.devices.plan import DEFAULT_NETWORKS, Plan
+from latency_models.measuring import measurements
+from nas.architecture import spaces
+from tools.flags import device_flags
+from tools.terminal import console
+from tools.workflow import several_phones
 
 _MODELS = flags.DEFINE_list("models", [], "The .tflite files to time, separated by commas.")
 _SPACE = flags.DEFINE_string("space", None, "Search space to time: a name, or a .json file.")
@@ -67,7 +71,7 @@ def _benchmark_models() -> None:
         if device_flags.DEVICE.value == "local":
             interpreter.load(path)  # Says which file is damaged; a phone has a runtime of its own.
     # TensorFlow takes seconds to import; a bad flag should not wait for it.
-    from latency_models import block_benchmarks
+    from latency_models.measuring import block_benchmarks
 
     rows = block_benchmarks.benchmark_models(
         dict(zip(names, _MODELS.value, strict=True)),
@@ -88,7 +92,7 @@ def _benchmark_space(name: str) -> None:
     space = space.with_task(_CLASSES.value or space.num_classes, _RESOLUTION.value, _CHANNELS.value)
     recipes.recipe(_RECIPE.value)
     device = device_flags.device()
-    from latency_models import block_benchmarks
+    from latency_models.measuring import block_benchmarks
 
     rows = block_benchmarks.benchmark_space(
         space,

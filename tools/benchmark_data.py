@@ -12,7 +12,8 @@ import statistics
 
 from absl import flags
 
-from tools import console, data_flags
+from tools.flags import data_flags
+from tools.terminal import console
 
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "Images a batch.", lower_bound=1)
 _ROUNDS = flags.DEFINE_integer("rounds", 25, "Rounds, of which the median counts.", lower_bound=1)
@@ -23,16 +24,17 @@ _SECONDS = flags.DEFINE_float(
 
 def main() -> None:
     """Prints medians over the rounds, their range, and what the time goes into."""
-    from nas import chatter, data
+    from nas import chatter
+    from nas.data import loading
 
     with chatter.silenced():
         import tensorflow as tf
 
-        from tools import input_throughput
+        from tools.experiments import input_throughput
 
     # Images side by side keep all cores busy; no single one of them is to use several.
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    dataset = data.load(
+    dataset = loading.load(
         data_flags.DATASET.value,
         data_flags.DATA_DIR.value,
         images=data_flags.options(),

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from tools import console
+from tools.terminal import console
 
 _MEASURE = flags.DEFINE_list(
     "measure", ["times", "memory", "growth"], "What to measure now: times, memory, growth."
@@ -39,7 +39,7 @@ def main() -> None:
     """Measures, writes the file, prints the table."""
     measure, growth = _measurements(), [_count(text) for text in _GROWTH.value]
     from nas import files
-    from tools import peak_memory, supernet_report, supernet_steps
+    from tools.experiments import peak_memory, supernet_report, supernet_steps
 
     if _PROCESSES.value and not peak_memory.available():
         raise ValueError(
@@ -102,9 +102,9 @@ def _count(text: str) -> int:
 
 
 def _times(space) -> dict[str, Any]:
-    from nas.algorithms.proxyless_gradient import FullGradient, TwoPathGradient
-    from nas.algorithms.proxyless_reinforce import Reinforce
-    from tools import supernet_steps
+    from nas.searching.algorithms.proxyless_gradient import FullGradient, TwoPathGradient
+    from nas.searching.algorithms.proxyless_reinforce import Reinforce
+    from tools.experiments import supernet_steps
 
     batch_size = _BATCH_SIZE.value
     paths = supernet_steps.random_paths(space, _PATHS.value, _SEED.value)
@@ -161,7 +161,7 @@ def _times(space) -> dict[str, Any]:
 
 
 def _memory(space) -> dict[str, Any]:
-    from tools import peak_memory, supernet_steps
+    from tools.experiments import peak_memory, supernet_steps
 
     path = supernet_steps.random_paths(space, 1, _SEED.value)[0]
     peaks = {
@@ -182,7 +182,7 @@ def _memory(space) -> dict[str, Any]:
 
 def _grown_times(space, count: int) -> dict[str, float]:
     """The first candidate's path, beside ever more candidates that are not sampled."""
-    from tools import supernet_steps
+    from tools.experiments import supernet_steps
 
     grown = supernet_steps.with_candidates(space, count)
     trace_s, first_step_s = supernet_steps.SupernetSteps(grown, _BATCH_SIZE.value).compile_search()
@@ -201,7 +201,7 @@ def _grown_times(space, count: int) -> dict[str, float]:
 
 
 def _grown_memory(space, count: int) -> dict[str, float]:
-    from tools import peak_memory, supernet_steps
+    from tools.experiments import peak_memory, supernet_steps
 
     grown = supernet_steps.with_candidates(space, count)
     path = [0] * len(grown.slots)

@@ -19,12 +19,14 @@ import numpy as np
 from absl import flags
 
 import latency_models
-from nas import files, spaces, spec_json
-from nas.dataset import Dataset
-from nas.image_options import ImageOptions
-from nas.specs import Child, SearchSpace
-from nas.training import TrainConfig
-from tools import console, stages, workdir
+from nas import files
+from nas.architecture import spaces, spec_json
+from nas.architecture.specs import Child, SearchSpace
+from nas.data.image_options import ImageOptions
+from nas.data.splits.dataset import Dataset
+from nas.training.child_training import TrainConfig
+from tools.terminal import console
+from tools.workflow import stages, workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Of a finished pipeline.", required=True)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 
 from absl import flags
 
-from tools import console
+from tools.terminal import console
 
 _REFERENCE = flags.DEFINE_string("reference", None, "Checkout of proxylessnas.", required=True)
 _PYTHON = flags.DEFINE_string(
@@ -50,7 +50,7 @@ def main() -> None:
 
 @contextlib.contextmanager
 def _reference_steps(root: pathlib.Path) -> Iterator[tuple[dict[str, Step], int, str]]:
-    script = pathlib.Path(__file__).with_name("reference_supernet.py")
+    script = pathlib.Path(__file__).parent / "experiments" / "reference_supernet.py"
     numbers = _BATCH_SIZE.value, _RESOLUTION.value, _THREADS.value
     command = [_PYTHON.value, str(script), str(root), *map(str, numbers)]
     with contextlib.ExitStack() as stack:
@@ -85,8 +85,8 @@ def _our_steps(num_weights: int) -> dict[str, Step]:
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(_THREADS.value)
-    from nas.algorithms.proxyless_gradient import TwoPathGradient
-    from tools import supernet_steps
+    from nas.searching.algorithms.proxyless_gradient import TwoPathGradient
+    from tools.experiments import supernet_steps
 
     space = supernet_steps.load_space("proxyless_imagenet", _RESOLUTION.value)
     net = supernet_steps.SupernetSteps(space, _BATCH_SIZE.value)

@@ -22,16 +22,10 @@ from typing import Any
 
 from absl import flags
 
-from tools import (
-    algorithm_flags,
-    compared_child,
-    comparison_report,
-    console,
-    data_flags,
-    device_flags,
-    subcommand,
-    workdir,
-)
+from tools.experiments import compared_child, comparison_report, subcommand
+from tools.flags import algorithm_flags, data_flags, device_flags
+from tools.terminal import console
+from tools.workflow import workdir
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
 _MODEL = flags.DEFINE_string(
@@ -70,7 +64,7 @@ _PROBE_IMAGES = 10240
 
 def main() -> None:
     """Searches, trains and times what is missing, and prints the table."""
-    from nas import algorithm_names
+    from nas.searching import algorithm_names
 
     algorithms = _ALGORITHMS.value or list(algorithm_names.DESCRIPTIONS)
     for name in algorithms:
@@ -78,8 +72,8 @@ def main() -> None:
     targets, seeds = _numbers(_TARGETS, float), _numbers(_SEEDS, int)
     # Imported late: TensorFlow takes seconds.
     import latency_models
-    from nas import spaces
-    from tools import stages
+    from nas.architecture import spaces
+    from tools.workflow import stages
 
     spaces.load_space(_SPACE.value)
     table = latency_models.load(_MODEL.value)
@@ -234,7 +228,7 @@ def _row(
 
 def _time(rows: list[dict[str, Any]], table: Any, device: Any, owned: workdir.WorkDir) -> None:
     """Times all children in turns, and adds `measured_latency_ms` to their rows."""
-    from latency_models import block_benchmarks, measurements
+    from latency_models.measuring import block_benchmarks, measurements
 
     console.title("Latency of the children")
     own = table.to_dict()

@@ -16,7 +16,10 @@ from typing import Any
 
 from absl import flags
 
-from tools import compared_child, console, data_flags, device_flags, workdir
+from tools.experiments import compared_child
+from tools.flags import data_flags, device_flags
+from tools.terminal import console
+from tools.workflow import workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Of tools.compare_search.", required=True)
 _ALGORITHM = flags.DEFINE_string(
@@ -32,7 +35,8 @@ def main() -> None:
     directory = pathlib.Path(_WORKDIR.value)
     # Imported late: TensorFlow takes seconds.
     import latency_models
-    from nas import files, spaces
+    from nas import files
+    from nas.architecture import spaces
 
     found = files.read_json(directory / "comparison.json")
     asked = found["settings"]
@@ -75,12 +79,12 @@ def main() -> None:
 
 def _measured(space: Any, table: Any, device: Any, owned: workdir.WorkDir) -> dict[float, Any]:
     """The network and its milliseconds by multiplier, of all that differ."""
-    from latency_models import block_benchmarks, parts
-    from nas.spaces import fixed_width
+    from latency_models.measuring import block_benchmarks, parts
+    from nas.architecture.spaces import width_multiplied
 
     by_key: dict[str, tuple[float, Any]] = {}
     for multiplier in _MULTIPLIERS:
-        child = fixed_width.fixed_width(space, multiplier)
+        child = width_multiplied.fixed_width(space, multiplier)
         by_key.setdefault(parts.network_part(child).key, (multiplier, child))
     console.title(f"Latency of {len(by_key)} widths")
     rows = block_benchmarks.benchmark_parts(
@@ -103,7 +107,8 @@ def _accuracies(
     owned: workdir.WorkDir,
 ) -> dict[float, list[float]]:
     """Test accuracies in Keras by multiplier, of as many trainings as a searched child had."""
-    from nas import files, spec_json
+    from nas import files
+    from nas.architecture import spec_json
 
     trainings: dict[float, list[compared_child.Training]] = {m: [] for m in children}
     for (multiplier, child), seed in itertools.product(children.items(), seeds):
@@ -141,7 +146,7 @@ def _row(
 
 
 def _report(rows: list[dict[str, Any]], asked: dict[str, Any], path: pathlib.Path) -> None:
-    from latency_models import plots
+    from latency_models.judging import plots
     from nas import files
 
     rows = sorted(rows, key=lambda row: row["target"])

@@ -19,9 +19,12 @@ from typing import Any
 from absl import flags
 
 import latency_models
-from latency_models import evaluation_table, held_out_networks, measurements, parts
-from nas import files, spaces
-from tools import console, device_flags
+from latency_models.judging import evaluation_table, held_out_networks
+from latency_models.measuring import measurements, parts
+from nas import files
+from nas.architecture import spaces
+from tools.flags import device_flags
+from tools.terminal import console
 
 _MODEL = flags.DEFINE_string("latency_model", None, "File of tools.fit_latency.", required=True)
 _MEASUREMENTS = flags.DEFINE_string(
@@ -60,7 +63,8 @@ def main() -> None:
         _OUTPUT.value or pathlib.Path(_MODEL.value).with_name("latency_evaluation.json")
     )
     # TensorFlow takes seconds to import; a bad flag should not wait for it.
-    from latency_models import block_benchmarks, plots
+    from latency_models.judging import plots
+    from latency_models.measuring import block_benchmarks
 
     networks = [child for members in groups.values() for child in members]
     converted: dict[str, bytes] = {}

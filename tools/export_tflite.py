@@ -20,7 +20,8 @@ import pathlib
 from absl import flags
 
 from export import recipes
-from tools import console, data_flags, fine_tuning_flags
+from tools.flags import data_flags, fine_tuning_flags
+from tools.terminal import console
 
 _MODEL = flags.DEFINE_string(
     "model",
@@ -71,9 +72,14 @@ def main() -> None:
         raise ValueError(f"recipes: expected some of {', '.join(recipes.RECIPES)}; received none")
     # TensorFlow takes seconds to import; a bad flag should not wait for it.
     import latency_models
-    from export import examples, exporting, fine_tuning, other_runtime, tflite, untrained
-    from nas import data, spaces
-    from tools import export_table, stages
+    from export import examples, exporting, untrained
+    from export.checks import other_runtime
+    from export.conversion import tflite
+    from export.fine_tuning import jobs
+    from nas.architecture import spaces
+    from nas.data import loading
+    from tools.terminal import export_table
+    from tools.workflow import stages
 
     for python in _OTHER_RUNTIMES.value:
         other_runtime.runtime_of(python)
@@ -81,7 +87,7 @@ def main() -> None:
     published = spaces.PUBLISHED_CHILDREN.get(path)
     model = None if published else exporting.load_model(path)
     size = published.resolution if published else tflite.input_shape(model)[0]
-    dataset = data.load(
+    dataset = loading.load(
         data_flags.DATASET.value,
         data_flags.DATA_DIR.value,
         validation_size=_VALIDATION_SIZE.value,
@@ -106,7 +112,7 @@ def main() -> None:
         _WORKDIR.value,
         given,
         about,
-        fine_tuning.Settings(**fine_tuning_flags.settings(), seed=_SEED.value),
+        jobs.Settings(**fine_tuning_flags.settings(), seed=_SEED.value),
         console.say,
         stages.track,
     )

@@ -13,9 +13,10 @@ import pathlib
 from absl import flags
 
 import latency_models
-from latency_models import evaluation_table, measurements
-from nas import spaces
-from tools import console
+from latency_models.judging import evaluation_table
+from latency_models.measuring import measurements
+from nas.architecture import spaces
+from tools.terminal import console
 
 _MEASUREMENTS = flags.DEFINE_string(
     "measurements", None, "File that tools.benchmark --space wrote.", required=True
@@ -54,7 +55,7 @@ def main() -> None:
     for name, scores in model.evaluation_.items():
         console.say(f"{name.replace('_', ' ')}: {scores['method']}")
     # matplotlib takes a second to import; a bad flag should not wait for it.
-    from latency_models import plots
+    from latency_models.judging import plots
 
     picture = pathlib.Path(_OUTPUT.value).with_suffix(".png")
     title = f"{model.kind} of {space.name}, {model.recipe_}, {model.environment_['device']}"

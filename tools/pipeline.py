@@ -13,17 +13,11 @@ from typing import Any
 
 from absl import flags
 
-from tools import (
-    algorithm_flags,
-    console,
-    data_flags,
-    device_flags,
-    preset_flags,
-    watch_flags,
-    workdir,
-)
+from tools.flags import algorithm_flags, data_flags, device_flags, preset_flags, watch_flags
+from tools.terminal import console
+from tools.workflow import workdir
 
-_PRESET = flags.DEFINE_string("preset", "quick", "Which experiment; see tools/presets.py.")
+_PRESET = flags.DEFINE_string("preset", "quick", "Which experiment; see tools/workflow/presets.py.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
 _SPACE = flags.DEFINE_string("space", None, "Name or .json file; the preset's if not given.")
 _ALGORITHM = flags.DEFINE_string(
@@ -65,7 +59,7 @@ def main() -> None:
     from nas import chatter
 
     with chatter.silenced():
-        from tools import pipeline_plan, pipeline_run, pipeline_settings, presets
+        from tools.workflow import pipeline_plan, pipeline_run, pipeline_settings, presets
 
     chosen = preset_flags.changed(presets.preset(_PRESET.value))
     overrides: dict[str, Any] = {

@@ -8,9 +8,10 @@ Examples:
 import numpy as np
 from absl import flags
 
-from nas import data, data_sources
-from nas import dataset as dataset_lib
-from tools import console, data_flags
+from nas.data import loading, sources
+from nas.data.splits import dataset as dataset_lib
+from tools.flags import data_flags
+from tools.terminal import console
 
 _VALIDATION_SIZE = flags.DEFINE_integer(
     "validation_size",
@@ -29,14 +30,14 @@ _SEED = flags.DEFINE_integer("seed", 0, "Picks the validation examples.", lower_
 
 def main() -> None:
     """Prepares, loads, and prints a summary."""
-    data_sources.prepare(
+    sources.prepare(
         data_flags.DATASET.value,
         data_flags.DATA_DIR.value,
         report=console.say,
         track=lambda examples, total, label: console.progress(examples, total, label, "images"),
         manual_dir=_MANUAL_DIR.value,
     )
-    dataset = data.load(
+    dataset = loading.load(
         data_flags.DATASET.value,
         data_flags.DATA_DIR.value,
         validation_size=_VALIDATION_SIZE.value,

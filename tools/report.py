@@ -11,7 +11,7 @@ page being about the first:
 
 from absl import flags
 
-from tools import console
+from tools.terminal import console
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Of tools.pipeline, tools.search or tools.train.")
 _WORKDIRS = flags.DEFINE_list("workdirs", [], "Instead: several, the one to report on first.")

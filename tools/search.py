@@ -13,7 +13,9 @@ import os
 
 from absl import flags
 
-from tools import aim, algorithm_flags, console, data_flags, hosts, watch_flags, workdir
+from tools.flags import aim, algorithm_flags, data_flags, watch_flags
+from tools.terminal import console
+from tools.workflow import several_hosts, workdir
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
 _ALGORITHM = flags.DEFINE_string("algorithm", "proxyless_gradient", algorithm_flags.HELP)
@@ -53,19 +55,15 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", requir
 def main() -> None:
     """Checks everything, searches, prints what was found."""
     aim.check_flags()
-    hosts.check()
+    several_hosts.check()
     # TensorFlow takes seconds to import; `--help` and a bad flag should not.
-    from nas import (
-        algorithms,
-        data,
-        files,
-        precision,
-        search,
-        search_config,
-        spaces,
-        supernet,
-    )
-    from tools import search_plan, stages
+    from nas import files
+    from nas.architecture import spaces
+    from nas.data import batching
+    from nas.layers import precision
+    from nas.searching import algorithms, search, search_config
+    from nas.supernet import supernet
+    from tools.workflow import search_plan, stages
 
     if _JIT_COMPILE.value:
         raise ValueError(supernet.XLA_REFUSAL)
@@ -88,7 +86,7 @@ def main() -> None:
         **({"evolution_population": 20, "evolution_generations": 10} | algorithm_flags.given()),
     )
     # Hosts must find each other before TensorFlow makes its first variable.
-    replicas = hosts.start(_BATCH_SIZE.value)
+    replicas = several_hosts.start(_BATCH_SIZE.value)
     algorithms.algorithm(config.algorithm, config)
     precision.check(_PRECISION.value)
     dataset = stages.load_dataset(
@@ -101,7 +99,7 @@ def main() -> None:
         prepare=not watch_flags.DRY_RUN.value,
     )
     for split in (dataset.train, dataset.validation):
-        data.steps_per_epoch(split, _BATCH_SIZE.value)
+        batching.steps_per_epoch(split, _BATCH_SIZE.value)
     space = stages.for_dataset(space, dataset)
     latencies = aimed.costs(space)
     config = dataclasses.replace(config, target=aimed.resolve(latencies))
@@ -121,10 +119,10 @@ def main() -> None:
         task = dataclasses.replace(task, directory=directory.path / "search")
         search_plan.show(task, algorithm, directory, measured=latencies is not None)
         return
-    with hosts.owned(directory, replicas):
+    with several_hosts.owned(directory, replicas):
         if replicas.is_chief:
             inputs += stages.record_splits(dataset, directory.path)
-        ran = hosts.stage(
+        ran = several_hosts.stage(
             directory,
             replicas,
             "search",

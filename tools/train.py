@@ -12,7 +12,9 @@ import pathlib
 
 from absl import flags
 
-from tools import console, data_flags, hosts, watch_flags, workdir
+from tools.flags import data_flags, watch_flags
+from tools.terminal import console
+from tools.workflow import several_hosts, workdir
 
 _CHILD = flags.DEFINE_string(
     "child", None, "A child.json, or the name of a published network.", required=True
@@ -46,18 +48,21 @@ _WARMUP_EPOCHS = 0.5
 
 def main() -> None:
     """Checks everything, trains, prints the accuracy."""
-    hosts.check()
+    several_hosts.check()
     # TensorFlow takes seconds to import; `--help` and a bad flag should not.
-    from nas import spaces, spec_json
+    from nas.architecture import spaces, spec_json
 
     child = spaces.load_child(_CHILD.value)
     import tensorflow as tf
 
     from export import exporting
-    from nas import data, files, precision, training
-    from tools import stages
+    from nas import files
+    from nas.data import batching
+    from nas.layers import precision
+    from nas.training import child_training
+    from tools.workflow import stages
 
-    replicas = hosts.start(_BATCH_SIZE.value)
+    replicas = several_hosts.start(_BATCH_SIZE.value)
     precision.check(_PRECISION.value)
     if _JIT_COMPILE.value and not tf.config.list_physical_devices("GPU"):
         console.say("jit_compile: there is no GPU here, and on CPUs XLA is about ten times slower")
@@ -70,7 +75,7 @@ def main() -> None:
         # A child's resolution is that of its search; a published network adapts to the images.
         images=data_flags.options(child.resolution if _CHILD.value.endswith(".json") else None),
     )
-    data.steps_per_epoch(dataset.train_and_validation, _BATCH_SIZE.value)
+    batching.steps_per_epoch(dataset.train_and_validation, _BATCH_SIZE.value)
     child = stages.for_dataset(child, dataset)
     own = pathlib.Path(_WORKDIR.value) / "child.json"
     if own.exists() and spaces.load_child(str(own)) != child:
@@ -78,7 +83,7 @@ def main() -> None:
             f"{own} is another network than --child={_CHILD.value} for {data_flags.DATASET.value}: "
             "choose another --workdir"
         )
-    config = training.TrainConfig(
+    config = child_training.TrainConfig(
         epochs=_EPOCHS.value,
         batch_size=_BATCH_SIZE.value,
         seed=_SEED.value,
@@ -91,26 +96,26 @@ def main() -> None:
     settings = {flag.name: flag.value for flag in choices} | dataclasses.asdict(config)
     settings |= data_flags.given() | replicas.settings(config.batch_size)
     directory = workdir.WorkDir(_WORKDIR.value, settings, command="train", apart_from=["pipeline"])
-    with hosts.owned(directory, replicas):
+    with several_hosts.owned(directory, replicas):
         inputs = ["child.json"]
         if replicas.is_chief:
             inputs += stages.record_splits(dataset, directory.path)
         if replicas.is_chief and not own.exists():
             files.write_json(own, {**spec_json.to_dict(child), "provenance": files.provenance()})
-        ran = hosts.stage(
+        ran = several_hosts.stage(
             directory,
             replicas,
             "train",
             lambda: stages.run_train(
                 child, dataset, config, directory.path, replicas, watch_flags.TENSORBOARD.value
             ),
-            lambda: training.train(child, dataset, config, "", distribution=replicas),
+            lambda: child_training.train(child, dataset, config, "", distribution=replicas),
             ["child.keras", "train/metrics.jsonl"],
             inputs,
         )
         if replicas.is_chief:
             trained = exporting.load_model(directory.path / "child.keras")
-            accuracy = training.evaluate(trained, dataset.test)
+            accuracy = child_training.evaluate(trained, dataset.test)
     if not replicas.is_chief:
         return
     size = stages.size_of(child)

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from export import interpreter
+from export.checks import interpreter
 from latency_models.devices import protocol
-from latency_models.plan import Plan
+from latency_models.devices.plan import Plan
 from nas import chatter
 
 _CALIBRATION_INVOKES = 5

@@ -1,7 +1,7 @@
 """What a device is.
 
 A device opens a session over a set of `.tflite` models and takes one sample at a time; in which
-order and how often is decided by `latency_models.timing`, the same for every device.
+order and how often is decided by `latency_models.measuring.timing`, the same for every device.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from latency_models.plan import Plan
+from latency_models.devices.plan import Plan
 from nas import files
 
 

@@ -8,7 +8,7 @@ depends on it alone needs no sampling.
 
 from collections.abc import Callable
 
-from nas.latencies import Latencies
+from nas.choices.candidate_costs import Latencies
 from nas.objectives.penalties import AddLinear, MulLog
 from nas.objectives.protocol import CrossEntropy, Objective
 from nas.objectives.target_latency import TargetLatency

@@ -8,7 +8,7 @@ import math
 
 import tensorflow as tf
 
-from nas.latencies import Latencies
+from nas.choices.candidate_costs import Latencies
 from nas.objectives.protocol import Objective
 
 

@@ -2,7 +2,7 @@
 
 Let a path be drawn from softmax(alpha / t), and let k score its latency by its distance e from the
 target, relative to the target: k = 1 / (1 + (e / s)^4), one on the target and small a few s away.
-The mean score, the chance of a hit, is exact (`nas/latency_distribution.py`), and so is
+The mean score, the chance of a hit, is exact (`nas/choices/cost_distribution.py`), and so is
 
     -t d log E[k] / d alpha_ij  =  softmax(alpha / t)_ij - P(c_i = j | hit),
 
@@ -31,9 +31,9 @@ bounded, so it cannot wind up.
 import numpy as np
 import tensorflow as tf
 
-from nas import gates
-from nas.latencies import Latencies
-from nas.latency_distribution import LatencyDistribution
+from nas.choices import sampling
+from nas.choices.candidate_costs import Latencies
+from nas.choices.cost_distribution import LatencyDistribution
 from nas.objectives.protocol import Objective
 
 # The shares of the search at which the second force's schedule begins and has ended.
@@ -107,7 +107,7 @@ class TargetLatency(Objective):
         Returns:
             `[slots, candidates]` and a scalar.
         """
-        p = gates.path_probabilities(alpha / temperature, self._mask)
+        p = sampling.path_probabilities(alpha / temperature, self._mask)
         score = 1.0 / (1.0 + tf.pow(self._excess / width, 4.0))
         found = self._distribution.scores(p, score)
         return p - p * found.by_candidate / found.mean, found.mean

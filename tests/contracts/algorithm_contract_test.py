@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nas import algorithm_names, algorithms, objectives, search, spaces, supernet
-from nas.candidates import MBConv, Skip
-from nas.dataset import Dataset
-from nas.latencies import Latencies
-from nas.memory_split import MemorySplit
-from nas.search_config import SearchConfig
-from nas.specs import Head, SearchSpace, Slot, Stem
+from nas import objectives
+from nas.architecture import spaces
+from nas.architecture.operations import MBConv, Skip
+from nas.architecture.specs import Head, SearchSpace, Slot, Stem
+from nas.choices.candidate_costs import Latencies
+from nas.data.splits.dataset import Dataset
+from nas.data.splits.memory_split import MemorySplit
+from nas.searching import algorithm_names, algorithms, search
+from nas.searching.search_config import SearchConfig
+from nas.supernet import supernet
 
 SPACE = SearchSpace(
     name="contract",
@@ -56,8 +59,8 @@ def compiled(name):
     net = supernet.Supernet(SPACE, seed=2)
     net.compile(
         keras.optimizers.SGD(0.1),
+        IN_SUPERNET[name],
         keras.optimizers.Adam(0.1, 0.0, 0.999),
-        algorithm=IN_SUPERNET[name],
         objective=LatencyAlone(),
         latencies=LATENCIES,
     )

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nas import candidates, costs, mixed_op, spec_json, specs
-from nas import child as child_lib
-from nas.candidates import MBConv, Skip
-from nas.specs import Block, Child, Head, Stem
+from nas.architecture import counting, operations, spec_json, specs
+from nas.architecture.operations import MBConv, Skip
+from nas.architecture.specs import Block, Child, Head, Stem
+from nas.layers import keras_network
+from nas.supernet import mixed_op
 
 # Of every kind, one operation of each sort; a new kind fails here until it has one.
 EXAMPLES = {
@@ -26,7 +27,7 @@ RESOLUTION = 7
 
 
 def test_every_kind_has_examples():
-    union = typing.get_args(candidates.Candidate)[0]
+    union = typing.get_args(operations.Candidate)[0]
     assert set(typing.get_args(union)) == set(EXAMPLES)
 
 
@@ -66,7 +67,7 @@ def test_stages_hand_on_their_width_and_stride(block):
 @pytest.fixture
 def built(block):
     keras.utils.set_random_seed(0)
-    return child_lib.build_block(block, RESOLUTION)
+    return keras_network.build_block(block, RESOLUTION)
 
 
 def test_costs_are_those_of_the_keras_layers(block, built):
@@ -76,8 +77,8 @@ def test_costs_are_those_of_the_keras_layers(block, built):
         for layer in built.layers
         if hasattr(layer, "kernel")
     )
-    assert costs.block_params(block) == values
-    assert costs.block_macs(block, RESOLUTION) == macs
+    assert counting.block_params(block) == values
+    assert counting.block_macs(block, RESOLUTION) == macs
     size = specs.downsampled(RESOLUTION, block.stride)
     assert built.output_shape == (None, size, size, block.output_width)
 
@@ -90,7 +91,7 @@ def test_the_supernet_computes_what_the_keras_block_computes(block, built, train
         group.affine.assign(rng.normal(1, 0.2, group.affine.shape))
         group.moments.assign(rng.uniform(0.5, 1.5, group.moments.shape))
     names = [f"block_{i}" for i in range(len(block.stages))]
-    child_lib.set_stage_weights(built, names, iter(mixed.export(0)))
+    keras_network.set_stage_weights(built, names, iter(mixed.export(0)))
     shape = (3, RESOLUTION, RESOLUTION, block.input_width)
     x = tf.constant(rng.normal(size=shape), tf.float32)
     found, _ = mixed.run(x, 0, mixed.select(0), training)

@@ -5,9 +5,9 @@ import json
 import pytest
 
 import latency_models
-from latency_models import block_benchmarks, parts
 from latency_models.devices import protocol
-from nas import spaces
+from latency_models.measuring import block_benchmarks, parts
+from nas.architecture import spaces
 
 # Of every form of name, one device; a new form fails here until it has one.
 EXAMPLES = {

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 import latency_models
-from latency_models import block_benchmarks, parts, published
-from nas import costs, files, spaces
-from nas.candidates import MBConv
-from nas.specs import Block
+from latency_models.measuring import block_benchmarks, parts
+from latency_models.models import published
+from nas import files
+from nas.architecture import counting, spaces
+from nas.architecture.operations import MBConv
+from nas.architecture.specs import Block
 
 TINY = spaces.SPACES["tiny"]
 ENVIRONMENT = {
@@ -62,7 +64,7 @@ def test_constructors_only_store(model):
 def test_predicts_what_it_was_shown(kind):
     model = fitted(kind)
     for child in some_children(TINY):
-        assert model.predict(child) == pytest.approx(1e-6 * costs.num_macs(child), rel=0.05)
+        assert model.predict(child) == pytest.approx(1e-6 * counting.num_macs(child), rel=0.05)
 
 
 def test_slots_and_constant_add_up_to_predictions(model, space):

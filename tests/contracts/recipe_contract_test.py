@@ -9,9 +9,13 @@ import keras
 import numpy as np
 import pytest
 
-from export import flatbuffer, footprint, interpreter, packaging, parity, recipes, tflite
-from export.metadata import About
-from nas import child, spaces
+from export import recipes
+from export.checks import interpreter, parity
+from export.content import flatbuffer, footprint, packaging
+from export.content.metadata import About
+from export.conversion import tflite
+from nas.architecture import spaces
+from nas.layers import keras_network
 
 SPACE = spaces.SPACES["tiny"]
 # A head wide enough to have a weight of the 1024 values that dynamic-range quantization asks for.
@@ -50,7 +54,7 @@ RECIPES = [row for row in recipes.RECIPES.values() if row.fine_tuning is None]
 @pytest.fixture(scope="module")
 def model():
     keras.utils.set_random_seed(0)
-    model = child.build_child(CHILD)
+    model = keras_network.build_child(CHILD)
     kernel, bias = model.get_layer("logits").get_weights()
     model.get_layer("logits").set_weights([kernel, RNG.normal(0, 0.1, bias.shape)])
     for _ in range(5):
@@ -92,7 +96,7 @@ def test_float32_names_the_same_classes(model, contents):
 
 
 def test_rebuilt_network_gives_the_same_bytes(model, contents, recipe):
-    twin = child.build_child(CHILD)
+    twin = keras_network.build_child(CHILD)
     twin.set_weights(model.get_weights())
     assert write(twin, recipe) == contents[recipe.name]
 

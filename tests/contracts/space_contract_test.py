@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from nas import child as child_lib
-from nas import costs, files, spaces, spec_json
-from nas.specs import Child
+from nas import files
+from nas.architecture import counting, spaces, spec_json
+from nas.architecture.specs import Child
+from nas.layers import keras_network
 
 RNG = np.random.default_rng(0)
 
@@ -43,10 +44,10 @@ def test_every_choice_makes_a_child_that_leads_back_to_it(space):
 
 def test_costs_add_up_over_slots_and_differ(space):
     for of_block, of_child in (
-        (costs.block_macs, costs.num_macs),
-        (lambda block, _: costs.block_params(block), costs.num_params),
+        (counting.block_macs, counting.num_macs),
+        (lambda block, _: counting.block_params(block), counting.num_params),
     ):
-        slots, constant = costs.by_candidate(space, of_block, of_child)
+        slots, constant = counting.by_candidate(space, of_block, of_child)
         for choices in some_choices(space):
             chosen = zip(slots, choices, strict=True)
             total = constant + sum(values[choice] for values, choice in chosen)
@@ -67,7 +68,7 @@ def test_its_children_are_built_as_they_are_counted(space):
     small = space.with_task(3, 32)
     for choices in list(some_choices(small))[:2]:
         child = small.child(choices)
-        model = child_lib.build_child(child)
+        model = keras_network.build_child(child)
         assert model.output_shape == (None, 3)
         values = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
-        assert values == costs.num_params(child)
+        assert values == counting.num_params(child)

@@ -10,10 +10,12 @@ import threading
 import phones
 import pytest
 
-from latency_models import block_benchmarks, parts, timing
-from latency_models.devices import DeviceError, adb_client, adb_session
-from latency_models.devices.adb import AdbDevice, PhoneSettings
-from nas import spaces
+from latency_models.devices import DeviceError
+from latency_models.devices.android import adb_client, adb_session
+from latency_models.devices.android.adb import AdbDevice
+from latency_models.devices.android.phone_settings import PhoneSettings
+from latency_models.measuring import block_benchmarks, parts, timing
+from nas.architecture import spaces
 
 pytestmark = pytest.mark.integration
 

@@ -8,9 +8,9 @@ import subprocess
 import phones
 import pytest
 
-from latency_models import block_benchmarks, parts
-from latency_models.devices import benchmark_output, phone_state
-from nas import spaces
+from latency_models.devices.android import benchmark_output, phone_state
+from latency_models.measuring import block_benchmarks, parts
+from nas.architecture import spaces
 
 integration = pytest.mark.integration
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "tools" / "adb"

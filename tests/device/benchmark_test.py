@@ -10,12 +10,14 @@ import time
 import phones
 import pytest
 
-from latency_models import block_benchmarks, measurements, parts, timing
 from latency_models.devices import DeviceError
-from latency_models.devices.adb import AdbDevice, PhoneSettings
-from nas import files, spec_json
-from nas.candidates import MBConv, Skip
-from nas.specs import Head, SearchSpace, Slot, Stem
+from latency_models.devices.android.adb import AdbDevice
+from latency_models.devices.android.phone_settings import PhoneSettings
+from latency_models.measuring import block_benchmarks, measurements, parts, timing
+from nas import files
+from nas.architecture import spec_json
+from nas.architecture.operations import MBConv, Skip
+from nas.architecture.specs import Head, SearchSpace, Slot, Stem
 
 pytestmark = pytest.mark.integration
 

@@ -1,8 +1,8 @@
 import numpy as np
 
 from export import examples
-from nas.dataset import Dataset
-from nas.memory_split import MemorySplit
+from nas.data.splits.dataset import Dataset
+from nas.data.splits.memory_split import MemorySplit
 
 
 def dataset_of(count):

@@ -7,10 +7,15 @@ import keras
 import numpy as np
 import pytest
 
-from export import exporting, footprint, metadata, parity, recipes, tflite, writing
+from export import exporting, recipes, writing
+from export.checks import parity
+from export.content import footprint, metadata
+from export.conversion import tflite
 from export.examples import Examples
-from nas import child, files, spaces, spec_json
-from nas.dataset import Dataset
+from nas import files
+from nas.architecture import spaces, spec_json
+from nas.data.splits.dataset import Dataset
+from nas.layers import keras_network
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.uniform(-1, 1, (40, 8, 8, 3)).astype(np.float32)
@@ -296,7 +301,7 @@ def test_description_is_found_beside_the_network(model_path):
 def test_operations_the_network_does_not_need_are_refused(model_path, monkeypatch):
     network = spaces.SPACES["tiny"].child([0, 0, 0])
     about = dataclasses.replace(ABOUT, class_names=("c",) * 10, child=network)
-    child.build_child(network).save(model_path)
+    keras_network.build_child(network).save(model_path)
     monkeypatch.setattr(footprint, "fewest_operators", lambda *arguments: {"CONV_2D": 1})
     writer = writing.Writer(exporting.load_model(model_path), Examples(IMAGES, LABELS), about)
     with pytest.raises(ValueError, match="float32: expected the operations 1 CONV_2D; the conv"):

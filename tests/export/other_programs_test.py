@@ -8,9 +8,14 @@ import keras
 import numpy as np
 import pytest
 
-from export import interpreter, metadata, other_runtime, recipes, tflite, writing
+from export import recipes, writing
+from export.checks import interpreter, other_runtime
+from export.content import metadata
+from export.conversion import tflite
 from export.examples import Examples
-from nas import child, data, spaces
+from nas.architecture import spaces
+from nas.data import batching, loading
+from nas.layers import keras_network
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -23,7 +28,7 @@ PLAIN = [name for name, row in recipes.RECIPES.items() if row.fine_tuning is Non
 @pytest.fixture(scope="module")
 def clothes(fashion_data_dir):
     """Fashion-MNIST in colour, which is what MediaPipe takes."""
-    return data.load("fashion_mnist", fashion_data_dir, validation_size=100)
+    return loading.load("fashion_mnist", fashion_data_dir, validation_size=100)
 
 
 def in_colour(images):
@@ -37,17 +42,17 @@ def pixels(clothes):
 
 @pytest.fixture(scope="module")
 def images(pixels):
-    return data.to_float(pixels).numpy()
+    return batching.to_float(pixels).numpy()
 
 
 @pytest.fixture(scope="module")
 def exported(clothes, images, tmp_path_factory):
     """Files of a network that has learned a little, by recipe."""
     keras.utils.set_random_seed(0)
-    model = child.build_child(CHILD)
+    model = keras_network.build_child(CHILD)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(3e-3), loss)
-    training = data.to_float(in_colour(clothes.train.images)).numpy()
+    training = batching.to_float(in_colour(clothes.train.images)).numpy()
     model.fit(training, clothes.train.labels, batch_size=50, epochs=4, verbose=0)
     about = metadata.About("clothes", clothes.class_names, CHILD)
     examples = Examples(images, clothes.test.labels, training[:100])

@@ -4,12 +4,13 @@ import keras
 import pytest
 
 from export import exporting, untrained
-from nas import data, spaces
+from nas.architecture import spaces
+from nas.data import loading
 
 
 @pytest.fixture(scope="module")
 def clothes(fashion_data_dir):
-    return data.load("fashion_mnist", fashion_data_dir, validation_size=100)
+    return loading.load("fashion_mnist", fashion_data_dir, validation_size=100)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Rows of measurements as a benchmark would have written them, for tests that time nothing."""
 
-from latency_models.measurements import Measurement
+from latency_models.measuring.measurements import Measurement
 
 
 def row(part, latency_ms, reference_ms=1.0, **changes):

@@ -6,8 +6,9 @@ import pathlib
 
 import numpy as np
 
-from nas import files, spaces, spec_json
-from nas.specs import Child, SearchSpace
+from nas import files
+from nas.architecture import spaces, spec_json
+from nas.architecture.specs import Child, SearchSpace
 
 CHOICES = (1, 0, 2)
 TARGET_MS = 0.060
@@ -122,7 +123,7 @@ def parity(recipe, accuracy):
 
 
 def summary():
-    from nas import costs
+    from nas.architecture import counting
 
     return {
         "recipe": "int8",
@@ -130,8 +131,8 @@ def summary():
         "target_latency_ms": TARGET_MS,
         "predicted_latency_ms": 0.061,
         "measured_latency_ms": 0.064,
-        "params": costs.num_params(child()),
-        "macs": costs.num_macs(child()),
+        "params": counting.num_params(child()),
+        "macs": counting.num_macs(child()),
         "latency_ms_by_recipe": {"float32": 0.09, "int8": 0.064},
         "stage_seconds": {"search": 2.5, "train": 2.5},
         "provenance": provenance(),

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from latency_models import block_benchmarks, measurements, parts
-from nas import spaces
+from latency_models.measuring import block_benchmarks, measurements, parts
+from nas.architecture import spaces
 
 
 def run(tool, *arguments):

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-# What `tools/reference_supernet.py` says, without PyTorch: a step of either kind takes two seconds.
+# What `tools/experiments/reference_supernet.py` says, without PyTorch: a step of either kind takes
+# two seconds.
 STAND_IN = """#!{python}
 import sys
 print({num_weights}, "2.0", flush=True)

@@ -7,7 +7,8 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from tools import subcommand, workdir
+from tools.experiments import subcommand
+from tools.workflow import workdir
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

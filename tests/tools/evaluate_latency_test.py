@@ -7,8 +7,9 @@ import matplotlib.image
 import pytest
 
 import latency_models
-from latency_models import block_benchmarks, measurements, parts, timing
-from nas import files, spaces, spec_json
+from latency_models.measuring import block_benchmarks, measurements, parts, timing
+from nas import files
+from nas.architecture import spaces, spec_json
 
 TINY = spaces.SPACES["tiny"]
 

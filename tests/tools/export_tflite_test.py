@@ -7,8 +7,11 @@ import sys
 import keras
 import pytest
 
-from export import footprint, recipes
-from nas import child, files, spaces, spec_json
+from export import recipes
+from export.content import footprint
+from nas import files
+from nas.architecture import spaces, spec_json
+from nas.layers import keras_network
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -21,7 +24,7 @@ def export_tflite(*arguments, **options):
 def test_files_and_table_and_nothing_else(fashion_data_dir, tmp_path):
     space = spaces.SPACES["tiny"].with_task(10, resolution=28, input_channels=1)
     keras.utils.set_random_seed(0)
-    child.build_child(space.child([1, 1, 1])).save(tmp_path / "child.keras")
+    keras_network.build_child(space.child([1, 1, 1])).save(tmp_path / "child.keras")
     done = export_tflite(
         f"--model={tmp_path}/child.keras",
         "--recipes=float32,int8",
@@ -56,7 +59,7 @@ def test_unknown_recipe_ends_with_one_line(tmp_path):
 
 def test_recipe_that_trains_further_asks_for_the_description(fashion_data_dir, tmp_path):
     space = spaces.SPACES["tiny"].with_task(10, resolution=28, input_channels=1)
-    child.build_child(space.child([1, 1, 1])).save(tmp_path / "child.keras")
+    keras_network.build_child(space.child([1, 1, 1])).save(tmp_path / "child.keras")
     done = export_tflite(
         f"--model={tmp_path}/child.keras",
         "--recipes=int8_qat",
@@ -118,7 +121,7 @@ def test_published_network_is_exported_by_name(fashion_data_dir, tmp_path):
 def test_same_network_gives_the_same_bytes_in_any_process_and_folder(fashion_data_dir, tmp_path):
     network = spaces.SPACES["tiny"].with_task(10, 28, 1).child([1, 1, 1])
     keras.utils.set_random_seed(0)
-    child.build_child(network).save(tmp_path / "child.keras")
+    keras_network.build_child(network).save(tmp_path / "child.keras")
     files.write_json(tmp_path / "child.json", spec_json.to_dict(network))
     contents = []
     for one_dnn in "01":

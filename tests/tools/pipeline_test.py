@@ -7,9 +7,11 @@ import sys
 import pytest
 
 import latency_models
-from nas import files, spaces, spec_json
-from tools import pipeline_plan, pipeline_run, pipeline_settings, pipeline_summary, presets
-from tools.workdir import WorkDir
+from nas import files
+from nas.architecture import spaces, spec_json
+from tools.terminal import pipeline_summary
+from tools.workflow import pipeline_plan, pipeline_run, pipeline_settings, presets
+from tools.workflow.workdir import WorkDir
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 import latency_models
-from nas import files, search_config, spaces
-from nas.candidates import MBConv, Skip
-from nas.dataset import Dataset
-from nas.memory_split import MemorySplit
-from nas.specs import Slot
-from tools import stages
+from nas import files
+from nas.architecture import spaces
+from nas.architecture.operations import MBConv, Skip
+from nas.architecture.specs import Slot
+from nas.data.splits.dataset import Dataset
+from nas.data.splits.memory_split import MemorySplit
+from nas.searching import search_config
+from tools.workflow import stages
 
 IMAGENET = spaces.SPACES["proxyless_imagenet"]
 

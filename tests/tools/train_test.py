@@ -6,7 +6,8 @@ import sys
 import keras
 import pytest
 
-from nas import costs, files, spaces, spec_json
+from nas import files
+from nas.architecture import counting, spaces, spec_json
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -40,7 +41,7 @@ def test_a_training_adapts_the_child_and_the_same_command_repeats_nothing(
     assert spaces.load_child(str(tmp_path / "w/child.json")) == child
     model = keras.models.load_model(tmp_path / "w/child.keras")
     assert model.input_shape == (None, 28, 28, 1)
-    assert f"{costs.num_params(child):,} parameters" in done.stdout
+    assert f"{counting.num_params(child):,} parameters" in done.stdout
     assert "test accuracy " in done.stdout
     (row,) = (tmp_path / "w/train/metrics.jsonl").read_text().splitlines()
     assert json.loads(row)["epoch"] == 1

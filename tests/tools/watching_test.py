@@ -5,8 +5,6 @@ import os
 import sys
 import termios
 
-from tools import console, curves, search_progress  # isort: skip  (silences TensorFlow)
-
 import keras
 import numpy as np
 import pytest
@@ -14,11 +12,15 @@ import tensorflow as tf
 from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
 
-from nas import callback_list, search, spaces
-from nas.dataset import Dataset
-from nas.latencies import Latencies
-from nas.memory_split import MemorySplit
-from nas.search_config import SearchConfig
+from nas.architecture import spaces
+from nas.choices.candidate_costs import Latencies
+from nas.data.splits.dataset import Dataset
+from nas.data.splits.memory_split import MemorySplit
+from nas.searching import search
+from nas.searching.search_config import SearchConfig
+from nas.training import callback_list
+from tools.terminal import console, search_progress
+from tools.workflow import curves
 
 SPACE = spaces.SPACES["tiny"].with_task(3, 8)
 LATENCIES = Latencies([np.array(ms) for ms in ([2.0, 5.0], [1.0, 6.0], [3.0, 7.0, 0.0])], 1.0)

@@ -7,21 +7,21 @@ from collections.abc import Sequence
 import jinja2
 
 from nas import files
-from tools.reporting import (
+from tools.reporting.data import reading
+from tools.reporting.data.run import Run
+from tools.reporting.drawing import svg
+from tools.reporting.sections import (
     comparison,
     figures,
     latency_section,
     network_section,
     quantities,
-    reading,
     recipe_section,
     reproduction,
     search_section,
-    svg,
     training_section,
 )
-from tools.reporting.figures import Headline, Page
-from tools.reporting.run import Run
+from tools.reporting.sections.figures import Headline, Page
 
 _HERE = pathlib.Path(__file__).parent
 

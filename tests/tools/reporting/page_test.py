@@ -9,8 +9,10 @@ import sys
 import made_workdir
 import pytest
 
-from tools.reporting import comparison, page, reading, reproduction
-from tools.reporting.records import Provenance
+from tools.reporting import page
+from tools.reporting.data import reading
+from tools.reporting.data.records import Provenance
+from tools.reporting.sections import comparison, reproduction
 
 FIGURES = {
     "architecture",

@@ -1,0 +1,1 @@
+"""Running `.tflite` files, and comparing them with the Keras network they were made from."""

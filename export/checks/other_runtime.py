@@ -1,0 +1,128 @@
+"""Whether a file runs, and computes the same, in the runtime of another Python environment.
+
+Devices in the field carry runtimes older than the one that comes with our libraries, and what the
+converter notes as the oldest that can load a file is a guess from tables. This runs the file there.
+"""
+
+import dataclasses
+import os
+import pathlib
+import subprocess
+import tempfile
+
+import numpy as np
+
+import export
+from export.checks import interpreter
+from nas import files
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One file in one runtime.
+
+    Attributes:
+        runtime: name and version.
+        loads: whether it could run the file.
+        reason: why not, in its own words; empty otherwise.
+        top1_agreement: share of images with the same first class as here; None if it did not run.
+        max_abs_difference: largest difference of any logit from those computed here, likewise.
+    """
+
+    runtime: str
+    loads: bool
+    reason: str = ""
+    top1_agreement: float | None = None
+    max_abs_difference: float | None = None
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        if self.top1_agreement is None:
+            return f"does not load ({self.reason})"
+        return f"the same top-1 on {self.top1_agreement:.1%} of the images"
+
+
+def record(
+    python: files.Path, model: files.Path, comparison: files.Path, images: np.ndarray
+) -> Check:
+    """Runs a file in another environment and here, and adds the outcome to its comparison.
+
+    Args:
+        python: as for `check`.
+        model: the `.tflite` file.
+        comparison: its `parity_<recipe>.json`; gets an entry in `other_runtimes`, by runtime.
+        images: as for `check`.
+
+    Raises:
+        ValueError: as for `check`, or a damaged file.
+    """
+    content = pathlib.Path(model).read_bytes()
+    found = check(python, model, images, interpreter.predict(content, images))
+    known = files.read_json(comparison)
+    entry = {**dataclasses.asdict(found), "num_images": len(images)}
+    known["other_runtimes"] = {**known.get("other_runtimes", {}), found.runtime: entry}
+    files.write_json(comparison, known)
+    return found
+
+
+def runtime_of(python: files.Path) -> str:
+    """Name and version of the runtime in another environment.
+
+    Raises:
+        ValueError: as for `check`.
+    """
+    return _run(python)[0]
+
+
+def check(python: files.Path, model: files.Path, images: np.ndarray, logits: np.ndarray) -> Check:
+    """Runs a file in another environment.
+
+    Args:
+        python: the environment's interpreter; it has `tflite-runtime` or `ai-edge-litert`, and
+            numpy.
+        model: the `.tflite` file.
+        images: float32 `[count, height, width, channels]` in [-1, 1].
+        logits: what the file gives for them here, `[count, classes]`.
+
+    Raises:
+        ValueError: no such Python, or one without a runtime.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        given, made = pathlib.Path(folder, "images.npy"), pathlib.Path(folder, "logits.npy")
+        np.save(given, images)
+        runtime, fault = _run(python, str(pathlib.Path(model).resolve()), str(given), str(made))
+        if fault:
+            return Check(runtime, loads=False, reason=fault)
+        received = np.load(made)
+    return Check(
+        runtime,
+        loads=True,
+        top1_agreement=float(np.mean(received.argmax(axis=1) == logits.argmax(axis=1))),
+        max_abs_difference=float(np.abs(received - logits).max()),
+    )
+
+
+def _run(python: files.Path, *arguments: str) -> tuple[str, str]:
+    """The other runtime's name and version, and what went wrong there; empty where nothing did."""
+    root = pathlib.Path(export.__file__).resolve().parents[1]
+    # Not `resolve`: the Python of an environment is a link, and knows its packages by its place.
+    program = os.path.abspath(python) if os.path.dirname(python) else str(python)
+    try:
+        done = subprocess.run(
+            [program, "-m", "export.checks.predict_file", *arguments],
+            # The folder of the packages, which `-m` looks in.
+            cwd=root,
+            capture_output=True,
+            text=True,
+        )
+    except OSError as error:
+        raise ValueError(f"{python}: expected a Python ({error.strerror})") from None
+    name, lines = done.stdout.strip(), done.stderr.strip().splitlines()
+    reason = lines[-1] if lines else f"exit code {done.returncode}"
+    if not name:
+        raise ValueError(
+            f"{python}: expected a Python with tflite-runtime or ai-edge-litert, and numpy "
+            f"({reason})"
+        )
+    return name, reason if done.returncode else ""

@@ -1,0 +1,266 @@
+"""Whether a `.tflite` file computes what its Keras network computes."""
+
+import dataclasses
+import datetime
+import math
+import zlib
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from export.checks import interpreter
+from export.content import flatbuffer
+from export.recipes import Recipe
+from nas import files
+
+SCHEMA_VERSION = 1
+_BATCH_SIZE = 256
+# Standard errors granted to figures estimated from a sample: one false alarm in 700.
+_SIGMAS = 3.0
+
+
+@dataclasses.dataclass(frozen=True)
+class FineTuned:
+    """How a network was trained further, beside a float one that was trained as long.
+
+    Attributes:
+        settings: epochs, learning rate and the like.
+        accuracy_parent: test accuracy of the float network that was trained as long.
+        accuracy_network: test accuracy of the changed network, before it was written.
+        parent_agreement: share of images on which the file and that float network agree.
+        figures: what the change amounts to, as the share of weights that are zero.
+    """
+
+    settings: dict[str, Any]
+    accuracy_parent: float
+    accuracy_network: float
+    parent_agreement: float
+    figures: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FineTunedLogits:
+    """What came out of a fine-tuning, on the images of a comparison.
+
+    Attributes:
+        network: float32 `[count, classes]` of the network the file is written from.
+        parent: likewise of the float network that was trained as long.
+        settings: of the training.
+        figures: what the change amounts to.
+    """
+
+    network: np.ndarray
+    parent: np.ndarray
+    settings: dict[str, Any]
+    figures: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Parity:
+    """One file against its Keras network, on the same images.
+
+    Attributes:
+        recipe: name of the recipe.
+        num_images: how many images were compared.
+        max_abs_difference: largest difference of any logit from the network the file was written
+            from: the Keras network, or what fine-tuning made of it.
+        mean_abs_difference: mean difference over all logits.
+        max_abs_logit: largest absolute logit of that network: what a difference compares to.
+        max_unexplained_difference: largest difference from that network with the weights as the
+            file holds them, where they are rounded to float16; None where no such network was
+            given.
+        top1_agreement: share of images with the same first class.
+        accuracy_keras: top-1 accuracy of the Keras network, as a fraction.
+        accuracy_tflite: top-1 accuracy of the file in LiteRT.
+        size_bytes: size of the file.
+        compressed_size_bytes: the same after DEFLATE, as app packages store and stores deliver it.
+        operators: how often each operation occurs in the file.
+        oldest_runtime: oldest TensorFlow Lite release that can load the file, by the versions of
+            its operations (`export.checks.other_runtime` tries a real one); None where the
+            converter noted none.
+        int8_tensors: names of the int8 tensors.
+        runtime: name and version of the runtime that was compared.
+        fine_tuning: how the network was trained further before it was written, and what that did;
+            None where it was not.
+        provenance: what made the comparison, and when.
+    """
+
+    recipe: str
+    num_images: int
+    max_abs_difference: float
+    mean_abs_difference: float
+    max_abs_logit: float
+    top1_agreement: float
+    accuracy_keras: float
+    accuracy_tflite: float
+    size_bytes: int
+    compressed_size_bytes: int
+    operators: dict[str, int]
+    oldest_runtime: str | None
+    int8_tensors: list[str]
+    runtime: str
+    provenance: dict[str, Any]
+    fine_tuning: FineTuned | None = None
+    max_unexplained_difference: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form, with its `schema_version`."""
+        return {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(self)}
+
+
+class ParityError(ValueError):
+    """A file that strays from its Keras network further than its recipe allows.
+
+    Attributes:
+        parity: the comparison that failed; None where the logits were not even finite.
+    """
+
+    def __init__(self, message: str, parity: Parity | None = None) -> None:
+        """Keeps the comparison beside the message."""
+        super().__init__(message)
+        self.parity = parity
+
+
+def logits_of(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Logits of the Keras network: float32 `[count, classes]`."""
+    signature = tf.TensorSpec([None, *model.inputs[0].shape[1:]], tf.float32)
+    # One trace for every batch size; `predict` would trace the short last batch anew.
+    run = tf.function(lambda batch: model(batch, training=False), input_signature=[signature])
+    parts = [run(images[i : i + _BATCH_SIZE]).numpy() for i in range(0, len(images), _BATCH_SIZE)]
+    return np.concatenate(parts)
+
+
+def compare(
+    content: bytes,
+    recipe: Recipe,
+    images: np.ndarray,
+    labels: np.ndarray,
+    keras_logits: np.ndarray,
+    fine_tuned: FineTunedLogits | None = None,
+    held_logits: np.ndarray | None = None,
+) -> Parity:
+    """Runs a file on images and checks the recipe's limits.
+
+    Args:
+        content: the `.tflite` file.
+        recipe: the recipe it was made by.
+        images: float32 `[count, height, width, channels]` in [-1, 1].
+        labels: true classes, `[count]`.
+        keras_logits: what `logits_of` the Keras network gave for the images.
+        fine_tuned: what the network became before it was written, where it was trained further.
+        held_logits: of the network with the weights as the file holds them, where these are not its
+            own but rounded (`export.conversion.rounding`).
+
+    Raises:
+        ValueError: no images, as many labels as images are missing, or not a `.tflite` file.
+        ParityError: a limit of the recipe is exceeded; the message has the figures.
+    """
+    if len(images) == 0 or len(images) != len(labels):
+        raise ValueError(
+            f"expected images and as many labels, received {len(images)} and {len(labels)}"
+        )
+    expected = keras_logits if fine_tuned is None else fine_tuned.network
+    received = interpreter.predict(content, images)
+    held = expected if held_logits is None else held_logits
+    sources = (("Keras network", expected), ("rounded network", held), ("file", received))
+    for source, logits in sources:
+        if not np.all(np.isfinite(logits)):
+            raise ParityError(f"{recipe.name}: the logits of the {source} are not all finite")
+    difference = np.abs(expected - received)
+    tflite_classes = received.argmax(axis=1)
+    parity = Parity(
+        recipe=recipe.name,
+        num_images=len(images),
+        max_abs_difference=float(difference.max()),
+        mean_abs_difference=float(difference.mean()),
+        max_abs_logit=float(np.abs(expected).max()),
+        top1_agreement=float(np.mean(expected.argmax(axis=1) == tflite_classes)),
+        accuracy_keras=float(np.mean(keras_logits.argmax(axis=1) == labels)),
+        accuracy_tflite=float(np.mean(tflite_classes == labels)),
+        size_bytes=len(content),
+        compressed_size_bytes=len(zlib.compress(content, 9)),
+        operators=flatbuffer.operators(content),
+        oldest_runtime=flatbuffer.oldest_runtime(content),
+        int8_tensors=flatbuffer.tensor_names(content, "int8"),
+        runtime=interpreter.runtime(),
+        provenance=files.provenance(date=_now()),
+        fine_tuning=None if fine_tuned is None else _summary(fine_tuned, tflite_classes, labels),
+        max_unexplained_difference=(
+            None if held_logits is None else float(np.abs(held_logits - received).max())
+        ),
+    )
+    check(parity, recipe)
+    return parity
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _summary(
+    fine_tuned: FineTunedLogits, tflite_classes: np.ndarray, labels: np.ndarray
+) -> FineTuned:
+    parent_classes = fine_tuned.parent.argmax(axis=1)
+    return FineTuned(
+        settings=fine_tuned.settings,
+        accuracy_parent=float(np.mean(parent_classes == labels)),
+        accuracy_network=float(np.mean(fine_tuned.network.argmax(axis=1) == labels)),
+        parent_agreement=float(np.mean(parent_classes == tflite_classes)),
+        figures=fine_tuned.figures,
+    )
+
+
+def check(parity: Parity, recipe: Recipe) -> None:
+    """Holds a comparison against the limits of its recipe.
+
+    Agreement and accuracy are estimates: on n images a share q of disagreements is measured with
+    the standard error sqrt(q(1-q)/n), and the accuracy lost with at most sqrt(d/n), d being the
+    share of images the two disagree on (McNemar 1947). Three of them are granted, so that a
+    hundred images do not fail what ten thousand would pass.
+
+    Raises:
+        ParityError: a limit is exceeded; the message has every figure that is.
+    """
+    n = parity.num_images
+    faults = []
+    difference, source = parity.max_abs_difference, ""
+    if recipe.weights == "float16":
+        difference = parity.max_unexplained_difference or 0.0
+        source = " from the network rounded alike"
+    relative = difference / max(parity.max_abs_logit, float(np.finfo(np.float32).tiny))
+    limit = recipe.max_relative_difference
+    if limit is not None and relative > limit:
+        faults.append(
+            f"largest difference{source} {difference:.3g} is {relative:.2g} of the largest "
+            f"logit {parity.max_abs_logit:.3g}, allowed {limit:g}"
+        )
+    if recipe.min_top1_agreement is not None:
+        allowed = 1.0 - recipe.min_top1_agreement
+        margin = _SIGMAS * math.sqrt(allowed * (1.0 - allowed) / n)
+        if 1.0 - parity.top1_agreement > allowed + margin:
+            # A file that computes what it holds is not to blame for what rounding does.
+            blame = "; rounding the weights does that to this network, take float32"
+            faults.append(
+                f"top-1 agreement {parity.top1_agreement:.2%}, expected "
+                f"{recipe.min_top1_agreement:.2%}"
+                + ("" if faults or parity.max_unexplained_difference is None else blame)
+            )
+    parent, where, agreement = parity.accuracy_keras, "in Keras", parity.top1_agreement
+    if parity.fine_tuning is not None:
+        parent, where = parity.fine_tuning.accuracy_parent, "in float, trained as long"
+        agreement = parity.fine_tuning.parent_agreement
+    drop = parent - parity.accuracy_tflite
+    margin = _SIGMAS * math.sqrt((1.0 - agreement) / n)
+    if drop > recipe.max_accuracy_drop + margin:
+        faults.append(
+            f"accuracy {parity.accuracy_tflite:.2%} against {parent:.2%} {where}, "
+            f"allowed to lose {recipe.max_accuracy_drop:.2%}"
+        )
+    if faults:
+        raise ParityError(
+            f"{recipe.name}: the file strays from its Keras network on {n} images: "
+            + "; ".join(faults),
+            parity,
+        )

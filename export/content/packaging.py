@@ -1,0 +1,178 @@
+"""From the converter's output to the file that is shipped.
+
+The converter writes long names, none of what an app must know, and the same vectors many times
+over. The file is therefore written anew: with metadata and a signature, short names, equal vectors
+once, and every buffer at a multiple of 16 bytes, as the schema asks for. What it computes is not
+touched: operations, tensors, their types, values and quantization stay as they are.
+"""
+
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from export.content import flatbuffer, metadata
+
+# `force_align` of Buffer.data in TensorFlow Lite's schema: runtimes compute on a mapped file.
+BUFFER_ALIGNMENT = 16
+_IDENTIFIER = b"TFL3"
+_CONVERSION = b"CONVERSION_METADATA"
+_INPUT_TYPES = {
+    schema.TensorType.FLOAT32: "float32",
+    schema.TensorType.INT8: "int8",
+    schema.TensorType.UINT8: "uint8",
+}
+INPUT, OUTPUT, SIGNATURE = "image", "logits", "serving_default"
+
+
+def package(content: bytes, name: str, recipe_name: str, about: metadata.About) -> bytes:
+    """Writes a converted classifier anew, as the module's docstring says.
+
+    Args:
+        content: from `tflite.convert`; one image in, one vector of logits out.
+        name: of the network.
+        recipe_name: what it was written as.
+        about: for the metadata.
+
+    Returns:
+        The file's content; the same for the same arguments.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    (graph,) = model.subgraphs
+    (given,), (made,) = graph.inputs, graph.outputs
+    _drop_unused_operator_codes(model, graph)
+    # How the converter was called says nothing about the network.
+    model.metadata = [entry for entry in model.metadata or () if entry.name != _CONVERSION]
+    _keep_filled_buffers(model, graph)
+    _share_tables(graph)
+    for tensor in graph.tensors:
+        tensor.name = _short(tensor.name)
+    graph.tensors[given].name, graph.tensors[made].name = INPUT, OUTPUT
+    model.description = name
+    model.signatureDefs = [_signature(int(given), int(made))]
+    image = graph.tensors[given]
+    described = metadata.to_flatbuffer(
+        about,
+        name,
+        recipe_name,
+        tuple(int(size) for size in image.shape[1:]),
+        _INPUT_TYPES[image.type],
+        "probabilities" if "SOFTMAX" in flatbuffer.operators(content) else "logits",
+    )
+    _add_metadata(model, metadata.ENTRY, described)
+    builder = _SharingBuilder(2 * len(content))
+    builder.Finish(model.Pack(builder), _IDENTIFIER)
+    return metadata.with_files(bytes(builder.Output()), about.files)
+
+
+def _drop_unused_operator_codes(model: schema.ModelT, graph: schema.SubGraphT) -> None:
+    """Quantization-aware networks are left with some, and a runtime must know every one listed."""
+    used = sorted({operator.opcodeIndex for operator in graph.operators})
+    for operator in graph.operators:
+        operator.opcodeIndex = used.index(operator.opcodeIndex)
+    model.operatorCodes = [model.operatorCodes[index] for index in used]
+
+
+def _keep_filled_buffers(model: schema.ModelT, graph: schema.SubGraphT) -> None:
+    """Drops buffers that nothing refers to, and those of what is computed, which are empty.
+
+    By the schema the first buffer is empty, and serves for all that have no content.
+    """
+    kept: dict[int, schema.BufferT] = {}
+    for holder in (*graph.tensors, *model.metadata):
+        buffer = model.buffers[holder.buffer]
+        if buffer.data is None or not len(buffer.data):
+            holder.buffer = 0
+            continue
+        kept.setdefault(holder.buffer, buffer)
+        holder.buffer = 1 + list(kept).index(holder.buffer)
+    model.buffers = [model.buffers[0], *kept.values()]
+
+
+def _share_tables(graph: schema.SubGraphT) -> None:
+    """Writes equal options of operations, and equal quantizations of tensors, once."""
+    written: dict[Any, int] = {}
+    for operator in graph.operators:
+        if operator.builtinOptions is not None:
+            operator.builtinOptions = _Shared(operator.builtinOptions, written)
+    for tensor in graph.tensors:
+        if tensor.quantization is not None:
+            tensor.quantization = _Shared(tensor.quantization, written)
+
+
+class _Shared:
+    """A table of the schema that is packed once among its equals.
+
+    Args:
+        table: of numbers and arrays alone.
+        written: offset of what is written already.
+    """
+
+    def __init__(self, table: Any, written: dict[Any, int]) -> None:
+        self._table, self._written = table, written
+
+    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802
+        """Called by the table that refers to this one, under the schema's name."""
+        values = (
+            value.tobytes() if isinstance(value, np.ndarray) else repr(value)
+            for value in vars(self._table).values()
+        )
+        key = (type(self._table), *values)
+        if key not in self._written:
+            self._written[key] = self._table.Pack(builder)
+        return self._written[key]
+
+
+def _short(name: bytes) -> str:
+    """`net_1/stem_relu_1/Relu6;net_1/stem_bn_1/add;...` as `stem_relu`: the layer's name."""
+    first = name.decode().partition(";")[0].removeprefix("StatefulPartitionedCall/")
+    network, *layers = first.split("/")
+    if not layers:
+        return network
+    # Tracing a network a second time numbers all its scopes.
+    layer = layers[0].removesuffix("_1") if network.endswith("_1") else layers[0]
+    # What quantization-aware training wraps a layer in.
+    return layer.removeprefix("quant_")
+
+
+def _signature(given: int, made: int) -> schema.SignatureDefT:
+    return schema.SignatureDefT(
+        inputs=[schema.TensorMapT(INPUT, given)],
+        outputs=[schema.TensorMapT(OUTPUT, made)],
+        signatureKey=SIGNATURE,
+    )
+
+
+def _add_metadata(model: schema.ModelT, name: str, content: bytes) -> None:
+    model.buffers.append(schema.BufferT(np.frombuffer(content, np.uint8)))
+    model.metadata.append(schema.MetadataT(name, len(model.buffers) - 1))
+
+
+class _SharingBuilder(flatbuffers.Builder):
+    """Writes equal vectors and texts once, and bytes aligned.
+
+    Zero points alone, 8 bytes of zero for each channel of a kernel and again of its bias, are a
+    fifth of a small int8 file.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self._written: dict[tuple[str, bytes], int] = {}
+
+    def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802
+        """Overrides the base class, under its name."""
+        key = (x.dtype.str, x.tobytes())
+        if key not in self._written:
+            if x.dtype == np.uint8:
+                # The one kind of vector here with bytes as elements is the content of a buffer.
+                self.Prep(BUFFER_ALIGNMENT, x.nbytes)
+            self._written[key] = super().CreateNumpyVector(x)
+        return self._written[key]
+
+    def CreateString(self, s: Any, *arguments: Any) -> int:  # noqa: N802
+        """Overrides the base class, under its name."""
+        key = ("text", s if isinstance(s, bytes) else s.encode())
+        if key not in self._written:
+            self._written[key] = super().CreateString(s, *arguments)
+        return self._written[key]

@@ -1,0 +1,1 @@
+"""Training a child further for a recipe, in a process of its own."""

@@ -1,0 +1,170 @@
+"""A child in the older Keras, trained further with quantization, sparsity or clusters in mind.
+
+TensorFlow's Model Optimization Toolkit (tfmot) knows no Keras 3. The network is therefore built a
+second time, by the same builder, as a `tf_keras` model, its weights are copied, and the toolkit
+works on that twin. Importing tfmot turns `tf.keras` into `tf_keras` for the whole process: nothing
+but `export.fine_tuning.process` may import this module, and only in a process of its own.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_model_optimization as tfmot
+import tf_keras
+from tensorflow_model_optimization.python.core.clustering.keras import cluster_config
+
+from export import recipes
+from export.conversion import tflite
+from export.fine_tuning import jobs, sparsity
+from export.fine_tuning.jobs import Job, Outcome, QuantizedFile, Settings, TrainedWeights
+from nas.data import batching
+from nas.layers import keras_network
+
+# Pixels in [-1, 1]; what tfmot would otherwise estimate while training. Exactly symmetric, the zero
+# point is half-way between two levels; this little less makes it the one of all other int8 files,
+# so that an app passes the same bytes to each.
+_INPUT_RANGE = (-1.0 + 1e-6, 1.0)
+# A centroid moves all weights of its cluster together: rates that others learn well by diverge.
+_RATE_FACTORS = {"clustering": 0.2}
+
+
+def build(job: Job) -> tf_keras.Model:
+    """The twin of a job's network: other Keras, same layers and weights."""
+    model = keras_network.build_child(job.child, api=tf_keras)
+    for layer in model.layers:
+        layer.set_weights(job.weights.get(layer.name, []))
+    return model
+
+
+def run(job: Job, progress: Callable[[int], None]) -> Outcome:
+    """Trains the twin further, with the job's kind of change.
+
+    Args:
+        job: network, images and settings.
+        progress: called after every step with the number of steps done.
+
+    Returns:
+        Weights by layer where the change leaves ordinary layers; for quantization the file and
+        its logits.
+    """
+    tf.keras.utils.set_random_seed(job.settings.seed)
+    model = build(job)
+    changed, callbacks, strip = _PREPARE[job.kind](model, job.num_steps, job.settings)
+    _fit(changed, job, [*callbacks, _Progress(progress)])
+    if job.kind == "quantization":
+        _fix_input_range(changed)
+        content = tflite.convert(changed, recipes.recipe("int8_qat"))
+        return QuantizedFile(content, _logits(changed, job.test_images))
+    plain = strip(changed)
+    return TrainedWeights({layer.name: layer.get_weights() for layer in plain.layers})
+
+
+def _unchanged(model: tf_keras.Model, steps: int, settings: Settings) -> tuple[Any, list, Callable]:
+    return model, [], lambda changed: changed
+
+
+def _quantized(model: tf_keras.Model, steps: int, settings: Settings) -> tuple[Any, list, Callable]:
+    changed = tfmot.quantization.keras.quantize_model(model)
+    _fix_input_range(changed)
+    return changed, [], lambda changed: changed
+
+
+def _fix_input_range(model: tf_keras.Model) -> None:
+    (layer,) = [entry for entry in model.layers if type(entry).__name__ == "QuantizeLayer"]
+    for weight in layer.weights:
+        for end, value in zip(("_min", "_max"), _INPUT_RANGE, strict=True):
+            if weight.name.partition(":")[0].endswith(end):
+                weight.assign(value)
+
+
+def _pruned(model: tf_keras.Model, steps: int, settings: Settings) -> tuple[Any, list, Callable]:
+    kernels = {
+        layer.name: layer.get_weights()[0]
+        for layer in model.layers
+        if any(jobs.is_shared(weight) for weight in layer.get_weights())
+    }
+    shares = sparsity.by_layer(kernels, settings.sparsity)
+
+    def wrapped(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
+        if not shares.get(layer.name):
+            return layer
+        # Zeros come in during the first half; the second repairs what they break.
+        schedule = tfmot.sparsity.keras.PolynomialDecay(
+            initial_sparsity=0.0,
+            final_sparsity=shares[layer.name],
+            begin_step=0,
+            end_step=max(1, steps // 2),
+            frequency=max(1, steps // 100),
+        )
+        return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule)
+
+    changed = tf_keras.models.clone_model(model, clone_function=wrapped)
+    callbacks = [tfmot.sparsity.keras.UpdatePruningStep()]
+    return changed, callbacks, tfmot.sparsity.keras.strip_pruning
+
+
+def _clustered(model: tf_keras.Model, steps: int, settings: Settings) -> tuple[Any, list, Callable]:
+    changed = tfmot.clustering.keras.cluster_weights(
+        model,
+        number_of_clusters=settings.clusters,
+        cluster_centroids_init=tfmot.clustering.keras.CentroidInitialization.KMEANS_PLUS_PLUS,
+        # The sum over a cluster, which is the default, makes steps so much larger that a learning
+        # rate which suits single weights diverges.
+        cluster_gradient_aggregation=cluster_config.GradientAggregation.AVG,
+    )
+    return changed, [], tfmot.clustering.keras.strip_clustering
+
+
+_PREPARE = {
+    None: _unchanged,
+    "quantization": _quantized,
+    "pruning": _pruned,
+    "clustering": _clustered,
+}
+
+
+def _fit(model: tf_keras.Model, job: Job, callbacks: list[tf_keras.callbacks.Callback]) -> None:
+    settings = job.settings
+    peak = settings.learning_rate * _RATE_FACTORS.get(job.kind or "", 1.0)
+    rate = tf_keras.optimizers.schedules.CosineDecay(peak, job.num_steps)
+    model.compile(
+        optimizer=tf_keras.optimizers.SGD(rate, momentum=0.9, nesterov=True),
+        loss=tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    model.fit(
+        batching.training_batches(job.training, settings.batch_size, settings.seed),
+        epochs=settings.epochs,
+        steps_per_epoch=job.num_steps // settings.epochs,
+        verbose=0,
+        callbacks=callbacks,
+    )
+
+    if not all(np.all(np.isfinite(weight)) for weight in model.get_weights()):
+        raise _diverged()
+
+
+def _diverged() -> ValueError:
+    return ValueError("training further diverged; take a smaller learning rate")
+
+
+class _Progress(tf_keras.callbacks.Callback):
+    """Says how far the training is, and ends one that diverged."""
+
+    def __init__(self, report: Callable[[int], None]) -> None:
+        super().__init__()
+        self._done, self._report = 0, report
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self._done += 1
+        self._report(self._done)
+        if not math.isfinite((logs or {})["loss"]):
+            raise _diverged()
+
+
+def _logits(model: tf_keras.Model, images: np.ndarray) -> np.ndarray:
+    signature = tf.TensorSpec([None, *images.shape[1:]], tf.float32)
+    run = tf.function(lambda batch: model(batch, training=False), input_signature=[signature])
+    return np.concatenate([run(images[i : i + 256]).numpy() for i in range(0, len(images), 256)])

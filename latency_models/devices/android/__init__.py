@@ -1,0 +1,1 @@
+"""Phones, driven through adb."""

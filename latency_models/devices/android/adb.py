@@ -1,0 +1,165 @@
+"""A phone as a device: models are pushed through adb and run by `benchmark_model`.
+
+Each sample is one run of `benchmark_model`, pinned to the phone's big cores, between two looks at
+the thermal status; one during which the phone began to throttle is thrown away. What is changed on
+the phone for the time of a session is put back at its end, and what was pushed is removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import pathlib
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from latency_models.devices import protocol
+from latency_models.devices.android import adb_client, adb_session, phone_state
+from latency_models.devices.android.phone_settings import PhoneSettings
+from latency_models.devices.plan import Plan
+from latency_models.devices.protocol import DeviceError
+
+WHERE_TO_GET_IT = (
+    "TensorFlow publishes it as android_aarch64_benchmark_model: see "
+    "https://ai.google.dev/edge/litert/models/measurement"
+)
+
+# A sample is a process on the phone, some 50 times as dear as one of this machine.
+_PLAN = Plan(
+    rounds=10,
+    min_rounds=5,
+    extra_rounds=5,
+    budget_seconds=600.0,
+    min_sample_ms=100.0,
+    references=2,
+    models_at_once=12,
+    max_variation=0.05,
+)
+
+
+class AdbDevice:
+    """A phone.
+
+    Nothing is asked of it before `environment` or `session`.
+    """
+
+    def __init__(
+        self, serial: str | None, num_threads: int = 1, settings: PhoneSettings | None = None
+    ) -> None:
+        """Stores the arguments.
+
+        Args:
+            serial: its serial number, or HOST:PORT; None for the only one there is.
+            num_threads: threads the runtime uses.
+            settings: how models run; `benchmark_model` must be given.
+
+        Raises:
+            ValueError: no threads, or no such `benchmark_model`.
+        """
+        protocol.check_threads(num_threads)
+        self.settings = settings or PhoneSettings()
+        program = self.settings.benchmark_model
+        if not program or not os.path.isfile(program):
+            raise ValueError(
+                "benchmark_model: expected the benchmark_model program built for the phone, "
+                f"received {program or 'none'}; name it with --benchmark_model ({WHERE_TO_GET_IT})"
+            )
+        self.num_threads = num_threads
+        self.plan = _PLAN
+        self._serial = serial
+        self._properties: dict[str, str] | None = None
+        self._cores: list[phone_state.Core] = []
+
+    @property
+    def name(self) -> str:
+        """`adb:SERIAL`; asks adb which phone there is, where none was named."""
+        return f"adb:{self._adb.serial}"
+
+    @property
+    def _adb(self) -> adb_client.Adb:
+        settings = self.settings
+        if self._serial is None:
+            self._serial = adb_client.only_phone(settings.adb, settings.timeout_seconds)
+        return adb_client.Adb(self._serial, settings.adb, settings.timeout_seconds)
+
+    def _read_state(self) -> dict[str, str]:
+        """The phone's properties, asked for once; its cores with them."""
+        if self._properties is None:
+            self._adb.connect()
+            properties = phone_state.parse_properties(self._adb.check_shell("getprop"))
+            self._cores = phone_state.parse_cores(self._adb.check_shell(phone_state.CORES_SCRIPT))
+            self._properties = properties
+        return self._properties
+
+    @property
+    def _affinity(self) -> list[int] | None:
+        chosen = self.settings.cpu_mask
+        if chosen == "none":
+            return None
+        if chosen == "auto":
+            return phone_state.big_cores(self._cores, self.num_threads)
+        return phone_state.cores_of(chosen)
+
+    def environment(self) -> dict[str, Any]:
+        """See `protocol.Device`. The runtime is named by a fingerprint of `benchmark_model`.
+
+        Raises:
+            DeviceError: the phone is not there, or does not answer.
+        """
+        found = phone_state.environment(self._read_state(), self._cores)
+        program = pathlib.Path(self.settings.benchmark_model).read_bytes()
+        found |= {
+            "device": self.name,
+            "runtime": f"benchmark_model {hashlib.sha256(program).hexdigest()[:12]}",
+            "num_threads": self.num_threads,
+            "affinity": self._affinity,
+            "delegate": self.settings.delegate,
+        }
+        return {key: found[key] for key in protocol.ENVIRONMENT_KEYS}
+
+    @contextlib.contextmanager
+    def session(
+        self, models: Mapping[str, bytes], min_sample_ms: float
+    ) -> Iterator[adb_session.AdbSession]:
+        """See `protocol.Device`.
+
+        Raises:
+            DeviceError: the phone is not there, does not answer, or is in use by another benchmark.
+        """
+        adb = self._adb
+        with _owned(adb.serial):
+            adb.connect()
+            properties = self._read_state()
+            session = adb_session.AdbSession(
+                adb,
+                self.settings,
+                num_threads=self.num_threads,
+                affinity=self._affinity,
+                fixed_performance=phone_state.has_fixed_performance(properties),
+                min_sample_ms=min_sample_ms,
+            )
+            with session.opened(models):
+                yield session
+
+
+@contextlib.contextmanager
+def _owned(serial: str) -> Iterator[None]:
+    """One benchmark a phone at a time: two would spoil each other's times, and files.
+
+    The lock is the operating system's: it goes with its owner, killed or not.
+    """
+    name = re.sub(r"\W", "_", serial)
+    path = pathlib.Path(tempfile.gettempdir()) / f"proxylessnas_adb_{name}_{os.getuid()}.lock"
+    with open(path, "a", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DeviceError(
+                f"adb:{serial}: expected a phone that nothing else measures, but another benchmark "
+                "is running on it; wait for its end"
+            ) from None
+        yield

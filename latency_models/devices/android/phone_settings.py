@@ -1,0 +1,50 @@
+"""How models run on a phone: what a user may set."""
+
+import dataclasses
+from typing import Literal
+
+from latency_models.devices.android import phone_state
+
+DELEGATES = ("none", "gpu", "nnapi")
+
+
+@dataclasses.dataclass(frozen=True)
+class PhoneSettings:
+    """How models run on a phone.
+
+    Attributes:
+        benchmark_model: the program's file on this machine, built for the phone.
+        delegate: `none` for the CPU, `gpu`, or `nnapi`.
+        cpu_mask: `auto` for the fastest cores, `none` for any, or a hexadecimal mask.
+        warmup_runs: runs before those that count.
+        num_runs: runs that count, in a sample.
+        max_run_seconds: the warm-up and the runs each stop after this.
+        cooling_seconds: how long to wait for a warm phone.
+        adb: the adb program.
+        timeout_seconds: the longest an adb call may take, besides the runs themselves.
+    """
+
+    benchmark_model: str = ""
+    delegate: Literal["none", "gpu", "nnapi"] = "none"
+    cpu_mask: str = "auto"
+    warmup_runs: int = 10
+    num_runs: int = 50
+    max_run_seconds: float = 20.0
+    cooling_seconds: float = 600.0
+    adb: str = "adb"
+    timeout_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where a value makes no sense."""
+        if self.delegate not in DELEGATES:
+            raise ValueError(
+                f"delegate: expected one of {', '.join(DELEGATES)}, received {self.delegate!r}"
+            )
+        if self.cpu_mask not in ("auto", "none"):
+            phone_state.cores_of(self.cpu_mask)
+        for name in ("warmup_runs", "num_runs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, received {getattr(self, name)}")
+        for name in ("max_run_seconds", "timeout_seconds"):
+            if not getattr(self, name) > 0.0:
+                raise ValueError(f"{name}: expected more than 0, received {getattr(self, name)}")

@@ -1,0 +1,1 @@
+"""How good a latency model is on networks that it never saw."""

@@ -1,0 +1,162 @@
+"""Whole networks that a latency model was not fitted on, to find out how good it is."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from latency_models.measuring import parts
+from latency_models.measuring.measurements import Measurement
+from latency_models.models import evaluation
+from latency_models.models.fitted import LatencyModel
+from nas.architecture.specs import Child, SearchSpace
+
+# The fastest and as many of the slowest.
+EXTREMES = 2
+_MOST_DRAWS = 10_000
+
+
+def sample(
+    model: LatencyModel,
+    space: SearchSpace,
+    count: int,
+    fitted: Collection[str],
+    children: Sequence[Child] = (),
+    seed: int = 0,
+) -> dict[str, list[Child]]:
+    """Different networks of `space`, by group.
+
+    Args:
+        model: says what is fast and what is slow.
+        space: with the task that was measured.
+        count: of all networks; `children` are among them.
+        fitted: keys of the networks that must not be among them.
+        children: networks to add, for example searched ones.
+        seed: of the uniform draws.
+
+    Returns:
+        `extremes`, the predicted fastest and slowest; `children`, unless there are none; and
+        `uniform`, the rest, drawn uniformly from the space.
+
+    Raises:
+        ValueError: a child the model was fitted on or does not cover, or `count` does not suffice
+            or is more than the space holds.
+    """
+    taken = set(fitted)
+    for child in children:
+        if parts.network_part(child).key in taken:
+            raise ValueError(
+                f"children: expected networks that were not used in fitting and all different, "
+                f"received {child.name}, which was used; leave it out"
+            )
+        model.predict(child)
+        taken.add(parts.network_part(child).key)
+    extremes = []
+    for slow in (False, True):
+        ordered = (space.child(choice) for choice in _by_latency(model, space, slow))
+        extremes += _first(ordered, EXTREMES, taken, space)
+    drawn = count - len(extremes) - len(children)
+    if drawn < 1:
+        raise ValueError(
+            f"networks: expected more than {len(extremes) + len(children)}, the extremes and the "
+            f"children; received {count}"
+        )
+    generator = np.random.default_rng(seed)
+    uniform = _first(_drawn(space, generator), drawn, taken, space)
+    groups = {"uniform": uniform, "extremes": extremes, "children": list(children)}
+    return {name: networks for name, networks in groups.items() if networks}
+
+
+def _first(
+    networks: Iterator[Child], count: int, taken: set[str], space: SearchSpace
+) -> list[Child]:
+    """The first `count` of `networks` whose keys are not `taken`; takes them."""
+    found: list[Child] = []
+    for child in networks:
+        key = parts.network_part(child).key
+        if key not in taken:
+            taken.add(key)
+            found.append(child)
+            if len(found) == count:
+                return found
+    raise ValueError(
+        f"networks: expected {count} more of {space.name} that the model was not fitted on, found "
+        f"{len(found)}; take fewer networks, or fit on fewer"
+    )
+
+
+def _drawn(space: SearchSpace, generator: np.random.Generator) -> Iterator[Child]:
+    for _ in range(_MOST_DRAWS):
+        yield space.child([int(generator.integers(len(s.candidates))) for s in space.slots])
+
+
+def _by_latency(model: LatencyModel, space: SearchSpace, slow: bool) -> Iterator[tuple[int, ...]]:
+    """Choices from the predicted fastest network on, or from the slowest: best first."""
+    latencies, _ = model.slot_latencies(space)
+    signed = [-slot if slow else slot for slot in latencies]
+    orders = [np.argsort(slot, kind="stable") for slot in signed]
+    start = (0,) * len(orders)
+    queue, seen = [(0.0, start)], {start}
+    while queue:
+        worse, ranks = heapq.heappop(queue)
+        yield tuple(int(order[rank]) for order, rank in zip(orders, ranks, strict=True))
+        for i, (order, slot) in enumerate(zip(orders, signed, strict=True)):
+            if ranks[i] + 1 == len(order):
+                continue
+            following = (*ranks[:i], ranks[i] + 1, *ranks[i + 1 :])
+            if following not in seen:
+                seen.add(following)
+                step = float(slot[order[ranks[i] + 1]] - slot[order[ranks[i]]])
+                heapq.heappush(queue, (worse + step, following))
+
+
+def compare(
+    model: LatencyModel,
+    groups: Mapping[str, Sequence[Child]],
+    passes: Sequence[Sequence[Measurement]],
+) -> dict[str, dict[str, Any]]:
+    """Scores of a latency model on measured networks.
+
+    Args:
+        model: any kind that was fitted beside a reference model.
+        groups: networks by group, as `sample` gives them.
+        passes: two independent measurements of all networks, in the order of `groups`.
+
+    Returns:
+        Scores by group, `all` for the groups together, and `repeats`: the first pass as a
+        prediction of the second, below whose error no prediction can be told from the truth. Its
+        `spread_over_noise` is the networks' standard deviation over that of one measurement: where
+        it is small, so is any rank correlation.
+
+    Raises:
+        ValueError: the model has no reference, or not the passes' own.
+    """
+    for row in (row for rows in passes for row in rows):
+        if model.reference_ms_ is None or row.reference != model.reference_:
+            raise ValueError(
+                f"the latency model of {model.space_} was fitted beside the reference model "
+                f"{model.reference_}, the networks were measured beside {row.reference}; "
+                "benchmark and fit again"
+            )
+    reference_ms = model.reference_ms_ or np.nan
+    times = np.array([[row.normalized_ms(reference_ms) for row in rows] for rows in passes])
+    measured = times.mean(axis=0)
+    names = [name for name, members in groups.items() for _ in members]
+    predicted = np.array([model.predict(c) for members in groups.values() for c in members])
+    found = {}
+    for name in (*groups, "all"):
+        chosen = np.array([name in ("all", own) for own in names])
+        found[name] = evaluation.held_out(predicted[chosen], measured[chosen], "mean of two passes")
+    found["repeats"] = evaluation.held_out(times[0], times[1], "first pass against second")
+    found["repeats"]["spread_over_noise"] = _spread_over_noise(times)
+    return found
+
+
+def _spread_over_noise(times_ms: np.ndarray) -> float | None:
+    """Of `[2, networks]`; None where both passes are equal."""
+    # The passes' difference has twice the variance of one.
+    noise_ms = float(np.sqrt(np.mean((times_ms[0] - times_ms[1]) ** 2) / 2.0))
+    return float(times_ms.mean(axis=0).std()) / noise_ms if noise_ms else None

@@ -1,0 +1,288 @@
+"""Times the parts of a search space and a few of its whole networks on a device."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from scipy.stats import qmc
+
+from export import recipes
+from export.conversion import tflite
+from latency_models import devices
+from latency_models.devices.plan import DEFAULT_NETWORKS
+from latency_models.measuring import measurements, parts, timing
+from latency_models.measuring.measurements import Measurement
+from latency_models.measuring.parts import Part
+from nas import files
+from nas.architecture import counting
+from nas.architecture.operations import MBConv
+from nas.architecture.specs import Block, Child, Head, SearchSpace, Stem
+
+# Timed in every round of every run; a change here makes older measurements incomparable.
+REFERENCE = Child(
+    name="reference",
+    resolution=32,
+    num_classes=10,
+    stem=Stem(16),
+    layers=(
+        Block(MBConv(3, 3), 16, 16),
+        Block(MBConv(5, 6), 16, 16),
+        Block(MBConv(3, 6), 16, 32, 2),
+        Block(MBConv(5, 6), 32, 64, 2),
+    ),
+    head=Head(128),
+)
+_REFERENCE_RECIPE = "float32"
+_CALIBRATION_IMAGES = 4
+
+
+def reference_key() -> str:
+    """Fingerprint of the reference model."""
+    return parts.network_part(REFERENCE).key
+
+
+def reference_model() -> bytes:
+    """The reference model as a float32 `.tflite` file, whatever recipe is timed beside it.
+
+    The bytes are the same every time, as far as the converter's version is.
+    """
+    model = parts.network_part(REFERENCE).build()
+    generator = np.random.default_rng(0)
+    model.set_weights(
+        [
+            generator.normal(scale=0.1, size=weight.shape) if weight.ndim > 1 else weight
+            for weight in model.get_weights()
+        ]
+    )
+    return tflite.convert(model, recipes.recipe(_REFERENCE_RECIPE))
+
+
+def convert(part: Part, recipe: str) -> bytes:
+    """`part` as a `.tflite` file with fresh weights, calibrated on noise where needed.
+
+    Latency does not depend on the values.
+    """
+    model = part.build()
+    chosen = recipes.recipe(recipe).without_fine_tuning
+    images = None
+    if chosen.needs_calibration:
+        shape = (_CALIBRATION_IMAGES, *model.input_shape[1:])
+        images = np.random.default_rng(0).uniform(-1.0, 1.0, shape).astype(np.float32)
+    return tflite.convert(model, chosen, images)
+
+
+def sample_networks(space: SearchSpace, count: int, seed: int = 0) -> list[Child]:
+    """Different children of `space`, spread from the fewest multiply-accumulates to the most.
+
+    The first two are the extremes; in between every slot draws its candidate at random, from a
+    distribution that leans to the cheap ones at one end and to the dear ones at the other. Over all
+    networks each slot's draws are spread evenly (a Latin hypercube: McKay, Beckman and Conover
+    1979), so that every candidate occurs about equally often.
+
+    Raises:
+        ValueError: fewer than two, or more than the space holds.
+    """
+    if not 2 <= count <= space.cardinality:
+        raise ValueError(
+            f"networks: expected 2 to {space.cardinality}, the networks in {space.name}; "
+            f"received {count}"
+        )
+    ranked = _candidates_by_cost(space)
+    generator = np.random.default_rng(seed)
+    chosen = [tuple(r[0] for r in ranked), tuple(r[-1] for r in ranked)]
+    leanings = iter((2.0 ** np.linspace(1.5, -1.5, count - 2)).tolist())
+    leaning = next(leanings, 1.0)
+    even = iter(qmc.LatinHypercube(len(ranked), rng=generator).random(count))
+    while len(chosen) < count:
+        draws = next(even, None)
+        draws = generator.uniform(size=len(ranked)) if draws is None else draws
+        places = draws**leaning
+        choice = tuple(r[int(x * len(r))] for r, x in zip(ranked, places, strict=True))
+        if choice in chosen:
+            leaning = 1.0  # A small space runs out of networks at its ends first.
+            continue
+        chosen.append(choice)
+        leaning = next(leanings, 1.0)
+    return [space.child(choice, f"{space.name}_{i}") for i, choice in enumerate(chosen)]
+
+
+def _candidates_by_cost(space: SearchSpace) -> list[list[int]]:
+    """For every slot, its candidates from the fewest multiply-accumulates to the most."""
+    ranked = []
+    for layer, resolution in zip(space.layers, space.input_resolutions, strict=False):
+        if layer.type == "slot":
+            macs = [counting.block_macs(block, resolution) for block in layer.blocks]
+            ranked.append(sorted(range(len(macs)), key=macs.__getitem__))
+    return ranked
+
+
+def benchmark_space(
+    space: SearchSpace,
+    recipe: str,
+    device: devices.Device,
+    output_path: files.Path,
+    *,
+    networks: int = DEFAULT_NETWORKS,
+    seed: int = 0,
+    plan: timing.Plan | None = None,
+    progress: timing.Progress = timing.no_progress,
+) -> list[Measurement]:
+    """Times every distinct part of `space` and some of its whole networks.
+
+    What `output_path` already holds for this recipe and this environment is not timed again, so
+    that a killed run goes on where it stopped (between groups of `plan.models_at_once` models).
+
+    Args:
+        space: whose parts.
+        recipe: name of the export recipe the models are converted with.
+        device: where to time.
+        output_path: JSONL file the rows are added to.
+        networks: number of whole networks.
+        seed: of the choice of networks, and of the order of timing.
+        plan: how long to time; default the device's, with `seed`.
+        progress: called like tqdm with an iterable, its length and a description.
+
+    Returns:
+        One row for each part and each network.
+
+    Raises:
+        ValueError: an unknown recipe, a number of networks the space does not hold, or a damaged
+            `output_path`.
+    """
+    wanted = parts.space_parts(space)
+    wanted += [parts.network_part(child) for child in sample_networks(space, networks, seed)]
+    return benchmark_parts(
+        wanted, space, recipe, device, output_path, seed=seed, plan=plan, progress=progress
+    )
+
+
+def benchmark_parts(
+    wanted: Sequence[Part],
+    space: SearchSpace,
+    recipe: str,
+    device: devices.Device,
+    output_path: files.Path,
+    *,
+    seed: int = 0,
+    plan: timing.Plan | None = None,
+    progress: timing.Progress = timing.no_progress,
+    converted: dict[str, bytes] | None = None,
+) -> list[Measurement]:
+    """Times `wanted`, parts or whole networks of `space`; otherwise as `benchmark_space`.
+
+    `converted` holds `.tflite` files by the key of their part, and gets those that are missing: for
+    a second measurement of the same parts.
+    """
+    recipes.recipe(recipe)
+    plan = plan or dataclasses.replace(device.plan, seed=seed)
+    environment = device.environment()
+    rows = _known(output_path, recipe, environment)
+    missing = [part for part in wanted if part.key not in rows]
+    if missing:
+        reference = reference_model()
+        np.random.default_rng(seed).shuffle(missing)
+    for begin in range(0, len(missing), plan.models_at_once):
+        chunk = missing[begin : begin + plan.models_at_once]
+        models = _models(chunk, recipe, {} if converted is None else converted, progress)
+        timings = timing.measure(device, models, reference, plan, progress)
+        common = {
+            "recipe": recipe,
+            "reference": reference_key(),
+            "environment": environment,
+            "space": space.name,
+            "provenance": files.provenance(seed=seed),
+        }
+        fresh = [_part_row(part, timings[part.key], common) for part in chunk]
+        measurements.append(output_path, fresh)
+        rows.update((row.key, row) for row in fresh)
+    return [rows[part.key] for part in wanted]
+
+
+def _known(path: files.Path, recipe: str, environment: dict[str, Any]) -> dict[str, Measurement]:
+    return {
+        row.key: row
+        for row in measurements.read(path)
+        if row.is_for(recipe, environment) and row.reference == reference_key()
+    }
+
+
+def _part_row(part: Part, times: timing.Timing, common: dict[str, Any]) -> Measurement:
+    return Measurement(
+        key=part.key,
+        kind=part.kind,
+        label=part.label,
+        spec=part.spec,
+        resolution=part.resolution,
+        **common,
+        **dataclasses.asdict(times),
+    )
+
+
+def _models(
+    wanted: Sequence[Part], recipe: str, converted: dict[str, bytes], progress: timing.Progress
+) -> dict[str, bytes]:
+    missing = [part for part in wanted if part.key not in converted]
+    if missing:
+        for part in progress(missing, len(missing), "converting"):
+            converted[part.key] = convert(part, recipe)
+    return {part.key: converted[part.key] for part in wanted}
+
+
+def benchmark_models(
+    models: Mapping[str, files.Path],
+    device: devices.Device,
+    *,
+    recipe_by_name: Mapping[str, str] | None = None,
+    plan: timing.Plan | None = None,
+    progress: timing.Progress = timing.no_progress,
+) -> list[Measurement]:
+    """Times `.tflite` files, interleaved with the reference model.
+
+    `latency_ms` of a row is raw. To compare it with a prediction, ask
+    `row.normalized_ms(latency_model.reference_ms_)`: the milliseconds of the moment at which the
+    latency model's own measurements were taken.
+
+    Args:
+        models: paths by the name their row is to carry as `label`.
+        device: where to time.
+        recipe_by_name: what each was exported with, where it is known.
+        plan: how long; default the device's.
+        progress: called like tqdm with an iterable, its length and a description.
+
+    Returns:
+        One row a model, in order.
+
+    Raises:
+        ValueError: a file is missing or is not a `.tflite` model, or there are none.
+    """
+    contents = {name: devices.read_model(path) for name, path in models.items()}
+    if not contents:
+        raise ValueError("models: expected at least one .tflite file, received none")
+    # Names are the user's; the reference's own name must stay free.
+    timings = timing.measure(
+        device,
+        {f"model {name}": content for name, content in contents.items()},
+        reference_model(),
+        plan,
+        progress,
+    )
+    common: dict[str, Any] = {
+        "reference": reference_key(),
+        "environment": device.environment(),
+        "provenance": files.provenance(),
+    }
+    return [
+        Measurement(
+            key=f"file-{sha256(content).hexdigest()[:12]}",
+            kind="network",
+            label=name,
+            recipe=(recipe_by_name or {}).get(name),
+            **common,
+            **dataclasses.asdict(timings[f"model {name}"]),
+        )
+        for name, content in contents.items()
+    ]

@@ -1,0 +1,170 @@
+"""Interleaved timing: what makes two latencies comparable on a machine whose speed drifts.
+
+Every round takes one sample of every model in a new random order, with the reference model a few
+times in between. A latency is the median over the rounds of the model's sample divided by the
+reference's median in the same round, so that what slows a whole round cancels.
+
+Samples far from their model's median are left out. Models whose remaining samples still vary more
+than the plan allows get more rounds; those that stay above the gate are marked as noisy, not left
+out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from latency_models import devices
+from latency_models.devices.plan import Plan
+
+# Called like `tqdm`: an iterable, its length, a description; yields the same items.
+Progress = Callable[[Iterable, int, str], Iterable]
+
+REFERENCE = "reference"
+
+# An outlier is further from the median than so many standard deviations, estimated from the median
+# absolute deviation (1.4826: their ratio for a normal distribution), and than 2 % of the median:
+# microseconds are printed whole, so that all but one sample of a quick model may be equal.
+_OUTLIER_DEVIATIONS = 5.0
+_MAD_TO_DEVIATION = 1.4826
+_OUTLIER_FLOOR = 0.02
+# A model that leaves out more than this share of its rounds has no one latency.
+_MOST_OUTLIERS = 0.2
+
+
+def no_progress(iterable: Iterable, total: int, description: str) -> Iterable:
+    """A `Progress` that shows nothing."""
+    del total, description
+    return iterable
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    """The statistics of one model, as `measurements.Measurement` stores them."""
+
+    latency_ms: float
+    p10_ms: float
+    p90_ms: float
+    count: int
+    outliers: int
+    coefficient_of_variation: float
+    noisy: bool
+    relative_latency: float
+    half_relative_latencies: tuple[float, float]
+    reference_ms: float
+    conditions: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+class _Samples:
+    """Milliseconds of the models, and of the reference model in the same rounds."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self.models: dict[str, list[float]] = {key: [] for key in keys}
+        self.references: dict[str, list[float]] = {key: [] for key in self.models}
+
+    def add_round(
+        self, session: devices.Session, keys: Sequence[str], references: int, order: Any
+    ) -> None:
+        """One sample of each of `keys`, in a random order, with the reference in between."""
+        sequence = [*keys, *[REFERENCE] * references]
+        of_round: dict[str, list[float]] = {key: [] for key in (*keys, REFERENCE)}
+        for i in order.permutation(len(sequence)):
+            of_round[sequence[i]].append(session.sample_ms(sequence[i]))
+        reference_ms = float(np.median(of_round[REFERENCE]))
+        for key in keys:
+            self.models[key] += of_round[key]
+            self.references[key].append(reference_ms)
+
+    def timing(self, key: str, plan: Plan) -> Timing:
+        return summarize(self.models[key], self.references[key], plan.max_variation)
+
+
+def measure(
+    device: devices.Device,
+    models: Mapping[str, bytes],
+    reference: bytes,
+    plan: Plan | None = None,
+    progress: Progress = no_progress,
+) -> dict[str, Timing]:
+    """Times `models` on `device`, interleaved with `reference`.
+
+    Args:
+        device: where.
+        models: contents of `.tflite` files by key; `reference` is not a key.
+        reference: content of the reference model.
+        plan: how long; default the device's.
+        progress: shows the rounds.
+
+    Raises:
+        DeviceError: the device was lost, or cannot run a model.
+    """
+    plan = plan or device.plan
+    samples = _Samples(models)
+    order = np.random.default_rng(plan.seed)
+    with device.session({**models, REFERENCE: reference}, plan.min_sample_ms) as session:
+        for _ in progress(_rounds(plan), plan.rounds, "timing"):
+            samples.add_round(session, list(models), plan.references, order)
+        noisy = [key for key in models if samples.timing(key, plan).noisy]
+        if noisy and plan.extra_rounds:
+            for _ in progress(range(plan.extra_rounds), plan.extra_rounds, "timing again"):
+                samples.add_round(session, noisy, plan.references, order)
+        conditions = session.conditions()
+    return {
+        key: dataclasses.replace(samples.timing(key, plan), conditions=conditions) for key in models
+    }
+
+
+def _rounds(plan: Plan) -> Iterator[int]:
+    begin = time.monotonic()
+    for i in range(plan.rounds):
+        if i >= plan.min_rounds and time.monotonic() - begin > plan.budget_seconds:
+            return
+        yield i
+
+
+def summarize(
+    samples_ms: Sequence[float], references_ms: Sequence[float], max_variation: float = np.inf
+) -> Timing:
+    """The statistics of one model.
+
+    Args:
+        samples_ms: one a round.
+        references_ms: the reference model's, one a round; at least two rounds.
+        max_variation: the coefficient of variation above which the model counts as noisy, as it
+            does when more than a fifth of its samples are outliers.
+    """
+    samples, references = np.asarray(samples_ms), np.asarray(references_ms)
+    relative = samples / references
+    kept = ~outliers(relative)
+    halves = [relative[half][kept[half]] for half in (slice(0, None, 2), slice(1, None, 2))]
+    p10, median, p90 = np.percentile(samples[kept], (10, 50, 90))
+    middle = float(np.median(relative[kept]))
+    variation = float(relative[kept].std() / relative[kept].mean())
+    return Timing(
+        latency_ms=float(median),
+        p10_ms=float(p10),
+        p90_ms=float(p90),
+        count=len(samples),
+        outliers=int((~kept).sum()),
+        coefficient_of_variation=variation,
+        noisy=bool(variation > max_variation or (~kept).mean() > _MOST_OUTLIERS),
+        relative_latency=middle,
+        # With few rounds, all of a half may be outliers; the whole then stands for it.
+        half_relative_latencies=(
+            float(np.median(halves[0])) if halves[0].size else middle,
+            float(np.median(halves[1])) if halves[1].size else middle,
+        ),
+        reference_ms=float(np.median(references)),
+    )
+
+
+def outliers(values: np.ndarray) -> np.ndarray:
+    """Which of `values` are far from their median, as a mask; never more than half of them."""
+    middle = np.median(values)
+    distance = np.abs(values - middle)
+    spread = _MAD_TO_DEVIATION * np.median(distance)
+    return distance > max(_OUTLIER_DEVIATIONS * spread, _OUTLIER_FLOOR * abs(middle))

@@ -1,0 +1,193 @@
+"""A part as numbers that its latency grows with, whatever its width and resolution.
+
+What a processor does in a part is arithmetic, and moving activations and weights: multiply-
+accumulates of each kind of sub-layer, the values of the four activations, and the weights. Stride,
+expansion, widths and resolution act through them, so that a shape that was never measured is
+between or beside those that were. Four facts of how runtimes compute stand in them (measured on
+single layers, docs/results.md):
+
+- Matrix products, which 1x1 and stem convolutions are, are computed in tiles of pixels x channels,
+  and a tile that is filled in part takes as long as a full one. Their multiply-accumulates are
+  counted in whole tiles. The tile is the runtime's and the processor's: `TILES` has some, and the
+  model of a device takes the one that explains its measurements best.
+- Depthwise convolutions have a feature for each kernel size: runtimes have a program of their own
+  for 3x3 and 5x5. It goes through all channels of one pixel after another; where the weights, and
+  as many inputs, find no room in the nearest cache, each multiply-accumulate reads its weight from
+  the next one (`reread_weights`).
+- For other kernels there is but the program for any convolution, a matrix product for each channel
+  alone: in tiles of pixels, with weights padded to a tile of channels, 16 to 128 times their size.
+  Reading those is what counts on small images (`general_weights`), the more of each the less of
+  all a cache can keep (`general_weights_by_width`: each times the channels).
+- That program goes through the whole image for one channel after another, a cache line a value;
+  what is larger than the second cache comes from afar every time (`general_far_inputs`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import numpy as np
+import pydantic
+from pydantic import Field
+
+from latency_models.measuring.parts import Kind
+from nas.architecture.operations import STRICT, Stage
+from nas.architecture.specs import Block, Head, Stem, downsampled
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
+class Tile:
+    """What a matrix product computes at once.
+
+    Attributes:
+        pixels: rows of the product.
+        channels: columns, of the output.
+    """
+
+    pixels: Annotated[int, Field(gt=0)]
+    channels: Annotated[int, Field(gt=0)]
+
+
+SMALLEST_TILE = Tile(1, 1)
+"""Counts multiply-accumulates as papers do."""
+
+TILES = (SMALLEST_TILE, Tile(6, 8), Tile(4, 16), Tile(7, 16), Tile(7, 32))
+"""None, and XNNPACK's: of float32 and int8 with NEON, of int8 and float32 with AVX-512."""
+
+# Kernels with a depthwise program of their own.
+_SPECIAL_SIZES = (3, 5)
+# Values that the two caches of a core hold: 48 KiB and 1 MiB of float32.
+_NEAR_CACHE, _FAR_CACHE = 12_288, 262_144
+
+_DEPTHWISE = {size: f"depthwise_{size}x{size}_macs" for size in (1, 3, 5, 7, 9, 11)}
+
+FEATURES = (
+    "expansion_macs",
+    *_DEPTHWISE.values(),
+    "projection_macs",
+    "spatial_macs",
+    "classifier_macs",
+    "input_values",
+    "expanded_values",
+    "filtered_values",
+    "output_values",
+    "residual_values",
+    "weights",
+    "reread_weights",
+    "general_weights",
+    "general_weights_by_width",
+    "general_far_inputs",
+    "one",
+)
+"""Names of a feature vector's entries; the convolution of a stem is spatial, that of a head an
+expansion, a skip's a projection. `weights` are those outside of `general_weights`."""
+
+BESIDE_MACS = (
+    "reread_weights",
+    "general_weights",
+    "general_weights_by_width",
+    "general_far_inputs",
+)
+"""What a depthwise convolution does beside its multiply-accumulates, some of it only when it is
+large; where nothing measured did, it is extrapolated as taking no time."""
+
+
+def features(
+    kind: Kind, spec: dict[str, Any], resolution: int, tile: Tile = SMALLEST_TILE
+) -> np.ndarray:
+    """`[features]` of a part, in the order of `FEATURES`.
+
+    Args:
+        kind: stem, block or head.
+        spec: the part as JSON, as measurements and tables hold it.
+        resolution: height and width of its input, in pixels.
+        tile: in which multiply-accumulates of matrix products are counted.
+    """
+    found = dict.fromkeys(FEATURES, 0.0)
+    stages, residual, num_classes = _chain(kind, spec)
+    found["one"] = 1.0
+    found["input_values"] = resolution**2 * stages[0].input_width
+    for stage in stages:
+        for name, value in _of_stage(stage, resolution, tile).items():
+            found[name] += value
+        resolution = downsampled(resolution, stage.stride)
+    if residual:
+        found["residual_values"] = resolution**2 * stages[-1].output_width
+    if num_classes:
+        found["classifier_macs"] = stages[-1].output_width * num_classes
+        found["weights"] += found["classifier_macs"]
+    return np.array([found[name] for name in FEATURES])
+
+
+def _of_stage(stage: Stage, resolution: int, tile: Tile) -> dict[str, float]:
+    """What a stage adds to the features, on an image of `resolution` pixels."""
+    if stage.type == "depthwise":
+        return _of_depthwise(stage, resolution, tile)
+    pixels = downsampled(resolution, stage.stride) ** 2
+    height, width, inputs, outputs = stage.kernel_shape
+    macs = _whole(pixels, tile.pixels) * height * width * inputs * _whole(outputs, tile.channels)
+    name, output = _roles(stage)
+    return {name: macs, output: pixels * outputs, "weights": stage.num_weights}
+
+
+def _of_depthwise(stage: Stage, resolution: int, tile: Tile) -> dict[str, float]:
+    pixels = downsampled(resolution, stage.stride) ** 2
+    name, channels = _DEPTHWISE[stage.kernel_size], stage.output_width
+    kernel = stage.kernel_size**2 * channels
+    found: dict[str, float] = {"filtered_values": pixels * channels}
+    if stage.kernel_size in _SPECIAL_SIZES:
+        macs = pixels * kernel
+        reread = macs * _without_room(2 * kernel, _NEAR_CACHE)
+        return found | {name: macs, "reread_weights": reread, "weights": stage.num_weights}
+    inputs = resolution**2 * channels
+    return found | {
+        name: _whole(pixels, tile.pixels) * kernel,
+        "general_weights": kernel,
+        "general_weights_by_width": kernel * channels,
+        "general_far_inputs": inputs * _without_room(inputs, _FAR_CACHE),
+    }
+
+
+def _whole(count: int, tile: int) -> int:
+    """`count` rounded up to whole tiles."""
+    return -(-count // tile) * tile
+
+
+def _without_room(values: int, cache: int) -> float:
+    """Share of reads that miss a cache when `values` are read in turn again and again.
+
+    The oldest value makes room for the next, so that a third more than fits suffices to miss all.
+    """
+    return min(max(3.0 * (values / cache - 1.0), 0.0), 1.0)
+
+
+def _roles(stage: Stage) -> tuple[str, str]:
+    """Where the multiply-accumulates and the output of a matrix product are counted."""
+    if stage.kernel_size > 1:
+        return "spatial_macs", "output_values"
+    if stage.activation is None:
+        return "projection_macs", "output_values"
+    return "expansion_macs", "expanded_values"
+
+
+def _chain(kind: Kind, spec: dict[str, Any]) -> tuple[Sequence[Stage], bool, int]:
+    """Stages of a part, whether its input is added, and classes where it ends in a classifier."""
+    rest = dict(spec)
+    if kind == "block":
+        block = pydantic.TypeAdapter(Block).validate_json(json.dumps(spec), strict=True)
+        return block.stages, block.has_residual, 0
+    if kind == "stem":
+        channels = rest.pop("input_channels")
+        return [Stem(**rest).stage(channels)], False, 0
+    if kind == "head":
+        width, classes = rest.pop("input_width"), rest.pop("num_classes")
+        return [Head(**rest).stage(width)], False, classes
+    raise ValueError(f"features: expected a stem, a block or a head, received a {kind}")
+
+
+def shape(kind: Kind, spec: dict[str, Any], resolution: int) -> str:
+    """What parts of equal shape share: everything but the operation."""
+    rest = {name: value for name, value in spec.items() if name != "op"}
+    return json.dumps([kind, resolution, rest], sort_keys=True)

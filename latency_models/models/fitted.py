@@ -1,0 +1,180 @@
+"""What every kind of latency model shares: sums over parts, the check of a use, and its file."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import json
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pydantic
+from pydantic.dataclasses import dataclass
+
+from latency_models.measuring import parts
+from latency_models.measuring.measurements import Measurement, Positive
+from latency_models.measuring.parts import Part
+from nas import files
+from nas.architecture.operations import STRICT
+from nas.architecture.specs import Child, SearchSpace
+
+SCHEMA_VERSION = 1
+
+# What of the environment a file also holds at its top level.
+_USE = ("device", "runtime", "num_threads", "delegate")
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Learned:
+    """What the file of every fitted model must hold, besides what is derived from it."""
+
+    space: str
+    recipe: str
+    environment: dict[str, Any]
+    reference: str | None
+    reference_ms: Positive | None
+    evaluation: dict[str, dict[str, Any]]
+
+
+class LatencyModel(abc.ABC):
+    """The latency of networks on one device, as a sum over their parts.
+
+    Attributes:
+        kind: how flags and files call it.
+        learned: dataclass of what a file holds; each field is an attribute with `_` at its end.
+        space_: name of the measured search space.
+        recipe_: how the measured models were exported.
+        environment_: device, system and runtime of the measurements.
+        reference_: key of the reference model; None where a table was published without one.
+        reference_ms_: its milliseconds when the measurements were taken; a later measurement
+            compares with predictions after `Measurement.normalized_ms(reference_ms_)`.
+        evaluation_: held-out errors; `networks` and `blocks` at least.
+    """
+
+    kind: ClassVar[str]
+    learned: ClassVar[type[Learned]]
+
+    space_: str
+    recipe_: str
+    environment_: dict[str, Any]
+    reference_: str | None
+    reference_ms_: float | None
+    evaluation_: dict[str, dict[str, Any]]
+
+    @abc.abstractmethod
+    def fit(self, rows: Sequence[Measurement], space: SearchSpace) -> Self:
+        """Learns from measurements.
+
+        Raises:
+            ValueError: rows that do not belong together, or too few of them.
+        """
+
+    @abc.abstractmethod
+    def part_ms(self, part: Part) -> float:
+        """What `part` adds to a network, in milliseconds.
+
+        Raises:
+            ValueError: the model does not cover it; names the nearest thing it does.
+        """
+
+    @abc.abstractmethod
+    def cautions(self, wanted: Sequence[Part]) -> list[str]:
+        """Sentences on what of `wanted` is less certain than the rest; empty where nothing is."""
+
+    def predict(self, child: Child) -> float:
+        """Latency of `child` in milliseconds.
+
+        Raises:
+            ValueError: one of its parts is not covered; names it and the nearest that is.
+        """
+        return math.fsum(self.part_ms(part) for part in parts.child_parts(child))
+
+    def slot_latencies(self, space: SearchSpace) -> tuple[list[np.ndarray], float]:
+        """What a search needs to know.
+
+        Returns:
+            For each slot a float64 vector, milliseconds by candidate (0 for an identity); and the
+            milliseconds of everything else. A child's `predict` is their sum.
+
+        Raises:
+            ValueError: a part of `space` is not covered; names it and the nearest that is.
+        """
+        some_child = space.child([0] * len(space.slots))
+        fixed = [parts.stem_part(some_child), parts.head_part(some_child)]
+        slots = []
+        for layer, resolution in zip(space.layers, space.input_resolutions, strict=False):
+            if layer.type == "block":
+                fixed += [] if layer.is_identity else [parts.block_part(layer, resolution)]
+                continue
+            latencies = [
+                0.0 if block.is_identity else self.part_ms(parts.block_part(block, resolution))
+                for block in layer.blocks
+            ]
+            slots.append(np.array(latencies))
+        return slots, math.fsum(self.part_ms(part) for part in fixed)
+
+    def check(self, *, device: str, recipe: str, num_threads: int) -> None:
+        """Refuses a use that the measurements do not cover.
+
+        Raises:
+            ValueError: another device, recipe or number of threads.
+        """
+        received = {"device": device, "recipe": recipe, "num_threads": num_threads}
+        for name, value in received.items():
+            expected = self.to_dict()[name]
+            if value != expected:
+                raise ValueError(
+                    f"the latency model of {self.space_} was measured with {name} {expected}, "
+                    f"received {name} {value}; use --{name}={expected}, or benchmark and fit again"
+                )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fitted model as JSON values, without provenance."""
+        learned = self.learned(**{name: getattr(self, f"{name}_") for name in self._names()})
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "kind": self.kind,
+            **{name: self.environment_[name] for name in _USE},
+            **dataclasses.asdict(learned),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], source: str = "input") -> Self:
+        """The inverse of `to_dict`.
+
+        Raises:
+            ValueError: names `source` and the first field that is not as expected.
+        """
+        if data.get("schema_version") != SCHEMA_VERSION:
+            raise ValueError(
+                f"{source}: expected schema_version {SCHEMA_VERSION}, received "
+                f"{data.get('schema_version')}; fit the latency model again"
+            )
+        names = cls._names()
+        fields = {name: data[name] for name in names if name in data}
+        try:
+            text = json.dumps(fields)
+            learned = pydantic.TypeAdapter(cls.learned).validate_json(text, strict=True)
+        except pydantic.ValidationError as error:
+            fault = error.errors()[0]
+            place = ".".join(str(step) for step in fault["loc"])
+            raise ValueError(
+                f"{source}: {place}: {fault['msg']}; expected a file of tools.fit_latency"
+            ) from None
+        missing = [name for name in _USE if name not in learned.environment]
+        if missing:
+            raise ValueError(f"{source}: environment: expected {', '.join(missing)}, found none")
+        model = cls()
+        for name in names:
+            setattr(model, f"{name}_", getattr(learned, name))
+        return model
+
+    @classmethod
+    def _names(cls) -> list[str]:
+        return [field.name for field in dataclasses.fields(cls.learned)]
+
+    def save(self, path: files.Path) -> None:
+        """Writes the fitted model as JSON, atomically."""
+        files.write_json(path, {**self.to_dict(), "provenance": files.provenance()})

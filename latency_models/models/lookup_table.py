@@ -1,0 +1,168 @@
+"""Latency as a sum over a table of blocks (ProxylessNAS, Cai, Zhu & Han, ICLR 2019, section 3.3).
+
+The parts of a space are timed alone, some of its networks whole; `latency_models.models.in_context`
+turns both into what each part adds to a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic.dataclasses import dataclass
+
+from latency_models.measuring import parts
+from latency_models.measuring.measurements import Measurement, Positive
+from latency_models.measuring.parts import Kind, Part
+from latency_models.models import evaluation, in_context, nearest, selection
+from latency_models.models.fitted import LatencyModel, Learned
+from latency_models.models.in_context import Context, NonNegative
+from latency_models.models.nearest import NearestWidths
+from nas.architecture.operations import STRICT
+from nas.architecture.specs import SearchSpace
+
+
+@dataclass(frozen=True, config=STRICT)
+class Entry:
+    """One row of the table.
+
+    Attributes:
+        kind: stem, block or head.
+        label: short name.
+        resolution: height and width of its input, in pixels.
+        num_macs: multiply-accumulates.
+        latency_ms: what it adds to a network.
+        alone_ms: how long it takes by itself; None where that was not measured.
+        spec: the part as JSON.
+    """
+
+    kind: Kind
+    label: str
+    resolution: int
+    num_macs: int
+    latency_ms: NonNegative
+    alone_ms: Positive | None
+    spec: dict[str, Any]
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class _Learned(Learned):
+    context: Context | None
+    fallback: NearestWidths | None
+    networks: list[str]
+    source: str | None
+    entries: dict[str, Entry]
+
+
+class LookupTable(LatencyModel):
+    """The latency of any network of a space on one device, from its blocks.
+
+    Attributes:
+        entries_: `Entry` by key of the part.
+        context_: what whole networks taught; None for a published table.
+        fallback_: what a part counts as that has no entry; None refuses it.
+        networks_: keys of the whole networks it was fitted on.
+        source_: who published the table; None where it was fitted to own measurements.
+        evaluation_: `networks`, each predicted without itself; `blocks`, the repeat error of their
+            measurement (a table cannot predict a block it has not seen); `network_repeats`, the
+            repeat error of whole networks, below which no prediction can be told apart.
+
+    Example:
+        rows = measurements.read("measurements.jsonl")
+        table = LookupTable().fit(rows, spaces.load_space("cifar"))
+        table.predict(child)
+    """
+
+    kind: ClassVar[str] = "lookup_table"
+    learned: ClassVar[type[Learned]] = _Learned
+
+    entries_: dict[str, Entry]
+    context_: Context | None
+    fallback_: NearestWidths | None
+    networks_: list[str]
+    source_: str | None
+
+    def fit(self, rows: Sequence[Measurement], space: SearchSpace) -> LookupTable:
+        """Learns from the parts and the whole networks of `space` among `rows`.
+
+        Raises:
+            ValueError: rows of several recipes, environments or reference models, a part without
+                a row, or too few whole networks.
+        """
+        by_key = {row.key: row for row in rows if row.spec is not None}
+        selection.check_alike(list(by_key.values()))
+        wanted = parts.space_parts(space)
+        missing = [part for part in wanted if part.key not in by_key]
+        if missing:
+            raise ValueError(
+                f"measurements: expected a row for each of the {len(wanted)} parts of "
+                f"{space.name}, {len(missing)} have none, for example "
+                f"{nearest.described(missing[0])}; run tools.benchmark --space for it"
+            )
+        networks, children = selection.networks(by_key.values(), space)
+        some = networks[0]
+        self.space_, self.recipe_ = space.name, str(some.recipe)
+        self.environment_, self.reference_ = some.environment, some.reference
+        reference_ms = self.reference_ms_ = selection.reference_ms(by_key.values())
+        self.fallback_ = self.source_ = None
+        self.networks_ = [row.key for row in networks]
+
+        keys = {part.key: i for i, part in enumerate(wanted)}
+        counts = np.zeros((len(children), len(wanted)))
+        for row, child in zip(counts, children, strict=True):
+            for part in parts.child_parts(child):
+                row[keys[part.key]] += 1.0
+        alone = np.array([by_key[key].normalized_ms(reference_ms) for key in keys])
+        measured = np.array([row.normalized_ms(reference_ms) for row in networks])
+        sample = in_context.Sample(alone, counts, measured, selection.repeat_error(networks))
+        self.context_, latencies = in_context.fit(sample)
+        self.entries_ = {
+            part.key: entry_of(part, float(latency), float(by_itself))
+            for part, latency, by_itself in zip(wanted, latencies, alone, strict=True)
+        }
+        self.evaluation_ = {
+            "networks": evaluation.held_out(
+                in_context.held_out(sample), measured, "leave one network out"
+            ),
+            "blocks": selection.repeats([by_key[key] for key in keys], reference_ms),
+            "network_repeats": selection.repeats(networks, reference_ms),
+        }
+        return self
+
+    def part_ms(self, part: Part) -> float:
+        """See `LatencyModel`."""
+        return self._entry(part).latency_ms
+
+    def _entry(self, part: Part) -> Entry:
+        if part.key in self.entries_:
+            return self.entries_[part.key]
+        if self.fallback_ is not None:
+            found = self.fallback_.entry(part, self.entries_.values())
+            if found is not None:
+                return found
+        closest = nearest.nearest(part, self.entries_.values())
+        raise ValueError(
+            f"the latency model of {self.space_} has no entry for {nearest.described(part)}; the "
+            f"nearest is {nearest.described(closest)}; benchmark the space that holds it and fit "
+            "again"
+        )
+
+    def cautions(self, wanted: Sequence[Part]) -> list[str]:
+        """Parts that count as their nearest entry."""
+        estimated = [part for part in parts.distinct(wanted) if part.key not in self.entries_]
+        if not estimated:
+            return []
+        pairs = [f"{nearest.described(p)} as {self._entry(p).label}" for p in estimated]
+        error = self.evaluation_["blocks"]["mape"]
+        return [
+            f"{len(estimated)} parts are not in the table and count as the nearest that is (for "
+            f"blocks of the table itself that is off by {100 * error:.0f} %): {'; '.join(pairs)}"
+        ]
+
+
+def entry_of(part: Part, latency_ms: float, alone_ms: float | None) -> Entry:
+    """The row of `part`."""
+    return Entry(
+        part.kind, part.label, part.resolution, part.num_macs, latency_ms, alone_ms, part.spec
+    )

@@ -1,0 +1,163 @@
+"""Latency of a part from its features: a non-negative linear model, and how far to trust it.
+
+    latency = sum_f coefficient_f * feature_f,  coefficient_f >= 0
+
+least squares of the *relative* error. More work never takes less time, also where nothing was
+measured; of what was tried on the Pixel 1 table (docs/results.md) nothing did better on shapes that
+were left out. With x a part's features over its latency and M the inverse of the fit's normal
+matrix (of the coefficients above 0), a new part's relative variance is error^2 * (1 + x M x'), as
+in ordinary least squares; `error` is such that blocks of unseen shapes deviate as it says.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from sklearn import linear_model, model_selection
+
+from latency_models.models.features import BESIDE_MACS, FEATURES
+from nas.architecture.operations import STRICT
+
+NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+# Coefficients this much less certain than the data are still possible.
+_RIDGE = 1e-6
+_RANDOM_FOLDS = 10
+
+
+@dataclass(frozen=True, config=STRICT)
+class PartRegressor:
+    """A fitted model, as it stands in a file.
+
+    Attributes:
+        coefficients: milliseconds for one of each feature of `FEATURES`.
+        covariance: M above, `[features, features]`.
+        error: relative standard deviation of a block of an unseen shape, features being equal.
+        least: smallest value of each feature that was measured.
+        most: largest.
+    """
+
+    coefficients: list[NonNegative]
+    covariance: list[list[Finite]]
+    error: NonNegative
+    least: list[NonNegative]
+    most: list[NonNegative]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where a list has not one entry a feature."""
+        lengths = {len(self.covariance), *map(len, self.covariance)}
+        lengths |= set(map(len, (self.coefficients, self.least, self.most)))
+        if lengths != {len(FEATURES)}:
+            raise ValueError(f"expected {len(FEATURES)} values, one for each of {FEATURES}")
+
+    def predict(self, rows: np.ndarray) -> np.ndarray:
+        """Milliseconds of parts with features `[parts, features]`."""
+        return rows @ np.array(self.coefficients)
+
+    def deviation_ms(self, rows: np.ndarray) -> np.ndarray:
+        """Standard deviation of each prediction, in milliseconds."""
+        coefficients = ((rows @ np.array(self.covariance)) * rows).sum(axis=1)
+        return self.error * np.sqrt(coefficients + self.predict(rows) ** 2)
+
+    def outside(self, row: np.ndarray) -> list[str]:
+        """Features of one part beyond the measured range, in words, the farthest first."""
+        found = []
+        for name, value, least, most in zip(FEATURES, row, self.least, self.most, strict=True):
+            if value > most * (1.0 + 1e-9):
+                ratio = value / most if most else np.inf
+                found.append((ratio, f"{name} {value:.3g} above {most:.3g}"))
+            elif 0.0 < value < least * (1.0 - 1e-9):
+                found.append((least / value, f"{name} {value:.3g} below {least:.3g}"))
+        return [words for _, words in sorted(found, reverse=True)]
+
+    def unknown(self, row: np.ndarray) -> list[str]:
+        """Kinds of work of one part that nothing measured had."""
+        pairs = zip(FEATURES, row, self.most, strict=True)
+        new = [name for name, value, most in pairs if value > 0.0 and most == 0.0]
+        return [name for name in new if name not in BESIDE_MACS]
+
+
+def fit(rows: np.ndarray, latency_ms: np.ndarray, error: float = 0.0) -> PartRegressor:
+    """The model of parts with features `[parts, features]` and latencies `[parts]`."""
+    relative = rows / latency_ms[:, None]
+    used = rows.max(axis=0) > 0.0
+    unit = np.where(used, np.sqrt((relative**2).sum(axis=0)), 1.0)
+    scaled = relative / unit
+    model = linear_model.LinearRegression(positive=True, fit_intercept=False)
+    model.fit(scaled, np.ones(len(latency_ms)))
+    # A coefficient at its bound of 0 stays there when the data are a little different.
+    free = np.flatnonzero(model.coef_ > 0.0)
+    normal = scaled[:, free].T @ scaled[:, free] + _RIDGE * np.eye(len(free))
+    covariance = np.zeros((len(unit), len(unit)))
+    covariance[np.ix_(free, free)] = np.linalg.inv(normal) / np.outer(unit[free], unit[free])
+    least = np.where(rows > 0.0, rows, np.inf).min(axis=0)
+    return PartRegressor(
+        coefficients=(model.coef_ / unit).tolist(),
+        covariance=covariance.tolist(),
+        error=error,
+        least=np.where(used, least, 0.0).tolist(),
+        most=rows.max(axis=0).tolist(),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class HeldOut:
+    """Predictions of blocks by models that had not seen them."""
+
+    predicted_ms: np.ndarray
+    latency_ms: np.ndarray
+    leverage: np.ndarray
+
+    @property
+    def error(self) -> float:
+        """What makes the predicted variances agree with the deviations that were met."""
+        deviations = self.predicted_ms / self.latency_ms - 1.0
+        return float(np.sqrt(np.mean(deviations**2 / (1.0 + self.leverage))))
+
+
+def held_out(
+    rows: np.ndarray, latency_ms: np.ndarray, groups: Sequence[str | None], *, by_group: bool
+) -> HeldOut:
+    """Each block predicted by a model fitted without its fold.
+
+    Args:
+        rows: `[parts, features]`.
+        latency_ms: `[parts]`.
+        groups: the shape of each block; None for a part that is never left out.
+        by_group: whether a fold is all blocks of a shape, or a random tenth.
+
+    Raises:
+        ValueError: fewer than two shapes, or fewer than two blocks.
+    """
+    predicted, leverage = np.full(len(rows), np.nan), np.zeros(len(rows))
+    for test in _folds(groups, by_group):
+        train = np.setdiff1d(np.arange(len(rows)), test)
+        model = fit(rows[train], latency_ms[train])
+        predicted[test] = model.predict(rows[test])
+        relative = rows[test] / latency_ms[test, None]
+        leverage[test] = ((relative @ np.array(model.covariance)) * relative).sum(axis=1)
+    kept = ~np.isnan(predicted)
+    return HeldOut(predicted[kept], latency_ms[kept], leverage[kept])
+
+
+def _folds(groups: Sequence[str | None], by_group: bool) -> Iterator[np.ndarray]:
+    blocks = np.array([i for i, group in enumerate(groups) if group is not None])
+    shapes = [group for group in groups if group is not None]
+    if len(set(shapes)) < 2:
+        raise ValueError(
+            f"regression: expected blocks of at least two shapes, received {len(set(shapes))}; "
+            "benchmark a space with more"
+        )
+    if by_group:
+        splits = model_selection.LeaveOneGroupOut().split(blocks, groups=shapes)
+    else:
+        folds = min(_RANDOM_FOLDS, len(blocks))
+        splits = model_selection.KFold(folds, shuffle=True, random_state=0).split(blocks)
+    for _, test in splits:
+        yield blocks[test]

@@ -1,0 +1,1 @@
+"""Spaces and networks as plain, validated data, and what is counted from them; no framework."""

@@ -1,0 +1,111 @@
+"""Parameters and multiply-accumulates of blocks and networks, counted from their specs."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from nas.architecture.operations import Stage
+from nas.architecture.specs import Block, Child, SearchSpace, downsampled
+
+
+def stage_macs(stage: Stage, resolution: int) -> int:
+    """Multiply-accumulates of one stage on a square input of `resolution` pixels.
+
+    Convolutions only, as papers count them: batch normalization, activations and additions are
+    left out.
+    """
+    pixels = downsampled(resolution, stage.stride) ** 2
+    height, width, inputs, filters = stage.kernel_shape
+    return pixels * height * width * inputs * filters
+
+
+def block_macs(block: Block, resolution: int) -> int:
+    """Multiply-accumulates of a block on a square input of `resolution` pixels."""
+    macs = 0
+    for stage in block.stages:
+        macs += stage_macs(stage, resolution)
+        resolution = downsampled(resolution, stage.stride)
+    return macs
+
+
+def block_params(block: Block) -> int:
+    """Trainable parameters of a block, batch normalization included."""
+    return sum(stage.num_weights for stage in block.stages)
+
+
+def child_stages(child: Child) -> Iterator[tuple[Stage, int]]:
+    """Every stage of a network in order, each with the resolution of its input."""
+    yield child.stem.stage(child.input_channels), child.resolution
+    resolutions = child.input_resolutions
+    for block, resolution in zip(child.layers, resolutions, strict=False):
+        for stage in block.stages:
+            yield stage, resolution
+            resolution = downsampled(resolution, stage.stride)
+    yield child.head.stage(child.layers[-1].output_width), resolutions[-1]
+
+
+def num_params(child: Child) -> int:
+    """Trainable parameters of a network: convolutions, batch normalization, classifier."""
+    classifier = (child.head.width + 1) * child.num_classes
+    return classifier + sum(stage.num_weights for stage, _ in child_stages(child))
+
+
+def num_macs(child: Child) -> int:
+    """Multiply-accumulates of convolutions and classifier for one image."""
+    classifier = child.head.width * child.num_classes
+    return classifier + sum(stage_macs(stage, size) for stage, size in child_stages(child))
+
+
+def supernet_params(space: SearchSpace) -> int:
+    """Trainable weights of a supernet over `space`, architecture parameters apart."""
+    shared = space.child([0] * len(space.slots))
+    chosen = sum(block_params(slot.block(0)) for slot in space.slots)
+    candidates = sum(block_params(block) for slot in space.slots for block in slot.blocks)
+    return num_params(shared) - chosen + candidates
+
+
+def block_bytes(block: Block, weight_bytes: int, channel_bytes: int) -> int:
+    """Bytes of a block's weights in a file, its batch normalizations folded into convolutions.
+
+    Args:
+        block: the block.
+        weight_bytes: of one value of a kernel.
+        channel_bytes: of what belongs to one output channel: bias, and scales if quantized.
+    """
+    return sum(_stage_bytes(stage, weight_bytes, channel_bytes) for stage in block.stages)
+
+
+def _stage_bytes(stage: Stage, weight_bytes: int, channel_bytes: int) -> int:
+    kernel = int(np.prod(stage.kernel_shape))
+    return kernel * weight_bytes + stage.output_width * channel_bytes
+
+
+def num_bytes(child: Child, weight_bytes: int, channel_bytes: int) -> int:
+    """Bytes of a network's weights in a file; the file's own structure comes on top."""
+    classes = child.num_classes
+    classifier = child.head.width * classes * weight_bytes + classes * channel_bytes
+    return classifier + sum(
+        _stage_bytes(stage, weight_bytes, channel_bytes) for stage, _ in child_stages(child)
+    )
+
+
+def by_candidate(
+    space: SearchSpace,
+    of_block: Callable[[Block, int], int],
+    of_child: Callable[[Child], int],
+) -> tuple[list[np.ndarray], float]:
+    """A cost of every candidate of every slot, and of all that is not chosen.
+
+    Args:
+        space: the space.
+        of_block: the cost of a block on a square input of so many pixels.
+        of_child: the cost of a network, which is the sum of its blocks' and fixed parts'.
+    """
+    places = zip(space.layers, space.input_resolutions, strict=False)
+    slots = [
+        np.array([float(of_block(block, resolution)) for block in layer.blocks])
+        for layer, resolution in places
+        if layer.type == "slot"
+    ]
+    first = of_child(space.child([0] * len(slots)))
+    return slots, first - sum(float(slot[0]) for slot in slots)

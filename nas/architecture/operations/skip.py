@@ -1,0 +1,30 @@
+"""The operation that does as little as the shapes allow."""
+
+from typing import ClassVar, Literal
+
+from pydantic.dataclasses import dataclass
+
+from nas.architecture.operations.stage import STRICT, Stage
+
+
+@dataclass(frozen=True, config=STRICT)
+class Skip:
+    """The paper's zero operation inside a residual block: the input itself.
+
+    Where stride or width change it is a 1x1 convolution with batch normalization.
+    """
+
+    has_residual: ClassVar[bool] = False
+
+    kind: Literal["skip"] = "skip"
+
+    @property
+    def label(self) -> str:
+        """Short name used in tables and plots."""
+        return "skip"
+
+    def stages(self, input_width: int, output_width: int, stride: int) -> tuple[Stage, ...]:
+        """No stage where the shape is kept, otherwise the projection."""
+        if stride == 1 and input_width == output_width:
+            return ()
+        return (Stage("conv", 1, stride, input_width, output_width, None),)

@@ -1,0 +1,85 @@
+"""The spaces that come with the package."""
+
+from nas.architecture.operations import Candidate, MBConv, Skip
+from nas.architecture.specs import Block, Head, SearchSpace, Slot, Stem, Stride
+
+Layer = Block | Slot
+# Width, number of slots, stride of the first.
+StageRow = tuple[int, int, Stride]
+
+
+def _slots(width: int, rows: list[StageRow], candidates: tuple[Candidate, ...]) -> list[Layer]:
+    """Slots stage by stage; where the shape is kept, skip is a candidate too."""
+    layers: list[Layer] = []
+    for output_width, depth, stride in rows:
+        for _ in range(depth):
+            keeps_shape = stride == 1 and width == output_width
+            choices = (*candidates, Skip()) if keeps_shape else candidates
+            layers.append(Slot(width, output_width, choices, stride))
+            width, stride = output_width, 1
+    return layers
+
+
+def _mbconvs(kernel_sizes: tuple[int, ...], expansions: tuple[int, ...]) -> tuple[MBConv, ...]:
+    return tuple(MBConv(k, e) for e in expansions for k in kernel_sizes)
+
+
+def _proxyless(
+    name: str, resolution: int, num_classes: int, stem_stride: Stride, first_stride: Stride
+) -> SearchSpace:
+    """21 slots, MBConv {3,6} x {3,5,7}, skip where the shape is kept."""
+    rows: list[StageRow] = [
+        (24, 4, first_stride),
+        (40, 4, 2),
+        (80, 4, 2),
+        (96, 4, 1),
+        (192, 4, 2),
+        (320, 1, 1),
+    ]
+    return SearchSpace(
+        name=name,
+        resolution=resolution,
+        num_classes=num_classes,
+        stem=Stem(32, stride=stem_stride),
+        layers=(Block(MBConv(3, 1), 32, 16), *_slots(16, rows, _mbconvs((3, 5, 7), (3, 6)))),
+        head=Head(1280, dropout=0.1),
+    )
+
+
+def proxyless_imagenet() -> SearchSpace:
+    """The paper's space."""
+    return _proxyless("proxyless_imagenet", 224, 1000, stem_stride=2, first_stride=2)
+
+
+def proxyless_cifar() -> SearchSpace:
+    """The paper's space for images of 32x32 pixels: stem and first stage keep their size."""
+    return _proxyless("proxyless_cifar", 32, 10, stem_stride=1, first_stride=1)
+
+
+def cifar() -> SearchSpace:
+    """Images of 32x32 pixels, sized to be searched and trained in minutes on two CPU cores.
+
+    The stem halves the image at once: on a CPU the time goes into large activations.
+    """
+    rows: list[StageRow] = [(16, 1, 1), (32, 3, 2), (64, 3, 2)]
+    return SearchSpace(
+        name="cifar",
+        resolution=32,
+        num_classes=10,
+        stem=Stem(16),
+        layers=tuple(_slots(16, rows, _mbconvs((3, 5), (3, 6)))),
+        head=Head(128),
+    )
+
+
+def tiny() -> SearchSpace:
+    """Three slots of two or three candidates, for tests."""
+    rows: list[StageRow] = [(8, 1, 2), (16, 2, 2)]
+    return SearchSpace(
+        name="tiny",
+        resolution=32,
+        num_classes=10,
+        stem=Stem(8),
+        layers=tuple(_slots(8, rows, (MBConv(3, 1), MBConv(5, 3)))),
+        head=Head(32),
+    )

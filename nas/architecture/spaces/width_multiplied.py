@@ -1,0 +1,55 @@
+"""One network made wider and narrower: what a search has to beat.
+
+As in MobileNetV2 (Sandler et al. 2018, section 5): the same operation everywhere, MBConv of kernel
+size 3 and expansion 6, and a multiplier on all widths.
+"""
+
+import dataclasses
+
+from nas.architecture.operations import MBConv
+from nas.architecture.specs import Block, Child, SearchSpace
+
+_LEAST_WIDTH = 8
+
+
+def scaled_width(width: int, multiplier: float) -> int:
+    """`width` times `multiplier`, to the nearest multiple of 8, at least 8 and 90 % of the product.
+
+    The rounding is that of the reference networks.
+    """
+    wanted = width * multiplier
+    rounded = max(_LEAST_WIDTH, int(wanted + _LEAST_WIDTH / 2) // _LEAST_WIDTH * _LEAST_WIDTH)
+    return rounded + _LEAST_WIDTH if rounded < 0.9 * wanted else rounded
+
+
+def fixed_width(space: SearchSpace, multiplier: float) -> Child:
+    """The stages of `space` with MBConv 3x3 of expansion 6 in every slot.
+
+    Args:
+        space: gives depths, strides, stem, head, activation and task.
+        multiplier: of all widths; above 0. The head is scaled by multipliers above 1 alone.
+
+    Raises:
+        ValueError: a multiplier that is not above 0.
+    """
+    if not multiplier > 0.0:
+        raise ValueError(f"multiplier: expected a number above 0, received {multiplier}")
+    stem = dataclasses.replace(space.stem, width=scaled_width(space.stem.width, multiplier))
+    layers: list[Block] = []
+    width = stem.width
+    for layer in space.layers:
+        kept = layer.op if layer.type == "block" else None
+        op = kept or MBConv(3, 6, space.stem.activation)
+        output_width = scaled_width(layer.output_width, multiplier)
+        layers.append(Block(op, width, output_width, layer.stride))
+        width = output_width
+    head_width = scaled_width(space.head.width, max(1.0, multiplier))
+    return Child(
+        name=f"{space.name}_x{multiplier:g}",
+        resolution=space.resolution,
+        num_classes=space.num_classes,
+        stem=stem,
+        layers=tuple(layers),
+        head=dataclasses.replace(space.head, width=head_width),
+        input_channels=space.input_channels,
+    )

@@ -1,0 +1,1 @@
+"""Choosing among candidates: probabilities, what each candidate costs, and the choice itself."""

@@ -1,0 +1,79 @@
+"""Path probabilities, and paths drawn from them.
+
+Every function works on all slots at once. `alpha` is `[slots, candidates]`, padded on the right
+where a slot has fewer candidates; `mask` is the same shape, true where a candidate exists.
+The probabilities are p = softmax(alpha), a slot a row (Cai et al. 2019, section 3.2).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+
+class TwoPaths(NamedTuple):
+    """Two different candidates a slot, the first of them active.
+
+    Attributes:
+        choices: `[slots, 2]` int32; column 0 is the active candidate.
+        probabilities: `[slots, 2]`, softmax over these two candidates alone.
+    """
+
+    choices: tf.Tensor
+    probabilities: tf.Tensor
+
+
+def masked_logits(alpha: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """`alpha`, with minus infinity where no candidate stands."""
+    return tf.where(mask, alpha, tf.constant(float("-inf"), alpha.dtype))
+
+
+def path_probabilities(alpha: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Softmax of alpha over each slot's candidates, zero in the padding."""
+    return tf.nn.softmax(masked_logits(alpha, mask))
+
+
+def entropy(alpha: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Mean entropy of the slots in nats: log(candidates) when undecided, 0 when decided."""
+    log_p = tf.where(mask, tf.nn.log_softmax(masked_logits(alpha, mask)), 0.0)
+    p = path_probabilities(alpha, mask)
+    return -tf.reduce_mean(tf.reduce_sum(p * log_p, axis=1))
+
+
+def gumbel_noise(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """What makes an argmax a draw: alpha + noise is largest at j with probability p_j."""
+    tiny = np.finfo(np.float32).tiny
+    uniform = tf.random.stateless_uniform(shape, seed, minval=tiny, maxval=1.0)
+    return -tf.math.log(-tf.math.log(uniform))
+
+
+def sample_path(alpha: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Draws one candidate a slot from p.
+
+    Args:
+        alpha: `[slots, candidates]`.
+        mask: `[slots, candidates]` bool.
+        seed: `[2]` integers; the same seed draws the same path.
+
+    Returns:
+        `[slots]` int32.
+    """
+    noise = gumbel_noise(tf.shape(alpha), seed)
+    return tf.argmax(masked_logits(alpha, mask) + noise, axis=1, output_type=tf.int32)
+
+
+def sample_two_paths(alpha: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> TwoPaths:
+    """Draws two candidates a slot from p without replacement, and the active one of them.
+
+    The two largest of alpha + Gumbel noise are a draw without replacement (Kool et al. 2019);
+    the active one is then drawn from their renormalised probabilities.
+    """
+    noise_seed, active_seed = tf.unstack(tf.random.split(seed, 2))
+    noise = gumbel_noise(tf.shape(alpha), noise_seed)
+    pair = tf.math.top_k(masked_logits(alpha, mask) + noise, k=2).indices
+    q = tf.nn.softmax(tf.gather(alpha, pair, batch_dims=1))
+    draw = tf.random.stateless_uniform(tf.shape(q)[:1], active_seed)
+    swap = (draw >= q[:, 0])[:, None]
+    return TwoPaths(
+        tf.where(swap, tf.reverse(pair, [1]), pair), tf.where(swap, tf.reverse(q, [1]), q)
+    )

@@ -1,0 +1,249 @@
+"""Encoded images of any size as one array, decoded on all cores."""
+
+import concurrent.futures
+import dataclasses
+import hashlib
+import os
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, BinaryIO, Protocol, TypeVar
+
+import numpy as np
+
+from nas.data.image_options import ImageOptions
+from nas.data.images import decoding
+
+Opener = Callable[[], BinaryIO]
+# May show progress: track(images, count, label) yields the images.
+Track = Callable[..., Any]
+T = TypeVar("T")
+
+LARGEST_BYTES = 8 << 30
+
+_USUAL_RESOLUTION = 224
+# Large enough to keep all cores busy, small enough for the encoded images of a chunk in memory.
+_CHUNK = 512
+_NAMED = 5
+
+
+class ImageSource(Protocol):
+    """Encoded images in a fixed order."""
+
+    @property
+    def title(self) -> str:
+        """What messages call the whole."""
+
+    @property
+    def identity(self) -> Any:
+        """JSON values that change when an image does."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What messages call the images."""
+
+    def openers(self) -> Iterator[Opener]:
+        """For every image, in order, a function that opens its content, called in any thread."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """What the headers of all images tell.
+
+    Attributes:
+        smallest: width and height of the image of fewest pixels.
+        largest: of that of most.
+        median_short_side: of all images, in pixels.
+        one_size: whether all have the same width and height.
+        channels: 1 when all are gray, otherwise 3.
+        transparent: how many have transparent parts.
+    """
+
+    smallest: tuple[int, int]
+    largest: tuple[int, int]
+    median_short_side: int
+    one_size: bool
+    channels: int
+    transparent: int
+
+    def resolution(self, options: ImageOptions) -> int:
+        """What was asked for or is preferred, or a size to which few images are enlarged.
+
+        Squares of one size up to 224 stay as they are. Otherwise it is the median of the shorter
+        sides, at most 224, rounded down to a multiple of 32, or of 8 where it is below 64.
+        """
+        asked = options.resolution or options.preferred_resolution
+        if asked is not None:
+            return asked
+        width, height = self.largest
+        if self.one_size and width == height <= _USUAL_RESOLUTION:
+            return width
+        side = min(self.median_short_side, _USUAL_RESOLUTION)
+        step = 32 if side >= 64 else 8
+        return max(8, side // step * step)
+
+    def describe_stored(self) -> str:
+        """Sizes and colours, as the images lie there."""
+        sizes = "x".join(map(str, self.smallest))
+        if not self.one_size:
+            sizes += " to " + "x".join(map(str, self.largest))
+        return f"{sizes} pixels, {'gray' if self.channels == 1 else 'colour'}"
+
+    def describe(self, resolution: int, skipped: int) -> str:
+        """Sizes, and what is done to the images that become pixels."""
+        text = self.describe_stored()
+        if self.smallest != (resolution, resolution) or not self.one_size:
+            is_square = self.one_size and self.smallest[0] == self.smallest[1]
+            text += f", {'' if is_square else 'cut to a square and '}resized to "
+            text += f"{resolution}x{resolution}"
+        if self.transparent:
+            text += f", {self.transparent:,} with transparency laid on white"
+        if skipped:
+            text += f", {skipped:,} unreadable left out"
+        return text
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DecodedImages:
+    """All readable images of a source, at one size.
+
+    Attributes:
+        images: uint8 `[n, resolution, resolution, channels]`; perhaps mapped from a file.
+        kept: numbers of these images in the source, ascending.
+        digests: of each image's encoded content, in hexadecimal.
+        damaged: why the others could not be read, by their numbers.
+    """
+
+    images: np.ndarray
+    kept: np.ndarray
+    digests: tuple[str, ...]
+    damaged: dict[int, str]
+
+
+def survey(source: ImageSource, track: Track) -> Survey:
+    """Looks at the headers of all images.
+
+    Raises:
+        ValueError: not one of them is an image.
+    """
+    headers: list[decoding.Header | None] = [None] * len(source.names)
+
+    def look(i: int, opener: Opener) -> None:
+        with opener() as file:
+            headers[i] = decoding.read_header(file)
+
+    damaged = for_all(source, look, track, "looking at the images")
+    known = [header for header in headers if header is not None]
+    if not known:
+        raise refusal(source, damaged)
+    sizes = sorted({(h.width, h.height) for h in known}, key=lambda size: size[0] * size[1])
+    return Survey(
+        smallest=sizes[0],
+        largest=sizes[-1],
+        median_short_side=int(statistics.median(min(h.width, h.height) for h in known)),
+        one_size=len(sizes) == 1,
+        channels=1 if all(header.is_gray for header in known) else 3,
+        transparent=sum(header.is_transparent for header in known),
+    )
+
+
+def decode(source: ImageSource, resolution: int, channels: int, track: Track) -> DecodedImages:
+    """Decodes all images of a source.
+
+    Raises:
+        ValueError: they are more than fit in memory.
+    """
+    count, shape = len(source.names), (resolution, resolution, channels)
+    check_fits(source.title, count, shape)
+    images = np.empty((count, *shape), np.uint8)
+    digests = [""] * count
+
+    def decode_one(i: int, opener: Opener) -> None:
+        with opener() as file:
+            content = file.read()
+        images[i] = decoding.decode(content, resolution, channels)
+        digests[i] = digest(content).hex()
+
+    damaged = for_all(source, decode_one, track, f"decoding at {resolution}x{resolution}")
+    kept = np.array([i for i in range(count) if i not in damaged], np.int64)
+    return DecodedImages(
+        images=images[kept] if damaged else images,
+        kept=kept,
+        digests=tuple(digests[i] for i in kept),
+        damaged=damaged,
+    )
+
+
+def digest(content: bytes) -> bytes:
+    """Eight bytes that tell one encoded image from another."""
+    return hashlib.blake2b(content, digest_size=8).digest()
+
+
+def check_fits(title: str, count: int, shape: Sequence[int]) -> None:
+    """Refuses more pixels than are kept in memory.
+
+    Raises:
+        ValueError: they are more; the message says what to do.
+    """
+    needed = count * int(np.prod(shape))
+    if needed > LARGEST_BYTES:
+        raise ValueError(
+            f"{title}: expected at most {LARGEST_BYTES >> 30} GiB of images, which are kept in "
+            f"memory; received {needed / (1 << 30):.1f} GiB ({count:,} of {shape[0]}x{shape[1]} "
+            "pixels); take a smaller --resolution, or --cache=files"
+        )
+
+
+def refusal(source: ImageSource, damaged: dict[int, str]) -> ValueError:
+    """The error that names the first images that cannot be read."""
+    first = "; ".join(f"{source.names[i]}: {damaged[i]}" for i in sorted(damaged)[:_NAMED])
+    more = len(damaged) - _NAMED
+    return ValueError(
+        f"{source.title}: {len(damaged):,} of {len(source.names):,} images cannot be read "
+        f"({first}{f'; and {more:,} more' if more > 0 else ''}); mend or remove them, or leave "
+        "them out with --skip_unreadable"
+    )
+
+
+def for_all(
+    source: ImageSource, work: Callable[[int, Opener], None], track: Track, label: str
+) -> dict[int, str]:
+    """Does `work` for every image, on all cores.
+
+    Args:
+        source: the images.
+        work: is given the number of an image and what opens it.
+        track: may show progress.
+        label: what is being done, for that.
+
+    Returns:
+        Why images could not be read, by their numbers.
+    """
+    damaged: dict[int, str] = {}
+
+    def attempt(numbered: tuple[int, Opener]) -> None:
+        try:
+            work(*numbered)
+        except decoding.UnreadableImageError as error:
+            damaged[numbered[0]] = str(error)
+        except OSError as error:
+            damaged[numbered[0]] = error.strerror or type(error).__name__
+
+    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+    try:
+        images = enumerate(track(source.openers(), len(source.names), label))
+        for chunk in _chunks(images, _CHUNK):
+            for _ in pool.map(attempt, chunk):
+                pass
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return damaged
+
+
+def _chunks(items: Iterator[T], size: int) -> Iterator[list[T]]:
+    chunk: list[T] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    yield chunk

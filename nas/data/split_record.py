@@ -1,0 +1,82 @@
+"""Which file of a folder of images served for what, written down and compared."""
+
+import pathlib
+from typing import Any
+
+from nas import files
+from nas.data.folder import image_folder
+from nas.data.splits.dataset import Dataset
+
+FILE_NAME = "splits.json"
+SCHEMA_VERSION = 1
+
+_PARTS = ("train", "validation", "test")
+
+
+def record(dataset: Dataset) -> dict[str, Any]:
+    """The files of every part and the digests of their contents, as JSON values."""
+    parts = {
+        name: {file.name: file.digest for file in dataset.files_of(split)}
+        for name, split in zip(
+            _PARTS, (dataset.train, dataset.validation, dataset.test), strict=True
+        )
+    }
+    unreadable = [file.name for file in dataset.files if file.digest is None]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "dataset": dataset.name,
+        "class_names": list(dataset.class_names),
+        "input_shape": list(dataset.input_shape),
+        **parts,
+        "unreadable": unreadable,
+    }
+
+
+def update(dataset: Dataset, workdir: pathlib.Path) -> str | None:
+    """Writes `splits.json` where it is missing or tells of other files.
+
+    Args:
+        dataset: a folder of images; nothing is done for any other.
+        workdir: the folder that gets the file.
+
+    Returns:
+        What is different from the file that was there, in one line; None for nothing.
+    """
+    if not dataset.files:
+        return None
+    path = workdir / FILE_NAME
+    now = record(dataset)
+    before = files.read_json(path) if path.exists() else None
+    if isinstance(before, dict):
+        if {key: value for key, value in before.items() if key != "provenance"} == now:
+            return None
+    files.write_json(path, {**now, "provenance": files.provenance()})
+    return None if before is None else differences(before, now)
+
+
+def differences(before: Any, now: dict[str, Any]) -> str:
+    """What became of the files since `before`, in one line."""
+    try:
+        old, new = _placed(before), _placed(now)
+    except (AttributeError, KeyError, TypeError):
+        return f"{FILE_NAME} was not readable and is written anew"
+    changes = {
+        "added": sorted(new.keys() - old.keys()),
+        "removed": sorted(old.keys() - new.keys()),
+        "changed": sorted(n for n in new.keys() & old.keys() if new[n][1] != old[n][1]),
+        "in another part": sorted(n for n in new.keys() & old.keys() if new[n][0] != old[n][0]),
+    }
+    told = [
+        f"{len(names):,} {what} ({image_folder.shortened(names)})"
+        for what, names in changes.items()
+        if names
+    ]
+    shape = [str(r.get("input_shape")) for r in (before, now)]
+    if shape[0] != shape[1]:
+        told.append(f"images are {shape[1]}, were {shape[0]}")
+    return "other images than in the last run: " + "; ".join(told or ["other classes"])
+
+
+def _placed(record: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Part and digest of every file."""
+    return {name: (part, digest) for part in _PARTS for name, digest in record[part].items()}

@@ -1,0 +1,182 @@
+"""Prepared TFDS data sets, read into splits."""
+
+import dataclasses
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from nas import chatter
+from nas.data.image_options import ImageOptions
+from nas.data.images import decoded_cache, decoded_images
+from nas.data.images.augmentation import Augmentation
+from nas.data.images.decoded_images import Opener, Track
+from nas.data.splits.dataset import Parts
+from nas.data.splits.memory_split import MemorySplit
+from nas.data.splits.split import Split
+from nas.data.tfds import encoded_images, tfds_layout
+
+# Characters and digits change their meaning in a mirror.
+_NOT_FLIPPED = ("mnist", "kmnist", "emnist", "qmnist", "mnist_corrupted", "svhn_cropped")
+
+
+def read(
+    name: str,
+    data_dir: str | None,
+    options: ImageOptions,
+    track: Track,
+    report: Callable[[str], None],
+) -> Parts:
+    """Reads a prepared data set of labelled images.
+
+    Args:
+        name: as TFDS calls it.
+        data_dir: where it was prepared; TFDS' own default folder when None.
+        options: how its images become arrays of one size.
+        track: may show the progress of reading.
+        report: is told what was done to images of various sizes.
+
+    Raises:
+        ValueError: the data set is unknown, not prepared, not of this kind, or too large.
+    """
+    builder = tfds_layout.prepared_builder(name, data_dir)
+    image, label = tfds_layout.image_and_label(builder)
+    flip = name.split("/")[0] not in _NOT_FLIPPED if options.flip is None else options.flip
+    augmentation = Augmentation(flip=flip)
+    sources = _labelled_splits(builder)
+    stored = builder.info.features[image].shape
+    names = list(dict.fromkeys(sources.values()))
+    splits: Mapping[str, Split]
+    if _stays_encoded(builder, names, options):
+        splits = encoded_images.read(builder, names, flip, options, track, report)
+    elif _is_square(stored) and options.resolution in (None, stored[0]):
+        splits = {split: _read(builder, split, augmentation) for split in names}
+    else:
+        splits = _resized(builder, names, augmentation, options, track, report)
+    return Parts(
+        class_names=tuple(builder.info.features[label].names),
+        train=splits[sources["train"]],
+        validation=splits[sources["validation"]] if "validation" in sources else None,
+        test=splits[sources["test"]] if "test" in sources else None,
+    )
+
+
+def _stays_encoded(
+    builder: tfds.core.DatasetBuilder, splits: Sequence[str], options: ImageOptions
+) -> bool:
+    """Whether images are decoded for every batch: on request, or where pixels are too many."""
+    if options.cache != "auto":
+        return options.cache != "pixels"
+    shape = builder.info.features[tfds_layout.image_and_label(builder)[0]].shape
+    if None not in shape:
+        return False
+    side = options.resolution or options.preferred_resolution or encoded_images.USUAL_RESOLUTION
+    count = sum(builder.info.splits[split].num_examples for split in splits)
+    return count * side * side * 3 > decoded_images.LARGEST_BYTES
+
+
+def _labelled_splits(builder: tfds.core.DatasetBuilder) -> dict[str, str]:
+    """Which stored split serves as `train`, `test` and, if there are three, `validation`.
+
+    Competitions keep the labels of their test images to themselves; such a split is none.
+    """
+    label = tfds_layout.image_and_label(builder)[1]
+    labelled = []
+    for split in ("test", "validation"):
+        if split in builder.info.splits:
+            with chatter.silenced():
+                examples = tfds_layout.in_stored_order(builder, split, encoded=True)
+                first = next(examples.take(1).as_numpy_iterator(), None)
+            if first is not None and first[label] >= 0:
+                labelled.append(split)
+    return {"train": "train", **dict(zip(("test", "validation"), labelled, strict=False))}
+
+
+def _is_square(shape: Sequence[int | None]) -> bool:
+    return None not in shape and shape[0] == shape[1] and shape[2] in (1, 3)
+
+
+def _read(builder: tfds.core.DatasetBuilder, split: str, augmentation: Augmentation) -> MemorySplit:
+    image, label = tfds_layout.image_and_label(builder)
+    count = builder.info.splits[split].num_examples
+    shape = builder.info.features[image].shape
+    decoded_images.check_fits(builder.name, count, shape)
+    images = np.empty((count, *shape), np.uint8)
+    labels = np.empty(count, np.int64)
+    with chatter.silenced():
+        examples = tfds_layout.in_stored_order(builder, split)
+        start = 0
+        for batch in examples.batch(1000).prefetch(2).as_numpy_iterator():
+            end = start + len(batch[label])
+            images[start:end], labels[start:end] = batch[image], batch[label]
+            start = end
+    return MemorySplit(images, labels, split, np.arange(count, dtype=np.int64), augmentation)
+
+
+@dataclasses.dataclass(frozen=True)
+class _TfdsSource:
+    """Several splits of a data set one after the other, as `decoded_images` reads them."""
+
+    title: str
+    builder: tfds.core.DatasetBuilder
+    splits: Sequence[str]
+
+    @property
+    def identity(self) -> Any:
+        infos = [self.builder.info.splits[split] for split in self.splits]
+        sizes = [[info.name, info.num_examples, info.num_bytes] for info in infos]
+        return [self.builder.info.full_name, sizes]
+
+    @property
+    def names(self) -> Sequence[str]:
+        infos = [self.builder.info.splits[split] for split in self.splits]
+        return [f"{info.name}/{i}" for info in infos for i in range(info.num_examples)]
+
+    def openers(self) -> Iterator[Opener]:
+        image, _ = tfds_layout.image_and_label(self.builder)
+        for split in self.splits:
+            with chatter.silenced():
+                examples = tfds_layout.in_stored_order(self.builder, split, encoded=True)
+                contents = examples.map(lambda example: example[image]).prefetch(64)
+                iterator = contents.as_numpy_iterator()
+            for content in iterator:
+                yield _opener(content)
+
+    def labels(self) -> np.ndarray:
+        """Of all examples, int64."""
+        _, label = tfds_layout.image_and_label(self.builder)
+        found = []
+        with chatter.silenced():
+            for split in self.splits:
+                examples = tfds_layout.in_stored_order(self.builder, split, encoded=True)
+                labels = examples.map(lambda example: example[label]).batch(1000)
+                found += list(labels.as_numpy_iterator())
+        return np.concatenate(found).astype(np.int64)
+
+
+def _opener(content: bytes) -> Opener:
+    return lambda: io.BytesIO(content)
+
+
+def _resized(
+    builder: tfds.core.DatasetBuilder,
+    splits: Sequence[str],
+    augmentation: Augmentation,
+    options: ImageOptions,
+    track: Track,
+    report: Callable[[str], None],
+) -> dict[str, Split]:
+    source = _TfdsSource(builder.info.full_name.rpartition("/")[0], builder, splits)
+    cache = decoded_cache.folder(str(builder.data_dir_root), source.title, str(builder.data_dir))
+    decoded = decoded_cache.load(source, options, cache, track, report)
+    counts = [builder.info.splits[split].num_examples for split in splits]
+    whole = MemorySplit(
+        images=decoded.images,
+        labels=source.labels()[decoded.kept],
+        source=np.repeat(splits, counts)[decoded.kept],
+        positions=np.concatenate([np.arange(count) for count in counts])[decoded.kept],
+        augmentation=augmentation,
+    )
+    return dict(whole.cut(splits))

@@ -1,0 +1,1 @@
+"""Several devices and hosts that train one network."""

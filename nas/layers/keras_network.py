@@ -1,0 +1,196 @@
+"""Child networks as functional models of stock Keras layers.
+
+Images are floats in [-1, 1], NHWC; the output is logits. The same builder makes whole networks,
+single blocks for latency benchmarks and, called with another `api`, the same network in another
+Keras (`tf_keras`, for tools that know no Keras 3).
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from nas.architecture.operations import Stage
+from nas.architecture.specs import Block, Child, Head
+
+# The reference's batch normalization, in Keras' sense of momentum (the reference writes 0.1).
+BATCH_NORM_MOMENTUM = 0.9
+BATCH_NORM_EPSILON = 1e-3
+
+
+def kernel_stddev(stage: Stage) -> float:
+    """Standard deviation of a freshly drawn kernel: He et al. 2015 over the true fan-in.
+
+    Keras' own `he_normal` counts every channel of a depthwise kernel as an input.
+    """
+    inputs = 1 if stage.type == "depthwise" else stage.input_width
+    return math.sqrt(2.0 / (inputs * stage.kernel_size**2))
+
+
+def build_child(
+    child: Child, api: Any = keras, batch_norm: Callable | None = None, dtype: str | None = None
+) -> keras.Model:
+    """The network of `child`, freshly initialised from Keras' global seed.
+
+    Args:
+        child: what to build.
+        api: the Keras to build it with; anything with `Input`, `Model`, `layers`, `initializers`.
+        batch_norm: makes a normalization layer; default `api.layers.BatchNormalization`.
+        dtype: policy of the layers, for training in mixed precision; pooling and logits are
+            float32 then. Default `api`'s own.
+
+    Returns:
+        Model from images `[batch, height, width, channels]` to logits `[batch, classes]`.
+    """
+    build = _Builder(api, batch_norm, dtype)
+    x = inputs = api.Input(child.input_shape, name="image")
+    x = build.stage(x, child.stem.stage(child.input_channels), "stem")
+    for i, block in enumerate(child.layers):
+        x = build.block(x, block, _block_name(i))
+    x = build.head(x, child.head, child.num_classes)
+    return api.Model(inputs, x, name=child.name)
+
+
+def check_built_from(model: keras.Model, child: Child) -> None:
+    """Refuses a model that `build_child` did not make from `child`.
+
+    Raises:
+        ValueError: layers or shapes of weights differ; names the first that does.
+    """
+    pairs = itertools.zip_longest(_layers(build_child(child)), _layers(model))
+    for wanted, found in pairs:
+        if wanted != found:
+            raise ValueError(
+                f"{model.name} is not the network of its description, {child.name}: expected "
+                f"{wanted or 'no further layer'}, received {found or 'no further layer'}"
+            )
+
+
+def _layers(model: keras.Model) -> list[str]:
+    """What a layer computes, in one line each."""
+    settings = ("strides", "padding", "max_value", "rate")
+    return [
+        " ".join(
+            [
+                layer.name,
+                *(f"{key}={getattr(layer, key)}" for key in settings if hasattr(layer, key)),
+                *(f"{weight.name}{tuple(weight.shape)}" for weight in layer.weights),
+            ]
+        )
+        for layer in model.layers
+    ]
+
+
+def build_stem(child: Child, api: Any = keras) -> keras.Model:
+    """The stem alone, on the network's own input."""
+    inputs = api.Input(child.input_shape, name="image")
+    outputs = _Builder(api).stage(inputs, child.stem.stage(child.input_channels), "stem")
+    return api.Model(inputs, outputs, name="stem")
+
+
+def build_block(block: Block, resolution: int, api: Any = keras) -> keras.Model:
+    """One block alone, on `[batch, resolution, resolution, block.input_width]`."""
+    inputs = api.Input((resolution, resolution, block.input_width), name="input")
+    outputs = _Builder(api).block(inputs, block, "block")
+    return api.Model(inputs, outputs, name="block")
+
+
+def build_head(child: Child, api: Any = keras) -> keras.Model:
+    """Last convolution, pooling and classifier alone."""
+    resolution = child.input_resolutions[-1]
+    inputs = api.Input((resolution, resolution, child.layers[-1].output_width), name="input")
+    outputs = _Builder(api).head(inputs, child.head, child.num_classes)
+    return api.Model(inputs, outputs, name="head")
+
+
+def stage_names(child: Child) -> list[list[str]]:
+    """Prefixes of the Keras layers, part by part: the stem, each block's stages, the head."""
+    blocks = [
+        [_stage_name(_block_name(i), j) for j in range(len(block.stages))]
+        for i, block in enumerate(child.layers)
+    ]
+    return [["stem"], *blocks, ["head"]]
+
+
+def set_stage_weights(
+    model: keras.Model, names: Sequence[str], weights: Iterator[np.ndarray]
+) -> None:
+    """Fills the stages `names` of `model` from arrays.
+
+    Args:
+        model: built by `build_child`.
+        names: prefixes as `stage_names` gives them.
+        weights: for every stage: kernel, scale, offset, moving mean, moving variance.
+    """
+    for name in names:
+        kernel = next(weights)
+        model.get_layer(f"{name}_conv").set_weights([kernel])
+        model.get_layer(f"{name}_bn").set_weights([next(weights) for _ in range(4)])
+
+
+def _block_name(index: int) -> str:
+    return f"layer{index:02d}"
+
+
+def _stage_name(block: str, index: int) -> str:
+    return f"{block}_{index}"
+
+
+class _Builder:
+    """Applies specs as layers of one Keras."""
+
+    def __init__(
+        self, api: Any, batch_norm: Callable | None = None, dtype: str | None = None
+    ) -> None:
+        self._api = api
+        self._dtype = dtype
+        self._head_dtype = dtype and "float32"
+        self._batch_norm = batch_norm or api.layers.BatchNormalization
+
+    def stage(self, x: Any, stage: Stage, name: str) -> Any:
+        layers = self._api.layers
+        initializer = self._api.initializers.RandomNormal(stddev=kernel_stddev(stage))
+        common = {
+            "kernel_size": stage.kernel_size,
+            "strides": stage.stride,
+            "padding": "same",
+            "use_bias": False,
+            "dtype": self._dtype,
+            "name": f"{name}_conv",
+        }
+        if stage.type == "depthwise":
+            x = layers.DepthwiseConv2D(depthwise_initializer=initializer, **common)(x)
+        else:
+            x = layers.Conv2D(stage.output_width, kernel_initializer=initializer, **common)(x)
+        x = self._batch_norm(
+            momentum=BATCH_NORM_MOMENTUM,
+            epsilon=BATCH_NORM_EPSILON,
+            dtype=self._dtype,
+            name=f"{name}_bn",
+        )(x)
+        if stage.activation is None:
+            return x
+        ceiling = {"relu": None, "relu6": 6.0}[stage.activation]
+        return layers.ReLU(ceiling, dtype=self._dtype, name=f"{name}_relu")(x)
+
+    def block(self, x: Any, block: Block, name: str) -> Any:
+        shortcut = x
+        for i, stage in enumerate(block.stages):
+            x = self.stage(x, stage, _stage_name(name, i))
+        if block.has_residual:
+            x = self._api.layers.Add(dtype=self._dtype, name=f"{name}_add")([x, shortcut])
+        return x
+
+    def head(self, x: Any, head: Head, num_classes: int) -> Any:
+        layers = self._api.layers
+        x = self.stage(x, head.stage(x.shape[-1]), "head")
+        x = layers.GlobalAveragePooling2D(dtype=self._head_dtype, name="pool")(x)
+        if head.dropout:
+            x = layers.Dropout(head.dropout, dtype=self._head_dtype, name="dropout")(x)
+        initializer = self._api.initializers.RandomNormal(stddev=0.01)
+        return layers.Dense(
+            num_classes, kernel_initializer=initializer, dtype=self._head_dtype, name="logits"
+        )(x)

@@ -1,0 +1,1 @@
+"""One search, from a data set and latencies to a child network."""

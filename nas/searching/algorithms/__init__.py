@@ -1,0 +1,54 @@
+"""Search algorithms: how weights are trained and how the child is chosen.
+
+An algorithm is one file, one class of the Protocol and one row in `ALGORITHMS`, with its line in
+`nas/searching/algorithm_names.py`. The search calls it and never asks which one it is.
+"""
+
+from collections.abc import Callable
+
+from nas.searching import algorithm_names
+from nas.searching.algorithms.darts import Darts
+from nas.searching.algorithms.one_shot import PathDropout, UniformPaths
+from nas.searching.algorithms.protocol import Algorithm, SupernetAlgorithm
+from nas.searching.algorithms.proxyless_gradient import FullGradient, TwoPathGradient
+from nas.searching.algorithms.proxyless_reinforce import Reinforce
+from nas.searching.algorithms.random_networks import RandomNetworks
+from nas.searching.algorithms.task import SearchResult, Task
+from nas.searching.search_config import SearchConfig
+from nas.supernet.learning_network import ArchitectureGradient
+
+ALGORITHMS: dict[str, Callable[[SearchConfig, int], Algorithm]] = {
+    "proxyless_gradient": TwoPathGradient,
+    "proxyless_gradient_full": FullGradient,
+    "proxyless_reinforce": Reinforce,
+    "darts": Darts,
+    "one_shot": PathDropout,
+    "one_shot_single_path": UniformPaths,
+    "random": RandomNetworks,
+}
+
+__all__ = [
+    "ALGORITHMS",
+    "Algorithm",
+    "ArchitectureGradient",
+    "SearchResult",
+    "SupernetAlgorithm",
+    "Task",
+    "algorithm",
+]
+
+
+def algorithm(name: str, config: SearchConfig | None = None, steps_per_epoch: int = 1) -> Algorithm:
+    """The algorithm called `name`.
+
+    Args:
+        name: key of `ALGORITHMS`.
+        config: settings of the search; the defaults if not given.
+        steps_per_epoch: weight steps in one epoch.
+
+    Raises:
+        ValueError: no such algorithm, where the known ones are listed; or a setting it does not
+            take.
+    """
+    algorithm_names.check_name(name)
+    return ALGORITHMS[name](config or SearchConfig(), steps_per_epoch)

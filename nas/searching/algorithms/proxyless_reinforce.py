@@ -1,0 +1,144 @@
+"""ProxylessNAS, REINFORCE form (Cai, Zhu & Han, ICLR 2019, section 3.3.2; Williams 1992).
+
+Weight step: one path drawn from p = softmax(alpha), as in the gradient form. Architecture step:
+some networks are drawn from p and run forwards, one after the other, on one validation batch. With
+R a network's reward (`nas/searching/rewards.py`) and b a moving average of rewards, alpha climbs
+along
+
+    mean over networks of (R - b) * grad log p(network),    grad log p = g - p in every slot
+
+(g one-hot at the slot's candidate), which is the expected reward's gradient on average, whatever b
+is, as long as it does not depend on the networks just drawn. What is returned is its negative, for
+an optimizer that descends. Latency enters by the reward, that of each network itself. Of the
+search's objective the weights of gradients have no part in it; what moves alpha after the step,
+and so leads it to its target, does.
+
+Before the first step there is no average; then b is that batch's own mean, which shortens this one
+gradient by a factor (n - 1) / n on average and turns it nowhere.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from nas.choices import sampling
+from nas.distribution import replicas
+from nas.searching import rewards
+from nas.searching.algorithms.protocol import SupernetAlgorithm
+from nas.searching.search_config import SearchConfig
+from nas.supernet import routes
+from nas.supernet.learning_network import ArchitectureGradient
+from nas.supernet.supernet import Supernet
+
+# Of the moving average; TuNAS' value (Bender et al. 2020).
+BASELINE_MOMENTUM = 0.95
+
+
+class Networks(NamedTuple):
+    """What sampled networks showed on one batch; the first dimension counts the networks.
+
+    Attributes:
+        choices: `[networks, slots]` int32.
+        reward: `[networks]`.
+        cross_entropy: `[networks]`.
+        accuracy: `[networks]`.
+    """
+
+    choices: tf.Tensor
+    reward: tf.Tensor
+    cross_entropy: tf.Tensor
+    accuracy: tf.Tensor
+
+
+class Reinforce(SupernetAlgorithm):
+    """Policy gradient of the reward."""
+
+    is_rewarded = True
+
+    def __init__(self, config: SearchConfig | None = None, steps_per_epoch: int = 1) -> None:
+        super().__init__(config, steps_per_epoch)
+        self.reward = rewards.reward(self.config)
+        # Replicas see the same rewards, so each keeps its own copy, and they agree.
+        self.baseline = tf.Variable(0.0, trainable=False)
+        self.baseline_steps = tf.Variable(0, trainable=False)
+        self.variables = {
+            "reward_baseline": self.baseline,
+            "reward_baseline_steps": self.baseline_steps,
+        }
+
+    def architecture_gradient(
+        self, supernet: Supernet, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
+    ) -> ArchitectureGradient:
+        """As many forwards as networks, one after the other, and no backward."""
+        seeds = tf.random.split(seed, self.config.reinforce_networks)
+        alpha = tf.convert_to_tensor(supernet.alpha.value)
+        found = self._run(supernet, images, labels, alpha, seeds)
+        mean_reward = tf.reduce_mean(found.reward)
+        baseline = tf.where(self.baseline_steps > 0, self.baseline, mean_reward)
+        p = sampling.path_probabilities(alpha, supernet.mask)
+        scores = tf.one_hot(found.choices, alpha.shape[1]) - p
+        advantages = found.reward - baseline
+        return ArchitectureGradient(
+            gradient=-tf.reduce_mean(advantages[:, None, None] * scores, axis=0),
+            cross_entropy=tf.reduce_mean(found.cross_entropy),
+            accuracy=tf.reduce_mean(found.accuracy),
+            reward=mean_reward,
+        )
+
+    def _run(
+        self,
+        supernet: Supernet,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        alpha: tf.Tensor,
+        seeds: tf.Tensor,
+    ) -> Networks:
+        """Draws a network for every seed and runs it; one traced network, one in memory.
+
+        Where replicas normalize together, every network is traced: they cannot wait in a loop.
+        """
+        count = self.config.reinforce_networks
+
+        def run_one(seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            choices = sampling.sample_path(alpha, supernet.mask, seed)
+            logits = supernet.logits(images, routes.Path(choices), training=True)
+            cross_entropy = supernet.cross_entropy(labels, logits)
+            return choices, cross_entropy, supernet.accuracy(labels, logits)
+
+        if supernet.is_synchronized:
+            found = [tf.stack(rows) for rows in zip(*map(run_one, tf.unstack(seeds)), strict=True)]
+        else:
+            found = self._in_turn(lambda i: run_one(seeds[i]), alpha.shape[0])
+        choices, *means = found
+        cross_entropy, accuracy = replicas.mean(means)
+        matrix = tf.constant(supernet.latencies.matrix, tf.float32)
+        matrices = tf.broadcast_to(matrix, [count, *matrix.shape])
+        constant_ms = tf.constant(supernet.latencies.constant_ms, tf.float32)
+        latency_ms = constant_ms + tf.reduce_sum(tf.gather(matrices, choices, batch_dims=2), axis=1)
+        return Networks(choices, self.reward(accuracy, latency_ms), cross_entropy, accuracy)
+
+    def _in_turn(self, run: Callable[[tf.Tensor], tuple], slots: int) -> list[tf.Tensor]:
+        count = self.config.reinforce_networks
+
+        def run_next(i: tf.Tensor, *found: tf.TensorArray) -> tuple:
+            return i + 1, *(rows.write(i, v) for rows, v in zip(found, run(i), strict=True))
+
+        start = [
+            tf.TensorArray(tf.int32, count, element_shape=[slots]),
+            *(tf.TensorArray(tf.float32, count, element_shape=[]) for _ in range(2)),
+        ]
+        _, *found = tf.while_loop(
+            lambda i, *_: i < count,
+            run_next,
+            [tf.constant(0), *start],
+            parallel_iterations=1,
+        )
+        return [rows.stack() for rows in found]
+
+    def observe(self, found: ArchitectureGradient) -> None:
+        """Moves the baseline towards the mean reward."""
+        is_first = self.baseline_steps < 1
+        kept = tf.where(is_first, 0.0, BASELINE_MOMENTUM)
+        self.baseline.assign(kept * self.baseline + (1.0 - kept) * found.reward)
+        self.baseline_steps.assign_add(1)

@@ -1,0 +1,90 @@
+"""Evolutionary search among the paths of a trained supernet (Guo et al. 2019, section 3.4).
+
+The first generation is drawn uniformly among the children under the latency limit. In every other
+one, half come from two of the parents, slot by slot from either at random, and half are a parent
+some of whose slots are drawn anew; parents are the best networks of all generations so far. A
+network that was judged before, or that exceeds the limit, is drawn again; where so many tries fail,
+uniform draws fill the generation up. Draws depend on the seed, the generation and the networks
+judged before it, so a search that was killed goes on to the same end.
+"""
+
+import random
+from collections.abc import Callable, Iterable
+
+from nas.choices.uniform_children import Choices, UniformChildren
+from nas.searching.judged_networks import Judged, JudgedNetworks
+from nas.searching.search_config import SearchConfig
+
+_TRIES = 50
+
+
+def evolve(
+    children: UniformChildren,
+    accuracy_of: Callable[[Choices], float],
+    config: SearchConfig,
+    judged: JudgedNetworks,
+    track: Callable[[Iterable, int, str], Iterable] = lambda items, total, label: items,
+) -> Judged:
+    """The best network of all generations.
+
+    Args:
+        children: those that may be returned.
+        accuracy_of: judges one network, higher is better.
+        config: `seed` and the settings that begin with `evolution` or `mutation`.
+        judged: what earlier generations found; gets what the others find, one after the other.
+        track: shows progress: (iterable, number of items, label).
+    """
+    for generation in range(judged.rounds, config.evolution_generations):
+        rng = random.Random(f"evolution {config.seed} {generation}")
+        networks = _generation(children, config, judged.networks, rng)
+        label = f"generation {generation + 1}/{config.evolution_generations}"
+        judged.add_round(
+            [
+                Judged(choices, accuracy_of(choices), children.cost(choices), generation)
+                for choices in track(networks, len(networks), label)
+            ]
+        )
+    return judged.best
+
+
+def _generation(
+    children: UniformChildren, config: SearchConfig, before: list[Judged], rng: random.Random
+) -> list[Choices]:
+    """Networks to judge, none of which was judged before; fewer where hardly more exist."""
+    known = {network.choices for network in before}
+    found: dict[Choices, None] = {}
+
+    def fill(size: int, draw: Callable[[], Choices]) -> None:
+        for _ in range(_TRIES * config.evolution_population):
+            if len(found) >= size:
+                return
+            choices = draw()
+            if choices not in known and children.allows(choices):
+                found[choices] = None
+
+    parents = [n.choices for n in sorted(before, key=lambda network: network.rank)]
+    parents = parents[: config.evolution_parents]
+    if len(parents) > 1:
+        fill(config.evolution_population // 2, lambda: _crossover(parents, rng))
+    if parents:
+        fill(
+            config.evolution_population,
+            lambda: _mutation(parents, children.num_candidates, config.mutation_probability, rng),
+        )
+    fill(config.evolution_population, lambda: children.draw(rng))
+    return list(found)
+
+
+def _crossover(parents: list[Choices], rng: random.Random) -> Choices:
+    pair = rng.sample(parents, 2)
+    return tuple(rng.choice(both) for both in zip(*pair, strict=True))
+
+
+def _mutation(
+    parents: list[Choices], num_candidates: list[int], probability: float, rng: random.Random
+) -> Choices:
+    parent = rng.choice(parents)
+    return tuple(
+        rng.randrange(count) if rng.random() < probability else choice
+        for choice, count in zip(parent, num_candidates, strict=True)
+    )

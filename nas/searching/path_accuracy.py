@@ -1,0 +1,85 @@
+"""How accurate a supernet's paths are, each normalized by moments of its own.
+
+The moving moments in a supernet were collected behind whatever was sampled. For every path the
+moments are therefore measured anew: training images go through the path, normalized batch by batch,
+and the mean over the batches of what they show is what the validation images are normalized by.
+`inherited_accuracy` does the same with a Keras child, which takes seconds to build;
+here two traced functions serve every path.
+"""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from nas.data import batching
+from nas.data.splits.dataset import Dataset
+from nas.supernet import routes
+from nas.supernet.supernet import Supernet
+from nas.training import child_training, recalibration
+
+_BATCH = 500
+
+
+class PathAccuracy:
+    """Judges paths on the validation part of a data set.
+
+    Args:
+        supernet: its weights and moments are read only.
+        dataset: gives the training images for the moments, and the validation part.
+    """
+
+    def __init__(self, supernet: Supernet, dataset: Dataset) -> None:
+        self._supernet = supernet
+        self._training_images = recalibration.batches(dataset.train)
+        self._validation = batching.evaluation_batches(
+            dataset.validation, dataset.validation.images_at_once(_BATCH)
+        )
+        self._num_validation = len(dataset.validation)
+        images = tf.TensorSpec([None, *dataset.input_shape], tf.float32)
+        labels = tf.TensorSpec([None], tf.int64)
+        choices = tf.TensorSpec([len(supernet.space.slots)], tf.int32)
+        parts = supernet.read(routes.Path([0] * len(supernet.space.slots)))
+        rows = [tf.TensorSpec([None], tf.float32) for part in parts for _ in part]
+        options = {"jit_compile": False, "autograph": False}
+        self._moments = tf.function(
+            self._batch_moments, input_signature=[choices, images], **options
+        )
+        self._correct = tf.function(
+            self._count_correct, input_signature=[choices, images, labels, rows], **options
+        )
+
+    def __call__(self, choices: Sequence[int]) -> float:
+        """Fraction of the validation images that the path labels correctly."""
+        path = tf.constant(choices, tf.int32)
+        found = [self._moments(path, images) for images in self._training_images]
+        moments = [tf.reduce_mean(tf.stack(rows), axis=0) for rows in zip(*found, strict=True)]
+        correct = sum(
+            int(self._correct(path, images, labels, moments)) for images, labels in self._validation
+        )
+        return correct / self._num_validation
+
+    def _batch_moments(self, choices: tf.Tensor, images: tf.Tensor) -> list[tf.Tensor]:
+        """A batch's row of moments for every selection of the path."""
+        net, route = self._supernet, routes.Path(choices)
+        _, moments = net.features(images, route, net.read(route), training=True)
+        return moments
+
+    def _count_correct(
+        self, choices: tf.Tensor, images: tf.Tensor, labels: tf.Tensor, moments: list[tf.Tensor]
+    ) -> tf.Tensor:
+        net, route, rows = self._supernet, routes.Path(choices), iter(moments)
+        selections = [
+            [s._replace(weights=s.weights._replace(moments=next(rows))) for s in part]
+            for part in net.read(route)
+        ]
+        features, _ = net.features(images, route, selections, training=False)
+        logits = net.classify(features, net.classifier_kernel.value, net.classifier_bias.value)
+        predicted = tf.argmax(logits, axis=1, output_type=labels.dtype)
+        return tf.reduce_sum(tf.cast(tf.equal(predicted, labels), tf.int32))
+
+
+def inherited_accuracy(supernet: Supernet, choices: Sequence[int], dataset: Dataset) -> float:
+    """Accuracy on the validation part of a child with the supernet's own weights, in [0, 1]."""
+    model = supernet.inherit(choices)
+    recalibration.recalibrate(model, recalibration.batches(dataset.train))
+    return child_training.evaluate(model, dataset.validation)

@@ -1,0 +1,1 @@
+"""The over-parameterized network: its weights, its routes, its two training steps."""

@@ -1,0 +1,159 @@
+"""The candidates of one slot that share a traced graph: their weights, and running one of them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nas.layers import chain_function, forward_only
+from nas.supernet import fresh_weights, gates
+from nas.supernet.fresh_weights import Chain
+
+
+class Selection(NamedTuple):
+    """The row of a group that a choice points at.
+
+    Attributes:
+        group: the group.
+        row: index of the candidate within its group, 0 when another group is chosen.
+        is_active: whether the choice falls into this group.
+        weights: the row's weights; gradients are taken with respect to these tensors.
+    """
+
+    group: "CandidateGroup"
+    row: tf.Tensor | int
+    is_active: tf.Tensor | bool
+    weights: chain_function.ChainWeights
+
+
+class CandidateGroup(keras.layers.Layer):
+    """Candidates of one slot whose chains have the same form.
+
+    Args:
+        chains: the candidates.
+        rng: where fresh weights are drawn from.
+        synchronized: normalize by the batch of all replicas where training.
+        **kwargs: as `keras.layers.Layer`.
+
+    Attributes:
+        kernels: `[candidates, longest]`, each row its candidate's kernels, flattened and joined.
+        affine: the same of the batch normalizations' scales and offsets.
+        moments: the same of their moving means and variances; not trainable.
+    """
+
+    def __init__(
+        self,
+        chains: Sequence[Chain],
+        rng: np.random.Generator,
+        synchronized: bool = False,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.chains = tuple(chains)
+        self._synchronized = synchronized
+        self._forms, self.has_residual = chains[0].form
+        shapes = [chain_function.ChainShapes.of(chain.stages) for chain in chains]
+        self._kernel_shapes = np.array([s.kernels for s in shapes], np.int32)
+        self._widths = np.array([s.widths for s in shapes], np.int32)
+        banks = zip(*fresh_weights.fresh_rows(self.chains, rng), strict=True)
+        names = ("kernels", "affine", "moments")
+        for name, rows in zip(names, banks, strict=True):
+            bank = fresh_weights.pad_rows(rows)
+            weight = self.add_weight(
+                name=name,
+                shape=bank.shape,
+                initializer=keras.initializers.Constant(bank),
+                trainable=name != "moments",
+                dtype="float32",
+                autocast=False,
+            )
+            setattr(self, name, weight)
+        self.built = True
+
+    @property
+    def num_weights(self) -> int:
+        """Trainable values of all candidates, padding apart."""
+        return sum(stage.num_weights for chain in self.chains for stage in chain.stages)
+
+    def select(self, row: tf.Tensor | int, is_active: tf.Tensor | bool) -> Selection:
+        """Reads one candidate's weights."""
+        weights = chain_function.ChainWeights(
+            *(tf.gather(bank.value, row) for bank in (self.kernels, self.affine, self.moments))
+        )
+        return Selection(self, row, is_active, weights)
+
+    def run(
+        self,
+        x: tf.Tensor,
+        selection: Selection,
+        training: bool,
+        gate: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Output of the selected candidate, and its new row of moments (batch moments).
+
+        Args:
+            x: `[batch, height, width, channels]`.
+            selection: from `select`.
+            training: normalize by the batch's moments.
+            gate: float32 scalar that multiplies the output, a residual's x apart.
+        """
+        is_linear = gate is not None and self._forms[-1].activation is None
+        y, moments = chain_function.run_chain(
+            x,
+            self._forms,
+            selection.weights,
+            self._shapes(selection.row),
+            training,
+            self._synchronized,
+            gate if is_linear else None,
+        )
+        if gate is not None and not is_linear:
+            y = gates.weighted(gate, y)
+        return (x + y if self.has_residual else y), moments
+
+    def gate_gradient(
+        self, upstream: tf.Tensor, x: tf.Tensor, selection: Selection, training: bool
+    ) -> tf.Tensor:
+        """The gradient of `run`'s gate, from a forward pass alone.
+
+        Args:
+            upstream: the gradient of `run`'s output.
+            x: `[batch, height, width, channels]`.
+            selection: from `select`.
+            training: normalize by the batch's moments.
+
+        Returns:
+            float32 scalar. It cannot be differentiated.
+        """
+        y = forward_only.run_chain(
+            x,
+            self._forms,
+            selection.weights,
+            self._shapes(selection.row),
+            training,
+            self._synchronized,
+        )
+        return gates.inner_product(upstream, y)
+
+    def _shapes(self, row: tf.Tensor) -> chain_function.ChainShapes:
+        if len(self.chains) == 1:
+            return chain_function.ChainShapes.of(self.chains[0].stages)
+        return chain_function.ChainShapes(
+            tf.gather(self._kernel_shapes, row), tf.gather(self._widths, row)
+        )
+
+    def export_row(self, row: int) -> list[np.ndarray]:
+        """One candidate's weights: for each stage kernel, scale, offset, mean, variance."""
+        stages = self.chains[row].stages
+        flat = [np.array(bank[row]) for bank in (self.kernels, self.affine, self.moments)]
+        exported = []
+        starts = [0, 0]
+        for stage in stages:
+            size, width = int(np.prod(stage.kernel_shape)), stage.output_width
+            exported.append(flat[0][starts[0] : starts[0] + size].reshape(stage.kernel_shape))
+            for bank in flat[1:]:
+                exported += list(bank[starts[1] : starts[1] + 2 * width].reshape(2, width))
+            starts = [starts[0] + size, starts[1] + 2 * width]
+        return exported

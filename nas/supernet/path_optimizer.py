@@ -1,0 +1,215 @@
+"""Steps of a Keras optimizer on the sampled path alone.
+
+A stock optimizer steps every variable it is given: candidates that were not sampled would get
+momentum and weight decay from zero gradients. Here one row of a bank is stepped, together with the
+same row of the optimizer's own slot variables, and nothing else is written. The Keras optimizer
+keeps the state and the settings: learning rate and schedule, iterations, momentum, decay.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from nas.distribution import replicas
+
+
+class Place(NamedTuple):
+    """A row that is written, or left alone.
+
+    All that is kept of a candidate is written at one place, so these are computed once.
+
+    Attributes:
+        row: scalar int32, index of the row.
+        written: `[row]` where the row is active, `[]` where it is left alone.
+        extent: of what is written, `[1, -1]` or `[0, -1]`.
+    """
+
+    row: tf.Tensor
+    written: tf.Tensor
+    extent: tf.Tensor
+
+    @classmethod
+    def of(cls, row: tf.Tensor | int, is_active: tf.Tensor | bool) -> "Place":
+        """The place of `row`, left alone where not `is_active`."""
+        row = tf.convert_to_tensor(row, tf.int32)
+        count = tf.reshape(tf.cast(is_active, tf.int32), [1])
+        written = tf.slice(tf.reshape(row, [1]), [0], count)
+        return cls(row, written, tf.concat([count, [-1]], axis=0))
+
+
+class RowUpdate(NamedTuple):
+    """One row of a variable and the gradient it is to be stepped by.
+
+    Attributes:
+        variable: `[rows, length]`, or any shape with `place` None.
+        value: the row as it was read, `[length]`.
+        gradient: the same shape.
+        place: of the row; None for the whole variable.
+        decays: whether weight decay applies (kernels, not normalization or bias).
+    """
+
+    variable: keras.Variable
+    value: tf.Tensor
+    gradient: tf.Tensor
+    place: Place | None
+    decays: bool
+
+
+class _Sgd:
+    """Plain, momentum and Nesterov SGD (`keras.optimizers.SGD`)."""
+
+    counts_steps = False
+
+    def __init__(self, optimizer: keras.optimizers.SGD) -> None:
+        self._optimizer = optimizer
+
+    @property
+    def slots(self) -> list[Sequence[keras.Variable]]:
+        momentums = self._optimizer.momentums
+        return [momentums] if momentums else []
+
+    def step(self, gradient, slots, count, learning_rate):
+        del count
+        step = -learning_rate * gradient
+        if not slots:
+            return step, []
+        moved = self._optimizer.momentum * slots[0] + step
+        if self._optimizer.nesterov:
+            return self._optimizer.momentum * moved + step, [moved]
+        return moved, [moved]
+
+
+class _Adam:
+    """Adam and AdamW (Kingma & Ba 2015, algorithm 1), the bias corrected by the row's own count."""
+
+    counts_steps = True
+
+    def __init__(self, optimizer: keras.optimizers.Adam) -> None:
+        if optimizer.amsgrad:
+            raise ValueError("optimizer: amsgrad is not supported for a supernet's weights")
+        self._optimizer = optimizer
+
+    @property
+    def slots(self) -> list[Sequence[keras.Variable]]:
+        return [self._optimizer._momentums, self._optimizer._velocities]
+
+    def step(self, gradient, slots, count, learning_rate):
+        beta_1, beta_2 = self._optimizer.beta_1, self._optimizer.beta_2
+        mean = slots[0] + (gradient - slots[0]) * (1.0 - beta_1)
+        square = slots[1] + (tf.square(gradient) - slots[1]) * (1.0 - beta_2)
+        steps = tf.cast(count, tf.float32)
+        correction = tf.sqrt(1.0 - tf.pow(beta_2, steps)) / (1.0 - tf.pow(beta_1, steps))
+        step = -learning_rate * correction * mean / (tf.sqrt(square) + self._optimizer.epsilon)
+        return step, [mean, square]
+
+
+_RULES: dict[str, Callable[[Any], _Sgd | _Adam]] = {"SGD": _Sgd, "Adam": _Adam, "AdamW": _Adam}
+_UNSUPPORTED = (
+    *("clipnorm", "clipvalue", "use_ema", "gradient_accumulation_steps", "loss_scale_factor"),
+    *("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern"),
+)
+
+
+class PathOptimizer:
+    """Applies a Keras optimizer's rule to rows.
+
+    Args:
+        optimizer: `keras.optimizers.SGD` (plain, momentum, Nesterov), `Adam` or `AdamW`. Its
+            learning rate or schedule (by the number of all steps), `weight_decay` (decoupled, as
+            Keras has it) and `global_clipnorm` (over the sampled path) are honoured. Kernels decay
+            and nothing else does.
+
+    Raises:
+        ValueError: another optimizer, or a setting that would be ignored: clipping by value or by
+            single norm, averaging, gradient accumulation, loss scaling, amsgrad, or exclusions
+            from weight decay.
+    """
+
+    def __init__(self, optimizer: keras.optimizers.Optimizer) -> None:
+        name = type(optimizer).__name__
+        if name not in _RULES:
+            raise ValueError(
+                f"optimizer: expected one of {', '.join(_RULES)} for a supernet's weights, "
+                f"received {name}"
+            )
+        for setting in _UNSUPPORTED:
+            if getattr(optimizer, setting, None):
+                raise ValueError(
+                    f"optimizer: {setting.lstrip('_')} is not supported for a supernet's weights"
+                )
+        self.optimizer = optimizer
+        self._rule = _RULES[name](optimizer)
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Creates the slot variables and, where the rule needs them, the step counts."""
+        self.optimizer.build(variables)
+        slots = zip(*self._rule.slots, strict=True) if self._rule.slots else [()] * len(variables)
+        self._slots = {v.path: row for v, row in zip(variables, slots, strict=True)}
+        # A row a candidate; what is shared takes every step, so its first count serves.
+        self._counts = {
+            v.path: tf.Variable(tf.zeros([v.shape[0], 1], tf.int64), trainable=False)
+            for v in variables
+            if self._rule.counts_steps
+        }
+
+    @property
+    def variables(self) -> dict[str, tf.Variable]:
+        """State beyond the Keras optimizer's own: how often each row was stepped."""
+        counts = enumerate(self._counts.values())
+        return {f"path_optimizer_count_{i:04d}": count for i, count in counts}
+
+    def apply(self, updates: Sequence[RowUpdate]) -> None:
+        """Steps every active row, then the iteration count."""
+        learning_rate = tf.cast(self.optimizer.learning_rate, tf.float32)
+        scale = self._clip_scale([update.gradient for update in updates])
+        for update in updates:
+            self._step(update, learning_rate, scale)
+        replicas.local(self.optimizer.iterations).assign_add(1)
+
+    def _clip_scale(self, gradients: Sequence[tf.Tensor]) -> tf.Tensor | None:
+        limit = self.optimizer.global_clipnorm
+        if not limit:
+            return None
+        return limit / tf.maximum(tf.linalg.global_norm(gradients), limit)
+
+    def _step(self, update: RowUpdate, learning_rate: tf.Tensor, scale: tf.Tensor | None) -> None:
+        path = update.variable.path
+        gradient = update.gradient if scale is None else scale * update.gradient
+        slots = [_read(slot.value, update) for slot in self._slots[path]]
+        count = None
+        if path in self._counts:
+            counts = self._counts[path]
+            place = update.place or Place.of(0, True)
+            count = tf.gather(counts, place.row) + 1
+            _write_row(counts, count, place)
+        step, moved = self._rule.step(gradient, slots, count, learning_rate)
+        for slot, value in zip(self._slots[path], moved, strict=True):
+            _write(slot, value, update)
+        value = update.value
+        if update.decays and self.optimizer.weight_decay:
+            value = value - learning_rate * self.optimizer.weight_decay * value
+        _write(update.variable, value + step, update)
+
+
+def _read(variable: tf.Variable, update: RowUpdate) -> tf.Tensor:
+    return variable if update.place is None else tf.gather(variable, update.place.row)
+
+
+def _write(variable: keras.Variable, value: tf.Tensor, update: RowUpdate) -> None:
+    if update.place is None:
+        variable.assign(value)
+    else:
+        write_row(variable, value, update.place)
+
+
+def write_row(variable: keras.Variable, value: tf.Tensor, place: Place) -> None:
+    """Writes one row of `variable`, `[rows, length]`, in place, or nothing at all."""
+    _write_row(variable.value, value, place)
+
+
+def _write_row(variable: tf.Variable, value: tf.Tensor, place: Place) -> None:
+    # `tf.slice` is one operation in the graph, where brackets are a dozen.
+    values = tf.slice(tf.expand_dims(value, 0), [0, 0], place.extent)
+    variable.scatter_update(tf.IndexedSlices(values, place.written))

@@ -1,0 +1,172 @@
+"""The over-parameterized network as it is trained, with stock `fit`.
+
+`fit` takes a data set of pairs ((images, labels), (validation images, validation labels)). Each
+step is a weight step on the first; where the second is not empty, an architecture step follows.
+So the schedule (warm-up, update period) is a property of the data, and a step that does not learn
+the architecture loads no validation images for it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from nas import objectives
+from nas.architecture.specs import SearchSpace
+from nas.choices.candidate_costs import Latencies
+from nas.distribution import replicas, replicated_fit
+from nas.supernet import learning_network, path_optimizer, routes, train_steps
+
+XLA_REFUSAL = (
+    "jit_compile: expected false for a supernet, received true; the shapes in its training step "
+    "depend on the sampled path, so that XLA compiles the step anew for every path, which takes "
+    "far longer than the step; leave it out (the training of a child takes it)"
+)
+
+Batch = tuple[tf.Tensor, tf.Tensor]
+
+
+def check_latencies(space: SearchSpace, latencies: Latencies) -> None:
+    """Raises ValueError where `latencies` are of another space."""
+    counts = [len(slot.candidates) for slot in space.slots]
+    received = [len(slot) for slot in latencies.slots]
+    if received != counts:
+        raise ValueError(
+            f"latencies: expected {counts} candidates in the slots of {space.name}, "
+            f"received {received}; they are of another space"
+        )
+
+
+class Supernet(replicated_fit.BuiltBeforeFit, learning_network.LearningNetwork):
+    """A network of all paths, and its training.
+
+    Args:
+        space: the search space.
+        seed: of fresh weights and of every sampled path.
+        precision: as `MixedNetwork`.
+        sync_batch_norm: as `MixedNetwork`.
+
+    Attributes:
+        step: number of training steps made; with `seed` it determines every random draw.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: int = 0,
+        precision: str = "float32",
+        sync_batch_norm: bool = True,
+    ) -> None:
+        super().__init__(space, seed, precision, sync_batch_norm)
+        self.step = self.add_weight(
+            name="step", shape=(), dtype="int64", initializer="zeros", trainable=False
+        )
+
+    def compile(
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        algorithm: learning_network.StepAlgorithm,
+        arch_optimizer: keras.optimizers.Optimizer | None = None,
+        objective: objectives.Objective | None = None,
+        latencies: Latencies | None = None,
+        label_smoothing: float = 0.1,
+        jit_compile: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Configures training.
+
+        Args:
+            optimizer: of the weights; see `path_optimizer.PathOptimizer` for what it may be.
+            algorithm: how weights and alpha learn, for example
+                `nas.searching.algorithms.algorithm("proxyless_gradient")`.
+            arch_optimizer: of alpha; default Adam(1e-3, beta_1=0, beta_2=0.999), the reference's.
+            objective: default cross-entropy alone.
+            latencies: milliseconds a candidate; default none.
+            label_smoothing: in weight steps; architecture steps use the plain cross-entropy.
+            jit_compile: False; see `XLA_REFUSAL`.
+            **kwargs: as `keras.Model.compile`.
+        """
+        if jit_compile:
+            raise ValueError(XLA_REFUSAL)
+        self.path_optimizer = path_optimizer.PathOptimizer(optimizer)
+        self.path_optimizer.build(self.trainable_variables)
+        self.arch_optimizer = arch_optimizer or keras.optimizers.Adam(1e-3, 0.0, 0.999)
+        self.arch_optimizer.build([self.alpha])
+        if replicas.count() > 1:
+            replicated_fit.check_settings(self.arch_optimizer, **kwargs)
+        self.algorithm = algorithm
+        self.trackers.pop("reward", None)
+        if self.algorithm.is_rewarded:
+            self.trackers["reward"] = keras.metrics.Mean("reward")
+        self.objective = objective or objectives.CrossEntropy()
+        counts = [len(slot.candidates) for slot in self.space.slots]
+        self.latencies = latencies or Latencies.zero(counts)
+        check_latencies(self.space, self.latencies)
+        self._label_smoothing = label_smoothing
+        # Both steps scale their losses themselves.
+        kwargs = {"auto_scale_loss": False} | kwargs
+        super().compile(optimizer=optimizer, jit_compile=False, **kwargs)
+
+    def train_step(self, data: tuple[Batch, Batch]) -> dict[str, tf.Tensor]:
+        """A weight step, and an architecture step where validation images came along."""
+        (images, labels), (validation_images, validation_labels) = data
+        self._next_weight_step(images, labels)
+        if self.algorithm.learns_alpha:
+            self._architecture_step_if_any(validation_images, validation_labels, self._seed(1))
+        return self._logs()
+
+    def make_train_function(self, force: bool = False) -> None:
+        """As `keras.Model`'s, or, with several replicas, one function for each of both steps."""
+        strategy = self.distribute_strategy
+        if strategy.num_replicas_in_sync == 1:
+            super().make_train_function(force)
+        elif self.train_function is None or force:
+
+            def weight_step(batch: Batch) -> dict[str, tf.Tensor]:
+                self._next_weight_step(*batch)
+                return self._logs()
+
+            def architecture_step(batch: Batch) -> dict[str, tf.Tensor]:
+                self.architecture_step(*batch, self._seed(1))
+                return self._logs()
+
+            self.train_function: Callable | None = replicated_fit.two_step_function(
+                strategy, weight_step, architecture_step
+            )
+
+    def _next_weight_step(self, images: tf.Tensor, labels: tf.Tensor) -> None:
+        self.step.value.assign_add(1)
+        self.weight_step(images, labels, self.algorithm.weight_route(self, self._seed(0)))
+
+    def _seed(self, purpose: int) -> tf.Tensor:
+        base = tf.constant(2 * self.seed + purpose, tf.int64)
+        return tf.stack([base, tf.convert_to_tensor(self.step.value)])
+
+    def _logs(self) -> dict[str, tf.Tensor]:
+        logs = {name: tracker.result() for name, tracker in self.trackers.items()}
+        return logs | self.loss_scale.logs | self.architecture_state()
+
+    def weight_step(self, images: tf.Tensor, labels: tf.Tensor, route: routes.Route) -> None:
+        """Forward, backward and update of what the route reads and of the shared layers."""
+        found = train_steps.weight_gradient(self, images, labels, route, self._label_smoothing)
+        train_steps.apply_weight_gradient(self, found)
+
+    def architecture_step(self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> None:
+        """Update of alpha on one validation batch; weights and moments are read only."""
+        found = self.algorithm.architecture_gradient(self, images, labels, seed)
+        train_steps.apply_architecture_gradient(self, found, seed)
+
+    def _architecture_step_if_any(self, images, labels, seed) -> None:
+        is_due = tf.shape(images)[0] > 0
+        found = tf.cond(
+            is_due,
+            lambda: self.algorithm.architecture_gradient(self, images, labels, seed),
+            lambda: train_steps.no_architecture_gradient(self),
+        )
+
+        def apply() -> tf.Tensor:
+            train_steps.apply_architecture_gradient(self, found, seed)
+            return tf.constant(True)
+
+        tf.cond(is_due, apply, lambda: tf.constant(False))

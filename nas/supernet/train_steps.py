@@ -1,0 +1,147 @@
+"""The two halves of a supernet's training step, each as "compute gradients", then "apply them".
+
+What is computed is plain tensors, and means over all replicas. What is applied writes the rows
+that were read, and nothing else; it needs no other replica, so it may stand in a branch.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from nas.distribution import replicas
+from nas.layers.keras_network import BATCH_NORM_MOMENTUM
+from nas.supernet import path_optimizer, routes
+from nas.supernet.learning_network import ArchitectureGradient, LearningNetwork
+from nas.supernet.mixed_op import Selection
+
+
+class WeightGradient(NamedTuple):
+    """What a weight step found on one training batch.
+
+    Attributes:
+        updates: the rows that were read, with their gradients; all of the shared weights.
+        selections: the same rows once more, as the route read them.
+        places: where each of them is written.
+        moments: for every selection the batch's row of moments.
+        loss: scalar, smoothed cross-entropy, mean over the batch.
+        accuracy: scalar, in [0, 1].
+    """
+
+    updates: list[path_optimizer.RowUpdate]
+    selections: list[Selection]
+    places: list[path_optimizer.Place]
+    moments: list[tf.Tensor]
+    loss: tf.Tensor
+    accuracy: tf.Tensor
+
+
+def weight_gradient(
+    net: LearningNetwork,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    route: routes.Route,
+    label_smoothing: float,
+) -> WeightGradient:
+    """Forward and backward through what the route reads and the shared layers; writes nothing.
+
+    Args:
+        net: the supernet.
+        images: `[batch, height, width, channels]`.
+        labels: `[batch]`.
+        route: how each slot's output is formed.
+        label_smoothing: of the cross-entropy.
+    """
+    rows = net.read(route)
+    selections = [selection for row in rows for selection in row]
+    sources = [[s.weights.kernels, s.weights.affine] for s in selections]
+    variables = net.classifier_kernel, net.classifier_bias
+    classifier = [tf.convert_to_tensor(variable.value) for variable in variables]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([sources, classifier])
+        features, moments = net.features(images, route, rows, training=True)
+        logits = net.classify(features, *classifier)
+        loss = net.cross_entropy(labels, logits, label_smoothing)
+    found = net.loss_scale.gradient(tape, loss, [sources, classifier])
+    accuracy = net.accuracy(labels, logits)
+    found, moments, loss, accuracy = replicas.mean((found, moments, loss, accuracy))
+    gradients, to_classifier = found
+    update = path_optimizer.RowUpdate
+    updates = [
+        update(variables[0], classifier[0], to_classifier[0], None, True),
+        update(variables[1], classifier[1], to_classifier[1], None, False),
+    ]
+    places = [path_optimizer.Place.of(s.row, s.is_active) for s in selections]
+    for s, place, (to_kernels, to_affine) in zip(selections, places, gradients, strict=True):
+        updates += [
+            update(s.group.kernels, s.weights.kernels, to_kernels, place, True),
+            update(s.group.affine, s.weights.affine, to_affine, place, False),
+        ]
+    return WeightGradient(updates, selections, places, moments, loss, accuracy)
+
+
+def apply_weight_gradient(net: LearningNetwork, found: WeightGradient) -> None:
+    """Steps the weights and moves the moving moments of what was computed.
+
+    Neither, where the gradient overflowed under its loss scale.
+    """
+
+    def step() -> None:
+        net.path_optimizer.apply(found.updates)
+        rows = zip(found.selections, found.places, found.moments, strict=True)
+        for selection, place, batch in rows:
+            kept = selection.weights.moments * BATCH_NORM_MOMENTUM
+            moved = kept + batch * (1.0 - BATCH_NORM_MOMENTUM)
+            path_optimizer.write_row(selection.group.moments, moved, place)
+
+    net.loss_scale.apply([update.gradient for update in found.updates], step)
+    _track(net, {"loss": found.loss, "accuracy": found.accuracy})
+
+
+def no_architecture_gradient(net: LearningNetwork) -> ArchitectureGradient:
+    """What stands in a step that looks at no validation images."""
+    nothing = tf.constant(0.0)
+    return ArchitectureGradient(tf.zeros(net.alpha.shape), nothing, nothing)
+
+
+def apply_architecture_gradient(
+    net: LearningNetwork, found: ArchitectureGradient, seed: tf.Tensor
+) -> None:
+    """Steps alpha, unless its gradient overflowed under its loss scale.
+
+    Args:
+        net: the supernet; its weights and moments are left alone.
+        found: what its algorithm found.
+        seed: the one it was found with.
+    """
+
+    def step() -> None:
+        before = tf.identity(net.alpha.value)
+        _step_alpha(net, found.gradient)
+        after = tf.identity(net.alpha.value)
+        net.alpha.assign(net.objective.move(net.algorithm.finish(net, before, after, seed)))
+        net.algorithm.observe(found)
+
+    net.loss_scale.apply([found.gradient], step)
+    seen = {"validation_loss": found.cross_entropy, "validation_accuracy": found.accuracy}
+    if net.algorithm.is_rewarded:
+        seen["reward"] = tf.convert_to_tensor(found.reward)
+    _track(net, seen)
+
+
+def _track(net: LearningNetwork, values: Mapping[str, tf.Tensor]) -> None:
+    # A tracker sums over replicas, all of which have the same mean.
+    count = replicas.count()
+    for name, value in values.items():
+        net.trackers[name].update_state(value, None if count == 1 else 1.0 / count)
+
+
+def _step_alpha(net: LearningNetwork, gradient: tf.Tensor) -> None:
+    optimizer = net.arch_optimizer
+    if replicas.count() == 1:
+        optimizer.apply([gradient], [net.alpha])
+        return
+    # `apply` would sum the gradients of all replicas once more.
+    learning_rate = tf.cast(optimizer.learning_rate, tf.float32)
+    optimizer.update_step(gradient, net.alpha, learning_rate)
+    replicas.local(optimizer.iterations).assign_add(1)

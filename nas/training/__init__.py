@@ -1,0 +1,1 @@
+"""Training that resumes: child networks, checkpoints, callbacks, moving moments."""

@@ -1,0 +1,277 @@
+"""What a run must keep to go on after it was killed.
+
+A run is a `fit` whose data order is a function of seed and step (`nas/training/resumable_fit.py`).
+After every epoch its metrics row and its variables are written; its variables also every few
+minutes in between, and when somebody asks to stop. The same run started again takes the newest of
+them back, drops metrics rows written after them, and goes on with the next step to the same result
+(to the bit without oneDNN, see `nas/__init__.py`). A checkpoint that cannot be read whole is passed
+over.
+
+What is found may belong to another run: the folder's child was replaced, its latency model fitted
+again. `checkpoints/run.json` says which run it was, and another one starts over.
+"""
+
+import json
+import math
+import pathlib
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nas import files
+from nas.distribution.hosts import Distribution
+from nas.training import interruption
+
+_PREFIX = "ckpt-"
+# Looking at a metric waits for the device, so it is done once in so many steps.
+_STEPS_BETWEEN_LOOKS = 100
+
+
+def named_variables(owner: Any, prefix: str) -> dict[str, tf.Variable]:
+    """Every variable of a Keras model or optimizer, by a name that is the same in every process.
+
+    Args:
+        owner: anything with `variables`, in a fixed order.
+        prefix: of the names.
+    """
+    return {f"{prefix}_{i:04d}": v.value for i, v in enumerate(owner.variables)}
+
+
+def look(directory: files.Path, identity: Mapping[str, Any]) -> tuple[int, str | None]:
+    """What a run would find, without touching it.
+
+    Args:
+        directory: of the run.
+        identity: as `RunState` takes it.
+
+    Returns:
+        The step of the newest whole checkpoint, 0 where there is none; and why the run would not go
+        on from it, None where it would.
+    """
+    checkpoints = pathlib.Path(directory) / "checkpoints"
+    whole = [step for step in _steps(checkpoints) if _fault(_path(checkpoints, step)) is None]
+    if not whole:
+        return 0, None
+    return whole[0], _reason_of_another_run(checkpoints, _as_json(identity))
+
+
+class RunState(keras.callbacks.Callback):
+    """Metrics and checkpoints of one run.
+
+    Args:
+        directory: gets `metrics.jsonl` and `checkpoints/`.
+        variables: everything the run changes, by name.
+        identity: everything its result depends on, as JSON values by name. Checkpoints of a run
+            with another identity are not gone on with.
+        steps_per_epoch: steps of one epoch.
+        metrics: what averages over an epoch, to go on with in the midst of one.
+        keep: number of checkpoints to keep.
+        seconds_between: a checkpoint is written in the midst of an epoch after so many seconds.
+        report: is told, in one line, why earlier work is dropped.
+        distribution: the devices and hosts of the run. Of several hosts only the chief reads and
+            writes files, and it keeps whole epochs alone.
+
+    Attributes:
+        request: whether to stop, for `resumable_fit` to connect with Ctrl-C.
+    """
+
+    def __init__(
+        self,
+        directory: files.Path,
+        variables: Mapping[str, tf.Variable],
+        identity: Mapping[str, Any] | None = None,
+        steps_per_epoch: int = 1,
+        metrics: Sequence[keras.metrics.Metric] = (),
+        keep: int = 3,
+        seconds_between: float = 600.0,
+        report: Callable[[str], None] = lambda line: None,
+        distribution: Distribution | None = None,
+    ) -> None:
+        """Stores the arguments; nothing is read or written yet."""
+        super().__init__()
+        self._directory = pathlib.Path(directory)
+        self._metrics_path = self._directory / "metrics.jsonl"
+        self._checkpoints = self._directory / "checkpoints"
+        self._identity = _as_json(identity or {})
+        self._steps_per_epoch = steps_per_epoch
+        self._keep = keep
+        self._seconds_between = seconds_between
+        self._report = report
+        self._distribution = distribution or Distribution()
+        self.request = interruption.Request()
+        self._averages = [v.value for metric in metrics for v in metric.variables]
+        self._resumed_averages: list[np.ndarray] = []
+        self._first = 0
+        self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        # Copies: those of metrics cannot be read by one host of several.
+        kept = [tf.Variable(tf.zeros(v.shape, v.dtype), trainable=False) for v in self._averages]
+        self._kept_averages = kept
+        averages = {f"metric_{i:04d}": v for i, v in enumerate(kept)}
+        self._variables = {**averages, **variables}
+        self._checkpoint = tf.train.Checkpoint(step=self._step, **self._variables)
+        self._last_save = time.monotonic()
+
+    def restore(self, complete: Callable[[int], bool] = lambda epochs: True) -> int:
+        """Takes the newest whole checkpoint back, if there is one of this run.
+
+        All hosts call it together; the others get the chief's values.
+
+        Args:
+            complete: whether other files, which the run writes too, hold so many epochs.
+
+        Returns:
+            Number of finished steps.
+        """
+        hosts = self._distribution
+        hosts.check_agreement("space, network, data set or settings", self._identity)
+        finished = hosts.from_chief(self._read(complete) if hosts.is_chief else 0)
+        self._step.assign(finished)
+        hosts.take_variables(self._variables)
+        self._resumed_averages = [v.numpy() for v in self._kept_averages]
+        self._last_save = time.monotonic()
+        return finished
+
+    def _read(self, complete: Callable[[int], bool]) -> int:
+        found = self._newest_whole()
+        reason = self._reason_to_start_over(found, complete) if found is not None else None
+        if reason:
+            self._report(f"{self._directory}: {reason}; starting over")
+        if reason or found is None:
+            if self._checkpoints.exists():
+                shutil.rmtree(self._checkpoints)
+            files.write_json(self._checkpoints / "run.json", self._identity)
+        # It reads the folder when it is made.
+        self._manager = tf.train.CheckpointManager(
+            self._checkpoint, str(self._checkpoints), max_to_keep=self._keep
+        )
+        if found is not None and not reason:
+            self._checkpoint.restore(str(_path(self._checkpoints, found))).assert_consumed()
+        finished = int(self._step.numpy())
+        self._write_rows(self.rows[: finished // self._steps_per_epoch])
+        return finished
+
+    def _newest_whole(self) -> int | None:
+        """Step of the newest checkpoint that can be read; newer ones are removed."""
+        for step in _steps(self._checkpoints):
+            fault = _fault(_path(self._checkpoints, step))
+            if fault is None:
+                return step
+            for part in self._checkpoints.glob(f"{_PREFIX}{step}.*"):
+                part.unlink()
+            path = _path(self._checkpoints, step)
+            self._report(f"{path} is damaged ({fault}); looking at the one before it")
+        return None
+
+    def _reason_to_start_over(self, step: int, complete: Callable[[int], bool]) -> str | None:
+        reason = _reason_of_another_run(self._checkpoints, self._identity)
+        if reason:
+            return reason
+        epochs = step // self._steps_per_epoch
+        if len(self.rows) < epochs or not complete(epochs):
+            return "a file beside its checkpoints is missing"
+        return None
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The metrics so far, one row an epoch."""
+        if not self._metrics_path.exists():
+            return []
+        return [json.loads(line) for line in self._metrics_path.read_text().splitlines()]
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Gives an epoch that was begun before its averages back; every other one starts anew.
+
+        `fit` has just reset those it knows, which are not all of them before its first step.
+        """
+        self._first = int(self._step.numpy())
+        in_midst = self._first % self._steps_per_epoch > 0
+        for variable, value in zip(self._averages, self._resumed_averages, strict=True):
+            variable.assign(value if in_midst else np.zeros_like(value))
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Stops if asked to, and keeps the state from time to time."""
+        step = self._first + batch + 1
+        if step % self._steps_per_epoch == 0:
+            return  # The epoch's end follows.
+        # Hosts have no common clock, and their averages belong to all of them.
+        is_alone = self._distribution.num_hosts == 1
+        is_due = is_alone and time.monotonic() - self._last_save >= self._seconds_between
+        if is_due or self.request.is_made or step % _STEPS_BETWEEN_LOOKS == 0:
+            self._check_finite({k: float(v) for k, v in (logs or {}).items()}, step)
+        if is_due or (is_alone and self.request.is_made):
+            for kept, average in zip(self._kept_averages, self._averages, strict=True):
+                kept.assign(average.read_value())
+            self._save(step)
+        if self.request.is_made:
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Writes the metrics row, then the checkpoint."""
+        values = {name: round(float(np.asarray(v)), 6) for name, v in (logs or {}).items()}
+        self._check_finite(values, (epoch + 1) * self._steps_per_epoch)
+        if self._distribution.is_chief:
+            self._write_rows([*self.rows[:epoch], {"epoch": epoch + 1, **values}])
+        self._save((epoch + 1) * self._steps_per_epoch)
+        if self.request.is_made:
+            raise KeyboardInterrupt
+
+    def _check_finite(self, values: Mapping[str, float], step: int) -> None:
+        if not all(math.isfinite(value) for value in values.values()):
+            shown = {name: round(value, 6) for name, value in values.items()}
+            raise ValueError(
+                f"training diverged in epoch {-(-step // self._steps_per_epoch)}: expected finite "
+                f"metrics, received {shown}; lower the learning rate and start again in a new work "
+                f"dir (the last good state is in {self._checkpoints})"
+            )
+
+    def _save(self, step: int) -> None:
+        self._step.assign(step)
+        if self._distribution.is_chief:
+            self._manager.save(checkpoint_number=step)
+        self._last_save = time.monotonic()
+
+    def _write_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        files.write_bytes(self._metrics_path, text.encode())
+
+
+def _as_json(identity: Mapping[str, Any]) -> dict[str, Any]:
+    return json.loads(json.dumps(identity, allow_nan=False))
+
+
+def _path(checkpoints: pathlib.Path, step: int) -> pathlib.Path:
+    return checkpoints / f"{_PREFIX}{step}"
+
+
+def _steps(checkpoints: pathlib.Path) -> list[int]:
+    """Of every checkpoint, whole or not, the newest first."""
+    indices = checkpoints.glob(f"{_PREFIX}*.index")
+    return sorted((int(p.stem.removeprefix(_PREFIX)) for p in indices), reverse=True)
+
+
+def _reason_of_another_run(checkpoints: pathlib.Path, identity: dict[str, Any]) -> str | None:
+    path = checkpoints / "run.json"
+    if not path.exists():
+        return f"{path.name} is missing, so its checkpoints may be of another run"
+    found = files.read_json(path)
+    names = sorted({*found, *identity})
+    changed = [name for name in names if found.get(name) != identity.get(name)]
+    if changed:
+        return f"its checkpoints are of a run with another {', '.join(changed)}"
+    return None
+
+
+def _fault(path: pathlib.Path) -> str | None:
+    """What is wrong with a checkpoint; every tensor is read, since each has a checksum."""
+    try:
+        reader = tf.train.load_checkpoint(str(path))
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
+        return str(error).splitlines()[0][:100]
+    return None

@@ -1,0 +1,198 @@
+"""Training a child network from scratch."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+
+import keras
+
+from nas import files
+from nas.architecture import spec_json
+from nas.architecture.specs import Child
+from nas.data import batching
+from nas.data.splits import dataset
+from nas.data.splits.split import Split
+from nas.distribution import replicated_fit
+from nas.distribution.hosts import Distribution
+from nas.layers import fused_batch_norm, keras_network, precision
+from nas.training import checkpoints, resumable_fit
+
+_EVALUATED_AT_ONCE = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Settings of a training; the defaults are the reference's for ImageNet (batch 256).
+
+    Attributes:
+        epochs: passes over the training and validation parts together.
+        batch_size: images a step.
+        seed: of weights and data order.
+        learning_rate: peak, reached after the warm-up, falling to zero along a cosine.
+        warmup_epochs: of linear growth; may be a fraction.
+        weight_decay: decoupled, on kernels alone (no normalization, no bias).
+        label_smoothing: of the cross-entropy.
+        precision: of activations, one of `precision.PRECISIONS`; weights are float32.
+        jit_compile: XLA, which pays on GPUs and is many times slower on CPUs.
+    """
+
+    epochs: int = 300
+    batch_size: int = 256
+    seed: int = 0
+    learning_rate: float = 0.05
+    warmup_epochs: float = 0.0
+    weight_decay: float = 4e-4
+    label_smoothing: float = 0.1
+    precision: str = "float32"
+    jit_compile: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuses settings that cannot be."""
+        precision.check_name(self.precision)
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, received {getattr(self, name)}")
+
+
+def train(
+    network: Child,
+    dataset: dataset.Dataset,
+    config: TrainConfig,
+    directory: files.Path,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    report: Callable[[str], None] = lambda line: None,
+    distribution: Distribution | None = None,
+) -> keras.Model:
+    """Trains `network` from scratch, or goes on with a training that was interrupted.
+
+    All labelled images but the test part are used: the validation part has done its work in the
+    search. While training, batch normalization runs as a fused kernel; what is returned has stock
+    layers only.
+
+    Args:
+        network: with the data set's classes and resolution.
+        dataset: what to train on.
+        config: settings.
+        directory: gets `metrics.jsonl` and `checkpoints/`; a training found there is continued
+            and ends as it would have without interruption, unless network, data set or settings
+            are others: then it starts over.
+        callbacks: further Keras callbacks; at batch ends their logs are tensors.
+        report: is told, in one line, when an earlier training is dropped.
+        distribution: the devices and hosts to train on; default one. All hosts make this call.
+
+    Returns:
+        The trained model of stock Keras layers, in float32 whatever it was trained in; the same on
+        every host.
+
+    Raises:
+        ValueError: the network does not fit the data set, or a setting this machine, before any
+            work; or training diverged.
+    """
+    if (network.num_classes, network.input_shape) != (dataset.num_classes, dataset.input_shape):
+        raise ValueError(
+            f"{network.name}: expected {dataset.num_classes} classes and images "
+            f"{dataset.input_shape} as {dataset.name} has, received {network.num_classes} and "
+            f"{network.input_shape}"
+        )
+    examples = dataset.train_and_validation
+    steps = batching.steps_per_epoch(examples, config.batch_size)
+    hosts = distribution or Distribution()
+    hosts.check_batch_size(config.batch_size)
+    hosts.check_agreement("data set", dataset.digest)
+    precision.check(config.precision)
+    keras.utils.set_random_seed(config.seed)
+    with hosts.scope():
+        model, averages = _compiled(network, config, steps, hosts)
+    variables = {
+        **checkpoints.named_variables(model, "model"),
+        **checkpoints.named_variables(model.optimizer, "optimizer"),
+    }
+    identity = {
+        "child": spec_json.to_dict(network),
+        "dataset": dataset.summary,
+        "settings": dataclasses.asdict(config) | hosts.settings(config.batch_size),
+    }
+    state = checkpoints.RunState(
+        directory, variables, identity, steps, averages, report=report, distribution=hosts
+    )
+    finished = state.restore()
+    with batching.named_faults(examples):
+        resumable_fit.fit(
+            model,
+            lambda step: hosts.distribute(
+                lambda share: batching.training_batches(
+                    examples, config.batch_size, config.seed, first_step=step, share=share
+                )
+            ),
+            finished,
+            config.epochs,
+            steps,
+            state,
+            [state, *callbacks],
+        )
+    stock = keras_network.build_child(network)
+    stock.set_weights(model.get_weights())
+    return stock
+
+
+def _compiled(
+    network: Child, config: TrainConfig, steps_per_epoch: int, distribution: Distribution
+) -> tuple[keras.Model, list[keras.metrics.Metric]]:
+    """The child ready to be trained, and its metrics."""
+    batch_norm = functools.partial(
+        fused_batch_norm.FusedBatchNormalization, synchronized=distribution.sync_batch_norm
+    )
+    model = keras_network.build_child(network, batch_norm=batch_norm, dtype=config.precision)
+    if distribution.num_replicas > 1:
+        model = replicated_fit.ReplicatedChild(model.inputs, model.outputs)
+    accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    model.compile(
+        optimizer=_optimizer(config, steps_per_epoch),
+        loss=_SmoothedCrossEntropy(network.num_classes, config.label_smoothing),
+        metrics=[accuracy],
+        jit_compile=config.jit_compile,
+    )
+    model.optimizer.build(model.trainable_variables)
+    return model, [model.metrics[0], accuracy]
+
+
+def evaluate(model: keras.Model, split: Split) -> float:
+    """Fraction of `split` that `model` labels correctly."""
+    correct = keras.metrics.SparseCategoricalAccuracy()
+    batch_size = split.images_at_once(_EVALUATED_AT_ONCE)
+    with batching.named_faults(split):
+        for images, labels in batching.evaluation_batches(split, batch_size):
+            correct.update_state(labels, model.predict_on_batch(images))
+    return float(correct.result())
+
+
+def _optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    warmup_steps = int(config.warmup_epochs * steps_per_epoch)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup_steps else config.learning_rate,
+        decay_steps=max(1, config.epochs * steps_per_epoch - warmup_steps),
+        warmup_target=config.learning_rate if warmup_steps else None,
+        warmup_steps=warmup_steps,
+    )
+    optimizer = keras.optimizers.SGD(
+        schedule, momentum=0.9, nesterov=True, weight_decay=config.weight_decay
+    )
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    if precision.needs_loss_scale(config.precision):
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer
+
+
+class _SmoothedCrossEntropy(keras.losses.Loss):
+    """Cross-entropy of integer labels and logits, with label smoothing."""
+
+    def __init__(self, num_classes: int, smoothing: float) -> None:
+        super().__init__(name="smoothed_cross_entropy")
+        self._num_classes = num_classes
+        self._smoothing = smoothing
+
+    def call(self, y_true, y_pred):
+        targets = keras.ops.one_hot(keras.ops.reshape(y_true, [-1]), self._num_classes)
+        return keras.losses.categorical_crossentropy(
+            targets, y_pred, from_logits=True, label_smoothing=self._smoothing
+        )

@@ -1,0 +1,131 @@
+"""The adb client with stubs of the adb program; tests/device has the real one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import latency_models
+from latency_models.devices import DeviceError
+from latency_models.devices.android import adb_client
+from latency_models.devices.android.adb_client import Listed
+from latency_models.devices.android.phone_settings import PhoneSettings
+
+
+@pytest.fixture()
+def stub(tmp_path):
+    """Makes a stub of adb from shell lines."""
+
+    def make(*lines):
+        path = tmp_path / "adb"
+        path.write_text("\n".join(["#!/bin/sh", *lines]) + "\n")
+        path.chmod(0o755)
+        return str(path)
+
+    return make
+
+
+LISTED = """\
+* daemon not running; starting now at tcp:5037
+* daemon started successfully
+List of devices attached
+0A1B2C\tdevice
+localhost:15555\toffline
+emulator-5554\tunauthorized
+99\tno permissions (user in plugdev group; are your udev rules wrong?)
+
+"""
+
+
+def test_the_list_of_phones():
+    assert adb_client.parse_devices(LISTED) == [
+        Listed("0A1B2C", "device"),
+        Listed("localhost:15555", "offline"),
+        Listed("emulator-5554", "unauthorized"),
+        Listed("99", "no permissions (user in plugdev group; are your udev rules wrong?)"),
+    ]
+
+
+words = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1)
+
+
+@given(st.dictionaries(words, st.sampled_from(["device", "offline", "unauthorized", "recovery"])))
+def test_any_list_of_phones_is_read_back(phones):
+    text = "List of devices attached\n" + "".join(f"{s}\t{state}\n" for s, state in phones.items())
+    assert adb_client.parse_devices(text) == [Listed(s, state) for s, state in phones.items()]
+
+
+@given(st.text())
+def test_garbage_is_no_list_of_empty_names(text):
+    assert all(phone.serial and phone.state for phone in adb_client.parse_devices(text))
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("unauthorized", "received state unauthorized; confirm the dialog on the phone's screen"),
+        ("offline", "received state offline; unplug it and plug it in again"),
+        ("no permissions (udev)", "give this user access to the USB device"),
+        ("recovery", "expected a phone that is ready, received state recovery"),
+    ],
+)
+def test_a_phone_that_is_not_ready(state, words, stub):
+    adb = adb_client.Adb("A1", stub(f"printf 'List of devices attached\\nA1\\t{state}\\n'"))
+    with pytest.raises(DeviceError, match="^adb:A1: ") as caught:
+        adb.connect()
+    assert words in str(caught.value)
+    with pytest.raises(DeviceError, match="expected a phone that is ready .*A1 is"):
+        adb_client.only_phone(stub(f"printf 'List of devices attached\\nA1\\t{state}\\n'"))
+
+
+def test_no_phone_at_all(stub, monkeypatch):
+    monkeypatch.delenv("ANDROID_SERIAL", raising=False)
+    with pytest.raises(DeviceError, match="adb lists none.*switch USB debugging on"):
+        adb_client.only_phone(stub("echo 'List of devices attached'"))
+
+
+def test_android_serial_chooses(stub, monkeypatch):
+    monkeypatch.setenv("ANDROID_SERIAL", "B2")
+    assert adb_client.only_phone(stub("exit 1")) == "B2"
+
+
+def test_no_adb_program():
+    with pytest.raises(DeviceError, match="^no/adb: expected the adb program, .*platform-tools"):
+        adb_client.Adb("A1", "no/adb").connect()
+
+
+def test_an_adb_that_hangs(stub):
+    adb = adb_client.Adb("A1", stub("exec sleep 60"), timeout_seconds=0.2)
+    with pytest.raises(DeviceError, match="adb:A1: no answer for 0.2 s to: push to /data/x; wake"):
+        adb.push("file", "/data/x")
+
+
+def test_an_exit_code_is_the_commands_own_only_where_the_phone_says_so(stub):
+    said = adb_client.Adb("A1", stub("printf 'exit-status:1\\nout\\n\\nexit-status:7\\r\\n'"))
+    assert said.shell("x") == adb_client.Output(7, "exit-status:1\nout\n", "")
+    lost = adb_client.Adb("A1", stub("printf 'exit-status:0\\nhalf a li'", "exit 255"))
+    with pytest.raises(DeviceError, match=r"lost in the middle of: x \(adb ended with 255\)"):
+        lost.shell("x")
+
+
+def test_what_is_passed_on_is_not_read_by_a_shell_here(stub, tmp_path):
+    program = stub('for word; do printf "%s\\n" "$word"; done >&2', "echo", "echo exit-status:0")
+    serial = f"A1;touch {tmp_path}/made"
+    output = adb_client.Adb(serial, program).shell("true")
+    assert output.stderr.splitlines()[:3] == ["-s", serial, "shell"]
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "benchmark_model: expected the benchmark_model program .*--benchmark_model"),
+        ({"benchmark_model": "none"}, "received none; name it"),
+        ({"delegate": "tpu"}, "delegate: expected one of none, gpu, nnapi, received 'tpu'"),
+        ({"cpu_mask": "big"}, "cpu_mask: expected auto, none, or a hexadecimal mask"),
+        ({"num_runs": 0}, "num_runs: expected at least 1"),
+        ({"timeout_seconds": 0.0}, "timeout_seconds: expected more than 0"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_a_phone_is_asked(changes, words):
+    with pytest.raises(ValueError, match=words):
+        latency_models.device("adb", 1, PhoneSettings(**changes))

@@ -1,0 +1,135 @@
+import dataclasses
+
+import pytest
+
+import latency_models
+from latency_models.measuring import block_benchmarks, measurements, parts, timing
+from nas.architecture import counting, spaces
+
+PLAN = timing.Plan(rounds=4, min_rounds=2, budget_seconds=5.0, min_sample_ms=0.05, references=2)
+TINY = spaces.SPACES["tiny"]
+
+
+@pytest.fixture(scope="module")
+def device():
+    return latency_models.device("local", 1)
+
+
+@pytest.fixture(scope="module")
+def tiny_rows(device, tmp_path_factory):
+    path = tmp_path_factory.mktemp("tiny") / "rows.jsonl"
+    rows = block_benchmarks.benchmark_space(TINY, "float32", device, path, networks=4, plan=PLAN)
+    return path, rows
+
+
+def test_every_part_and_network_has_a_row_on_disk(tiny_rows):
+    path, rows = tiny_rows
+    wanted = [part.key for part in parts.space_parts(TINY)]
+    assert [row.key for row in rows[: len(wanted)]] == wanted
+    assert [row.kind for row in rows[len(wanted) :]] == ["network"] * 4
+    assert sorted(measurements.read(path), key=str) == sorted(rows, key=str)
+    assert {row.space for row in rows} == {"tiny"}
+
+
+def test_a_second_run_measures_only_what_is_missing(tiny_rows, device, tmp_path, monkeypatch):
+    _, rows = tiny_rows
+    path = tmp_path / "rows.jsonl"
+    measurements.append(path, rows[1:])
+    converted = []
+    convert = block_benchmarks.convert
+    monkeypatch.setattr(
+        block_benchmarks,
+        "convert",
+        lambda part, recipe: converted.append(part.key) or convert(part, recipe),
+    )
+    again = block_benchmarks.benchmark_space(TINY, "float32", device, path, networks=4, plan=PLAN)
+    assert again[1:] == rows[1:]
+    assert converted == [rows[0].key]
+    converted.clear()
+    block_benchmarks.benchmark_space(TINY, "float32", device, path, networks=4, plan=PLAN)
+    assert converted == []
+
+    part, files = parts.space_parts(TINY)[0], {}
+    for name in ("first.jsonl", "second.jsonl"):
+        (row,) = block_benchmarks.benchmark_parts(
+            [part], TINY, "float32", device, tmp_path / name, plan=PLAN, converted=files
+        )
+        assert row.key == part.key
+    assert converted == list(files) == [part.key]
+
+
+def test_rows_of_another_environment_are_not_taken_for_this_one(tiny_rows, device, tmp_path):
+    _, rows = tiny_rows
+    path = tmp_path / "rows.jsonl"
+    elsewhere = {**rows[0].environment, "soc": "another"}
+    measurements.append(
+        path, [rows[0], *(dataclasses.replace(r, environment=elsewhere) for r in rows[1:3])]
+    )
+    again = block_benchmarks.benchmark_space(TINY, "float32", device, path, networks=4, plan=PLAN)
+    assert again[0] == rows[0]
+    assert all(row.environment == rows[0].environment for row in again)
+    assert len(measurements.read(path)) == 3 + len(rows) - 1
+
+
+def test_networks_are_different_and_begin_with_the_extremes():
+    space = spaces.SPACES["cifar"]
+    children = block_benchmarks.sample_networks(space, 16, seed=3)
+    assert len({parts.network_part(child).key for child in children}) == 16
+    macs = [counting.num_macs(child) for child in children]
+    assert macs[0] == min(macs)
+    assert macs[1] == max(macs)
+    assert children == block_benchmarks.sample_networks(space, 16, seed=3)
+    assert children[2:] != block_benchmarks.sample_networks(space, 16, seed=4)[2:]
+
+
+def test_networks_of_a_small_space_can_be_all_of_it():
+    children = block_benchmarks.sample_networks(TINY, TINY.cardinality)
+    assert len({TINY.choices(child) for child in children}) == TINY.cardinality
+
+
+@pytest.mark.parametrize("count", [1, TINY.cardinality + 1])
+def test_more_or_fewer_networks_than_make_sense_are_refused(count):
+    with pytest.raises(ValueError, match=f"networks: expected 2 to .* received {count}"):
+        block_benchmarks.sample_networks(TINY, count)
+
+
+def test_the_reference_model_is_the_same_bytes_every_time():
+    assert block_benchmarks.reference_model() == block_benchmarks.reference_model()
+
+
+def test_files_are_timed_beside_the_reference(device, tmp_path):
+    path = tmp_path / "stem.tflite"
+    path.write_bytes(block_benchmarks.convert(parts.stem_part(TINY.child([0, 0, 0])), "float32"))
+    (row,) = block_benchmarks.benchmark_models(
+        {"reference": path}, device, recipe_by_name={"reference": "float32"}, plan=PLAN
+    )
+    assert row.label == "reference"
+    assert row.recipe == "float32"
+    assert row.reference == block_benchmarks.reference_key()
+    assert row.kind == "network"
+    assert row.count == PLAN.rounds
+
+
+@pytest.mark.parametrize("content", [None, b"PK\x03\x04 not a model"])
+def test_files_that_are_no_models_are_refused(content, device, tmp_path):
+    path = tmp_path / "child.tflite"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"child.tflite: expected a .tflite file, found"):
+        block_benchmarks.benchmark_models({"child": path}, device, plan=PLAN)
+
+
+def test_extremes_are_whole_networks(tiny_rows):
+    _, rows = tiny_rows
+    fastest, slowest = measurements.extremes(rows)
+    networks = [row.relative_latency for row in rows if row.kind == "network"]
+    assert (fastest.relative_latency, slowest.relative_latency) == (min(networks), max(networks))
+    with pytest.raises(ValueError, match="whole network"):
+        measurements.extremes([row for row in rows if row.kind != "network"])
+
+
+def test_the_measured_space_has_the_task_of_its_networks(tiny_rows):
+    _, rows = tiny_rows
+    assert measurements.measured_space(TINY.with_task(7, 64, 1), rows) == TINY
+    with pytest.raises(ValueError, match="whole networks of tiny"):
+        measurements.measured_space(TINY, [r for r in rows if r.kind != "network"])

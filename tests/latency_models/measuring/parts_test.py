@@ -1,0 +1,73 @@
+import dataclasses
+
+import pytest
+
+from latency_models.measuring import parts
+from nas.architecture import counting, spaces
+from nas.architecture.operations import MBConv
+from nas.architecture.specs import Block, Slot
+
+
+@pytest.mark.parametrize("name", spaces.SPACES)
+def test_parts_of_a_space_are_those_of_its_children(name):
+    space = spaces.SPACES[name]
+    longest = max(len(slot.candidates) for slot in space.slots)
+    of_children = {
+        part.key
+        for j in range(longest)
+        for part in parts.child_parts(
+            space.child([min(j, len(slot.candidates) - 1) for slot in space.slots])
+        )
+    }
+    of_space = [part.key for part in parts.space_parts(space)]
+    assert len(of_space) == len(set(of_space))
+    assert set(of_space) == of_children
+
+
+def test_identities_are_no_parts():
+    space = spaces.SPACES["tiny"]
+    skips = [len(slot.candidates) - 1 for slot in space.slots]
+    child = space.child(skips)
+    identities = sum(block.is_identity for block in child.layers)
+    assert identities > 0
+    assert len(parts.child_parts(child)) == 2 + len(child.layers) - identities
+
+
+def test_macs_of_the_parts_are_the_network_s():
+    child = spaces.PUBLISHED_CHILDREN["proxyless_mobile"]
+    assert sum(part.num_macs for part in parts.child_parts(child)) == counting.num_macs(child)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        parts.block_part(Block(MBConv(3, 3), 8, 8), 8),
+        parts.block_part(Block(MBConv(5, 3), 8, 8), 16),
+        parts.block_part(Block(MBConv(3, 3), 8, 16), 16),
+        parts.block_part(Block(MBConv(3, 3), 8, 8, 2), 16),
+        parts.block_part(Block(MBConv(3, 3, "relu"), 8, 8), 16),
+    ],
+)
+def test_what_changes_the_computation_changes_the_key(other):
+    assert parts.block_part(Block(MBConv(3, 3), 8, 8), 16).key != other.key
+
+
+def test_name_and_dropout_do_not_change_keys():
+    child = spaces.SPACES["tiny"].child([0, 0, 0])
+    other = dataclasses.replace(
+        child, name="other", head=dataclasses.replace(child.head, dropout=0.5)
+    )
+    assert parts.network_part(child).key == parts.network_part(other).key
+    assert parts.head_part(child).key == parts.head_part(other).key
+    assert parts.head_part(child).key != parts.head_part(child.with_task(11)).key
+
+
+def test_a_part_builds_what_it_says():
+    space = spaces.SPACES["tiny"]
+    child = space.child([0, 0, 0])
+    slot = space.layers[0]
+    assert isinstance(slot, Slot)
+    assert parts.stem_part(child).build().output_shape == (None, 16, 16, 8)
+    assert parts.head_part(child).build().output_shape == (None, 10)
+    assert parts.network_part(child).build().input_shape == (None, 32, 32, 3)
+    assert parts.block_part(slot.block(1), 16).build().output_shape == (None, 8, 8, 8)

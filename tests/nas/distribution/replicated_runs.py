@@ -1,0 +1,163 @@
+"""A search and a training on some devices or hosts, their results left in files for a test.
+
+    python replicated_runs.py one|devices|half|multiworker DATA_DIR DIRECTORY
+
+`devices` runs on one device, and on two together and apart; `half` on two in float16, once as a
+whole and once stopped in the midst of an epoch and started again. It is a process of its own
+because devices cannot be divided once TensorFlow works.
+"""
+
+import dataclasses
+import os
+import pathlib
+import signal
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nas.architecture.operations import MBConv, Skip
+from nas.architecture.specs import Block, Child, Head, SearchSpace, Slot, Stem
+from nas.choices.candidate_costs import Latencies
+from nas.data import loading
+from nas.distribution import hosts, tf_config
+from nas.layers import loss_scale
+from nas.searching import search
+from nas.searching.search_config import SearchConfig
+from nas.training import child_training
+from nas.training.child_training import TrainConfig
+
+SPACE = SearchSpace(
+    name="small",
+    resolution=28,
+    num_classes=10,
+    stem=Stem(4, 3, 2),
+    layers=(Slot(4, 4, (MBConv(3, 1), MBConv(5, 2), Skip())),),
+    head=Head(8),
+    input_channels=1,
+)
+LATENCIES = Latencies([np.array([2.0, 6.0, 0.0])], 1.0)
+SEARCH = SearchConfig(
+    epochs=2,
+    warmup_epochs=1,
+    batch_size=16,
+    target=4.0,
+    arch_learning_rate=0.05,
+    arch_period=2,
+)
+CHILD = Child("small", 28, 10, Stem(4, 3, 2), (Block(MBConv(3, 1), 4, 8, 2),), Head(16), 1)
+TRAIN = TrainConfig(epochs=2, batch_size=20, learning_rate=0.1, warmup_epochs=0.5)
+
+BUILD_SUPERNET, COMPILED = search.build_supernet, child_training._compiled
+
+
+def kept(function, into):
+    """`function`, whose results are put into the list `into` too."""
+
+    def call(*arguments, **kwargs):
+        result = function(*arguments, **kwargs)
+        into.append(result)
+        return result
+
+    return call
+
+
+def save_copies(path, variables):
+    """Writes every variable as `[copies, ...]`, one copy a replica of this host."""
+    values = [getattr(variable, "values", [variable]) for variable in variables]
+    arrays = {str(i): np.stack([v.numpy() for v in value]) for i, value in enumerate(values)}
+    path.mkdir(parents=True, exist_ok=True)
+    np.savez(path / "variables.npz", **arrays)
+
+
+class CtrlCAt(keras.callbacks.Callback):
+    """A signal after so many batches, as a person sends it; none after 0."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.left = batches
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if not self.left:
+            signal.raise_signal(signal.SIGINT)
+
+
+def search_on(found, dataset, path, config=SEARCH, stops_after=0):
+    """Searches, and keeps all that the search has changed in `variables.npz`."""
+    nets = []
+    search.build_supernet = kept(BUILD_SUPERNET, nets)
+    if found.is_chief:
+        callbacks = [CtrlCAt(stops_after)]
+        search.search(SPACE, dataset, LATENCIES, config, path, callbacks, distribution=found)
+    else:
+        search.assist(SPACE, dataset, LATENCIES, config, found)
+    (net,) = nets
+    keras_variables = [*net.variables, *net.optimizer.variables, *net.arch_optimizer.variables]
+    others = [*net.objective.variables.values(), *net.loss_scale.variables.values()]
+    save_copies(path, [v.value for v in keras_variables] + others)
+
+
+def train_on(found, dataset, path, config=TRAIN):
+    """Trains, and keeps all that the training has changed in `variables.npz`."""
+    models = []
+    child_training._compiled = kept(COMPILED, models)
+    child_training.train(CHILD, dataset, config, path, distribution=found)
+    ((model, _),) = models
+    save_copies(path, [v.value for v in [*model.variables, *model.optimizer.variables]])
+
+
+def half(dataset, directory):
+    """In float16 on two devices, the loss scale growing and, at first, overflowing."""
+    loss_scale.INITIAL_SCALE, loss_scale.GROWTH_STEPS = 2.0**40, 3
+    together = hosts.start("mirrored")
+    settings = {"precision": "mixed_float16", "optimizer": "adamw", "learning_rate": 0.01}
+    config = dataclasses.replace(SEARCH, epochs=12, **settings)
+    search_on(together, dataset, directory / "whole", config)
+    try:
+        search_on(together, dataset, directory / "part", config, stops_after=41)
+    except KeyboardInterrupt:
+        print("stopped")
+    search_on(together, dataset, directory / "part", config)
+    train = dataclasses.replace(TRAIN, precision="mixed_float16")
+    train_on(together, dataset, directory / "train", train)
+
+
+def small_dataset(data_dir):
+    """Four batches an epoch."""
+    return loading.load("fashion_mnist", data_dir, validation_size=40, max_train_examples=70)
+
+
+def divide_the_cpu():
+    """Two devices where there was one."""
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    two = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(cpu, two)
+
+
+def main(kind, data_dir, directory):
+    """Searches and trains on everything that `kind` says."""
+    runs = {"one": hosts.Distribution()}
+    if kind == "half":
+        divide_the_cpu()
+        half(small_dataset(data_dir), pathlib.Path(directory))
+        return
+    if kind == "devices":
+        divide_the_cpu()
+        together = hosts.start("mirrored")
+        apart = hosts.Distribution(together._strategy, sync_batch_norm=False)
+        runs |= {"together": together, "apart": apart}
+    elif kind == "multiworker":
+        runs = {f"host{tf_config.read(os.environ).number}": hosts.start("multiworker")}
+    dataset = small_dataset(data_dir)
+    for name, found in runs.items():
+        search_on(found, dataset, pathlib.Path(directory, name, "search"))
+        train_on(found, dataset, pathlib.Path(directory, name, "train"))
+    for found in runs.values():
+        # A host that ended earlier would look lost to the others.
+        found.from_chief(0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

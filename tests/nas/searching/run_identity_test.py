@@ -1,0 +1,69 @@
+"""Which checkpoints a run goes on with."""
+
+import json
+
+import pytest
+import tensorflow as tf
+
+from nas.training import checkpoints
+
+
+def run(directory, identity, epochs, told=None):
+    """Adds 1 to a variable every epoch; returns its value and the epochs found."""
+    value = tf.Variable(0.0)
+    report = (lambda line: None) if told is None else told.append
+    state = checkpoints.RunState(directory, {"value": value}, identity, report=report)
+    found = state.restore()
+    for epoch in range(found, epochs):
+        value.assign_add(1.0)
+        state.on_epoch_end(epoch, {"loss": float(value)})
+    return float(value), found
+
+
+def test_the_same_run_goes_on_and_says_nothing(tmp_path):
+    told = []
+    assert run(tmp_path, {"seed": 0}, 2, told) == (2.0, 0)
+    assert run(tmp_path, {"seed": 0}, 3, told) == (3.0, 2)
+    assert told == []
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert rows == [{"epoch": i, "loss": float(i)} for i in (1, 2, 3)]
+
+
+def test_another_run_starts_over_and_names_what_is_different(tmp_path):
+    told = []
+    run(tmp_path, {"child": [1, 2], "settings": {"seed": 0}}, 3)
+    assert run(tmp_path, {"child": [2, 2], "settings": {"seed": 0}}, 1, told) == (1.0, 0)
+    (line,) = told
+    assert "of a run with another child; starting over" in line
+    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 1
+    assert len(list((tmp_path / "checkpoints").glob("*.index"))) == 1
+
+
+@pytest.mark.parametrize("missing", ["metrics.jsonl", "checkpoints/run.json"])
+def test_a_missing_file_starts_over(tmp_path, missing):
+    told = []
+    run(tmp_path, {"seed": 0}, 2)
+    (tmp_path / missing).unlink()
+    assert run(tmp_path, {"seed": 0}, 1, told) == (1.0, 0)
+    assert "missing" in told[0]
+
+
+def test_other_files_of_the_run_have_a_say(tmp_path):
+    run(tmp_path, {}, 2)
+    state = checkpoints.RunState(tmp_path, {"value": tf.Variable(0.0)}, {})
+    asked = []
+    assert state.restore(lambda epochs: asked.append(epochs) or False) == 0
+    assert asked == [2]
+
+
+def test_a_look_finds_what_a_run_would_and_touches_nothing(tmp_path):
+    assert checkpoints.look(tmp_path, {"seed": 0}) == (0, None)
+    run(tmp_path, {"seed": 0}, 3)
+    # Its newest checkpoint is damaged, so the one before it counts.
+    (tmp_path / "checkpoints/ckpt-3.index").write_bytes(b"nothing")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert checkpoints.look(tmp_path, {"seed": 0}) == (2, None)
+    step, reason = checkpoints.look(tmp_path, {"seed": 1})
+    assert step == 2 and reason == "its checkpoints are of a run with another seed"
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert run(tmp_path, {"seed": 0}, 2) == (2.0, 2)

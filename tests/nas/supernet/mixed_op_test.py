@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from nas.architecture.operations import MBConv, Skip, Stage
+from nas.architecture.specs import Slot
+from nas.layers import keras_network
+from nas.supernet import mixed_op
+
+# Two chains of different length and a skip, which is the identity in one slot and projects in the
+# other.
+SLOTS = {
+    "identity": Slot(4, 4, (MBConv(3, 2), MBConv(5, 1), Skip(), MBConv(5, 3))),
+    "projection": Slot(4, 6, (MBConv(3, 2), Skip(), MBConv(5, 1)), 2),
+}
+
+
+TWO_REPLICAS_BATCH_NORM = [False, True]
+
+
+@pytest.fixture(params=SLOTS)
+def slot(request):
+    return SLOTS[request.param]
+
+
+@pytest.fixture(params=TWO_REPLICAS_BATCH_NORM, ids=["fused", "synchronized"])
+def op(request, slot):
+    """The slot; synchronized, it normalizes in a way that may stand in no branch and no loop."""
+    return mixed_op.MixedOp.of_layer(slot, (1, 2), synchronized=request.param, name="slot")
+
+
+@pytest.fixture
+def x():
+    return tf.random.stateless_normal([3, 8, 8, 4], [3, 4])
+
+
+def blocks(op, slot):
+    """Every candidate as a Keras model of stock layers."""
+    found = []
+    for choice, block in enumerate(slot.blocks):
+        model = keras_network.build_block(block, 8)
+        names = [f"block_{i}" for i in range(len(block.stages))]
+        keras_network.set_stage_weights(model, names, iter(op.export(choice)))
+        found.append(model)
+    return found
+
+
+def step(op, x, choice):
+    """Output, gradients by the input and by what was selected, moments, and what was selected."""
+    selections = op.select(choice)
+    sources = [[s.weights.kernels, s.weights.affine] for s in selections]
+    with tf.GradientTape() as tape:
+        tape.watch([x, sources])
+        y, moments = op.run(x, choice, selections, training=True)
+        loss = tf.reduce_sum(y**3)
+    zero = tf.UnconnectedGradients.ZERO
+    by_x, by_weights = tape.gradient(loss, [x, sources], None, zero)
+    return y, by_x, by_weights, moments, [s.is_active for s in selections]
+
+
+def test_the_chosen_candidate_alone_is_computed(op, slot, x):
+    """Output and gradients are the block's; what was not chosen gets zeros, and nothing that is
+    not finite though it runs on no images."""
+    compiled = tf.function(step)
+    for choice, block in enumerate(blocks(op, slot)):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            expected = block(x, training=True)
+            loss = tf.reduce_sum(expected**3)
+        y, by_x, by_weights, moments, is_active = compiled(op, x, tf.constant(choice))
+        np.testing.assert_allclose(y, expected, rtol=1e-3, atol=2e-4)
+        np.testing.assert_allclose(by_x, tape.gradient(loss, x), rtol=2e-3, atol=2e-3)
+        assert sum(map(int, is_active)) == (len(slot.blocks[choice].stages) > 0)
+        for active, gradients, row in zip(is_active, by_weights, moments, strict=True):
+            assert all(np.isfinite(g).all() for g in gradients)
+            assert all(np.any(g) == bool(active) for g in gradients)
+            assert not active or np.isfinite(row).all()
+
+
+def gate_gradients(op, x, upstream):
+    """Every candidate's, found in all three ways."""
+
+    @tf.function
+    def forwards(x, choice):
+        return op.gate_gradient(upstream, x, choice, op.select(choice), training=True)
+
+    @tf.function
+    def backwards(x, choice):
+        gate = tf.constant(1.0)
+        with tf.GradientTape() as tape:
+            tape.watch(gate)
+            y, _ = op.run(x, choice, op.select(choice), True, gate)
+        return tape.gradient(y, gate, upstream, tf.UnconnectedGradients.ZERO)
+
+    every = tf.function(lambda x: op.gate_gradients(upstream, x, training=True))(x)
+    choices = [tf.constant(choice) for choice in range(op.num_candidates)]
+    return [every, *([way(x, choice) for choice in choices] for way in (forwards, backwards))]
+
+
+def test_gate_gradients_are_the_inner_products_with_every_output(op, slot, x):
+    outputs = [block(x, training=True) for block in blocks(op, slot)]
+    upstream = tf.random.stateless_normal(outputs[0].shape, [5, 6])
+    expected = np.array([np.sum(upstream * y) for y in outputs])
+    if slot.stride == 1:
+        # All candidates add their input, and the skip is its input.
+        expected -= np.sum(upstream * x)
+    for found in gate_gradients(op, x, upstream):
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=2e-3)
+    np.testing.assert_array_equal(op.input_gradient(upstream, x), np.zeros(len(outputs)))
+
+
+def test_an_input_that_some_candidates_add_belongs_to_their_gates(x):
+    """Kinds of candidates that are yet to come: without residual, with an activation at the end."""
+    stages = Stage("conv", 1, 1, 4, 4, None), Stage("conv", 3, 1, 4, 4, "relu6")
+    chains = [mixed_op.Chain(stages[:1], True), mixed_op.Chain(stages[1:]), mixed_op.Chain(())]
+    op = mixed_op.MixedOp(chains, (1, 2), name="op")
+    upstream = tf.random.stateless_normal([3, 8, 8, 4], [5, 6])
+    outputs = [op.run(x, tf.constant(i), op.select(i), True)[0] for i in range(3)]
+    added = op.input_gradient(upstream, x)
+    np.testing.assert_allclose(added, np.sum(upstream * x) * np.array([1, 0, 1]), rtol=1e-4)
+    for found in gate_gradients(op, x, upstream):
+        expected = [np.sum(upstream * y) for y in outputs]
+        np.testing.assert_allclose(np.array(found) + added, expected, rtol=1e-3, atol=2e-3)

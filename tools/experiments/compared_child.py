@@ -1,0 +1,105 @@
+"""Children of a comparison: trained and exported alike, in processes of their own."""
+
+import pathlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from nas import files
+from tools.experiments import subcommand
+from tools.flags import data_flags
+from tools.terminal import console
+from tools.workflow import workdir
+
+# Seeds of a child's trainings; more than anyone searches with.
+_SEEDS_APART = 1000
+
+
+def arguments(given: Mapping[str, Any]) -> list[str]:
+    """Command line of a tool that takes the flags `given` and the same images as this one."""
+    given = {**given, **data_flags.for_another_process()}
+    return [f"--{name}={value}" for name, value in given.items()]
+
+
+class Training(NamedTuple):
+    """One training of a child.
+
+    Attributes:
+        folder: where it goes, within the work dir of the comparison.
+        seed: of the training.
+        child: the child's file, within that work dir.
+    """
+
+    folder: str
+    seed: int
+    child: str
+
+
+def trainings(folder: str, seed: int, count: int) -> list[Training]:
+    """The trainings of `folder/child.json`; the first, with the seed given, is in `folder` too."""
+    return [
+        Training(
+            f"{folder}/repeat_{number}" if number else folder,
+            seed + _SEEDS_APART * number,
+            f"{folder}/child.json",
+        )
+        for number in range(count)
+    ]
+
+
+def parity(asked: Mapping[str, Any]) -> str:
+    """File in which a training leaves the child's accuracy."""
+    return f"parity_{asked['model']['recipe']}.json"
+
+
+def train(wanted: Sequence[Training], asked: Mapping[str, Any], owned: workdir.WorkDir) -> None:
+    """Makes what is missing of some trainings, side by side on all cores.
+
+    Each folder gets `child.keras`, `child_<recipe>.tflite` by the recipe of the latency model, and
+    its parity.
+
+    Args:
+        wanted: the trainings.
+        asked: `train_epochs`, `max_train_examples`, `validation_size` and `model`, the content of
+            a latency model, as `tools.compare_search` has them.
+        owned: work dir of the comparison, of independent stages; remembers what is finished.
+    """
+    todo = [one for one in wanted if not owned.finished(f"train {one.folder}")]
+    at_once = subcommand.core_count()
+    groups = [todo[first : first + at_once] for first in range(0, len(todo), at_once)]
+    for group in console.progress(groups, label="training", unit="rounds"):
+        start = time.monotonic()
+        for one in group:
+            if one.child != f"{one.folder}/child.json":
+                content = (owned.path / one.child).read_bytes()
+                files.write_bytes(owned.path / one.folder / "child.json", content)
+        paths = [(owned.path / one.folder).resolve() for one in group]
+        subcommand.run_side_by_side(
+            [_training(path, one.seed, asked) for path, one in zip(paths, group, strict=True)]
+        )
+        subcommand.run_side_by_side([_export(path, asked) for path in paths])
+        spent = time.monotonic() - start
+        for one in group:
+            outputs = [f"{one.folder}/child.keras", f"{one.folder}/{parity(asked)}"]
+            owned.mark(f"train {one.folder}", spent, outputs, [one.child])
+
+
+def _training(path: pathlib.Path, seed: int, asked: Mapping[str, Any]) -> subcommand.Command:
+    given = {
+        "child": path / "child.json",
+        "epochs": asked["train_epochs"],
+        "seed": seed,
+        "max_train_examples": asked["max_train_examples"],
+        "validation_size": asked["validation_size"],
+        "workdir": path,
+    }
+    return subcommand.Command("train", arguments(given), path / "train.log")
+
+
+def _export(path: pathlib.Path, asked: Mapping[str, Any]) -> subcommand.Command:
+    given = {
+        "model": path / "child.keras",
+        "recipes": asked["model"]["recipe"],
+        "workdir": path,
+    }
+    return subcommand.Command("export_tflite", arguments(given), path / "export.log")

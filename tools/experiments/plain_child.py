@@ -1,0 +1,102 @@
+"""A child as a hand-written training step: what a sampled path costs when nothing is sampled.
+
+The same kernels as the supernet's, on ordinary variables of fixed shapes, stepped by a stock
+optimizer. It is the denominator of the supernet's step ratio; children that are to be used are
+built by `nas/layers/keras_network.py`.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from nas.architecture.operations import Stage
+from nas.architecture.specs import Child
+from nas.layers import chain_function, keras_network
+
+
+class PlainChild:
+    """One child network and its weight step.
+
+    Args:
+        network: which child.
+        optimizer: not built yet, for this child alone.
+        label_smoothing: of the cross-entropy.
+        seed: of fresh weights.
+    """
+
+    def __init__(
+        self,
+        network: Child,
+        optimizer: keras.optimizers.Optimizer,
+        label_smoothing: float = 0.1,
+        seed: int = 0,
+    ) -> None:
+        self._network = network
+        self._draw = keras.random.SeedGenerator(seed)
+        chains: list[tuple[Stage, ...]] = [(network.stem.stage(network.input_channels),)]
+        chains += [block.stages for block in network.layers]
+        chains += [(network.head.stage(network.layers[-1].output_width),)]
+        residuals = [False, *(block.has_residual for block in network.layers), False]
+        self._parts = [
+            ([self._stage_variables(stage) for stage in chain], has_residual)
+            for chain, has_residual in zip(chains, residuals, strict=True)
+        ]
+        shape = (network.head.width, network.num_classes)
+        self._kernel = self._variable(shape, 0.01)
+        self._bias = keras.Variable(tf.zeros(shape[1:]))
+        stages = [stage for chain, _ in self._parts for stage in chain]
+        self._weights = [v for stage in stages for v in stage[1:4]] + [self._kernel, self._bias]
+        self._optimizer = optimizer
+        optimizer.build(self._weights)
+        self._loss = keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=label_smoothing
+        )
+
+    def _variable(self, shape: tuple[int, ...], stddev: float) -> keras.Variable:
+        return keras.Variable(keras.random.normal(shape, stddev=stddev, seed=self._draw))
+
+    def _stage_variables(self, stage: Stage) -> tuple:
+        width = [stage.output_width]
+        kernel = self._variable(stage.kernel_shape, keras_network.kernel_stddev(stage))
+        scale, offset = keras.Variable(tf.ones(width)), keras.Variable(tf.zeros(width))
+        mean, variance = (
+            keras.Variable(make(width), trainable=False) for make in (tf.zeros, tf.ones)
+        )
+        return chain_function.StageForm.of(stage), kernel, scale, offset, mean, variance
+
+    def weight_step(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Forward, backward and update; returns the loss.
+
+        Args:
+            images: `[batch, height, width, channels]`.
+            labels: `[batch]` integers.
+        """
+        with tf.GradientTape() as tape:
+            logits, moments = self._forward(images)
+            targets = tf.one_hot(labels, self._network.num_classes)
+            loss = self._loss(targets, logits)
+        gradients = tape.gradient(loss, [weight.value for weight in self._weights])
+        self._optimizer.apply(gradients, self._weights)
+        keep = keras_network.BATCH_NORM_MOMENTUM
+        for moving, batch in moments:
+            moving.assign(moving.value * keep + batch * (1.0 - keep))
+        return loss
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Weights and moving moments, in the order of `child.build_child`'s model."""
+        stages = [stage[1:] for chain, _ in self._parts for stage in chain]
+        values = [value for stage in stages for value in stage]
+        return [keras.ops.convert_to_numpy(v) for v in (*values, self._kernel, self._bias)]
+
+    def _forward(self, x: tf.Tensor) -> tuple[tf.Tensor, list]:
+        moments: list[tuple[keras.Variable, tf.Tensor]] = []
+        for chain, has_residual in self._parts:
+            shortcut = x
+            for form, kernel, scale, offset, mean, variance in chain:
+                x, *batch = chain_function.run_stage(
+                    x, form, kernel.value, scale.value, offset.value
+                )
+                moments += zip((mean, variance), batch, strict=True)
+            x = x + shortcut if has_residual else x
+        pooled = tf.reduce_mean(x, axis=[1, 2])
+        return tf.matmul(pooled, self._kernel.value) + self._bias.value, moments

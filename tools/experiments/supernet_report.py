@@ -1,0 +1,53 @@
+"""The numbers of `tools.benchmark_supernet` as a table."""
+
+from typing import Any
+
+from tools.terminal import console
+
+# What the table calls a step; its key in seconds; in peaks of memory.
+_ROWS = (
+    ("child, stock Keras layers", "child", None),
+    ("child, the same kernels", "child_same_kernels", "child"),
+    ("supernet, weight step", "weight", "supernet"),
+    ("  architecture step, two paths", "arch_two", "arch_two"),
+    ("  architecture step, exact", "arch_full", "arch_full"),
+    ("  architecture step, REINFORCE, 10 networks", "arch_reinforce", "arch_reinforce"),
+    ("  DARTS mixture of all paths", "darts", "darts"),
+    ("  One-Shot sum of all paths", "one_shot", "one_shot"),
+)
+
+
+def show(found: dict[str, Any]) -> None:
+    """Prints what `found` holds; it may be a part of all."""
+    memory, tensors = found.get("peak_memory_mib", {}), found.get("peak_tensors_mib", {})
+    ratios = found | ({"weight_ratio": 1.0} if "weight_step_s" in found else {})
+    cells = [
+        (
+            name,
+            found.get(f"{step}_step_s", ""),
+            ratios.get(f"{step}_ratio", ""),
+            round(memory[kind]) if kind in memory else "",
+            round(tensors[kind]) if kind in tensors else "",
+        )
+        for name, step, kind in _ROWS
+    ]
+    console.title(f"{found['space']}, batch {found['batch_size']}, {found['resolution']} pixels")
+    header = ["step", "seconds", "x weight step", "peak MiB", "of tensors"]
+    console.say(console.table(header, cells))
+    console.say()
+    if "step_ratio" in found:
+        console.say(
+            f"weight step: {found['step_ratio']:.3f} x the child of stock layers, "
+            f"{found['step_ratio_same_kernels']:.3f} x the child of the same kernels, "
+            f"{found['images_per_s']:.4g} images/s"
+        )
+        console.say(
+            f"first use: {found['trace_s']:.3g} s to trace, {found['first_step_s']:.3g} s for the "
+            "first step"
+        )
+    if memory:
+        of_tensors = found.get("peak_tensors_ratio")
+        console.say(
+            f"peak memory: {found['peak_memory_ratio']:.3f} x the child's"
+            + (f", of tensors alone {of_tensors:.3f} x" if of_tensors else "")
+        )

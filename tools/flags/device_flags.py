@@ -1,0 +1,94 @@
+"""The flags that say where latency is measured; for every tool that measures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from absl import flags
+
+import latency_models
+from latency_models import Device, PhoneSettings
+from latency_models.devices.android import adb
+from latency_models.devices.android.phone_settings import DELEGATES
+
+DEVICE = flags.DEFINE_string(
+    "device", "local", "Where to time: local is this machine, adb or adb:SERIAL a phone."
+)
+THREADS = flags.DEFINE_integer("num_threads", 1, "Threads of the runtime.", lower_bound=1)
+_PROGRAM = flags.DEFINE_string(
+    "benchmark_model",
+    "",
+    f"For phones: the benchmark_model program on this machine. {adb.WHERE_TO_GET_IT}",
+)
+_DELEGATE = flags.DEFINE_enum(
+    "delegate", "none", DELEGATES, "For phones: what runs the model; none is the CPU."
+)
+_MASK = flags.DEFINE_string(
+    "cpu_mask", "auto", "For phones: auto pins to the fastest cores; none; or hexadecimal, as f0."
+)
+_WARMUP_RUNS = flags.DEFINE_integer(
+    "warmup_runs", 10, "For phones: runs before those that count, in a sample.", lower_bound=1
+)
+_NUM_RUNS = flags.DEFINE_integer(
+    "num_runs", 50, "For phones: runs that count, in a sample.", lower_bound=1
+)
+_MAX_SECONDS = flags.DEFINE_float(
+    "max_run_seconds", 20.0, "For phones: the most the runs of a sample take.", lower_bound=0.01
+)
+_COOLING = flags.DEFINE_float(
+    "cooling_seconds", 600.0, "For phones: how long to wait for a warm one.", lower_bound=0.0
+)
+_ADB = flags.DEFINE_string("adb", "adb", "For phones: the adb program.")
+_TIMEOUT = flags.DEFINE_float(
+    "adb_timeout_seconds", 30.0, "For phones: the most an adb call takes.", lower_bound=0.1
+)
+
+
+def phone_settings() -> PhoneSettings:
+    """How models run on a phone.
+
+    Raises:
+        ValueError: a flag that makes no sense.
+    """
+    return PhoneSettings(
+        benchmark_model=_PROGRAM.value,
+        delegate=_DELEGATE.value,
+        cpu_mask=_MASK.value,
+        warmup_runs=_WARMUP_RUNS.value,
+        num_runs=_NUM_RUNS.value,
+        max_run_seconds=_MAX_SECONDS.value,
+        cooling_seconds=_COOLING.value,
+        adb=_ADB.value,
+        timeout_seconds=_TIMEOUT.value,
+    )
+
+
+def device_of(environment: Mapping[str, Any]) -> Device:
+    """The device of an environment, where the flags do not name another.
+
+    Args:
+        environment: as a latency model's `environment_`: its device, threads and delegate stand
+            for the flags that were not given.
+
+    Raises:
+        ValueError: there is none of that name, or flags do not fit it.
+    """
+    for name in ("device", "num_threads", "delegate"):
+        flag = flags.FLAGS[name]
+        if not flag.present and environment[name] is not None:
+            flag.value = environment[name]
+    return device()
+
+
+def device() -> Device:
+    """The device that the flags name.
+
+    Raises:
+        ValueError: there is none of that name, or other flags do not fit it.
+    """
+    settings = phone_settings()
+    if DEVICE.value == "local" and (settings.delegate != "none" or settings.cpu_mask != "auto"):
+        raise ValueError(
+            "expected --delegate and --cpu_mask for a phone, received them with --device=local; "
+            "leave them out, or name a phone with --device=adb"
+        )
+    return latency_models.device(DEVICE.value, THREADS.value, settings)

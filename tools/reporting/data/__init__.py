@@ -1,0 +1,1 @@
+"""A work dir as plain data."""

@@ -1,0 +1,197 @@
+"""What is drawn of each layer of a network: its operation, its shapes, and its alternatives."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from nas.architecture import counting
+from nas.architecture.specs import Block, Child, SearchSpace, Slot, downsampled
+from tools.reporting.data.run import Run
+
+
+@dataclasses.dataclass(frozen=True)
+class Alternative:
+    """One candidate of a slot.
+
+    Attributes:
+        label: its name, for example `k5 e3`.
+        probability: at the end of the search; None where none was learned.
+        is_chosen: whether the network has it.
+        ms: its predicted latency; None where it is not known.
+    """
+
+    label: str
+    probability: float | None
+    is_chosen: bool
+    ms: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """One layer, from its input to its output.
+
+    Attributes:
+        kind: `stem`, `block` or `head`.
+        slot: number of its slot from 1; None where nothing is chosen.
+        words: what it does, in one or two short lines; empty for an identity.
+        widths: channels at its input, in its middle and at its output; None in the middle where
+            nothing was chosen yet.
+        resolution: height and width of its output, in pixels.
+        stride: 1 or 2.
+        has_residual: whether the input is added to the output.
+        is_identity: whether it is a skip that computes nothing.
+        alternatives: of a slot.
+        macs: multiply-accumulates for one image.
+        ms: its predicted latency; None where it is not known.
+    """
+
+    kind: str
+    slot: int | None
+    words: tuple[str, ...]
+    widths: tuple[int, int | None, int]
+    resolution: int
+    stride: int
+    has_residual: bool
+    is_identity: bool
+    alternatives: tuple[Alternative, ...] = ()
+    macs: int = 0
+    ms: float | None = None
+
+
+def places(run: Run) -> list[Place]:
+    """The layers of the run's network in order; of its space where there is no network yet."""
+    network: Child | SearchSpace | None = run.network or run.space
+    if network is None:
+        return []
+    probabilities = run.probabilities[-1] if run.has_learned else None
+    stem, head = network.stem, network.head
+    found = [
+        Place(
+            kind="stem",
+            slot=None,
+            words=("stem", f"k{stem.kernel_size}"),
+            widths=(network.input_channels, stem.width, stem.width),
+            resolution=downsampled(network.resolution, stem.stride),
+            stride=stem.stride,
+            has_residual=False,
+            is_identity=False,
+            macs=counting.stage_macs(stem.stage(network.input_channels), network.resolution),
+        )
+    ]
+    layers = run.space.layers if run.space else network.layers
+    number = 0
+    for i, (layer, resolution) in enumerate(zip(layers, network.input_resolutions, strict=False)):
+        block = network.layers[i]
+        if isinstance(layer, Slot):
+            number += 1
+            chosen = block if isinstance(block, Block) else None
+            row = None if probabilities is None else probabilities[number - 1]
+            ms = run.latency.slots_ms[number - 1] if run.latency and run.latency.slots_ms else None
+            found.append(_slot(layer, number, chosen, resolution, row, ms))
+        else:
+            found.append(_block(layer, resolution))
+    width = network.layers[-1].output_width
+    found.append(
+        Place(
+            kind="head",
+            slot=None,
+            words=("head", "k1"),
+            widths=(width, head.width, head.width),
+            resolution=network.input_resolutions[-1],
+            stride=1,
+            has_residual=False,
+            is_identity=False,
+            macs=counting.stage_macs(head.stage(width), network.input_resolutions[-1]),
+        )
+    )
+    return found
+
+
+def _slot(
+    slot: Slot,
+    number: int,
+    chosen: Block | None,
+    resolution: int,
+    probabilities: np.ndarray | None,
+    ms: tuple[float, ...] | None,
+) -> Place:
+    alternatives = tuple(
+        Alternative(
+            label=op.label,
+            probability=None if probabilities is None else float(probabilities[j]),
+            is_chosen=chosen is not None and op == chosen.op,
+            ms=None if ms is None else ms[j],
+        )
+        for j, op in enumerate(slot.candidates)
+    )
+    if chosen is None:
+        return Place(
+            kind="block",
+            slot=number,
+            words=("?",),
+            widths=(slot.input_width, None, slot.output_width),
+            resolution=downsampled(resolution, slot.stride),
+            stride=slot.stride,
+            has_residual=False,
+            is_identity=False,
+            alternatives=alternatives,
+        )
+    own = next((one.ms for one in alternatives if one.is_chosen), None)
+    return dataclasses.replace(
+        _block(chosen, resolution), slot=number, alternatives=alternatives, ms=own
+    )
+
+
+def _block(block: Block, resolution: int) -> Place:
+    depthwise = [stage for stage in block.stages if stage.type == "depthwise"]
+    middle = depthwise[0].input_width if depthwise else block.output_width
+    return Place(
+        kind="block",
+        slot=None,
+        words=() if block.is_identity else tuple(block.op.label.split()),
+        widths=(block.input_width, middle, block.output_width),
+        resolution=downsampled(resolution, block.stride),
+        stride=block.stride,
+        has_residual=block.has_residual,
+        is_identity=block.is_identity,
+        macs=counting.block_macs(block, resolution),
+    )
+
+
+def half_widths(found: list[Place], most: float) -> list[tuple[float, float, float]]:
+    """Half the drawn thickness at input, middle and output; roots, so that `most` is the largest.
+
+    A middle that is not chosen yet is as thick as the wider of its sides.
+    """
+    widths = [
+        (a, max(a, c) if b is None else b, c) for a, b, c in (place.widths for place in found)
+    ]
+    scale = most / math.sqrt(max(max(three) for three in widths))
+    return [
+        (scale * math.sqrt(a), scale * math.sqrt(b), scale * math.sqrt(c)) for a, b, c in widths
+    ]
+
+
+def labels(found: list[Place]) -> list[str]:
+    """Every candidate's name once, the skip last."""
+    names = dict.fromkeys(one.label for place in found for one in place.alternatives)
+    return sorted(names, key=lambda name: name == "skip")
+
+
+def described(found: list[Place]) -> str:
+    """The network in words, layer by layer."""
+    lines = []
+    for place in found:
+        name = place.kind if place.slot is None else f"slot {place.slot}"
+        if place.is_identity:
+            what = "skip"
+        elif place.widths[1] is None:
+            what = "not chosen yet"
+        else:
+            what = " ".join(place.words) + (" with residual" if place.has_residual else "")
+        stride = f", stride {place.stride}" if place.stride > 1 else ""
+        a, _, c = place.widths
+        size = f"{a} to {c} channels, {place.resolution} by {place.resolution} pixels out"
+        lines.append(f"{name}: {what}{stride}, {size}")
+    return "; ".join(lines)

@@ -1,0 +1,197 @@
+"""A run as plain data: what its work dir holds, with units in the names."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nas.architecture import counting
+from nas.architecture.specs import Child, SearchSpace
+from tools.reporting.data import records
+
+
+@dataclasses.dataclass(frozen=True)
+class Latency:
+    """What a latency model says.
+
+    Attributes:
+        kind: `lookup_table` or `regression`.
+        recipe: how the measured models were exported.
+        environment: the device, its system and its runtime.
+        reference_ms: of the reference model when it was measured; None where there was none.
+        evaluation: held-out errors by name, `networks` and `blocks` among them.
+        slots_ms: milliseconds by slot and candidate; empty where the space is not known.
+        fixed_ms: of everything that is not chosen.
+        note: why there is no `slots_ms` though there is a space, in one sentence.
+    """
+
+    kind: str
+    recipe: str
+    environment: Mapping[str, Any]
+    reference_ms: float | None
+    evaluation: Mapping[str, records.Scores]
+    slots_ms: tuple[tuple[float, ...], ...] = ()
+    fixed_ms: float = 0.0
+    note: str = ""
+
+    def of(self, choices: tuple[int, ...]) -> float:
+        """Milliseconds of one child."""
+        chosen = zip(self.slots_ms, choices, strict=True)
+        return self.fixed_ms + sum(slot[choice] for slot, choice in chosen)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """Everything a report tells about one work dir.
+
+    What is not there yet is None or empty.
+
+    Attributes:
+        path: the work dir, as it was named.
+        config: flags by command, from `config.json`.
+        stage_seconds: by stage, in the order in which they ran.
+        settings: of the search: algorithm, seed, epochs and the like.
+        dataset: its name.
+        space: what was searched.
+        child: the network that was found, or is trained.
+        found: what made `child`; for a search its choices too.
+        alphas: `[epochs, slots, most candidates]`, NaN in the padding.
+        search_rows: metrics of the search, a row an epoch.
+        train_rows: metrics of the training, a row an epoch.
+        train_epochs: of the whole training.
+        judged: networks that the search trained or sampled, and judged.
+        latency: the latency model.
+        target: of `quantity`; 0 for none.
+        quantity: `latency_ms`, `macs`, `params` or `bytes`.
+        parities: by recipe.
+        measured_ms: latency of the exported files, by recipe.
+        summary: of a finished pipeline.
+        provenances: what made each file, by its name.
+    """
+
+    path: str
+    config: Mapping[str, Mapping[str, Any]]
+    stage_seconds: Mapping[str, float]
+    settings: Mapping[str, Any]
+    dataset: str | None
+    space: SearchSpace | None
+    child: Child | None
+    found: records.Found | None
+    alphas: np.ndarray
+    search_rows: tuple[Mapping[str, float], ...]
+    train_rows: tuple[Mapping[str, float], ...]
+    train_epochs: int | None
+    judged: tuple[records.Judged, ...]
+    latency: Latency | None
+    target: float
+    quantity: str
+    parities: Mapping[str, records.Parity]
+    measured_ms: Mapping[str, float]
+    summary: records.Summary | None
+    provenances: Mapping[str, records.Provenance]
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Of every path, `[epochs, slots, most candidates]`: the softmax of alpha, NaN padded."""
+        if not self.alphas.size:
+            return self.alphas
+        shifted = np.exp(self.alphas - np.nanmax(self.alphas, axis=2, keepdims=True))
+        return shifted / np.nansum(shifted, axis=2, keepdims=True)
+
+    @property
+    def choices(self) -> tuple[int, ...] | None:
+        """The child's candidate in every slot; while a search goes on, the most probable ones."""
+        if self.child is not None and self.space is not None:
+            return self.space.choices(self.child)
+        if self.child is None and self.has_learned:
+            return tuple(int(choice) for choice in np.nanargmax(self.alphas[-1], axis=1))
+        return None
+
+    @property
+    def network(self) -> Child | None:
+        """The child; while a search goes on, the most probable network so far."""
+        if self.child is None and self.space is not None and self.choices is not None:
+            return self.space.child(self.choices)
+        return self.child
+
+    @property
+    def has_learned(self) -> bool:
+        """Whether path probabilities were learned: not in a warm-up, nor by judging networks."""
+        if self.judged or not len(self.alphas):
+            return False
+        if self.child is not None:
+            return True
+        return not np.array_equal(self.alphas[0], self.alphas[-1], equal_nan=True)
+
+    @property
+    def recipe(self) -> str | None:
+        """The recipe aimed at: the pipeline's, or that of the latency model, or the first."""
+        if self.summary is not None:
+            return self.summary.recipe
+        preset = self.config.get("pipeline", {}).get("preset", {})
+        wanted = preset.get("recipe") or (self.latency.recipe if self.latency else None)
+        if wanted is None or (self.parities and wanted not in self.parities):
+            return next(iter(self.parities), wanted)
+        return wanted
+
+    @property
+    def parity(self) -> records.Parity | None:
+        """The comparison of the recipe aimed at."""
+        return self.parities.get(self.recipe or "")
+
+    @property
+    def predicted_ms(self) -> float | None:
+        """Latency of the child, as the latency model predicts it."""
+        if self.summary is not None:
+            return self.summary.predicted_latency_ms
+        if self.latency is not None and self.latency.slots_ms and self.child is not None:
+            return self.latency.of(self.choices or ())
+        return self.found.predicted_latency_ms if self.found else None
+
+    @property
+    def target_ms(self) -> float | None:
+        """The latency aimed at, if it is one that is aimed at."""
+        return self.target if self.target and self.quantity == "latency_ms" else None
+
+    @property
+    def target_name(self) -> str:
+        """`limit` where the target is one: on request, or where networks are judged one by one."""
+        return "limit" if self.settings.get("is_limit") or self.judged else "target"
+
+    @property
+    def best_measured_ms(self) -> float | None:
+        """Measured latency of the recipe aimed at."""
+        return self.measured_ms.get(self.recipe or "")
+
+    @property
+    def params(self) -> int | None:
+        """Trainable parameters of the network."""
+        return counting.num_params(self.network) if self.network else None
+
+    @property
+    def macs(self) -> int | None:
+        """Multiply-accumulates of the network for one image."""
+        return counting.num_macs(self.network) if self.network else None
+
+    @property
+    def search_epochs(self) -> int | None:
+        """Of the whole search, its warm-up included."""
+        if "epochs" not in self.settings:
+            return None
+        return int(self.settings["epochs"]) + self.warmup_epochs
+
+    @property
+    def warmup_epochs(self) -> int:
+        """Of the search, on weights alone."""
+        return int(self.settings.get("warmup_epochs", 0))
+
+    @property
+    def device(self) -> str | None:
+        """The device in words, as precisely as it is known."""
+        if self.latency is None:
+            return None
+        environment = self.latency.environment
+        known = [environment.get("model"), environment.get("soc")]
+        name = ", ".join(str(part) for part in known if part)
+        return name or str(environment.get("device"))

@@ -1,0 +1,112 @@
+"""Several runs beside each other, and which of them no other beats."""
+
+from collections.abc import Sequence
+
+from tools.reporting.data.run import Run
+from tools.reporting.drawing import scatter_chart, svg
+from tools.reporting.drawing.scatter_chart import Dot
+from tools.reporting.sections import figures
+from tools.reporting.sections.figures import Figure, Section, Table
+
+_SAME = {"dataset": "data set", "device": "device", "recipe": "recipe"}
+
+
+def names(runs: Sequence[Run]) -> list[str]:
+    """What tells the runs apart: the ends of their paths."""
+    parts = [run.path.rstrip("/").split("/") for run in runs]
+    depth = 1
+    while depth < max(map(len, parts)) and len({tuple(p[-depth:]) for p in parts}) < len(parts):
+        depth += 1
+    return ["/".join(p[-depth:]) for p in parts]
+
+
+def section(runs: Sequence[Run]) -> Section:
+    """The first run and the others; runs on another footing stand in the table alone."""
+    labels = names(runs)
+    first = runs[0]
+    dots, missing = [], []
+    for run, name in zip(runs, labels, strict=True):
+        different = [
+            words for key, words in _SAME.items() if getattr(run, key) != getattr(first, key)
+        ]
+        if different:
+            others = " and another ".join(different)
+            missing.append(
+                f"{name} is in the table alone: it has another {others} than {labels[0]}."
+            )
+        elif run.best_measured_ms is None or run.parity is None:
+            missing.append(f"{name} has no measured latency or no accuracy yet.")
+        else:
+            accuracy = 100.0 * run.parity.accuracy_tflite
+            class_ = "accent" if run is first else "plain"
+            dots.append(Dot(run.best_measured_ms, accuracy, name, class_))
+    drawn = [_pareto(dots, first)] if dots else []
+    return Section(
+        key="comparison",
+        title=f"{len(runs)} runs",
+        lead="Each is a search of its own; coloured is the one that the rest of the page is about.",
+        figures=drawn,
+        tables=[_table(runs, labels)],
+        missing=missing,
+    )
+
+
+def _pareto(dots: Sequence[Dot], first: Run) -> Figure:
+    front = scatter_chart.pareto_front([(dot.x, dot.y) for dot in dots])
+    best = [dot.name for dot in dots if (dot.x, dot.y) in front]
+    words = f"No other run is both faster and more accurate than {_listed(best)}"
+    return Figure(
+        key="pareto",
+        title="Accuracy against latency",
+        pictures=[
+            scatter_chart.draw(
+                dots, "measured latency, ms", "% of test images", f"{words}.", front=front
+            )
+        ],
+        caption=f"{words}. Recipe {first.recipe}, data set {first.dataset}, {first.device}.",
+    )
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _table(runs: Sequence[Run], labels: Sequence[str]) -> Table:
+    rows = []
+    for run, name in zip(runs, labels, strict=True):
+        parity = run.parity
+        rows.append(
+            (
+                name,
+                run.dataset or "–",
+                str(run.settings.get("algorithm", "–")),
+                str(run.settings.get("seed", "–")),
+                run.recipe or "–",
+                ("≤ " if run.target_name == "limit" and run.target_ms else "") + _ms(run.target_ms),
+                _ms(run.predicted_ms),
+                _ms(run.best_measured_ms),
+                f"{100 * parity.accuracy_tflite:.2f}" if parity else "–",
+                f"{parity.size_bytes / 1e3:,.1f}" if parity else "–",
+                figures.count(run.params) if run.params else "–",
+                " | ".join(block.op.label for block in run.network.layers) if run.network else "–",
+            )
+        )
+    headers = (
+        "run",
+        "data set",
+        "algorithm",
+        "seed",
+        "recipe",
+        "target, ms",
+        "predicted, ms",
+        "measured, ms",
+        "accuracy, %",
+        "size, kB",
+        "parameters",
+        "network",
+    )
+    return Table("The runs", headers, rows, [0])
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else svg.short(value)

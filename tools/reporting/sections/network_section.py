@@ -1,0 +1,109 @@
+"""The network, drawn."""
+
+from tools.reporting.data.places import Place, described, places
+from tools.reporting.data.run import Run
+from tools.reporting.drawing import architecture, svg
+from tools.reporting.sections.figures import Figure, Section, Table
+
+
+def section(run: Run) -> Section:
+    """The drawing with its numbers; what is missing where there is no network yet."""
+    title = "The network" if run.child or run.network is None else "The network so far"
+    found = places(run)
+    if not found:
+        return Section(
+            key="network",
+            title=title,
+            missing=["There is no space and no network yet; the search writes both."],
+        )
+    missing = []
+    if run.network is None:
+        missing = ["Nothing is chosen yet: this is the space with its candidates."]
+    elif run.child is None:
+        missing = ["The search goes on: this is the most probable network after its last epoch."]
+    if run.latency and run.latency.note:
+        missing.append(f"The latency model does not cover this space: {run.latency.note}.")
+    label = f"The network from left to right. {described(found)}."
+    pictures = [
+        architecture.draw_wide(found, label),
+        architecture.draw_narrow(found, label.replace("left to right", "top to bottom")),
+    ]
+    drawing = Figure(
+        key="architecture",
+        title=_title(run),
+        pictures=pictures,
+        caption=_caption(run, found),
+        layout="drawing",
+        table=_table(found),
+    )
+    return Section(key="network", title=title, lead=_lead(run), figures=[drawing], missing=missing)
+
+
+def _title(run: Run) -> str:
+    network = run.network
+    if network is None:
+        return "The space, layer by layer"
+    depth = sum(not block.is_identity for block in network.layers)
+    skipped = len(network.layers) - depth
+    return f"{depth} blocks" + (f", {skipped} skipped" if skipped else "")
+
+
+def _lead(run: Run) -> str:
+    if run.space is None:
+        return ""
+    one = "One of" if run.network else "There are"
+    return (
+        f"{one} {run.space.cardinality:,} networks of the space {run.space.name}, which has "
+        f"{len(run.space.slots)} slots with {run.space.num_candidates} candidates."
+    )
+
+
+def _caption(run: Run, found: list[Place]) -> str:
+    words = [
+        "A block is drawn as thick as the root of its channels, where it begins, in its middle "
+        "and where it ends; k5 e3 is a 5×5 kernel on three times the channels it is given. "
+        "A line over a block is its residual connection, ÷2 halves the image."
+    ]
+    if run.space is not None:
+        words.append("Below stands what each slot could have been")
+        learned = any(one.probability is not None for place in found for one in place.alternatives)
+        words[-1] += ": the larger the disc, the more probable at the end." if learned else "."
+        words[-1] += " The candidate that was taken is coloured."
+    return " ".join(words)
+
+
+def _table(found: list[Place]) -> Table:
+    has_ms = any(place.ms is not None for place in found)
+    has_slots = any(place.alternatives for place in found)
+    headers = ["layer", "operation", "stride", "channels", "output pixels", "million MACs"]
+    headers += ["predicted ms"] if has_ms else []
+    headers += ["candidates"] if has_slots else []
+    rows = []
+    for i, place in enumerate(found):
+        a, b, c = place.widths
+        middle = "?" if b is None else str(b)
+        is_wider = place.kind == "block" and not place.is_identity
+        row = [
+            f"{i + 1}, {place.kind if place.slot is None else f'slot {place.slot}'}",
+            "skip" if place.is_identity else " ".join(place.words),
+            str(place.stride),
+            f"{a} → {middle} → {c}" if is_wider else f"{a} → {c}",
+            f"{place.resolution}×{place.resolution}",
+            f"{place.macs / 1e6:.3f}",
+        ]
+        row += [_ms(place.ms)] if has_ms else []
+        row += [_alternatives(place)] if has_slots else []
+        rows.append(row)
+    return Table("The network, layer by layer", headers, rows)
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else svg.short(value)
+
+
+def _alternatives(place: Place) -> str:
+    words = []
+    for one in place.alternatives:
+        share = "" if one.probability is None else f" {100 * one.probability:.0f} %"
+        words.append(f"{one.label}{share}")
+    return ", ".join(words) or "–"

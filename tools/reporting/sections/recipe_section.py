@@ -1,0 +1,109 @@
+"""The exported files: accuracy, latency and size of every recipe."""
+
+from collections.abc import Mapping, Sequence
+
+from tools.reporting.data.records import Parity
+from tools.reporting.data.run import Run
+from tools.reporting.drawing import bar_chart, svg
+from tools.reporting.drawing.bar_chart import Bar
+from tools.reporting.sections import figures
+from tools.reporting.sections.figures import Figure, Section, Table
+
+# Per cent of the test images across the accuracy axis, at least.
+_LEAST_POINTS = 1.0
+
+
+def section(run: Run) -> Section:
+    """Three pictures side by side and one table."""
+    title = "What it is exported as"
+    if not run.parities:
+        return Section("recipes", title, missing=["No .tflite file was written yet."])
+    latencies = {name: run.measured_ms[name] for name in run.parities if name in run.measured_ms}
+    drawn = [_accuracy(run)]
+    if latencies:
+        shown = {name: f"{svg.short(ms)}{figures.SPACE}ms" for name, ms in latencies.items()}
+        caption = f"Measured on {run.device or 'the device'}; less is better."
+        drawn.append(_bars(run, "latency", latencies, shown, caption))
+    sizes = {name: float(parity.size_bytes) for name, parity in run.parities.items()}
+    shown = {name: figures.size(num_bytes) for name, num_bytes in sizes.items()}
+    caption = "Of the .tflite file, labels and metadata inside; less is better."
+    drawn.append(_bars(run, "size", sizes, shown, caption))
+    return Section(
+        key="recipes",
+        title=title,
+        lead=f"Aimed at: {run.recipe}." if run.recipe in run.parities else "",
+        figures=drawn,
+        tables=[_table(run)],
+        missing=[] if latencies else ["The files' latencies are not measured yet."],
+    )
+
+
+def _rows(run: Run, values: Mapping[str, float], shown: Mapping[str, str]) -> list[Bar]:
+    return [
+        Bar(name, value, shown[name], "accent" if name == run.recipe else "plain")
+        for name, value in values.items()
+    ]
+
+
+def _described(title: str, bars: Sequence[Bar]) -> str:
+    return f"{title}: {', '.join(f'{bar.name} {bar.shown}' for bar in bars)}."
+
+
+def _accuracy(run: Run) -> Figure:
+    some = next(iter(run.parities.values()))
+    accuracies = {name: 100.0 * p.accuracy_tflite for name, p in run.parities.items()}
+    shown = {name: f"{value:.2f}{figures.SPACE}%" for name, value in accuracies.items()}
+    bars = _rows(run, accuracies, shown)
+    title = "Accuracy by recipe"
+    in_keras = figures.percent(some.accuracy_keras, 2)
+    picture = bar_chart.draw_dots(
+        bars, 100.0 * some.accuracy_keras, "Keras", _LEAST_POINTS, _described(title, bars)
+    )
+    caption = (
+        f"Of {some.num_images:,} test images; {in_keras} in Keras, before export. The axis does "
+        "not begin at zero."
+    )
+    return Figure("recipe-accuracy", title, [picture], caption)
+
+
+def _bars(
+    run: Run, name: str, values: Mapping[str, float], shown: Mapping[str, str], caption: str
+) -> Figure:
+    bars = _rows(run, values, shown)
+    title = f"{name.capitalize()} by recipe"
+    return Figure(f"recipe-{name}", title, [bar_chart.draw(bars, _described(title, bars))], caption)
+
+
+def _table(run: Run) -> Table:
+    rows, marked = [], []
+    for i, (name, parity) in enumerate(run.parities.items()):
+        if name == run.recipe:
+            marked.append(i)
+        latency = run.measured_ms.get(name)
+        rows.append(
+            (
+                name,
+                f"{100 * parity.accuracy_tflite:.2f}",
+                _points(parity),
+                f"{100 * parity.top1_agreement:.2f}",
+                "–" if latency is None else svg.short(latency),
+                f"{parity.size_bytes / 1e3:,.1f}",
+                parity.oldest_runtime or "not known",
+            )
+        )
+    headers = (
+        "recipe",
+        "accuracy, %",
+        "against float, points",
+        "same first class, %",
+        "latency, ms",
+        "size, kB",
+        "oldest runtime",
+    )
+    return Table("Every recipe", headers, rows, marked)
+
+
+def _points(parity: Parity) -> str:
+    """Of a recipe that trains further, against the float network that was trained as long."""
+    parent = parity.fine_tuning.accuracy_parent if parity.fine_tuning else parity.accuracy_keras
+    return f"{100 * (parity.accuracy_tflite - parent):+.2f}".replace("-", "−")

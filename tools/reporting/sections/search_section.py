@@ -1,0 +1,281 @@
+"""How the search went: probabilities, entropy, cost, loss and accuracy, and what it judged."""
+
+import math
+
+import numpy as np
+
+from tools.reporting.data.run import Run
+from tools.reporting.drawing import line_chart, probability_charts, scatter_chart, svg
+from tools.reporting.drawing.line_chart import Level, Series
+from tools.reporting.sections import curves, figures, quantities
+from tools.reporting.sections.figures import Figure, Section, Table
+from tools.terminal import console
+
+# What a step of the supernet runs, where that is no single path.
+_ACCURACY_OF = {
+    "darts": "Accuracy of the mixture",
+    "one_shot": "Accuracy of all paths together",
+}
+
+
+def section(run: Run) -> Section:
+    """Every picture for which there are numbers."""
+    if run.space is None:
+        return Section("search", "The search", missing=["This network was not searched here."])
+    drawn = [
+        _probabilities(run),
+        _entropy(run),
+        _cost(run),
+        _loss(run),
+        _accuracy(run),
+        _reward(run),
+        _judged(run),
+    ]
+    return Section(
+        key="search",
+        title="The search",
+        lead=_lead(run),
+        figures=[figure for figure in drawn if figure is not None],
+        missing=_missing(run),
+    )
+
+
+def _lead(run: Run) -> str:
+    settings = run.settings
+    words = [f"Algorithm {settings.get('algorithm', 'not known')}, seed {settings.get('seed', 0)}"]
+    if run.search_epochs and settings.get("algorithm") == "random":
+        words.append(f"{run.search_epochs} epochs shared by {len(run.judged)} networks")
+    elif run.search_epochs:
+        warmup = f", {run.warmup_epochs} of them warm-up" if run.warmup_epochs else ""
+        words.append(f"{run.search_epochs} epochs{warmup}")
+    if run.target:
+        words.append(f"{run.target_name} {quantities.shown(run.target, run.quantity)}")
+    if "search" in run.stage_seconds:
+        words.append(console.duration(run.stage_seconds["search"]))
+    return ", ".join(words) + "."
+
+
+def _missing(run: Run) -> list[str]:
+    done = int(run.search_rows[-1]["epoch"]) if run.search_rows else 0
+    if not done and not run.judged:
+        return ["No epoch of the search is finished yet."]
+    words = []
+    if run.child is None and run.search_epochs:
+        words.append(
+            f"{done} of {run.search_epochs} epochs are finished; the same command goes on."
+        )
+    if run.judged:
+        words.append(
+            "This algorithm learns no path probabilities, so there are none to draw: it chooses "
+            "among the networks it judged."
+        )
+    elif not run.has_learned:
+        words.append("No path probability was learned yet; a warm-up trains weights alone.")
+    return words
+
+
+def _probabilities(run: Run) -> Figure | None:
+    if not run.has_learned or run.space is None:
+        return None
+    p = run.probabilities
+    epochs = max(run.search_epochs or 0, len(p))
+    chosen = run.choices
+    pictures, rows = [], []
+    for i, slot in enumerate(run.space.slots):
+        names = [op.label for op in slot.candidates]
+        own = p[:, i, : len(names)]
+        choice = None if chosen is None else chosen[i]
+        pictures.append(probability_charts.draw(i + 1, own, names, choice, epochs))
+        for j, name in enumerate(names):
+            cells = [f"{100 * value:.0f}" for value in own[:, j]]
+            rows.append([f"slot {i + 1}, {name}", *cells])
+    surest = int(np.argmax(np.nanmax(p[-1], axis=1)))
+    share = float(np.nanmax(p[-1], axis=1)[surest])
+    headers = ["candidate", *(f"epoch {i + 1}" for i in range(len(p)))]
+    return Figure(
+        key="path-probabilities",
+        title="How probable each path became",
+        pictures=pictures,
+        caption=(
+            "One picture a slot, from 0 to 100 %, by epoch. Coloured is the candidate that the "
+            "network has, with its last probability; below it the next probable other one. The "
+            f"surest slot is {surest + 1} with {100 * share:.0f} %."
+        ),
+        layout="multiples",
+        table=Table("Path probabilities in %, by epoch", headers, rows),
+    )
+
+
+def _entropy(run: Run) -> Figure | None:
+    measured = curves.points(run.search_rows, "entropy")
+    if not measured or run.space is None or not run.has_learned:
+        return None
+    most = sum(math.log(len(slot.candidates)) for slot in run.space.slots) / len(run.space.slots)
+    first, last = measured[0][1], measured[-1][1]
+    moved = "fell" if last < first else "rose"
+    picture = line_chart.draw(
+        [Series("entropy", measured, note=f"{last:.2f}")],
+        "nats a slot",
+        f"Entropy by epoch: from {first:.2f} to {last:.2f} nats a slot; undecided is {most:.2f}.",
+        epochs=_epochs(run),
+        levels=[Level("undecided", most, f"{most:.2f}"), Level("decided", 0.0)],
+        warmup=run.warmup_epochs,
+    )
+    return Figure(
+        key="entropy",
+        title="Entropy of the paths",
+        pictures=[picture],
+        caption=(
+            f"It {moved} from {first:.2f} to {last:.2f} nats a slot. "
+            f"{most:.2f} is a fair draw among all candidates, 0 a decision."
+        ),
+        table=curves.table("Entropy by epoch", {"nats a slot": measured}),
+    )
+
+
+def _cost(run: Run) -> Figure | None:
+    quantity = run.quantity
+    scale = quantities.scaled(1.0, quantity)
+    expected = curves.points(run.search_rows, f"expected_{quantity}", scale)
+    likeliest = curves.points(run.search_rows, f"most_probable_{quantity}", scale)
+    if not expected or not run.has_learned or not any(value for _, value in expected):
+        return None
+    unit, name = quantities.UNITS[quantity], quantities.NAMES[quantity]
+    levels, target = [], None
+    if run.target:
+        target = quantities.scaled(run.target, quantity)
+        levels = [Level(run.target_name, target, svg.short(target))]
+    series = [
+        Series("expected", expected, "accent", svg.short(expected[-1][1])),
+        Series("likeliest", likeliest, "ink", svg.short(likeliest[-1][1]) if likeliest else ""),
+    ]
+    words = f"Expected {name} {svg.short(expected[-1][1])} {unit} at the end"
+    if likeliest:
+        words += f", that of the most probable network {svg.short(likeliest[-1][1])} {unit}"
+        if target:
+            off = figures.signed_percent(likeliest[-1][1] / target - 1.0)
+            words += f", {off} of the {run.target_name} {svg.short(target)} {unit}"
+    return Figure(
+        key="expected-cost",
+        title=f"Predicted {name} against the {run.target_name}" if target else f"Predicted {name}",
+        pictures=[
+            line_chart.draw(
+                series,
+                unit,
+                f"{words}.",
+                epochs=_epochs(run),
+                levels=levels,
+                warmup=run.warmup_epochs,
+            )
+        ],
+        caption=f"{words}. The likeliest network takes the most probable candidate of every slot.",
+        table=curves.table(
+            f"Predicted {name} by epoch",
+            {f"expected, {unit}": expected, f"likeliest, {unit}": likeliest},
+        ),
+    )
+
+
+def _loss(run: Run) -> Figure | None:
+    return curves.metric(
+        run.search_rows,
+        "loss",
+        "search-loss",
+        "Loss of the supernet",
+        "nats",
+        _epochs(run),
+        run.warmup_epochs,
+    )
+
+
+def _accuracy(run: Run) -> Figure | None:
+    return curves.metric(
+        run.search_rows,
+        "accuracy",
+        "search-accuracy",
+        _ACCURACY_OF.get(run.settings.get("algorithm", ""), "Accuracy of sampled paths"),
+        "% of images",
+        _epochs(run),
+        run.warmup_epochs,
+        scale=100.0,
+    )
+
+
+def _reward(run: Run) -> Figure | None:
+    measured = curves.points(run.search_rows, "reward")
+    if not measured:
+        return None
+    first, last = measured[0][1], measured[-1][1]
+    words = f"Mean reward of the sampled networks: {first:.3f} at first, {last:.3f} at the end"
+    settings = run.settings
+    told: str | None = "accuracy alone"
+    if run.target:
+        # The weight is below 0.
+        weight = -float(settings.get("reward_beta", 0.0))
+        told = {
+            "absolute": f"accuracy less {weight:g} times how far the latency is from the target",
+            "power": "accuracy times a power of target over latency",
+        }.get(settings.get("reward", ""))
+    return Figure(
+        key="reward",
+        title="Reward of sampled networks",
+        pictures=[
+            line_chart.draw(
+                [Series("mean", measured, note=f"{last:.3f}")],
+                "reward",
+                f"{words}.",
+                epochs=_epochs(run),
+                warmup=run.warmup_epochs,
+            )
+        ],
+        caption=f"{words}." + (f" A reward is {told}." if told else ""),
+        table=curves.table("Mean reward by epoch", {"reward": measured}),
+    )
+
+
+def _judged(run: Run) -> Figure | None:
+    if not run.judged:
+        return None
+    has_cost = any(network.cost for network in run.judged)
+    unit = quantities.UNITS[run.quantity]
+    dots = []
+    for network in run.judged:
+        is_ours = run.choices == network.choices
+        x = quantities.scaled(network.cost, run.quantity) if has_cost else network.round + 1.0
+        y = 100.0 * network.validation_accuracy
+        name = "taken" if is_ours else ""
+        dots.append(scatter_chart.Dot(x, y, name, "accent" if is_ours else "plain"))
+    limit = None
+    if run.target and has_cost:
+        limit = (quantities.scaled(run.target, run.quantity), "limit")
+    best = max(network.validation_accuracy for network in run.judged)
+    words = f"{len(run.judged)} networks judged, the best {figures.percent(best)} accurate"
+    picture = scatter_chart.draw(
+        dots,
+        f"predicted, {unit}" if has_cost else "round",
+        "% of validation images",
+        f"{words}.",
+        limit=limit,
+    )
+    rows = [
+        (
+            " ".join(str(choice) for choice in network.choices),
+            f"{network.round + 1}",
+            svg.short(quantities.scaled(network.cost, run.quantity)),
+            f"{100 * network.validation_accuracy:.2f}",
+        )
+        for network in run.judged
+    ]
+    headers = ("choices", "round", f"predicted, {unit}", "accuracy, %")
+    return Figure(
+        key="judged-networks",
+        title="What was judged",
+        pictures=[picture],
+        caption=f"{words} on the validation images; coloured is the one that was taken.",
+        table=Table("Networks that were judged", headers, rows),
+    )
+
+
+def _epochs(run: Run) -> int:
+    done = int(run.search_rows[-1]["epoch"]) if run.search_rows else 0
+    return max(run.search_epochs or 0, done)

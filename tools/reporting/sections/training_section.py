@@ -1,0 +1,43 @@
+"""How the network was trained."""
+
+from tools.reporting.data.run import Run
+from tools.reporting.sections import curves, figures
+from tools.reporting.sections.figures import Section
+from tools.terminal import console
+
+
+def section(run: Run) -> Section:
+    """Loss and accuracy by epoch, or what is missing."""
+    title = "Training from scratch"
+    if not run.train_rows:
+        return Section("training", title, missing=["No epoch of the training is finished yet."])
+    done = int(run.train_rows[-1]["epoch"])
+    epochs = max(run.train_epochs or 0, done)
+    drawn = [
+        curves.metric(run.train_rows, "loss", "training-loss", "Loss", "nats", epochs),
+        curves.metric(
+            run.train_rows,
+            "accuracy",
+            "training-accuracy",
+            "Accuracy on training images",
+            "% of images",
+            epochs,
+            scale=100.0,
+        ),
+    ]
+    words = [f"{epochs} epochs on all images but the test images"]
+    if "train" in run.stage_seconds:
+        words.append(console.duration(run.stage_seconds["train"]))
+    if run.parity:
+        accuracy = figures.percent(run.parity.accuracy_keras, 2)
+        words.append(f"{accuracy} of {run.parity.num_images:,} test images right at the end")
+    missing = []
+    if done < epochs:
+        missing = [f"{done} of {epochs} epochs are finished; the same command goes on."]
+    return Section(
+        key="training",
+        title=title,
+        lead=", ".join(words) + ".",
+        figures=[figure for figure in drawn if figure is not None],
+        missing=missing,
+    )

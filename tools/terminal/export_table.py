@@ -1,0 +1,38 @@
+"""What exported files are like, one row a file."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tools.terminal import console
+
+_HEADERS = ("recipe", "kB", "compressed", "ms", "max difference", "same top-1 %", "accuracy %")
+
+
+def table(comparisons: Mapping[str, Mapping[str, Any]]) -> str:
+    """Sizes, latency and how close each file is to what it was written from.
+
+    `lost` is in percentage points: against the Keras network, or, where it was trained further for
+    the file, against the same network trained as long in float.
+
+    Args:
+        comparisons: what stands in `parity_<recipe>.json`, by recipe.
+    """
+    rows = [
+        (
+            name,
+            found["size_bytes"] / 1000,
+            found["compressed_size_bytes"] / 1000,
+            found.get("latency_ms"),
+            found["max_abs_difference"],
+            100 * found["top1_agreement"],
+            100 * found["accuracy_tflite"],
+            round(100 * (_parent(found) - found["accuracy_tflite"]), 4),
+        )
+        for name, found in comparisons.items()
+    ]
+    return console.table([*_HEADERS, "lost"], rows)
+
+
+def _parent(found: Mapping[str, Any]) -> float:
+    tuned = found["fine_tuning"]
+    return found["accuracy_keras"] if tuned is None else tuned["accuracy_parent"]

@@ -1,0 +1,51 @@
+"""What a pipeline says at its end."""
+
+import pathlib
+from typing import Any
+
+from tools.terminal import console
+
+
+def show(summary: dict[str, Any], path: pathlib.Path) -> None:
+    """Prints the network, a table of recipes and a table of stages.
+
+    Args:
+        summary: content of `summary.json`.
+        path: the work dir.
+    """
+    console.title("Summary")
+    target, predicted = summary["target_latency_ms"], summary["predicted_latency_ms"]
+    measured = summary["measured_latency_ms"]
+    if predicted is None:
+        console.say(f"latency of {summary['recipe']}: measured {measured:.3g} ms")
+    else:
+        error = predicted / measured - 1.0
+        console.say(
+            f"latency of {summary['recipe']}: target {target_text(target)}, predicted "
+            f"{predicted:.3g} ms, measured {measured:.3g} ms (prediction {100 * error:+.1f} %)"
+        )
+    console.say(
+        f"network: {summary['params']:,} parameters, {summary['macs'] / 1e6:.2f} million MACs, "
+        f"Keras test accuracy {100 * summary['test_accuracy']:.2f} %\n"
+    )
+    rows = [
+        (
+            name,
+            round(100 * summary["test_accuracy_by_recipe"][name], 2),
+            summary["latency_ms_by_recipe"][name],
+            round(summary["size_bytes_by_recipe"][name] / 1000, 1),
+        )
+        for name in summary["test_accuracy_by_recipe"]
+    ]
+    console.say(console.table(["recipe", "accuracy %", "latency ms", "size kB"], rows))
+    console.say()
+    spent = summary["stage_seconds"]
+    times = [(name, console.duration(seconds)) for name, seconds in spent.items()]
+    times.append(("total", console.duration(sum(spent.values()))))
+    console.say(console.table(["stage", "time"], times))
+    console.say(f"\nall files are in {path}; the report is {path / 'report/index.html'}")
+
+
+def target_text(target_ms: float) -> str:
+    """A latency target in words; 0 is none."""
+    return f"{target_ms:.3g} ms" if target_ms else "none"

@@ -1,0 +1,86 @@
+"""What a search shows while it runs: how far it is, and where it stands."""
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from nas.architecture.specs import SearchSpace
+from nas.choices import derive
+from nas.supernet.supernet import Supernet
+from tools.terminal import console, fit_progress
+
+_COLUMNS = 80
+
+
+def notation(space: SearchSpace, choices: Sequence[int]) -> str:
+    """A network in a few characters a slot, `k5e3 - k3e6`; `-` is a slot that is left out."""
+    blocks = [slot.block(choice) for slot, choice in zip(space.slots, choices, strict=True)]
+    return " ".join("-" if b.is_identity else b.op.label.replace(" ", "") for b in blocks)
+
+
+class SearchProgress(fit_progress.ProgressCallback):
+    """The bar with the child's latency against the target and the entropy; lines for every epoch.
+
+    While architecture parameters are learned, an epoch leaves two lines: the validation accuracy
+    of the sampled paths, latency (of the most probable network, and E[latency] over all paths) and
+    entropy; and the most probable network. Everything fits a terminal of 80 columns.
+
+    Args:
+        target: of the search; 0 for none.
+        quantity: of the target, as in `nas.choices.candidate_costs.Latencies`.
+    """
+
+    bar_counts = False
+
+    def __init__(self, target: float, quantity: str = "latency_ms") -> None:
+        """Stores the arguments."""
+        super().__init__("search")
+        self._target = target
+        self._quantity = quantity
+
+    def values(self, logs: Mapping[str, Any]) -> dict[str, Any]:
+        """See `ProgressCallback`; what matters most first."""
+        shown: dict[str, Any] = {}
+        if _learns(logs):
+            if self._target:
+                shown["at"] = self._latency(logs)
+            shown["entropy"] = f"{float(logs['entropy']):.2f}"
+        shown["epoch"] = self.epoch_text
+        losses = {name: float(logs[name]) for name in ("loss", "accuracy") if name in logs}
+        return shown | losses
+
+    def epoch_lines(self, logs: Mapping[str, Any]) -> Iterable[str]:
+        """See `ProgressCallback`."""
+        start = f"epoch {self.epoch_text}:"
+        if not _learns(logs):
+            accuracy = 100.0 * float(logs["accuracy"])
+            return [f"{start} loss {float(logs['loss']):.3f}, training accuracy {accuracy:.1f} %"]
+        words = [f"{start} validation {100.0 * float(logs['validation_accuracy']):.1f} %"]
+        if self._target:
+            expected = console.compact(float(logs[f"expected_{self._quantity}"]))
+            words.append(f"{self._latency(logs)} (mean {expected})")
+        words.append(f"entropy {float(logs['entropy']):.2f}")
+        return [", ".join(words), *self._network()]
+
+    def _latency(self, logs: Mapping[str, Any]) -> str:
+        now = console.compact(float(logs[f"most_probable_{self._quantity}"]))
+        unit = self._quantity.removeprefix("latency_")
+        return f"{now} of {console.compact(self._target)} {unit}"
+
+    def _network(self) -> list[str]:
+        supernet = self.model
+        if not isinstance(supernet, Supernet):
+            return []
+        most_probable = derive.most_probable(supernet.probabilities)
+        # The console indents every line by two more.
+        return textwrap.wrap(
+            notation(supernet.space, most_probable),
+            _COLUMNS - 3,
+            initial_indent="  ",
+            subsequent_indent="  ",
+        )
+
+
+def _learns(logs: Mapping[str, Any]) -> bool:
+    """Whether architecture steps are made; before and without them nothing is validated."""
+    return "validation_accuracy" in logs

@@ -1,0 +1,139 @@
+"""What TensorBoard shows of a run."""
+
+import pathlib
+import shutil
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import summary as custom_scalar
+
+from nas.supernet.supernet import Supernet
+
+# Probabilities and latency are read so often, since an epoch may take hours.
+_POINTS_PER_EPOCH = 20
+
+
+class Curves(keras.callbacks.Callback):
+    """Writes every metric after each epoch, and the state of alpha twenty times an epoch.
+
+    Of a supernet that learns its architecture: the probability of each slot's candidates
+    (`slot_03/k5e3`), the entropy, and the latency that is expected, of the most probable child, and
+    aimed at. TensorBoard's tab "Custom scalars" draws all candidates of a slot, and all latencies,
+    in one picture each. The horizontal axis counts steps.
+
+    Each network that is trained has a folder of its own, by its name; one that is trained from its
+    first step has it emptied before.
+
+    Args:
+        directory: `tensorboard/` of a run.
+        target: of the search; 0 for none.
+    """
+
+    def __init__(self, directory: pathlib.Path, target: float = 0.0) -> None:
+        """Stores the arguments; nothing is written before a `fit` begins."""
+        super().__init__()
+        self._directory = directory
+        self._target = target
+        self._writer: tf.summary.SummaryWriter | None = None
+        self._first = 0
+        self._began = 0.0
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Opens the folder of this network."""
+        del logs
+        folder = self._directory / self.model.name
+        if not self.params.get("first_step", 0):
+            shutil.rmtree(folder, ignore_errors=True)
+        self._writer = tf.summary.create_file_writer(str(folder))
+        if _learns_alpha(self.model):
+            layout = custom_scalar.pb(_layout(self.model)).SerializeToString()
+            with self._writer.as_default():
+                tf.summary.experimental.write_raw_pb(layout, step=0)
+
+    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Closes it."""
+        del logs
+        if self._writer is not None:
+            self._writer.close()
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Counts steps from here, which is in the midst of an epoch where a run goes on."""
+        del logs
+        self._first = max(epoch * self._steps, self.params.get("first_step", 0))
+        self._began = time.monotonic()
+
+    @property
+    def _steps(self) -> int:
+        """Steps of an epoch."""
+        return self.params["steps"]
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Writes the state of alpha, from time to time."""
+        step = self._first + batch + 1
+        period = -(-self._steps // _POINTS_PER_EPOCH)
+        if step % period == 0 and _learns_alpha(self.model):
+            self._write(step, self._architecture(logs or {}))
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Writes every metric."""
+        step = (epoch + 1) * self._steps
+        seconds = time.monotonic() - self._began
+        speed = {"time/steps_per_second": (step - self._first) / seconds}
+        architecture = self._architecture({}) if _learns_alpha(self.model) else {}
+        self._write(step, dict(logs or {}) | architecture | speed)
+
+    def _architecture(self, logs: Mapping[str, Any]) -> dict[str, Any]:
+        """The state of alpha; of `logs`, what belongs to it."""
+        quantity = self.model.latencies.quantity
+        names = ("entropy", f"expected_{quantity}", f"most_probable_{quantity}")
+        found = {name: logs[name] for name in names if name in logs}
+        if self._target:
+            found[f"target_{quantity}"] = self._target
+        for i, row in enumerate(self.model.probabilities):
+            found |= dict(zip(_tags(self.model, i), row[~np.isnan(row)], strict=True))
+        return found
+
+    def _write(self, step: int, values: Mapping[str, Any]) -> None:
+        if self._writer is None:
+            return
+        with self._writer.as_default():
+            for name, value in values.items():
+                tf.summary.scalar(name, float(value), step=step)
+        self._writer.flush()
+
+
+def _learns_alpha(model: keras.Model) -> bool:
+    return isinstance(model, Supernet) and model.algorithm.learns_alpha
+
+
+def _tags(supernet: Supernet, slot: int) -> list[str]:
+    """Names of the candidates of slot number `slot`."""
+    labels = [op.label.replace(" ", "") for op in supernet.space.slots[slot].candidates]
+    return [f"slot_{slot:02d}/{label}" for label in labels]
+
+
+def _layout(supernet: Supernet) -> layout_pb2.Layout:
+    """Which curves belong in one picture."""
+
+    def picture(title: str, tags: list[str]) -> layout_pb2.Chart:
+        # Tags are regular expressions here.
+        exact = [f"^{tag}$" for tag in tags]
+        return layout_pb2.Chart(title=title, multiline=layout_pb2.MultilineChartContent(tag=exact))
+
+    quantity = supernet.latencies.quantity
+    costs = [f"{name}_{quantity}" for name in ("expected", "most_probable", "target")]
+    slots = [
+        picture(f"slot {i}: {slot.input_width} -> {slot.output_width}", _tags(supernet, i))
+        for i, slot in enumerate(supernet.space.slots)
+    ]
+    return layout_pb2.Layout(
+        category=[
+            layout_pb2.Category(title="Target", chart=[picture(quantity, costs)]),
+            layout_pb2.Category(title="Probabilities of each slot's candidates", chart=slots),
+        ]
+    )

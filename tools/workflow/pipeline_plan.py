@@ -1,0 +1,99 @@
+"""What a pipeline would do: which stages are left, what they write, and what they take."""
+
+from collections.abc import Mapping
+
+from nas.architecture import spaces
+from nas.data import batching
+from nas.distribution.hosts import Distribution
+from nas.searching import search
+from tools.terminal import console
+from tools.workflow import pipeline_run, search_plan, stages
+from tools.workflow.pipeline_settings import Settings
+from tools.workflow.workdir import WorkDir
+
+# In their order, with what each writes.
+STAGES = {
+    "data": "",
+    "benchmark": "measurements.jsonl",
+    "fit": "latency_model.json",
+    "search": "space.json, child.json, search/",
+    "train": "child.keras, train/",
+    "export": "child_<recipe>.tflite, parity_<recipe>.json",
+    "measure": "rows of measurements.jsonl; then summary.json",
+    "report": "report/index.html",
+}
+# The same without a search.
+CHILD_STAGES = {
+    "data": "",
+    "child": "child.json",
+    **{name: STAGES[name] for name in ("train", "export", "measure", "report")},
+}
+_FINISHED = "finished before"
+
+
+def rows(directory: WorkDir, stages_of: Mapping[str, str] = STAGES) -> list[tuple[str, str, str]]:
+    """Each stage, whether it is left, and what it writes."""
+    found = []
+    is_done = True
+    for name, written in stages_of.items():
+        # A stage that runs makes all after it run again.
+        is_done = is_done and directory.finished(name)
+        found.append((name, _FINISHED if is_done else "to do", written))
+    return found
+
+
+def show(settings: Settings, directory: WorkDir) -> None:
+    """Prints the plan after a few steps that tell what a step takes; writes nothing.
+
+    Args:
+        settings: what to do, checked.
+        directory: the work dir, which need not exist.
+
+    Raises:
+        ValueError: the work dir belongs to a pipeline with other flags, or the data set is not
+            prepared or too small.
+    """
+    owner = directory.look()
+    dataset = pipeline_run.load_dataset(settings, prepare=False)
+    preset = settings.preset
+    console.title("Plan (nothing is written)")
+    listed = rows(directory, STAGES if preset.child is None else CHILD_STAGES)
+    console.say(console.table(["stage", "state", f"writes in {directory.path}"], listed))
+    console.say()
+    if owner is not None:
+        search_plan.say("state", f"in use by process {owner}: the command would be refused")
+    steps = batching.steps_per_epoch(dataset.train_and_validation, preset.train.batch_size)
+    training = f"{preset.train.epochs} epochs of {steps:,} steps of {preset.train.batch_size}"
+    if preset.child is not None:
+        search_plan.say("child", preset.child)
+        search_plan.say("data", search_plan.data_text(dataset))
+        search_plan.say("training", training)
+        return
+    aimed = settings.target_latency_ms
+    search_plan.say(
+        "cost",
+        f"latency of {preset.recipe} on {settings.device}, {settings.num_threads} thread(s), "
+        + (
+            f"target {console.compact(aimed)} ms"
+            if aimed is not None
+            else f"target {100 * preset.target_latency:g} % of the way from the space's fastest "
+            "network to its slowest, known once blocks are measured"
+        ),
+    )
+    space = stages.for_dataset(spaces.load_space(preset.space), dataset)
+    task, algorithm = search.prepare(space, dataset, None, preset.search, Distribution())
+    search_plan.say("space", search_plan.space_text(space))
+    search_plan.say("data", search_plan.data_text(dataset))
+    search_plan.say("search", search_plan.schedule_text(task))
+    search_plan.say("training", training)
+    if owner is not None or all(state == _FINISHED for _, state, _ in listed):
+        return
+    trial = search_plan.say_trial(task, algorithm, 0)
+    if trial is not None:
+        images = preset.train.epochs * steps * preset.train.batch_size
+        seconds = images * trial.weight_step_seconds / preset.search.batch_size
+        search_plan.say(
+            "",
+            f"about {console.duration(seconds)} for the training, if the child's images take what "
+            "the supernet's take; measuring and exporting come on top",
+        )

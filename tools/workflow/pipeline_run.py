@@ -1,0 +1,312 @@
+"""The pipeline's stages in their order, and the summary at the end."""
+
+import dataclasses
+import functools
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import latency_models
+from export import exporting
+from latency_models.measuring import block_benchmarks, measurements
+from latency_models.models.fitted import LatencyModel
+from latency_models.models.lookup_table import LookupTable
+from nas import files
+from nas.architecture import spaces, spec_json
+from nas.architecture.specs import Child, SearchSpace
+from nas.choices.candidate_costs import Latencies
+from nas.data import batching
+from nas.data.splits.dataset import Dataset
+from tools.reporting import page
+from tools.terminal import console, pipeline_summary
+from tools.workflow import stages
+from tools.workflow.pipeline_settings import Settings
+from tools.workflow.workdir import WorkDir
+
+T = TypeVar("T")
+
+
+def load_dataset(settings: Settings, prepare: bool = True) -> Dataset:
+    """Reads the data set, after preparing it where `prepare` allows that.
+
+    Raises:
+        ValueError: it cannot be had, or has too few images for the preset's batches.
+    """
+    preset = settings.preset
+    dataset = stages.load_dataset(
+        preset.dataset,
+        settings.data_dir,
+        seed=settings.seed,
+        validation_size=preset.validation_size,
+        max_train_examples=settings.max_train_examples,
+        images=settings.images,
+        prepare=prepare,
+    )
+    batch_size = preset.search.batch_size
+    fewest = min(len(dataset.train), len(dataset.validation))
+    if preset.child is None and fewest < batch_size:
+        raise ValueError(
+            f"{dataset.name}: expected at least {batch_size} images, the preset's batch, for "
+            f"weights and as many for the architecture; received {len(dataset.train)} and "
+            f"{len(dataset.validation)}; take more images and another --workdir"
+        )
+    batching.steps_per_epoch(dataset.train_and_validation, preset.train.batch_size)
+    return dataset
+
+
+class Pipeline:
+    """Runs the stages that are not finished.
+
+    Args:
+        settings: what to do, checked.
+        stages_of: the entered work dir; remembers what is finished.
+        path: the work dir's path.
+        tensorboard: whether search and training write curves.
+    """
+
+    def __init__(
+        self, settings: Settings, stages_of: WorkDir, path: pathlib.Path, tensorboard: bool = True
+    ) -> None:
+        """Stores the arguments."""
+        self._settings = settings
+        self._preset = settings.preset
+        self._stages_of = stages_of
+        self._path = path
+        self._tensorboard = tensorboard
+
+    def run(self) -> None:
+        """Everything, in order."""
+        preset = self._preset
+        console.title("Data")
+        # Read also when the stage was finished: whatever follows depends on the images.
+        splits = stages.record_splits(self._dataset, self._path)
+        self._stage("data", None, self._prepare_data, splits, splits)
+        if preset.child is None:
+            self._find_child()
+        else:
+            self._stage("child", "Network", self._take_child, ["child.json"], _files(preset.child))
+        self._stage(
+            "train",
+            "Training the child from scratch",
+            self._train,
+            ["child.keras", "train/metrics.jsonl"],
+            ["child.json"],
+        )
+        networks = [exporting.tflite_path(self._path, name).name for name in preset.recipes]
+        parities = [exporting.parity_path(self._path, name).name for name in preset.recipes]
+        self._stage("export", "Export", self._export, [*networks, *parities], ["child.keras"])
+        self._stage("measure", "Latency of the exported files", self._measure, [], networks)
+        summary = self._summarize()
+        read = ["summary.json", "latency_model.json", "child.json", *parities]
+        read += ["search/alphas.npz", "search/metrics.jsonl", "train/metrics.jsonl"]
+        self._stage("report", "Report", self._report, ["report/index.html"], read)
+        pipeline_summary.show(summary, self._path)
+
+    def _find_child(self) -> None:
+        """What a search needs, and the search."""
+        preset = self._preset
+        self._stage(
+            "benchmark",
+            f"Latency of the blocks ({preset.recipe}, {self._settings.device})",
+            self._benchmark,
+            ["measurements.jsonl"],
+            _files(preset.space),
+        )
+        self._stage("fit", "Latency model", self._fit, ["latency_model.json"])
+        self._check_target()
+        self._stage(
+            "search",
+            "Search",
+            self._search,
+            ["space.json", "child.json", "search/alphas.npz", "search/metrics.jsonl"],
+            ["latency_model.json"],
+        )
+
+    def _stage(
+        self,
+        name: str,
+        title: str | None,
+        action: Callable[[], None],
+        outputs: Sequence[str],
+        inputs: Sequence[str] = (),
+    ) -> None:
+        if title is not None:
+            console.title(title)
+        if not self._stages_of.stage(name, action, outputs, inputs):
+            console.say("  finished before")
+        else:
+            console.say(f"  {console.duration(self._stages_of.stage_seconds[name])}")
+
+    def _check_target(self) -> None:
+        if not self._target_ms:
+            return
+        try:
+            self._latencies.check_target(self._target_ms)
+        except ValueError as error:
+            raise ValueError(
+                f"{error}; give another target and another --workdir (with a copy of "
+                f"{self._path / 'measurements.jsonl'} in it, nothing is measured again)"
+            ) from error
+
+    @functools.cached_property
+    def _device(self) -> Any:
+        return latency_models.device(
+            self._settings.device, self._settings.num_threads, self._settings.phone
+        )
+
+    @functools.cached_property
+    def _dataset(self) -> Dataset:
+        return load_dataset(self._settings)
+
+    @functools.cached_property
+    def _space(self) -> SearchSpace:
+        return stages.for_dataset(spaces.load_space(self._preset.space), self._dataset)
+
+    @functools.cached_property
+    def _table(self) -> LatencyModel:
+        return self._read("latency_model.json", latency_models.load)
+
+    @functools.cached_property
+    def _latencies(self) -> Latencies:
+        return stages.latencies_of(self._table, self._space)
+
+    @property
+    def _child(self) -> Child:
+        return self._read("child.json", spaces.load_child)
+
+    def _read(self, name: str, load: Callable[[str], T]) -> T:
+        try:
+            return load(str(self._path / name))
+        except ValueError as error:
+            raise ValueError(f"{error}; delete it, and the same command makes it again") from error
+
+    @property
+    def _target_ms(self) -> float:
+        if self._settings.target_latency_ms is not None:
+            return self._settings.target_latency_ms
+        return self._latencies.at(self._preset.target_latency)
+
+    def _prepare_data(self) -> None:
+        dataset = self._dataset
+        console.say(
+            f"  {dataset.name}: {len(dataset.train):,} images for weights, "
+            f"{len(dataset.validation):,} for the architecture, {len(dataset.test):,} for the test"
+        )
+
+    def _benchmark(self) -> None:
+        block_benchmarks.benchmark_space(
+            self._space,
+            self._preset.recipe,
+            self._device,
+            self._path / "measurements.jsonl",
+            networks=min(self._preset.networks, self._space.cardinality),
+            seed=self._settings.seed,
+            progress=stages.track,
+        )
+
+    def _fit(self) -> None:
+        rows = measurements.read(self._path / "measurements.jsonl")
+        environment = self._device.environment()
+        rows = [row for row in rows if row.is_for(self._preset.recipe, environment)]
+        table = LookupTable().fit(rows, self._space)
+        table.save(self._path / "latency_model.json")
+        networks = table.evaluation_["networks"]
+        tau = networks["kendall_tau"]
+        console.say(
+            f"  {len(table.entries_)} blocks; on {networks['count']} whole networks, each left "
+            f"out in turn: error {100 * networks['mape']:.1f} %, "
+            f"rank correlation {'-' if tau is None else f'{tau:.2f}'}"
+        )
+
+    def _search(self) -> None:
+        latencies, target_ms = self._latencies, self._target_ms
+        console.say(
+            f"  {self._space.cardinality:,} networks from {latencies.fastest_ms:.3g} to "
+            f"{latencies.slowest_ms:.3g} ms; target {pipeline_summary.target_text(target_ms)}"
+        )
+        config = dataclasses.replace(
+            self._preset.search,
+            target=target_ms,
+            is_limit=self._settings.is_limit,
+            seed=self._settings.seed,
+        )
+        stages.run_search(
+            self._space,
+            self._dataset,
+            latencies,
+            config,
+            self._path,
+            tensorboard=self._tensorboard,
+        )
+        child = self._child
+        console.say(f"  found: {stages.describe(child)}")
+        console.say(f"  predicted {self._table.predict(child):.3g} ms")
+
+    def _take_child(self) -> None:
+        child = stages.for_dataset(spaces.load_child(str(self._preset.child)), self._dataset)
+        content = {**spec_json.to_dict(child), "provenance": files.provenance()}
+        files.write_json(self._path / "child.json", content)
+        console.say(f"  {self._preset.child}: {stages.describe(child)}")
+
+    def _train(self) -> None:
+        config = dataclasses.replace(self._preset.train, seed=self._settings.seed)
+        accuracy = stages.run_train(
+            self._child, self._dataset, config, self._path, tensorboard=self._tensorboard
+        )
+        console.say(f"  test accuracy {100 * accuracy:.2f} %")
+
+    def _export(self) -> None:
+        stages.run_export(self._preset.recipes, self._dataset, self._settings.seed, self._path)
+
+    def _measure(self) -> None:
+        # `--device=adb` may by now be another phone.
+        if self._preset.child is None:
+            self._table.check(
+                device=self._device.name,
+                recipe=self._preset.recipe,
+                num_threads=self._settings.num_threads,
+            )
+        stages.measure_exports(self._preset.recipes, self._device, self._path)
+
+    def _report(self) -> None:
+        page.write([str(self._path)])
+
+    def _summarize(self) -> dict[str, Any]:
+        names = self._preset.recipes
+        child, recipe = self._child, self._preset.recipe
+        found = self._preset.child is None
+        reference_ms = self._table.reference_ms_ if found else None
+        measured = stages.measured_exports(names, reference_ms, self._path)
+        parities = {n: files.read_json(exporting.parity_path(self._path, n)) for n in names}
+        # The report is made from the summary, so its own seconds are not in it.
+        seconds = {k: v for k, v in self._stages_of.stage_seconds.items() if k != "report"}
+        summary = {
+            "schema_version": 1,
+            "space": self._space.name if found else None,
+            "dataset": self._preset.dataset,
+            "algorithm": self._preset.search.algorithm if found else None,
+            "seed": self._settings.seed,
+            "device": self._table.to_dict()["device"] if found else self._device.name,
+            "recipe": recipe,
+            "num_threads": self._settings.num_threads,
+            "target_latency_ms": self._target_ms if found else 0.0,
+            "predicted_latency_ms": self._table.predict(child) if found else None,
+            "measured_latency_ms": measured[recipe],
+            **stages.size_of(child),
+            "test_accuracy": parities[names[0]]["accuracy_keras"],
+            "test_accuracy_by_recipe": {n: parities[n]["accuracy_tflite"] for n in names},
+            "latency_ms_by_recipe": measured,
+            "size_bytes_by_recipe": {n: parities[n]["size_bytes"] for n in names},
+            "search_seconds": seconds["search"] if found else 0.0,
+            "train_seconds": seconds["train"],
+            "stage_seconds": seconds,
+            "provenance": files.provenance(),
+        }
+        files.write_json(self._path / "summary.json", summary)
+        return summary
+
+
+def _files(name: str) -> list[str]:
+    """The file that a name is, unless it is that of something built in."""
+    return [os.path.abspath(name)] if name.endswith(".json") else []

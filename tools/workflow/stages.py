@@ -1,0 +1,235 @@
+"""The stages between a data set and a measured `.tflite`, as every command line runs them.
+
+Each reads files of a work dir and writes files of it; `tools.pipeline` runs them in order, the
+other command lines one at a time.
+"""
+
+import contextlib
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from export import examples, exporting
+from export.fine_tuning import jobs
+from latency_models import devices
+from latency_models.measuring import block_benchmarks, measurements
+from latency_models.models.fitted import LatencyModel
+from nas import files
+from nas.architecture import counting, spec_json, stride_check
+from nas.architecture.specs import Child, SearchSpace
+from nas.choices.candidate_costs import Latencies
+from nas.data import image_options, loading, sources, split_record
+from nas.data.image_options import ImageOptions
+from nas.data.splits.dataset import Dataset
+from nas.distribution.hosts import Distribution
+from nas.searching import search, search_config
+from nas.training import child_training
+from tools.terminal import console, fit_progress, search_progress
+from tools.workflow import curves
+
+
+def track(iterable: Any, total: int, label: str) -> Any:
+    """Progress of whatever the libraries go through."""
+    return console.progress(iterable, total, label)
+
+
+def _indented(line: str) -> None:
+    console.say(f"  {line}")
+
+
+def load_dataset(
+    name: str,
+    data_dir: str | None,
+    *,
+    seed: int,
+    validation_size: int,
+    max_train_examples: int = 0,
+    images: ImageOptions = image_options.SUITABLE,
+    prepare: bool = True,
+) -> Dataset:
+    """Prepares a data set unless it is prepared, and reads it; writes nothing without `prepare`."""
+    if prepare:
+        sources.prepare(name, data_dir, report=_indented, track=track)
+    images = dataclasses.replace(images, keep_decoded=prepare)
+    return loading.load(
+        name,
+        data_dir,
+        validation_size=validation_size,
+        seed=seed,
+        max_train_examples=max_train_examples,
+        images=images,
+        track=track,
+        report=_indented,
+    )
+
+
+def for_dataset(network: Any, dataset: Dataset) -> Any:
+    """A space or a child with the classes, resolution and channels of `dataset`.
+
+    Raises:
+        ValueError: the images are too small or far too large for the network's strides.
+    """
+    fitted = network.with_task(dataset.num_classes, dataset.resolution, dataset.channels)
+    stride_check.check(fitted)
+    caution = stride_check.caution(network, fitted)
+    if caution:
+        _indented(caution)
+    return fitted
+
+
+def record_splits(dataset: Dataset, workdir: pathlib.Path) -> list[str]:
+    """Writes which file of a folder of images serves for what, and says what changed.
+
+    Returns:
+        The files, relative to the work dir, on which every stage with images depends.
+    """
+    changed = split_record.update(dataset, workdir)
+    if changed:
+        _indented(changed)
+    return [split_record.FILE_NAME] if dataset.files else []
+
+
+def latencies_of(table: LatencyModel, space: SearchSpace) -> Latencies:
+    """What a search of `space` needs to know from a latency model."""
+    return Latencies(*table.slot_latencies(space))
+
+
+def run_search(
+    space: SearchSpace,
+    dataset: Dataset,
+    latencies: Latencies | None,
+    config: search_config.SearchConfig,
+    workdir: pathlib.Path,
+    distribution: Distribution | None = None,
+    tensorboard: bool = True,
+) -> None:
+    """Searches; writes `space.json`, `search/` and `child.json`.
+
+    `tensorboard`: whether there are curves in `search/tensorboard/`.
+    """
+    files.write_json(
+        workdir / "space.json", {**spec_json.to_dict(space), "provenance": files.provenance()}
+    )
+    quantity = latencies.quantity if latencies else "latency_ms"
+    progress = search_progress.SearchProgress(config.target, quantity)
+    drawn = [curves.Curves(workdir / "search/tensorboard", config.target)] if tensorboard else []
+    with contextlib.closing(progress):
+        found = search.search(
+            space,
+            dataset,
+            latencies,
+            config,
+            workdir / "search",
+            [progress, *drawn],
+            _indented,
+            track,
+            distribution,
+        )
+    child = space.child(found.choices)
+    notes = {
+        "choices": found.choices,
+        "most_probable": found.most_probable,
+        "entropy": found.entropy,
+        "validation_accuracy": found.validation_accuracy,
+        f"predicted_{quantity}": found.predicted_cost,
+        "search": dataclasses.asdict(config),
+    }
+    files.write_json(
+        workdir / "child.json",
+        {**spec_json.to_dict(child), "provenance": files.provenance(**notes)},
+    )
+    _indented(
+        f"with its weights from the search {100 * found.validation_accuracy:.2f} % on the "
+        "architecture-validation images"
+    )
+
+
+def describe(child: Child) -> str:
+    """A network's choices in one line."""
+    return " | ".join(block.op.label for block in child.layers)
+
+
+def run_train(
+    child: Child,
+    dataset: Dataset,
+    config: child_training.TrainConfig,
+    workdir: pathlib.Path,
+    distribution: Distribution | None = None,
+    tensorboard: bool = True,
+) -> float:
+    """Trains `child`; writes `train/` and `child.keras`.
+
+    `tensorboard`: whether there are curves in `train/tensorboard/`.
+
+    Returns:
+        Accuracy on the test images, in [0, 1].
+    """
+    progress = fit_progress.ProgressCallback("training", ["loss", "accuracy"])
+    drawn = [curves.Curves(workdir / "train/tensorboard")] if tensorboard else []
+    with contextlib.closing(progress):
+        model = child_training.train(
+            child, dataset, config, workdir / "train", [progress, *drawn], _indented, distribution
+        )
+    files.write_with(workdir / "child.keras", model.save)
+    return child_training.evaluate(model, dataset.test)
+
+
+def run_export(
+    recipes: tuple[str, ...], dataset: Dataset, seed: int, workdir: pathlib.Path
+) -> dict[str, dict[str, Any]]:
+    """Exports `child.keras` with every recipe; returns the comparisons."""
+    return exporting.export(
+        workdir / "child.keras",
+        recipes,
+        workdir,
+        examples.from_dataset(dataset, seed),
+        exporting.describe(workdir / "child.keras", dataset),
+        jobs.Settings(seed=seed),
+        _indented,
+        track,
+    )
+
+
+def measure_exports(recipes: Sequence[str], device: devices.Device, workdir: pathlib.Path) -> None:
+    """Times every exported file and adds the rows to `measurements.jsonl`."""
+    rows = time_exports(recipes, device, workdir)
+    measurements.append(workdir / "measurements.jsonl", rows)
+
+
+def time_exports(
+    recipes: Sequence[str], device: devices.Device, workdir: pathlib.Path
+) -> list[measurements.Measurement]:
+    """Times every exported file; what was found stands in `parity_<recipe>.json` too."""
+    paths = {recipe: exporting.tflite_path(workdir, recipe) for recipe in recipes}
+    rows = block_benchmarks.benchmark_models(
+        {path.stem: path for path in paths.values()},
+        device,
+        recipe_by_name={path.stem: recipe for recipe, path in paths.items()},
+        progress=track,
+    )
+    for recipe, row in zip(recipes, rows, strict=True):
+        kept = ("p10_ms", "p90_ms", "reference_ms", "noisy", "environment")
+        details = {name: getattr(row, name) for name in kept}
+        exporting.note(workdir, recipe, latency_ms=row.latency_ms, latency=details)
+    return rows
+
+
+def measured_exports(
+    recipes: tuple[str, ...], reference_ms: float | None, workdir: pathlib.Path
+) -> dict[str, float]:
+    """Latency of every exported file in milliseconds, comparable with the latency model's.
+
+    A published latency model has no `reference_ms`; then these are the milliseconds of the moment.
+    """
+    by_label = {row.label: row for row in measurements.read(workdir / "measurements.jsonl")}
+    labels = {recipe: exporting.tflite_path(workdir, recipe).stem for recipe in recipes}
+    rows = {recipe: by_label[label] for recipe, label in labels.items()}
+    if reference_ms is None:
+        return {recipe: row.latency_ms for recipe, row in rows.items()}
+    return {recipe: row.normalized_ms(reference_ms) for recipe, row in rows.items()}
+
+
+def size_of(child: Child) -> dict[str, int]:
+    """Parameters and multiply-accumulates."""
+    return {"params": counting.num_params(child), "macs": counting.num_macs(child)}
