@@ -6,6 +6,7 @@ from typing import cast
 import keras
 import numpy as np
 
+from export import support
 from export.checks import parity
 from export.content import flatbuffer, footprint, packaging
 from export.content.metadata import About
@@ -28,9 +29,12 @@ def check_examples(
     """Refuses what a recipe could not be written from, before any work.
 
     Raises:
-        ValueError: images of a kind or the network's description are missing, or there are fewer
-            images to train on than a step takes.
+        ValueError: images of a kind or the network's description are missing, there are fewer
+            images to train on than a step takes, or the recipe cannot write an operation of the
+            network.
     """
+    if about.child is not None:
+        support.check(about.child, recipe.name)
     if recipe.needs_calibration and examples.calibration_images is None:
         raise ValueError(
             f"{recipe.name}: expected calibration images, received none; pass a hundred or more "

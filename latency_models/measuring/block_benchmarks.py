@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import qmc
 
-from export import recipes
+from export import recipes, support
 from export.conversion import tflite
 from latency_models import devices
 from latency_models.devices.plan import DEFAULT_NETWORKS
@@ -20,7 +20,7 @@ from latency_models.measuring.parts import Part
 from nas import files
 from nas.architecture import counting
 from nas.architecture.operations import MBConv
-from nas.architecture.specs import Block, Child, Head, SearchSpace, Stem
+from nas.architecture.specs import Block, Child, Head, SearchSpace, Slot, Stem
 
 # Timed in every round of every run; a change here makes older measurements incomparable.
 REFERENCE = Child(
@@ -113,8 +113,8 @@ def sample_networks(space: SearchSpace, count: int, seed: int = 0) -> list[Child
 def _candidates_by_cost(space: SearchSpace) -> list[list[int]]:
     """For every slot, its candidates from the fewest multiply-accumulates to the most."""
     ranked = []
-    for layer, resolution in zip(space.layers, space.input_resolutions, strict=False):
-        if layer.type == "slot":
+    for layer, resolution in space.places:
+        if isinstance(layer, Slot):
             macs = [counting.block_macs(block, resolution) for block in layer.blocks]
             ranked.append(sorted(range(len(macs)), key=macs.__getitem__))
     return ranked
@@ -150,8 +150,8 @@ def benchmark_space(
         One row for each part and each network.
 
     Raises:
-        ValueError: an unknown recipe, a number of networks the space does not hold, or a damaged
-            `output_path`.
+        ValueError: an unknown recipe, an operation that it cannot write, a number of networks
+            the space does not hold, or a damaged `output_path`.
     """
     wanted = parts.space_parts(space)
     wanted += [parts.network_part(child) for child in sample_networks(space, networks, seed)]
@@ -177,7 +177,7 @@ def benchmark_parts(
     `converted` holds `.tflite` files by the key of their part, and gets those that are missing: for
     a second measurement of the same parts.
     """
-    recipes.recipe(recipe)
+    support.check(space, recipe)
     plan = plan or dataclasses.replace(device.plan, seed=seed)
     environment = device.environment()
     rows = _known(output_path, recipe, environment)

@@ -18,7 +18,7 @@ from latency_models.measuring.measurements import Measurement, Positive
 from latency_models.measuring.parts import Part
 from nas import files
 from nas.architecture.operations import STRICT
-from nas.architecture.specs import Child, SearchSpace
+from nas.architecture.specs import Block, Child, SearchSpace
 
 SCHEMA_VERSION = 1
 
@@ -101,11 +101,10 @@ class LatencyModel(abc.ABC):
         Raises:
             ValueError: a part of `space` is not covered; names it and the nearest that is.
         """
-        some_child = space.child([0] * len(space.slots))
-        fixed = [parts.stem_part(some_child), parts.head_part(some_child)]
+        fixed = [parts.stem_part(space.first_child), parts.head_part(space.first_child)]
         slots = []
-        for layer, resolution in zip(space.layers, space.input_resolutions, strict=False):
-            if layer.type == "block":
+        for layer, resolution in space.places:
+            if isinstance(layer, Block):
                 fixed += [] if layer.is_identity else [parts.block_part(layer, resolution)]
                 continue
             latencies = [

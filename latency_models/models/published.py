@@ -31,22 +31,30 @@ TABLES = {"pixel1": _DIRECTORY / "pixel1.json"}
 
 
 @dataclass(frozen=True, config=STRICT)
+class _Operation:
+    """An inverted bottleneck and its published latency."""
+
+    kernel_size: int
+    expansion: int
+    latency_ms: Positive
+
+
+@dataclass(frozen=True, config=STRICT)
 class _Blocks:
-    """Blocks of one shape; latencies by the label of the operation, for example `k3 e6`."""
+    """Blocks of one shape."""
 
     resolution: int
     input_width: int
     output_width: int
     stride: Stride
-    latency_ms: dict[str, Positive]
+    operations: list[_Operation]
 
     def parts(self) -> dict[Part, float]:
         found = {}
-        for label, latency_ms in self.latency_ms.items():
-            kernel, expansion = (int(word[1:]) for word in label.split())
-            op = MBConv(kernel, expansion)
+        for row in self.operations:
+            op = MBConv(row.kernel_size, row.expansion)
             block = Block(op, self.input_width, self.output_width, self.stride)
-            found[parts.block_part(block, self.resolution)] = latency_ms
+            found[parts.block_part(block, self.resolution)] = row.latency_ms
         return found
 
 
@@ -113,7 +121,7 @@ def load(name: str) -> LookupTable:
 
 def _entries(data: _Published) -> dict[str, Entry]:
     space = spaces.load_space(data.space)
-    child = space.child([0] * len(space.slots))
+    child = space.first_child
     head_ms = data.head.convolution_ms + data.head.classifier_ms
     latencies = {parts.stem_part(child): data.stem.latency_ms, parts.head_part(child): head_ms}
     for blocks in data.blocks:

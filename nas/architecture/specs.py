@@ -14,7 +14,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from nas.architecture.operations import STRICT, Activation, Candidate, Stage
+from nas.architecture.operations import STRICT, Activation, AnyOperation, Conv, Stage
+from nas.architecture.operations.stage import downsampled
 
 Width = Annotated[int, Field(ge=1)]
 # Becomes the name of Keras models and TensorFlow scopes, which take no other characters.
@@ -26,11 +27,16 @@ Stride = Literal[1, 2]
 class Block:
     """One operation in its place: what a child network is made of, and what is benchmarked."""
 
-    op: Candidate
+    op: AnyOperation
     input_width: Width
     output_width: Width
     stride: Stride = 1
     type: Literal["block"] = "block"
+
+    def __post_init__(self) -> None:
+        reason = self.op.refusal(self.input_width, self.output_width, self.stride)
+        if reason:
+            raise ValueError(f"op: {self.op.label} cannot stand here: {reason}")
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -60,13 +66,17 @@ class Slot:
 
     input_width: Width
     output_width: Width
-    candidates: Annotated[tuple[Candidate, ...], Field(min_length=2)]
+    candidates: Annotated[tuple[AnyOperation, ...], Field(min_length=2)]
     stride: Stride = 1
     type: Literal["slot"] = "slot"
 
     def __post_init__(self) -> None:
         if len(set(self.candidates)) < len(self.candidates):
             raise ValueError("candidates: expected different operations, received one twice")
+        for i, op in enumerate(self.candidates):
+            reason = op.refusal(self.input_width, self.output_width, self.stride)
+            if reason:
+                raise ValueError(f"candidates[{i}]: {op.label} cannot stand here: {reason}")
 
     def block(self, choice: int) -> Block:
         """The block that candidate number `choice` makes here."""
@@ -89,9 +99,7 @@ class Stem:
 
     def stage(self, input_channels: int) -> Stage:
         """The stem as a stage on an image of `input_channels`."""
-        return Stage(
-            "conv", self.kernel_size, self.stride, input_channels, self.width, self.activation
-        )
+        return Conv(self.kernel_size, self.stride, input_channels, self.width, self.activation)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -104,7 +112,7 @@ class Head:
 
     def stage(self, input_width: int) -> Stage:
         """The head as a stage on `input_width` channels."""
-        return Stage("conv", 1, 1, input_width, self.width, self.activation)
+        return Conv(1, 1, input_width, self.width, self.activation)
 
 
 def _check_chain(stem: Stem, layers: Sequence[Block | Slot]) -> None:
@@ -116,11 +124,6 @@ def _check_chain(stem: Stem, layers: Sequence[Block | Slot]) -> None:
                 f"received {layer.input_width}"
             )
         width = layer.output_width
-
-
-def downsampled(resolution: int, stride: int) -> int:
-    """Height and width after a stride with TensorFlow's SAME padding."""
-    return -(-resolution // stride)
 
 
 class _Network:
@@ -181,6 +184,11 @@ class Child(_Network):
     def __post_init__(self) -> None:
         _check_chain(self.stem, self.layers)
 
+    @property
+    def places(self) -> tuple[tuple[Block, int], ...]:
+        """Each block with the resolution of its input, in pixels."""
+        return tuple(zip(self.layers, self.input_resolutions, strict=False))
+
 
 @dataclass(frozen=True, config=STRICT)
 class SearchSpace(_Network):
@@ -212,19 +220,34 @@ class SearchSpace(_Network):
             raise ValueError("layers: expected at least one slot, received only fixed blocks")
 
     @property
+    def places(self) -> tuple[tuple[Block | Slot, int], ...]:
+        """Each block or slot with the resolution of its input, in pixels."""
+        return tuple(zip(self.layers, self.input_resolutions, strict=False))
+
+    @property
     def slots(self) -> tuple[Slot, ...]:
         """The places where a choice is made, in order."""
         return tuple(layer for layer in self.layers if isinstance(layer, Slot))
 
     @property
+    def candidate_counts(self) -> tuple[int, ...]:
+        """Number of candidates of each slot."""
+        return tuple(len(slot.candidates) for slot in self.slots)
+
+    @property
     def num_candidates(self) -> int:
         """Candidates over all slots."""
-        return sum(len(slot.candidates) for slot in self.slots)
+        return sum(self.candidate_counts)
 
     @property
     def cardinality(self) -> int:
         """Number of different choices."""
-        return math.prod(len(slot.candidates) for slot in self.slots)
+        return math.prod(self.candidate_counts)
+
+    @property
+    def first_child(self) -> Child:
+        """The network of every slot's first candidate, where any network serves."""
+        return self.child([0] * len(self.slots))
 
     def child(self, choices: Sequence[int], name: str | None = None) -> Child:
         """The network that takes candidate `choices[i]` in slot i.

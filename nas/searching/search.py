@@ -218,7 +218,7 @@ def prepare(
     task = Task(
         space=space,
         dataset=dataset,
-        latencies=latencies or Latencies.zero([len(slot.candidates) for slot in space.slots]),
+        latencies=latencies or Latencies.zero(space.candidate_counts),
         config=config,
         directory=pathlib.Path(),
         identity={

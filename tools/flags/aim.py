@@ -80,6 +80,7 @@ class Aim:
         from nas.choices.candidate_costs import Latencies
         from tools.workflow import stages
 
+        self._check_support(space)
         if self.quantity == "latency_ms":
             return stages.latencies_of(self.table, space) if self.table else None
         if self.quantity == "macs":
@@ -96,6 +97,14 @@ class Aim:
                 lambda child: counting.num_bytes(child, *sizes),
             )
         return Latencies(*counted, self.quantity)
+
+    def _check_support(self, space: Any) -> None:
+        """Refuses a space with an operation that the recipe of the latency model cannot write."""
+        from export import support
+
+        recipe = self.table.recipe_ if self.table is not None else _RECIPE.value
+        if recipe is not None:
+            support.check(space, recipe)
 
     def cautions(self, space: Any) -> list[str]:
         """What the latency model only estimates in `space`, in sentences."""

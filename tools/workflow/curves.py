@@ -1,6 +1,7 @@
 """What TensorBoard shows of a run."""
 
 import pathlib
+import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -122,7 +123,7 @@ def _layout(supernet: Supernet) -> layout_pb2.Layout:
 
     def picture(title: str, tags: list[str]) -> layout_pb2.Chart:
         # Tags are regular expressions here.
-        exact = [f"^{tag}$" for tag in tags]
+        exact = [f"^{re.escape(tag)}$" for tag in tags]
         return layout_pb2.Chart(title=title, multiline=layout_pb2.MultilineChartContent(tag=exact))
 
     quantity = supernet.latencies.quantity

@@ -4,10 +4,11 @@ import dataclasses
 from typing import Any
 
 import latency_models
-from export import recipes
+from export import recipes, support
 from latency_models import PhoneSettings
 from latency_models.models import selection
 from nas.architecture import spaces
+from nas.architecture.specs import Child, SearchSpace
 from nas.data import image_options
 from nas.data.image_options import ImageOptions
 from nas.searching import algorithms
@@ -70,10 +71,14 @@ def checked(settings: Settings) -> Settings:
     preset = settings.preset
     for name in (preset.recipe, *preset.recipes):
         recipes.recipe(name)
+    network: Child | SearchSpace
     if preset.child is not None:
-        spaces.load_child(preset.child)
+        network = spaces.load_child(preset.child)
     else:
-        _check_search(preset)
+        network = spaces.load_space(preset.space)
+        _check_search(preset, network)
+    for name in (preset.recipe, *preset.recipes):
+        support.check(network, name)
     latency_models.device(settings.device, settings.num_threads, settings.phone)
     if preset.recipe in preset.recipes:
         return settings
@@ -81,9 +86,8 @@ def checked(settings: Settings) -> Settings:
     return dataclasses.replace(settings, preset=preset)
 
 
-def _check_search(preset: presets.Preset) -> None:
+def _check_search(preset: presets.Preset, space: SearchSpace) -> None:
     algorithms.algorithm(preset.search.algorithm, preset.search)
-    space = spaces.load_space(preset.space)
     if space.cardinality < selection.MIN_NETWORKS:
         raise ValueError(
             f"space {space.name}: expected at least {selection.MIN_NETWORKS} networks to "

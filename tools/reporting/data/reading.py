@@ -168,7 +168,7 @@ def _alphas(path: pathlib.Path, space: SearchSpace | None) -> np.ndarray:
             f"{path}: expected an array `alphas`, received something else ({error}); run the "
             "search again"
         ) from None
-    counts = [len(slot.candidates) for slot in space.slots]
+    counts = list(space.candidate_counts)
     if alphas.ndim != 3 or alphas.shape[1:] != (len(counts), max(counts)):
         raise ValueError(
             f"{path}: expected alphas [epochs, {len(counts)}, {max(counts)}] as space.json has, "

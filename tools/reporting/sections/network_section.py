@@ -105,5 +105,5 @@ def _alternatives(place: Place) -> str:
     words = []
     for one in place.alternatives:
         share = "" if one.probability is None else f" {100 * one.probability:.0f} %"
-        words.append(f"{one.label}{share}")
+        words.append(f"{one.op.label}{share}")
     return ", ".join(words) or "–"
