@@ -151,7 +151,7 @@ def test_a_stopped_or_killed_command_leaves_nothing_for_long(number, phone, prog
     stderr = running.communicate(timeout=30)[1]
     if number == signal.SIGINT:
         assert running.returncode == 130, stderr
-        assert "stopped; the same command goes on from here" in stderr
+        assert "stopped; run the same command again to resume" in stderr
     else:
         assert phone.files() != []
         done = subprocess.run([*command, "--rounds=2"], capture_output=True, text=True)

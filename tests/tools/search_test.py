@@ -122,7 +122,7 @@ def test_bad_input_is_refused_before_there_is_a_work_dir(
 ):
     model = f"--latency_model={tiny_model_file}"
     expected = {
-        ("--target_latency_ms=0.06",): "latency_model: expected a file of tools.fit_latency",
+        ("--target_latency_ms=0.06",): "latency_model: expected a file written by",
         ("--latency_model=pixel1",): "latency model of proxyless_imagenet has no entry for",
         ("--latency_model=pixel1", "--device=local"): "with device pixel1, received device local",
         ("--latency_model=none.json",): "none.json: expected a JSON file, found none",
