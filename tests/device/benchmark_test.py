@@ -115,7 +115,9 @@ class After:
 
 def test_a_benchmark_goes_on_where_its_phone_was_lost(phone, program, tmp_path):
     path = tmp_path / "rows.jsonl"
-    with pytest.raises(DeviceError, match=f"adb:{phone.serial}: .*the next benchmark on it does"):
+    with pytest.raises(
+        DeviceError, match=f"adb:{phone.serial}: .*the next benchmark on the phone restores it"
+    ):
         benchmark(phone, program, path, After(phone.stop))
     kept = measurements.read(path)
     assert len(kept) == 3
