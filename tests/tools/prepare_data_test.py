@@ -54,7 +54,7 @@ def test_a_folder_is_described_with_what_was_done_to_it(tmp_path):
         "1 unreadable left out" in done.stdout
     )
     assert "folder:animals: has no test part; 7 images are kept apart for it" in done.stdout
-    assert "training images of a class: 7 to 20" in done.stdout
+    assert "training images per class: 7 to 20" in done.stdout
     assert "images: 16x16, 3 channels" in done.stdout
 
 

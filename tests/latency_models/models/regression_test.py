@@ -116,7 +116,7 @@ def test_a_kernel_nobody_measured_is_refused_with_those_that_were(model):
     space = space_like_cifar(kernels=(3, 7))
     with pytest.raises(
         ValueError,
-        match="block k7 e3, .*: nothing that was measured has depthwise_7x7_macs; "
+        match="block k7 e3, .*: no measured part has depthwise_7x7_macs; "
         "the nearest it knows: depthwise_3x3_macs, depthwise_5x5_macs",
     ):
         model.slot_latencies(space)

@@ -48,7 +48,7 @@ def test_every_form_of_the_line(line, expected_ms):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "received 0 and at the end nothing"),
+        ("", "received 0; the output ends with nothing"),
         ("count=1 curr=9\n", "received 1"),
         ("count=1 curr=9\n" * 3, "received 3"),
         ("count=1 curr=9\ncount=0\n", "received 1"),
