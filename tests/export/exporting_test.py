@@ -150,7 +150,7 @@ def test_folder_that_cannot_be_written_is_refused_before_any_work(
     model_path, conversions, monkeypatch
 ):
     (model_path.parent / "file").write_text("")
-    with pytest.raises(OSError, match="file: expected a folder that can be written"):
+    with pytest.raises(OSError, match="file: expected a writable folder"):
         exporting.export(
             model_path, ["float32"], model_path.parent / "file", Examples(IMAGES, LABELS), ABOUT
         )
