@@ -189,7 +189,7 @@ def test_missing_calibration_leaves_no_int8_file(model_path):
 
 def test_failed_comparison_leaves_no_file(model_path, monkeypatch):
     monkeypatch.setattr(parity, "logits_of", lambda model, images: np.ones((40, 4), np.float32))
-    with pytest.raises(parity.ParityError, match="float32: the file strays"):
+    with pytest.raises(parity.ParityError, match="float32: the file differs too much"):
         export(model_path)
     assert left(model_path) == ["child.keras"]
 

@@ -126,7 +126,7 @@ def _collected(source: ImageSource, track: Track) -> dict[str, Any]:
     shapes = {"lengths": [count], "sizes": [count, 2], "digests": [count, 8], "by_pillow": [count]}
     arrays: dict[str, Any] = {name: np.zeros(shapes[name], _ARRAYS[name]) for name in _ARRAYS}
 
-    def look(i: int, opener: Opener) -> None:
+    def examine_one(i: int, opener: Opener) -> None:
         with opener() as file:
             content = file.read()
         found = decoding.examine(content)
@@ -135,5 +135,5 @@ def _collected(source: ImageSource, track: Track) -> dict[str, Any]:
         arrays["digests"][i] = np.frombuffer(decoded_images.digest(content), np.uint8)
         arrays["by_pillow"][i] = not found.is_plain
 
-    damaged = decoded_images.for_all(source, look, track, "reading all images once")
+    damaged = decoded_images.for_all(source, examine_one, track, "reading all images once")
     return arrays | {"damaged": np.array(json.dumps(damaged))}

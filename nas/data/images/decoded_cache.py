@@ -111,7 +111,9 @@ def keep(write: Callable[[], None], cache: pathlib.Path, report: Report) -> None
     try:
         write()
     except OSError as error:
-        report(f"{cache} cannot be written ({error.strerror or error}): no decoded image is kept")
+        report(
+            f"{cache} cannot be written ({error.strerror or error}): decoded images are not stored"
+        )
 
 
 def _kept_survey(cache: pathlib.Path, key: str) -> Survey | None:

@@ -127,11 +127,11 @@ def survey(source: ImageSource, track: Track) -> Survey:
     """
     headers: list[decoding.Header | None] = [None] * len(source.names)
 
-    def look(i: int, opener: Opener) -> None:
+    def read_one(i: int, opener: Opener) -> None:
         with opener() as file:
             headers[i] = decoding.read_header(file)
 
-    damaged = for_all(source, look, track, "reading image headers")
+    damaged = for_all(source, read_one, track, "reading image headers")
     known = [header for header in headers if header is not None]
     if not known:
         raise refusal(source, damaged)

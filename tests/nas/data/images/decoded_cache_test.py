@@ -178,7 +178,7 @@ def test_where_nothing_can_be_kept_the_images_are_there_all_the_same(pictures, t
     (tmp_path / "cache").write_text("a file where the folder should be")
     lines = []
     assert load(pictures, tmp_path, lines=lines).images.shape == (3, 24, 24, 3)
-    assert "no decoded image is kept" in lines[0]
+    assert "decoded images are not stored" in lines[0]
 
 
 def test_more_than_fits_in_memory_is_refused_before_decoding(tmp_path):
