@@ -110,7 +110,7 @@ def _state(task: Task, directory: WorkDir, owner: str | None) -> tuple[int | Non
         return 0, f"{directory.path} does not exist yet; the search starts at the first step"
     if directory.finished("search"):
         return None, "finished before; the command would repeat nothing"
-    step, reason = checkpoints.look(task.directory, task.identity)
+    step, reason = checkpoints.newest_checkpoint(task.directory, task.identity)
     if reason:
         return 0, f"the search starts over, since {reason}"
     if not step:

@@ -80,7 +80,7 @@ class WorkDir:
             raise
         except OSError as error:
             raise OSError(
-                f"{self.path}: expected a folder that can be written ({error.strerror}); "
+                f"{self.path}: expected a writable folder ({error.strerror}); "
                 "choose another --workdir"
             ) from error
         try:

@@ -23,7 +23,7 @@ def replicated_runs(kind, data_dir, path):
     """What `replicated_runs.py` printed."""
     done = subprocess.run(
         [sys.executable, str(HERE / "replicated_runs.py"), kind, data_dir, str(path)],
-        env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[2])},
         capture_output=True,
         text=True,
     )
