@@ -113,7 +113,8 @@ class Aim:
         """Refuses a space with an operation that the recipe of the latency model cannot write."""
         from export import support
 
-        recipe = self.table.recipe_ if self.table is not None else _RECIPE.value
+        model = self.latency_model
+        recipe = _RECIPE.value if model is None else model.recipe_
         if recipe is not None:
             support.check(space, recipe)
 
