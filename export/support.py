@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from export.recipes import RECIPES, recipe
+from nas.architecture.blocks import Block
 from nas.architecture.operations import Stage
-from nas.architecture.specs import Block, Child, SearchSpace
+from nas.architecture.specs import Child, SearchSpace
 
 UNSUPPORTED: dict[str, dict[str, str]] = {}
 """For a type of stage or an activation, the recipes that cannot write it, each with the reason.

@@ -19,8 +19,9 @@ from latency_models.measuring.measurements import Measurement
 from latency_models.measuring.parts import Part
 from nas import files
 from nas.architecture import counting
+from nas.architecture.blocks import Block, Head, Slot, Stem
 from nas.architecture.operations import MBConv
-from nas.architecture.specs import Block, Child, Head, SearchSpace, Slot, Stem
+from nas.architecture.specs import Child, SearchSpace
 
 # Every round of every run times this network. Changing it makes older measurements incomparable.
 REFERENCE = Child(

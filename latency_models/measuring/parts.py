@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from nas.architecture import counting
-from nas.architecture.specs import Block, Child, SearchSpace, Slot
+from nas.architecture.blocks import Block, Slot
+from nas.architecture.specs import Child, SearchSpace
 
 if TYPE_CHECKING:
     import keras

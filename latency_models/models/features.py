@@ -35,9 +35,9 @@ import pydantic
 from pydantic import Field
 
 from latency_models.measuring.parts import Kind
+from nas.architecture.blocks import Block, Head, Stem
 from nas.architecture.operations import STRICT, Conv, Depthwise, Stage
 from nas.architecture.operations.stage import downsampled, with_resolutions
-from nas.architecture.specs import Block, Head, Stem
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=STRICT)

@@ -17,8 +17,9 @@ from latency_models.measuring import parts
 from latency_models.measuring.measurements import Measurement, Positive
 from latency_models.measuring.parts import Part
 from nas import files
+from nas.architecture.blocks import Block
 from nas.architecture.operations import STRICT
-from nas.architecture.specs import Block, Child, SearchSpace
+from nas.architecture.specs import Child, SearchSpace
 
 SCHEMA_VERSION = 1
 

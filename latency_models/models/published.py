@@ -22,8 +22,8 @@ from latency_models.models.lookup_table import Entry, LookupTable, entry_of
 from latency_models.models.nearest import NearestWidths
 from nas import files
 from nas.architecture import spaces
+from nas.architecture.blocks import Block, Stride
 from nas.architecture.operations import STRICT, MBConv
-from nas.architecture.specs import Block, Stride
 
 _DIRECTORY = pathlib.Path(__file__).parents[1] / "data"
 

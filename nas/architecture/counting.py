@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from nas.architecture.blocks import Block, Slot
 from nas.architecture.operations.stage import Stage, with_resolutions
-from nas.architecture.specs import Block, Child, SearchSpace, Slot
+from nas.architecture.specs import Child, SearchSpace
 
 
 def block_macs(block: Block, resolution: int) -> int:

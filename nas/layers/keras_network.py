@@ -12,8 +12,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from nas.architecture.blocks import Block, Head
 from nas.architecture.operations import Stage
-from nas.architecture.specs import Block, Child, Head
+from nas.architecture.specs import Child
 from nas.layers import stage_layers
 
 

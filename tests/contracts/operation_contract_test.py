@@ -14,10 +14,11 @@ from operation_examples import EXAMPLES, OPERATIONS
 from latency_models.measuring import parts
 from latency_models.models import features
 from nas.architecture import counting, operations, spec_json
+from nas.architecture.blocks import Block, Head, Stem
 from nas.architecture.operations import ACTIVATIONS, Stage
 from nas.architecture.operations.stage import downsampled
 from nas.architecture.operations.weights import Bank
-from nas.architecture.specs import Block, Child, Head, Stem
+from nas.architecture.specs import Child
 from nas.layers import keras_network, stage_functions, stage_layers
 from nas.supernet import mixed_op
 from tools.reporting.data import places

@@ -11,7 +11,8 @@ from export import recipes, support, writing
 from export.checks import parity
 from export.content.metadata import About
 from export.examples import Examples
-from nas.architecture.specs import Block, Child, Head, Stem
+from nas.architecture.blocks import Block, Head, Stem
+from nas.architecture.specs import Child
 from nas.layers import keras_network
 
 RECIPES = [row for row in recipes.RECIPES.values() if row.fine_tuning is None]

@@ -16,8 +16,9 @@ from latency_models.devices.android.phone_settings import PhoneSettings
 from latency_models.measuring import block_benchmarks, measurements, parts, timing
 from nas import files
 from nas.architecture import spec_json
+from nas.architecture.blocks import Head, Slot, Stem
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Head, SearchSpace, Slot, Stem
+from nas.architecture.specs import SearchSpace
 
 pytestmark = pytest.mark.integration
 

@@ -14,8 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from nas.architecture import spaces
+from nas.architecture.blocks import Block, Slot
 from nas.architecture.operations import MBConv
-from nas.architecture.specs import Block, SearchSpace, Slot
+from nas.architecture.specs import SearchSpace
 from nas.choices import sampling
 from nas.layers import keras_network
 from nas.searching import algorithms

@@ -1,7 +1,8 @@
 """The spaces that come with the package."""
 
+from nas.architecture.blocks import Block, Head, Slot, Stem, Stride
 from nas.architecture.operations import AnyOperation, MBConv, Skip
-from nas.architecture.specs import Block, Head, SearchSpace, Slot, Stem, Stride
+from nas.architecture.specs import SearchSpace
 
 Layer = Block | Slot
 # Width, number of slots, stride of the first.

@@ -8,8 +8,8 @@ from export.checks import interpreter
 from export.content import flatbuffer
 from export.conversion import tflite
 from nas.architecture import spaces
+from nas.architecture.blocks import Block
 from nas.architecture.operations import MBConv
-from nas.architecture.specs import Block
 from nas.layers import keras_network
 from nas.supernet import supernet
 

@@ -14,8 +14,9 @@ from latency_models.models import features
 from latency_models.models.regression import Regression
 from nas import files
 from nas.architecture import spaces
+from nas.architecture.blocks import Block, Head, Slot, Stem
 from nas.architecture.operations import MBConv
-from nas.architecture.specs import Block, Head, SearchSpace, Slot, Stem
+from nas.architecture.specs import SearchSpace
 
 CIFAR = spaces.SPACES["cifar"]
 ENVIRONMENT = {"device": "local", "runtime": "r", "num_threads": 1, "delegate": "none"}

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nas.architecture.blocks import Block
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Block
 from nas.layers import chain_function, forward_only
 from nas.layers.stage_functions import StageForm
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nas.architecture.blocks import Slot
 from nas.architecture.operations import Conv, MBConv, Skip
-from nas.architecture.specs import Slot
 from nas.layers import keras_network
 from nas.supernet import mixed_op
 

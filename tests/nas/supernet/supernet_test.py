@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 from nas.architecture import counting, spaces
+from nas.architecture.blocks import Block, Head, Slot, Stem
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Block, Head, SearchSpace, Slot, Stem
+from nas.architecture.specs import SearchSpace
 from nas.choices import sampling
 from nas.searching import algorithms
 from nas.searching.algorithms import proxyless_gradient

@@ -6,9 +6,10 @@ import math
 import numpy as np
 
 from nas.architecture import counting
+from nas.architecture.blocks import Block, Slot
 from nas.architecture.operations import AnyOperation, Skip
 from nas.architecture.operations.stage import downsampled
-from nas.architecture.specs import Block, Child, SearchSpace, Slot
+from nas.architecture.specs import Child, SearchSpace
 from tools.reporting.data.run import Run
 
 
