@@ -76,7 +76,7 @@ def reference_ms(rows: Iterable[Measurement]) -> float:
 def repeats(rows: Sequence[Measurement], reference_ms: float) -> dict[str, Any]:
     """Scores one half of each row's rounds as a prediction of the other half."""
     halves = np.array([row.half_relative_latencies for row in rows]) * reference_ms
-    method = "even rounds of the measurement against odd rounds"
+    method = "even rounds of the measurement against odd ones"
     return evaluation.held_out(halves[:, 0], halves[:, 1], method)
 
 

@@ -1,8 +1,8 @@
-"""A child as a hand-written training step: what a sampled path costs when nothing is sampled.
+"""A child with a hand-written training step, to measure the cost of a path without sampling.
 
-The same kernels as the supernet's, on ordinary variables of fixed shapes, stepped by a stock
-optimizer. It is the denominator of the supernet's step ratio; children that are to be used are
-built by `nas/layers/keras_network.py`.
+It uses the supernet's kernels on ordinary variables of fixed shapes and a stock optimizer. Its time
+is the denominator of the supernet's step ratio. Children for real use are built by
+`nas/layers/keras_network.py`.
 """
 
 import keras
@@ -20,10 +20,10 @@ class PlainChild:
     """One child network and its weight step.
 
     Args:
-        network: which child.
-        optimizer: not built yet, for this child alone.
-        label_smoothing: of the cross-entropy.
-        seed: of fresh weights.
+        network: the child.
+        optimizer: an optimizer that is not built yet and not shared.
+        label_smoothing: label smoothing of the cross-entropy.
+        seed: seed of the initial weights.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class PlainChild:
         return keras.Variable(start, trainable=weight.bank.is_trainable)
 
     def weight_step(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Forward, backward and update; returns the loss.
+        """Runs the forward and backward pass and updates the weights; returns the loss.
 
         Args:
             images: `[batch, height, width, channels]`.
@@ -86,7 +86,7 @@ class PlainChild:
         return loss
 
     def get_weights(self) -> list[np.ndarray]:
-        """Weights and moving moments, in the order of `child.build_child`'s model."""
+        """Weights and moving moments, in the order of `keras_network.build_child`'s model."""
         stages = [own for chain, _ in self._parts for _, own in chain]
         values = [value for own in stages for value in own.values()]
         return [keras.ops.convert_to_numpy(v) for v in (*values, self._kernel, self._bias)]

@@ -57,7 +57,7 @@ def test_every_form_of_the_line(line, expected_ms):
         (TFLITE.replace("Inference (avg): 116066", "Inference (avg): 117225"), "received 117225"),
         ("WARN: Unconsumed cmdline flags: --num_thread=1\n" + TFLITE, "--num_thread=1"),
         ("ERROR: Failed to load model /x.tflite\nBenchmarking failed.", "Failed to load model /x"),
-        ("Segmentation fault", "at the end 'Segmentation fault'"),
+        ("Segmentation fault", "the output ends with 'Segmentation fault'"),
     ],
 )
 def test_what_is_no_measurement_is_refused_in_one_line(text, words):
