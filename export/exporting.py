@@ -69,7 +69,7 @@ def load_model(path: files.Path) -> keras.Model:
         reason = point.partition("\n")[0].partition(". ")[0].rstrip(".") or type(error).__name__
         raise ValueError(
             f"{path}: expected a .keras file of Keras' own layers, received one that cannot be "
-            f"read ({reason}); save or train the network again"
+            f"read ({reason}); build the network from stock layers and save it again"
         ) from error
 
 

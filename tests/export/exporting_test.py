@@ -265,7 +265,7 @@ def test_layers_keras_does_not_have_are_refused_by_name(tmp_path):
 
     inputs = keras.Input((8, 8, 3))
     keras.Model(inputs, Swirl()(inputs)).save(tmp_path / "custom.keras")
-    with pytest.raises(ValueError, match="Keras' own layers.*Swirl'\\)$") as caught:
+    with pytest.raises(ValueError, match="Keras' own layers.*Swirl'\\); build") as caught:
         exporting.load_model(tmp_path / "custom.keras")
     assert "\n" not in str(caught.value)
     keras.Model(inputs, keras.layers.Lambda(lambda x: 2 * x)(inputs)).save(tmp_path / "own.keras")
@@ -304,7 +304,7 @@ def test_operations_the_network_does_not_need_are_refused(model_path, monkeypatc
     keras_network.build_child(network).save(model_path)
     monkeypatch.setattr(footprint, "fewest_operators", lambda *arguments: {"CONV_2D": 1})
     writer = writing.Writer(exporting.load_model(model_path), Examples(IMAGES, LABELS), about)
-    with pytest.raises(ValueError, match="float32: expected the operations 1 CONV_2D; the conv"):
+    with pytest.raises(ValueError, match="float32: expected the operations 1 CONV_2D, received "):
         writer.write(recipes.recipe("float32"))
 
 

@@ -123,7 +123,9 @@ def test_what_rounding_does_is_told_from_what_the_file_does():
         parity.ParityError, match="same rounded weights 0.0011 is 0.00011 .* 0.0001$"
     ):
         parity.check(dataclasses.replace(rounded, max_unexplained_difference=1.1e-3), FLOAT16)
-    with pytest.raises(parity.ParityError, match="99.80%, expected 99.90%; rounding .* float32$"):
+    with pytest.raises(
+        parity.ParityError, match="99.80%, expected 99.90%, caused by rounding .* float32$"
+    ):
         parity.check(dataclasses.replace(rounded, top1_agreement=0.998), FLOAT16)
 
 

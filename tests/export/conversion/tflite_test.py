@@ -91,7 +91,7 @@ def test_input_without_fixed_shape_is_refused():
 
 
 def test_supernet_instead_of_a_child_is_refused():
-    with pytest.raises(ValueError, match="received Supernet; derive a child"):
+    with pytest.raises(ValueError, match="received Supernet; first derive a child"):
         tflite.convert(supernet.Supernet(spaces.SPACES["tiny"]), FLOAT32)
 
 
