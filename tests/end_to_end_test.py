@@ -17,6 +17,8 @@ from nas.architecture import spaces, spec_json
 from tools.workflow import pipeline_plan, pipeline_run, pipeline_settings, presets, stages
 from tools.workflow.workdir import WorkDir
 
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
 RECIPES = ("float32", "float16", "dynamic_range", "int8")
 TITLES = [
     "Data",

@@ -32,7 +32,7 @@ def run(
     *arguments: str,
     cwd: pathlib.Path = ROOT,
     env: Mapping[str, str] | None = None,
-    timeout: float = 280.0,
+    timeout: float = 900.0,
 ) -> subprocess.CompletedProcess:
     """`python -m module arguments` with what it printed, as `subprocess.run` gives it.
 
@@ -60,7 +60,7 @@ def run_fresh(
     *arguments: str,
     cwd: pathlib.Path = ROOT,
     env: Mapping[str, str] | None = None,
-    timeout: float = 280.0,
+    timeout: float = 900.0,
 ) -> subprocess.CompletedProcess:
     """As `run`, in a Python that starts anew."""
     return subprocess.run(

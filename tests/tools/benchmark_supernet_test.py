@@ -37,6 +37,7 @@ def run(*flags, module=("tools.benchmark_supernet",)):
     return processes.run(*module, *flags, env=environment)
 
 
+@pytest.mark.integration
 def test_the_file_holds_every_number_and_the_table_names_every_step(tmp_path):
     output = tmp_path / "supernet.json"
     files.write_json(tmp_path / "small.json", spec_json.to_dict(SMALL))
@@ -103,6 +104,7 @@ def peaks(one_dnn, space, kinds, batch_size):
     return [peak_memory.Peak(*peak) for peak in json.loads(done.stdout)]
 
 
+@pytest.mark.integration
 def test_a_step_that_keeps_more_has_the_higher_peak():
     """The reading itself: a mixture of all paths at a resolution where activations outweigh."""
     space = load_space("tiny").with_task(10, 128)
@@ -114,6 +116,7 @@ def test_a_step_that_keeps_more_has_the_higher_peak():
     assert all_paths.tensors > one.tensors > 32 * 128 * 128 * 8 / 2**20
 
 
+@pytest.mark.integration
 def test_an_allocator_that_does_not_count_is_no_fault():
     (peak,) = peaks("0", load_space("tiny"), ["supernet"], 2)
     assert peak.process > 0 and peak.tensors is None
