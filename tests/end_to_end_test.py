@@ -3,13 +3,11 @@
 import dataclasses
 import json
 import os
-import pathlib
 import shutil
 import statistics
-import subprocess
-import sys
 
 import numpy as np
+import processes
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
@@ -19,7 +17,8 @@ from nas.architecture import spaces, spec_json
 from tools.workflow import pipeline_plan, pipeline_run, pipeline_settings, presets, stages
 from tools.workflow.workdir import WorkDir
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
 RECIPES = ("float32", "float16", "dynamic_range", "int8")
 TITLES = [
     "Data",
@@ -35,16 +34,13 @@ TITLES = [
 CHATTER = ("TensorSpec", "oneDNN", "cuda", "CUDA", "WARNING", "Warning", "XNNPACK", "Traceback")
 
 
-def run_pipeline(data_dir, path, *flags):
-    command = [sys.executable, "-m", "tools.pipeline", "--preset=tiny", f"--data_dir={data_dir}"]
+def run_pipeline(run, data_dir, path, *flags):
     # With the kernels users get, which other tests switch off.
     environment = {k: v for k, v in os.environ.items() if k != "TF_ENABLE_ONEDNN_OPTS"}
-    return subprocess.run(
-        [*command, f"--workdir={path}", *flags],
-        cwd=ROOT,
+    return run(
+        *("tools.pipeline", "--preset=tiny", f"--data_dir={data_dir}", f"--workdir={path}"),
+        *flags,
         env=environment,
-        capture_output=True,
-        text=True,
     )
 
 
@@ -52,7 +48,8 @@ def run_pipeline(data_dir, path, *flags):
 def finished(fashion_data_dir, tmp_path_factory):
     """A work dir after one run, and what the run said."""
     path = tmp_path_factory.mktemp("runs") / "tiny"
-    done = run_pipeline(fashion_data_dir, path)
+    # Python anew, as a user starts it.
+    done = run_pipeline(processes.run_fresh, fashion_data_dir, path)
     assert done.returncode == 0, done.stderr
     return path, done
 
@@ -202,12 +199,11 @@ def test_searched_network_is_compared_with_random_ones_resumably(
     finished, fashion_data_dir, tmp_path
 ):
     path = shutil.copytree(finished[0], tmp_path / "copy")
-    command = [sys.executable, "-m", "tools.compare_random", f"--data_dir={fashion_data_dir}"]
     # The space has 12 networks, few of them equally fast.
-    command += [f"--workdir={path}", "--count=1", "--tolerance=2", "--repeats=2"]
+    flags = [f"--workdir={path}", "--count=1", "--tolerance=2", "--repeats=2"]
     said = []
     for _ in range(2):
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        done = processes.run("tools.compare_random", f"--data_dir={fashion_data_dir}", *flags)
         assert done.returncode == 0, done.stderr
         said.append(done.stderr)
     # Trained the first time alone.
@@ -248,7 +244,7 @@ def test_terminal_shows_the_stages_in_order_and_no_framework(finished):
 def test_same_command_repeats_no_stage_and_writes_the_same_summary(finished, fashion_data_dir):
     path, first = finished
     before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
-    done = run_pipeline(fashion_data_dir, path)
+    done = run_pipeline(processes.run, fashion_data_dir, path)
     assert done.returncode == 0, done.stderr
     said = by_stage(done.stdout)
     assert repeated(said) == []
@@ -260,7 +256,7 @@ def test_same_command_repeats_no_stage_and_writes_the_same_summary(finished, fas
 def test_other_flags_are_refused(finished, fashion_data_dir):
     path, _ = finished
     before = (path / "summary.json").read_bytes()
-    done = run_pipeline(fashion_data_dir, path, "--seed=7", "--recipe=int8")
+    done = run_pipeline(processes.run, fashion_data_dir, path, "--seed=7", "--recipe=int8")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert "seed: was 0, now 7" in line

@@ -6,11 +6,10 @@ import os
 import pathlib
 import re
 import shlex
-import subprocess
-import sys
 import zipfile
 
 import numpy as np
+import processes
 import pytest
 from PIL import Image
 
@@ -52,13 +51,9 @@ def make_photos(folder):
 
 def run(command, folder, *more):
     arguments = [INSTEAD.get(argument, argument) for argument in command[3:]]
-    done = subprocess.run(
-        [sys.executable, "-m", command[2], *filter(None, arguments), *more],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    given = [*filter(None, arguments), *more]
+    done = processes.run(command[2], *given, cwd=folder, env=environment)
     assert done.returncode == 0, (command, done.stdout, done.stderr)
     return done.stdout
 

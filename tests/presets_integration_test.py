@@ -5,9 +5,8 @@ import os
 import pathlib
 import re
 import shlex
-import subprocess
-import sys
 
+import processes
 import pytest
 import small_imagenet
 
@@ -44,13 +43,7 @@ def commands(page):
 
 
 def run(cwd, tool, *flags):
-    return subprocess.run(
-        [sys.executable, "-m", tool, *flags],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    return processes.run(tool, *flags, cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
 def run_page(page, cwd, replaced, added):

@@ -9,6 +9,7 @@ import sys
 import time
 
 import numpy as np
+import processes
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -28,13 +29,18 @@ def search(fashion_data_dir):
     """Runs `tools.search` on a work dir, and kills it where so many rounds are finished."""
 
     def run(algorithm, path, kill_after=None):
-        command = [sys.executable, "-m", "tools.search", f"--algorithm={algorithm}"]
+        command = ["tools.search", f"--algorithm={algorithm}"]
         command += ["--space=tiny", "--dataset=fashion_mnist", f"--data_dir={fashion_data_dir}"]
         command += ["--epochs=2", "--warmup_epochs=1", "--random_networks=3", "--batch_size=50"]
         command += ["--evolution_population=2", "--evolution_generations=5"]
+        command += [f"--workdir={path}"]
+        environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"}
+        if not kill_after:
+            done = processes.run(*command, env=environment)
+            return done.returncode, done.stdout + done.stderr
         process = subprocess.Popen(
-            [*command, f"--workdir={path}"],
-            env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"},
+            [sys.executable, "-m", *command],
+            env=environment,
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -42,7 +48,7 @@ def search(fashion_data_dir):
         )
         deadline = time.monotonic() + LIMIT_SECONDS
         try:
-            while kill_after and process.poll() is None and time.monotonic() < deadline:
+            while process.poll() is None and time.monotonic() < deadline:
                 if rounds(path) >= kill_after:
                     process.send_signal(signal.SIGKILL)
                     break

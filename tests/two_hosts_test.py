@@ -10,10 +10,11 @@ import sys
 import time
 
 import numpy as np
+import processes
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-RUNS = ROOT / "tests" / "nas" / "distribution" / "replicated_runs.py"
+RUNS = ROOT / "tests" / "support" / "replicated_runs.py"
 LIMIT_SECONDS = 300.0
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -82,9 +83,7 @@ def runs(fashion_data_dir, tmp_path_factory):
     path = tmp_path_factory.mktemp("runs")
     with Hosts(path, [[str(RUNS), "multiworker", fashion_data_dir, str(path)]] * 2) as hosts:
         assert [hosts.wait(i) for i in (0, 1)] == [0, 0], hosts.said()
-    alone = [sys.executable, str(RUNS), "one", fashion_data_dir, str(path)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(alone, cwd=ROOT, env=environment, capture_output=True, text=True)
+    done = processes.run("replicated_runs", "one", fashion_data_dir, str(path))
     assert done.returncode == 0, done.stderr
     return path
 

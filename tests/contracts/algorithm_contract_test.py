@@ -5,6 +5,7 @@ import functools
 import json
 import shutil
 
+import kept_networks
 import keras
 import numpy as np
 import pytest
@@ -255,6 +256,12 @@ def test_a_search_keeps_the_limit_and_resumes_to_the_same_end(
     name, space, latencies, dataset, tmp_path
 ):
     given = space, dataset, latencies, dataclasses.replace(SHORT, algorithm=name)
+    with kept_networks.kept():
+        _search_and_resume(given, tmp_path)
+
+
+def _search_and_resume(given, tmp_path):
+    _, _, latencies, _ = given
     copies = Copies(tmp_path / "whole")
     whole = search.search(*given, tmp_path / "whole", [copies], track=copies.track)
     assert len(copies.made) >= 2

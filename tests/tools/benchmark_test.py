@@ -1,7 +1,6 @@
 import json
-import subprocess
-import sys
 
+import processes
 import pytest
 
 from latency_models.measuring import block_benchmarks, measurements, parts
@@ -9,9 +8,7 @@ from nas.architecture import spaces
 
 
 def run(tool, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", f"tools.{tool}", *arguments], capture_output=True, text=True
-    )
+    return processes.run(f"tools.{tool}", *arguments)
 
 
 def test_a_space_is_measured_and_fitted(tmp_path):
@@ -21,8 +18,9 @@ def test_a_space_is_measured_and_fitted(tmp_path):
         "--num_classes=7",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    lines = done.stderr.splitlines()
-    assert [line.split(":")[0].strip() for line in lines] == ["converting", "timing"]
+    labels = [line.split(":")[0].strip() for line in done.stderr.splitlines()]
+    # A slow machine repeats a label with how far it is.
+    assert list(dict.fromkeys(labels)) == ["converting", "timing"]
     assert done.stdout.startswith("tiny, int8, local, 1 thread(s):")
     assert "fastest network" in done.stdout
     rows = measurements.read(output)

@@ -1,8 +1,8 @@
 import json
 import os
-import subprocess
 import sys
 
+import processes
 import pytest
 
 # What `tools/experiments/reference_supernet.py` says, without PyTorch: a step of either kind takes
@@ -18,8 +18,8 @@ NUM_WEIGHTS = 16_034_168
 
 
 def run(tmp_path, *flags):
-    command = [sys.executable, "-m", "tools.compare_reference", f"--output={tmp_path / 'x.json'}"]
-    return subprocess.run([*command, *flags], capture_output=True, text=True, timeout=280)
+    output = f"--output={tmp_path / 'x.json'}"
+    return processes.run("tools.compare_reference", output, *flags)
 
 
 def stand_in(tmp_path, text):

@@ -1,16 +1,12 @@
 import json
-import pathlib
-import subprocess
-import sys
 
 import matplotlib.image
 import numpy as np
+import processes
 import pytest
 
 from tools.experiments import subcommand
 from tools.workflow import workdir
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -18,13 +14,13 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 def test_algorithms_are_compared_in_equal_time_resumably(
     fashion_data_dir, tiny_model_file, tmp_path
 ):
-    command = [sys.executable, "-m", "tools.compare_search", "--space=tiny", "--seeds=0"]
+    command = ["tools.compare_search", "--space=tiny", "--seeds=0"]
     command += ["--dataset=fashion_mnist", f"--data_dir={fashion_data_dir}", "--batch_size=32"]
     command += ["--warmup_epochs=1", "--epochs=1", "--max_train_examples=300"]
     command += ["--train_epochs=1", "--validation_size=60", "--search_seconds=100000"]
     command += ["--algorithms=proxyless_gradient,random", f"--latency_model={tiny_model_file}"]
     command += [f"--workdir={tmp_path}/w", "--train_repeats=2"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = processes.run(*command)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "w/comparison.json").read_text())
     searches = {search["algorithm"]: search for search in found["searches"]}
@@ -47,13 +43,13 @@ def test_algorithms_are_compared_in_equal_time_resumably(
     assert summary["gain_over_random"] == [pytest.approx(difference), None]
     # Again: nothing is searched, trained or timed a second time.
     logs = {path: path.stat().st_mtime_ns for path in (tmp_path / "w").rglob("*.log")}
-    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    again = processes.run(*command)
     assert again.returncode == 0, again.stderr
     assert logs == {path: path.stat().st_mtime_ns for path in (tmp_path / "w").rglob("*.log")}
     assert again.stdout.endswith(done.stdout[done.stdout.index("Means over") :])
     # Another algorithm: of the others only the latency is measured again, all in turns.
     other = [one.replace("gradient,random", "gradient,darts") for one in command]
-    more = subprocess.run(other, cwd=ROOT, capture_output=True, text=True)
+    more = processes.run(*other)
     assert more.returncode == 0, more.stderr
     assert all(logs[path] == path.stat().st_mtime_ns for path in logs)
     found = json.loads((tmp_path / "w/comparison.json").read_text())
@@ -91,9 +87,9 @@ def test_a_search_that_was_stopped_begins_anew(tmp_path, monkeypatch):
 
 
 def _widths_are_compared(workdir, search, data_dir):
-    command = [sys.executable, "-m", "tools.compare_widths", f"--workdir={workdir}"]
+    command = ["tools.compare_widths", f"--workdir={workdir}"]
     command += [f"--data_dir={data_dir}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = processes.run(*command)
     assert done.returncode == 0, done.stderr
     (row,) = json.loads((workdir / "widths/curve.json").read_text())["networks"]
     assert row["target_latency_ms"] == search["target_latency_ms"]
@@ -109,9 +105,9 @@ def _widths_are_compared(workdir, search, data_dir):
     assert len(row["width_accuracies"]) == 2
     assert all(0.05 < accuracy <= 1.0 for accuracy in row["width_accuracies"])
     assert matplotlib.image.imread(workdir / "widths/curve.png").shape[0] > 300
-    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    again = processes.run(*command)
     assert again.returncode == 0, again.stderr
     assert again.stdout[again.stdout.index("Searched networks against") :] in done.stdout
     (workdir / "comparison.json").unlink()
-    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    refused = processes.run(*command)
     assert refused.returncode == 1 and refused.stderr.count("\n") == 1

@@ -1,10 +1,10 @@
 import json
 import re
-import subprocess
-import sys
 
 import matplotlib.image
+import processes
 import pytest
+import refusals
 
 import latency_models
 from latency_models.measuring import block_benchmarks, measurements, parts, timing
@@ -14,10 +14,7 @@ from nas.architecture import spaces, spec_json
 TINY = spaces.SPACES["tiny"]
 
 
-def run(tool, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", f"tools.{tool}", *arguments], capture_output=True, text=True
-    )
+evaluate_latency = processes.tool("evaluate_latency")
 
 
 @pytest.fixture(scope="module")
@@ -41,24 +38,6 @@ def arguments(path, *more):
     ]
 
 
-# One process for all, since imports take seconds.
-REFUSALS = """
-import json, sys
-from absl import flags
-from tools import evaluate_latency
-for arguments in json.loads(sys.argv[1]):
-    for flag in flags.FLAGS.flag_values_dict():
-        flags.FLAGS[flag].unparse()
-    flags.FLAGS(["evaluate_latency", *arguments])
-    try:
-        evaluate_latency.main()
-    except ValueError as error:
-        print("refused:", error)
-    else:
-        print("refused: nothing")
-"""
-
-
 def test_bad_input_is_refused_before_anything_is_measured(fitted, tmp_path):
     data = files.read_json(fitted / "model.json")
     data["environment"]["soc"] = "another processor"
@@ -71,14 +50,9 @@ def test_bad_input_is_refused_before_anything_is_measured(fitted, tmp_path):
         (f"--latency_model={tmp_path / 'elsewhere.json'}",): "with soc another processor, here",
     }
     output = f"--output={tmp_path / 'found.json'}"
-    commands = [arguments(fitted, output, *more) for more in expected]
-    done = subprocess.run(
-        [sys.executable, "-c", REFUSALS, json.dumps(commands)], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    refusals = [line for line in done.stdout.splitlines() if line.startswith("refused: ")]
-    assert len(refusals) == len(expected)
-    for refusal, words in zip(refusals, expected.values(), strict=True):
+    asked = [arguments(fitted, output, *more) for more in expected]
+    refused = refusals.received("evaluate_latency", asked)
+    for refusal, words in zip(refused, expected.values(), strict=True):
         assert re.search(words, refusal)
     assert [path.name for path in tmp_path.iterdir()] == ["elsewhere.json"]
 
@@ -96,7 +70,7 @@ def test_networks_are_measured_twice_and_not_again(fitted, tmp_path):
         f"--children={tmp_path / 'child.json'}",
         f"--output={tmp_path / 'found.json'}",
     )
-    done = run("evaluate_latency", *flags)
+    done = evaluate_latency(*flags)
     assert done.returncode == 0, done.stderr
     assert "goal (error at most 3 %, 90 % within 5 %)" in done.stdout
     found = json.loads((tmp_path / "found.json").read_text())
@@ -107,6 +81,6 @@ def test_networks_are_measured_twice_and_not_again(fitted, tmp_path):
     assert not {row.key for row in first} & used
     assert (tmp_path / "found.md").read_text().count("\n") == 7
     assert matplotlib.image.imread(tmp_path / "found.png").shape[1] > 900
-    again = run("evaluate_latency", *flags)
+    again = evaluate_latency(*flags)
     assert again.stdout == done.stdout
     assert again.stderr == ""

@@ -1,10 +1,9 @@
 import json
 import os
 import pathlib
-import subprocess
-import sys
 
 import keras
+import processes
 import pytest
 
 from export import recipes
@@ -16,9 +15,7 @@ from nas.layers import keras_network
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def export_tflite(*arguments, **options):
-    command = [sys.executable, "-m", "tools.export_tflite", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, **options)
+export_tflite = processes.tool("export_tflite")
 
 
 def test_files_and_table_and_nothing_else(fashion_data_dir, tmp_path):

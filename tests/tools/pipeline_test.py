@@ -1,9 +1,7 @@
 import dataclasses
-import pathlib
 import re
-import subprocess
-import sys
 
+import processes
 import pytest
 
 import latency_models
@@ -12,8 +10,6 @@ from nas.architecture import spaces, spec_json
 from tools.terminal import pipeline_summary
 from tools.workflow import pipeline_plan, pipeline_run, pipeline_settings, presets
 from tools.workflow.workdir import WorkDir
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def settings(data_dir=None, **changes):
@@ -89,13 +85,7 @@ def test_no_target_is_said_so():
     assert pipeline_summary.target_text(1.23456) == "1.23 ms"
 
 
-def pipeline(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "tools.pipeline", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+pipeline = processes.tool("pipeline")
 
 
 def test_a_bad_flag_leaves_no_work_dir_behind_and_says_so_in_one_line(tmp_path):

@@ -1,13 +1,7 @@
-import subprocess
-import sys
-
+import processes
 from picture_folders import save_classes
 
-
-def prepare_data(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "tools.prepare_data", *arguments], capture_output=True, text=True
-    )
+prepare_data = processes.tool("prepare_data")
 
 
 def test_the_summary_describes_the_data_set_and_nothing_else_is_printed(fashion_data_dir):

@@ -1,18 +1,12 @@
 import json
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
+import processes
 import pytest
+import refusals
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-def search(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "tools.search", *arguments], cwd=ROOT, capture_output=True, text=True
-    )
+search = processes.tool("search")
 
 
 def common(fashion_data_dir, path):
@@ -101,24 +95,6 @@ def test_a_dry_run_says_how_the_work_dir_would_be_gone_on_with(fashion_data_dir,
     assert "seed: was 0, now 1" in refused.stderr
 
 
-# One process for all, since TensorFlow takes seconds to import.
-REFUSALS = """
-import json, sys
-from absl import flags
-from tools import search
-for arguments in json.loads(sys.argv[1]):
-    for flag in flags.FLAGS.flag_values_dict():
-        flags.FLAGS[flag].unparse()
-    flags.FLAGS(["search", *arguments])
-    try:
-        search.main()
-    except ValueError as error:
-        print("refused:", error)
-    else:
-        print("refused: nothing")
-"""
-
-
 def test_bad_input_is_refused_before_there_is_a_work_dir(
     fashion_data_dir, tiny_model_file, tmp_path
 ):
@@ -149,17 +125,8 @@ def test_bad_input_is_refused_before_there_is_a_work_dir(
         ("--dry_run", "--dataset=cifar10"): "tools.prepare_data",
     }
     start = common(fashion_data_dir, tmp_path / "w")
-    commands = [[*start, *flags] for flags in expected]
-    done = subprocess.run(
-        [sys.executable, "-c", REFUSALS, json.dumps(commands)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    refusals = [line for line in done.stdout.splitlines() if line.startswith("refused: ")]
-    assert len(refusals) == len(expected)
-    for refusal, error in zip(refusals, expected.values(), strict=True):
+    refused = refusals.received("search", [[*start, *flags] for flags in expected])
+    for refusal, error in zip(refused, expected.values(), strict=True):
         assert error in refusal
     assert not (tmp_path / "w").exists()
 

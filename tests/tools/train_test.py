@@ -1,21 +1,14 @@
 import json
-import pathlib
-import subprocess
-import sys
 
 import keras
+import processes
 import pytest
+import refusals
 
 from nas import files
 from nas.architecture import counting, spaces, spec_json
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-def train(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "tools.train", *arguments], cwd=ROOT, capture_output=True, text=True
-    )
+train = processes.tool("train")
 
 
 @pytest.fixture
@@ -51,35 +44,6 @@ def test_a_training_adapts_the_child_and_the_same_command_repeats_nothing(
     assert again.stdout == done.stdout.replace("test accuracy", "finished before; test accuracy")
 
 
-# One process for all, since TensorFlow takes seconds to import.
-REFUSALS = """
-import json, sys
-from absl import flags
-from tools import train
-for arguments in json.loads(sys.argv[1]):
-    for flag in flags.FLAGS.flag_values_dict():
-        flags.FLAGS[flag].unparse()
-    flags.FLAGS(["train", *arguments])
-    try:
-        train.main()
-    except ValueError as error:
-        print("refused:", error)
-    else:
-        print("refused: nothing")
-"""
-
-
-def refusals(commands):
-    done = subprocess.run(
-        [sys.executable, "-c", REFUSALS, json.dumps(commands)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return [line for line in done.stdout.splitlines() if line.startswith("refused: ")]
-
-
 def test_bad_input_is_refused_before_there_is_a_work_dir(fashion_data_dir, tmp_path):
     expected = {
         ("--child=proxyless_fridge",): "child: expected one of proxyless_mobile",
@@ -87,7 +51,7 @@ def test_bad_input_is_refused_before_there_is_a_work_dir(fashion_data_dir, tmp_p
         ("--child=proxyless_cpu", "--batch_size=5000"): "batch_size: expected 1 to 1000",
     }
     start = common(fashion_data_dir, tmp_path / "w")
-    received = refusals([[*start, *flags] for flags in expected])
+    received = refusals.received("train", [[*start, *flags] for flags in expected])
     for refusal, error in zip(received, expected.values(), strict=True):
         assert error in refusal
     assert not (tmp_path / "w").exists()
@@ -104,10 +68,8 @@ def test_a_work_dir_of_something_else_is_refused(fashion_data_dir, child_file, t
     other = spaces.SPACES["tiny"].child([1, 1, 1])
     files.write_json(tmp_path / "a/child.json", spec_json.to_dict(other))
     files.write_json(tmp_path / "b/config.json", {"schema_version": 1, "pipeline": {}})
-    commands = [
-        [f"--child={child_file}", *common(fashion_data_dir, tmp_path / name)] for name in "ab"
-    ]
-    another, pipelines = refusals(commands)
+    asked = [[f"--child={child_file}", *common(fashion_data_dir, tmp_path / name)] for name in "ab"]
+    another, pipelines = refusals.received("train", asked)
     assert "child.json: expected the network of" in another
     assert "is the work dir of tools.pipeline" in pipelines
     assert not (tmp_path / "a/train").exists()

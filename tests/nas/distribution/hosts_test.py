@@ -1,18 +1,14 @@
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import keras
 import numpy as np
+import processes
 import pytest
 import tensorflow as tf
 
 from nas.distribution import hosts, replicas, tf_config
 from nas.training import checkpoints
 
-HERE = pathlib.Path(__file__).resolve().parent
 TWO_HOSTS = ("a:1", "b:1")
 
 # Tracing for two devices takes a while on a busy machine.
@@ -21,12 +17,7 @@ pytestmark = pytest.mark.timeout(600)
 
 def replicated_runs(kind, data_dir, path):
     """What `replicated_runs.py` printed."""
-    done = subprocess.run(
-        [sys.executable, str(HERE / "replicated_runs.py"), kind, data_dir, str(path)],
-        env={**os.environ, "PYTHONPATH": str(HERE.parents[2])},
-        capture_output=True,
-        text=True,
-    )
+    done = processes.run("replicated_runs", kind, data_dir, str(path))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -48,6 +39,7 @@ def metrics(path):
     return [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("kind", ["search", "train"])
 @pytest.mark.parametrize("name", ["together", "apart"])
 def test_replicas_stay_equal_to_the_bit(runs, name, kind):
@@ -56,6 +48,7 @@ def test_replicas_stay_equal_to_the_bit(runs, name, kind):
         np.testing.assert_array_equal(value[0], value[1])
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("kind", ["search", "train"])
 def test_synchronized_replicas_do_what_one_device_does(runs, kind):
     one, two = (variables(runs / name / kind) for name in ("one", "together"))
@@ -67,12 +60,14 @@ def test_synchronized_replicas_do_what_one_device_does(runs, kind):
         assert row == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.integration
 def test_the_search_that_is_compared_changed_everything(runs):
     rows = metrics(runs / "one" / "search")
     assert "validation_loss" not in rows[0] and rows[2]["validation_loss"] > 0
     assert abs(rows[2]["expected_latency_ms"] - rows[0]["expected_latency_ms"]) > 0.01
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("kind", ["search", "train"])
 def test_replicas_apart_normalize_by_their_own_images(runs, kind):
     one, two = (variables(runs / name / kind) for name in ("one", "apart"))
@@ -81,6 +76,7 @@ def test_replicas_apart_normalize_by_their_own_images(runs, kind):
     assert settings["batch_norm_images"] == settings["batch_size"] // 2
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", ["one", "together"])
 def test_what_the_number_of_replicas_does_not_change_is_no_setting(runs, name):
     identity = json.loads((runs / name / "search/checkpoints/run.json").read_text())

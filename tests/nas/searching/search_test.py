@@ -2,6 +2,7 @@ import dataclasses
 import json
 import types
 
+import kept_networks
 import keras
 import numpy as np
 import pytest
@@ -40,6 +41,13 @@ CONFIG = SearchConfig(
     arch_period=2,
 )
 STEPS = 4
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kept():
+    """Equal searches share a traced network, which each begins with as it was when new."""
+    with kept_networks.kept():
+        yield
 
 
 @pytest.fixture(scope="module")

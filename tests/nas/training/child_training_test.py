@@ -1,6 +1,7 @@
 import dataclasses
 import json
 
+import kept_networks
 import keras
 import numpy as np
 import pytest
@@ -37,6 +38,13 @@ class LogsAtBatches(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.logs.append(logs)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kept():
+    """Equal trainings share a traced network, which each begins with as it was when new."""
+    with kept_networks.kept():
+        yield
 
 
 @pytest.fixture(scope="module")

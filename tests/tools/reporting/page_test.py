@@ -3,10 +3,9 @@ import html.parser
 import json
 import re
 import shutil
-import subprocess
-import sys
 
 import made_workdir
+import processes
 import pytest
 
 from tools.reporting import page
@@ -285,10 +284,7 @@ def test_runs_are_named_by_what_tells_them_apart(workdir):
     assert comparison.names(named[1:]) == ["quick", "slow"]
 
 
-def report(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "tools.report", *arguments], capture_output=True, text=True
-    )
+report = processes.tool("report")
 
 
 def test_the_command_writes_the_page_and_says_where(workdir, others, tmp_path):

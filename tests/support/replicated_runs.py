@@ -1,6 +1,6 @@
 """A search and a training on some devices or hosts, their results left in files for a test.
 
-    python replicated_runs.py one|devices|half|multiworker DATA_DIR DIRECTORY
+    python -m replicated_runs one|devices|half|multiworker DATA_DIR DIRECTORY
 
 `devices` runs on one device, and on two together and apart; `half` on two in float16, once as a
 whole and once stopped in the midst of an epoch and started again. It is a process of its own
