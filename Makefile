@@ -1,6 +1,6 @@
 # Every target makes its environment first; it is made again only when pyproject.toml changes.
 
-# The first of these that is supported, those with venv before those without.
+# The first of these that is supported and has venv, or else the first that is supported.
 PYTHONS := python3.11 python3.13 python3.12 python3
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 WITH_VENV := import ensurepip, venv

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Makes an environment for a program that cannot live beside our own libraries, unless it is there
 # already, and prints its Python:  tests/environments/make.sh mediapipe|tflite_runtime [FOLDER]
-# FOLDER is .venv-NAME at the root of the repository by default; PYTHON names the interpreter,
-# python3 by default. The packages of tflite-runtime end at Python 3.11: where PYTHON is a newer one,
-# python3.11 takes its place.
+# FOLDER is .venv-NAME at the root of the repository by default. PYTHON names the interpreter; it is
+# python3 by default. The last packages of tflite-runtime are for Python 3.11. If PYTHON is newer,
+# that environment is made with python3.11.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 name="${1:?expected the name of an environment}"
@@ -18,8 +18,8 @@ if [[ $name == tflite_runtime ]]; then
   old='import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))'
   "$python" -c "$old" 2>/dev/null || python=python3.11
   "$python" -c "$old" 2>/dev/null || {
-    echo "error: expected Python 3.11 or older, where the packages of tflite-runtime end, found" \
-      "none: install python3.11, or name it: PYTHON=/path/to/python3.11 ..." >&2
+    echo "error: expected Python 3.9, 3.10 or 3.11, which the last packages of tflite-runtime are" \
+      "for, found none: install python3.11, or name it: PYTHON=/path/to/python3.11 ..." >&2
     exit 1
   }
 fi

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Tries what is committed on Python 3.13, as Debian 13 has it, without installing anything here.
+# Runs a command on Python 3.13 in a chroot made from the packages of Debian 13.
 #
 #     tests/environments/python313.sh [FOLDER [COMMAND...]]
 #
-# FOLDER gets a root made from Debian's packages, a clone of this repository and pip's cache, about
-# 5 GB; it is ~/.cache/proxylessnas/python313 by default. COMMAND runs in the clone, inside that
-# root; it is `make install lint test` by default. What is there from an earlier call is used again.
-# Needs root, apt-get with a Debian archive among its sources, dpkg, unshare and git.
+# COMMAND is `make install lint test` by default. It runs in a clone of this repository, so it tries
+# what is committed. FOLDER holds the chroot, the clone and pip's cache, about 4 GB. It is
+# ~/.cache/proxylessnas/python313 by default, and a later call uses again what it finds there.
+# Nothing is installed on this machine. The script needs root, apt-get with a Debian archive among
+# its sources, dpkg, unshare and git.
 set -euo pipefail
 
 suite=trixie
