@@ -62,8 +62,9 @@ def main() -> None:
     console.say(f"images: {height}x{width}, {channels} channel{'s' if channels > 1 else ''}")
     console.say(f"classes: {dataset.num_classes} ({_shortened(dataset.class_names)})")
     per_class = np.bincount(dataset.train.labels, minlength=dataset.num_classes)
-    if per_class.min() != per_class.max():
-        console.say(f"training images per class: {per_class.min():,} to {per_class.max():,}")
+    fewest, most = min(per_class), max(per_class)
+    if fewest != most:
+        console.say(f"training images per class: {fewest:,} to {most:,}")
     counts = ", ".join(f"{where}: {count}" for where, count in duplicates.items())
     console.say(f"identical images across splits: {counts}")
 

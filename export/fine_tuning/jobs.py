@@ -120,7 +120,7 @@ def figures(kind: FineTuning, weights: dict[str, list[np.ndarray]]) -> dict[str,
     """
     kernels = [array for arrays in weights.values() for array in arrays if array.ndim > 1]
     if kind == "pruning":
-        zeros = sum(np.count_nonzero(kernel == 0) for kernel in kernels)
+        zeros = sum(int(np.count_nonzero(kernel == 0)) for kernel in kernels)
         return {"zero_weights": zeros / sum(kernel.size for kernel in kernels)}
     if kind == "clustering":
         clustered = [kernel for kernel in kernels if is_not_depthwise(kernel)]

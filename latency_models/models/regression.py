@@ -227,7 +227,8 @@ class Regression(LatencyModel):
         ]
         more = "; ..." if len(outside) > _DESCRIBED else ""
         rows = self._stacked(outside)
-        relative = self.regressor_.deviation_ms(rows).sum() / self.regressor_.predict(rows).sum()
+        deviation_ms = float(self.regressor_.deviation_ms(rows).sum())
+        relative = deviation_ms / float(self.regressor_.predict(rows).sum())
         return [
             f"the regression extrapolates for {len(outside)} of {len(distinct)} parts, expected "
             f"error {100 * relative:.0f} %: {'; '.join(described)}{more}"
