@@ -14,6 +14,8 @@ from nas import files
 
 SCHEMA_VERSION = 1
 _MISSING = object()
+# Words for people, which no result depends on.
+_NOT_COMPARED = {"preset.description"}
 
 
 class WorkDir:
@@ -294,12 +296,17 @@ def _as_json(key: str, value: Any) -> Any:
     )
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{key}: was {_shown(old.get(key, _MISSING))}, now {_shown(new.get(key, _MISSING))}"
-        for key in sorted({*old, *new})
-        if old.get(key, _MISSING) != new.get(key, _MISSING)
-    ]
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], place: str = "") -> list[str]:
+    """Each setting that differs, by its place (`preset.search.epochs`), with both values."""
+    found = []
+    for key in sorted({*old, *new}):
+        was, now = old.get(key, _MISSING), new.get(key, _MISSING)
+        name = f"{place}{key}"
+        if isinstance(was, Mapping) and isinstance(now, Mapping):
+            found += _differences(was, now, f"{name}.")
+        elif was != now and name not in _NOT_COMPARED:
+            found.append(f"{name}: was {_shown(was)}, now {_shown(now)}")
+    return found
 
 
 def _shown(value: Any) -> str:

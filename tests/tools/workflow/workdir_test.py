@@ -257,3 +257,18 @@ def test_a_stage_that_is_to_read_another_file_runs_again(tmp_path):
         assert owned.stage("measure", lambda: None, inputs=["a", "b"])
         assert owned.finished("measure") and not owned.finished("measure", ["a"])
         assert not owned.stage("measure", lambda: None, inputs=["b", "a"])
+
+
+def test_a_nested_difference_is_named_by_its_place_and_words_for_people_are_not_compared(tmp_path):
+    old = {"preset": {"description": "a test", "search": {"epochs": 2, "seed": 0}}, "seed": 0}
+    with WorkDir(tmp_path, old):
+        pass
+    new = {"preset": {"description": "other words", "search": {"epochs": 3}}, "seed": 0}
+    with pytest.raises(ValueError) as refused, WorkDir(tmp_path, new):
+        pass
+    assert "preset.search.epochs: was 2, now 3; preset.search.seed: was 0, now not" in str(
+        refused.value
+    )
+    assert "description" not in str(refused.value)
+    with WorkDir(tmp_path, {**old, "preset": {**old["preset"], "description": "other words"}}):
+        pass
