@@ -14,10 +14,11 @@ from export.checks import parity
 from export.content import flatbuffer, metadata
 from export.conversion import tflite
 from export.examples import Examples
-from export.fine_tuning import jobs, process
+from export.fine_tuning import jobs
 from nas import files
 from nas.architecture import spaces
 from nas.data.splits.dataset import Dataset
+from nas.progress import Track, untracked
 
 STEM = "child"
 CHILD_FILE = "child.json"
@@ -113,7 +114,7 @@ def export(
     about: metadata.About,
     settings: jobs.Settings | None = None,
     report: Callable[[str], None] = lambda line: None,
-    track: process.Track = process.untracked,
+    track: Track = untracked,
 ) -> dict[str, dict[str, Any]]:
     """Writes and checks one `.tflite` file per recipe.
 

@@ -18,6 +18,8 @@ sampling error.
 import dataclasses
 from typing import Literal
 
+from nas import known_names
+
 FineTuning = Literal["quantization", "pruning", "clustering"]
 
 
@@ -166,6 +168,5 @@ def recipe(name: str) -> Recipe:
     Raises:
         ValueError: no such recipe; the message lists the known ones.
     """
-    if name not in RECIPES:
-        raise ValueError(f"recipe: expected one of {', '.join(RECIPES)}; received {name!r}")
+    known_names.check("recipe", name, RECIPES)
     return RECIPES[name]

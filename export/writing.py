@@ -16,6 +16,7 @@ from export.fine_tuning import jobs, process
 from export.recipes import FineTuning, Recipe
 from nas.data import batching
 from nas.layers import keras_network
+from nas.progress import Track, untracked
 
 # A float input is quantized inside the file. There a pixel half-way between two levels could be
 # rounded either way; with 254 steps from -1 to 1 all pixels but the middle two get a level of their
@@ -77,7 +78,7 @@ class Writer:
         examples: Examples,
         about: About,
         settings: jobs.Settings | None = None,
-        track: process.Track = process.untracked,
+        track: Track = untracked,
     ) -> None:
         """Checks the network."""
         tflite.check_weights(model)

@@ -14,7 +14,7 @@ from latency_models.models import published
 from latency_models.models.fitted import LatencyModel
 from latency_models.models.lookup_table import LookupTable
 from latency_models.models.regression import Regression
-from nas import files
+from nas import files, known_names
 
 LATENCY_MODELS: dict[str, type[LatencyModel]] = {
     LookupTable.kind: LookupTable,
@@ -60,7 +60,7 @@ def latency_model(kind: str) -> LatencyModel:
     Raises:
         ValueError: no such kind; the message lists the known ones.
     """
-    _check_kind(kind, "kind")
+    known_names.check("kind", kind, LATENCY_MODELS)
     return LATENCY_MODELS[kind]()
 
 
@@ -75,10 +75,5 @@ def load(path: files.Path) -> LatencyModel:
     data = files.read_json(path)
     if not isinstance(data, dict):
         raise ValueError(f"{path}: expected a JSON object, received {type(data).__name__}")
-    _check_kind(data.get("kind"), f"{path}: kind")
+    known_names.check(f"{path}: kind", data.get("kind"), LATENCY_MODELS)
     return LATENCY_MODELS[data["kind"]].from_dict(data, str(path))
-
-
-def _check_kind(kind: object, place: str) -> None:
-    if kind not in LATENCY_MODELS:
-        raise ValueError(f"{place}: expected one of {', '.join(LATENCY_MODELS)}, received {kind!r}")

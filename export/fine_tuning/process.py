@@ -11,14 +11,12 @@ import contextlib
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from multiprocessing import connection
-from typing import Any
 
 from export.fine_tuning.jobs import Job, Outcome
 from nas import chatter
-
-Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
+from nas.progress import Track, untracked
 
 _ENVIRONMENT = {
     # oneDNN's kernels round differently from process to process, but the same child must give the
@@ -33,11 +31,6 @@ _LABELS = {
     "pruning": "pruning",
     "clustering": "clustering",
 }
-
-
-def untracked(iterable: Iterable[Any], total: int, label: str) -> Iterable[Any]:
-    """A `Track` that shows no progress."""
-    return iterable
 
 
 def run(job: Job, track: Track = untracked) -> Outcome:

@@ -22,6 +22,7 @@ from nas.architecture import counting
 from nas.architecture.blocks import Block, Head, Slot, Stem
 from nas.architecture.operations import MBConv
 from nas.architecture.specs import Child, SearchSpace
+from nas.progress import Track, untracked
 
 # Every round of every run times this network. Changing it makes older measurements incomparable.
 REFERENCE = Child(
@@ -130,7 +131,7 @@ def benchmark_space(
     networks: int = DEFAULT_NETWORKS,
     seed: int = 0,
     plan: timing.Plan | None = None,
-    progress: timing.Progress = timing.no_progress,
+    progress: Track = untracked,
 ) -> list[Measurement]:
     """Times every distinct part of `space` and some of its whole networks.
 
@@ -170,7 +171,7 @@ def benchmark_parts(
     *,
     seed: int = 0,
     plan: timing.Plan | None = None,
-    progress: timing.Progress = timing.no_progress,
+    progress: Track = untracked,
     converted: dict[str, bytes] | None = None,
 ) -> list[Measurement]:
     """Times the parts or whole networks `wanted` of `space`; otherwise as `benchmark_space`.
@@ -224,7 +225,7 @@ def _part_row(part: Part, times: timing.Timing, common: dict[str, Any]) -> Measu
 
 
 def _models(
-    wanted: Sequence[Part], recipe: str, converted: dict[str, bytes], progress: timing.Progress
+    wanted: Sequence[Part], recipe: str, converted: dict[str, bytes], progress: Track
 ) -> dict[str, bytes]:
     missing = [part for part in wanted if part.key not in converted]
     if missing:
@@ -239,7 +240,7 @@ def benchmark_models(
     *,
     recipe_by_name: Mapping[str, str] | None = None,
     plan: timing.Plan | None = None,
-    progress: timing.Progress = timing.no_progress,
+    progress: Track = untracked,
 ) -> list[Measurement]:
     """Times `.tflite` files, interleaved with the reference model.
 

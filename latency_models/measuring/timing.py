@@ -13,16 +13,14 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from latency_models import devices
 from latency_models.devices.plan import Plan
-
-# Called like `tqdm` with an iterable, its length and a description; yields the same items.
-Progress = Callable[[Iterable, int, str], Iterable]
+from nas.progress import Track, untracked
 
 REFERENCE = "reference"
 
@@ -35,12 +33,6 @@ _MAD_TO_DEVIATION = 1.4826
 _OUTLIER_FLOOR = 0.02
 # A model with a larger share of outliers has no single latency and counts as noisy.
 _MOST_OUTLIERS = 0.2
-
-
-def no_progress(iterable: Iterable, total: int, description: str) -> Iterable:
-    """A `Progress` that shows nothing."""
-    del total, description
-    return iterable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +81,7 @@ def measure(
     models: Mapping[str, bytes],
     reference: bytes,
     plan: Plan | None = None,
-    progress: Progress = no_progress,
+    progress: Track = untracked,
 ) -> dict[str, Timing]:
     """Times `models` on `device`, interleaved with `reference`.
 

@@ -20,7 +20,7 @@ from latency_models.measuring.parts import Part
 from latency_models.models import evaluation
 from latency_models.models.lookup_table import Entry, LookupTable, entry_of
 from latency_models.models.nearest import NearestWidths
-from nas import files
+from nas import files, known_names
 from nas.architecture import spaces
 from nas.architecture.blocks import Block, Stride
 from nas.architecture.operations import STRICT, MBConv
@@ -102,8 +102,7 @@ def load(name: str) -> LookupTable:
     Raises:
         ValueError: no such table; the message lists the known ones.
     """
-    if name not in TABLES:
-        raise ValueError(f"expected one of {', '.join(TABLES)}, received {name!r}")
+    known_names.check("latency table", name, TABLES)
     text = json.dumps(files.read_json(TABLES[name]))
     data = pydantic.TypeAdapter(_Published).validate_json(text, strict=True)
     table = LookupTable()

@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Literal
 
+from nas import known_names
+
 CACHES = ("auto", "pixels", "memory", "files")
 _RESOLUTIONS = range(8, 1025)
 
@@ -39,8 +41,7 @@ class ImageOptions:
                 f"resolution: expected {_RESOLUTIONS[0]} to {_RESOLUTIONS[-1]} pixels, received "
                 f"{self.resolution}"
             )
-        if self.cache not in CACHES:
-            raise ValueError(f"cache: expected one of {', '.join(CACHES)}; received {self.cache}")
+        known_names.check("cache", self.cache, CACHES)
 
 
 SUITABLE = ImageOptions()

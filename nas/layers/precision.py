@@ -7,6 +7,7 @@ normalization, logits, loss and everything about the architecture parameters sta
 
 import tensorflow as tf
 
+from nas import known_names
 from nas.architecture.operations import Conv, Depthwise
 from nas.layers import stage_functions
 
@@ -15,9 +16,7 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 def check_name(precision: str) -> None:
     """Raises ValueError, naming the known ones, for an unknown precision."""
-    if precision not in PRECISIONS:
-        known = ", ".join(PRECISIONS)
-        raise ValueError(f"precision: expected one of {known}; received {precision!r}")
+    known_names.check("precision", precision, PRECISIONS)
 
 
 def needs_loss_scale(precision: str) -> bool:

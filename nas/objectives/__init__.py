@@ -8,6 +8,7 @@ depends only on latency needs no sampling.
 
 from collections.abc import Callable
 
+from nas import known_names
 from nas.choices.candidate_costs import Latencies
 from nas.objectives.penalties import AddLinear, MulLog
 from nas.objectives.protocol import CrossEntropy, Objective
@@ -26,6 +27,4 @@ __all__ = ["OBJECTIVES", "CrossEntropy", "Objective", "check_name"]
 
 def check_name(name: str) -> None:
     """Raises ValueError for an unknown objective; the message lists the known ones."""
-    if name not in OBJECTIVES:
-        known = ", ".join(OBJECTIVES)
-        raise ValueError(f"objective: expected one of {known}; received {name!r}")
+    known_names.check("objective", name, OBJECTIVES)

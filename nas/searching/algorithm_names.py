@@ -3,6 +3,8 @@
 `nas.searching.algorithms.ALGORITHMS` has a class for every name.
 """
 
+from nas import known_names
+
 DESCRIPTIONS: dict[str, str] = {
     "proxyless_gradient": "binary gates, the gradient of two candidates per slot",
     "proxyless_gradient_full": "binary gates, the exact gradient of every candidate",
@@ -16,6 +18,4 @@ DESCRIPTIONS: dict[str, str] = {
 
 def check_name(name: str) -> None:
     """Raises ValueError for an unknown algorithm; the message lists the known ones."""
-    if name not in DESCRIPTIONS:
-        known = ", ".join(DESCRIPTIONS)
-        raise ValueError(f"algorithm: expected one of {known}; received {name!r}")
+    known_names.check("algorithm", name, DESCRIPTIONS)

@@ -10,9 +10,10 @@ result.
 """
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from nas.choices.uniform_children import Choices, UniformChildren
+from nas.progress import Track, untracked
 from nas.searching.judged_networks import Judged, JudgedNetworks
 from nas.searching.search_config import SearchConfig
 
@@ -24,7 +25,7 @@ def evolve(
     accuracy_of: Callable[[Choices], float],
     config: SearchConfig,
     judged: JudgedNetworks,
-    track: Callable[[Iterable, int, str], Iterable] = lambda items, total, label: items,
+    track: Track = untracked,
 ) -> Judged:
     """Returns the best network of all generations.
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from nas import known_names
 from nas.searching.search_config import SearchConfig
 
 Reward = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -47,9 +48,7 @@ def reward(config: SearchConfig) -> Reward:
     Raises:
         ValueError: the reward is unknown; the message lists the known ones.
     """
-    if config.reward not in REWARDS:
-        known = ", ".join(REWARDS)
-        raise ValueError(f"reward: expected one of {known}; received {config.reward!r}")
+    known_names.check("reward", config.reward, REWARDS)
     if not config.target:
         return lambda accuracy, latency_ms: accuracy
     return REWARDS[config.reward](config)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -17,6 +17,7 @@ from nas.data import batching
 from nas.data.splits import dataset
 from nas.distribution.hosts import Distribution
 from nas.layers import precision
+from nas.progress import Track, untracked
 from nas.searching import algorithms, search_callbacks
 from nas.searching.algorithms import SearchResult, SupernetAlgorithm, Task
 from nas.searching.search_config import OPTIMIZERS, SearchConfig
@@ -133,7 +134,7 @@ def search(
     directory: files.Path,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     report: Callable[[str], None] = lambda line: None,
-    track: Callable[[Iterable, int, str], Iterable] = lambda items, total, label: items,
+    track: Track = untracked,
     distribution: Distribution | None = None,
 ) -> SearchResult:
     """Runs a search, or resumes an interrupted one.
@@ -236,7 +237,7 @@ def prepare(
         train_supernet=lambda algorithm: train_supernet(task, algorithm),
         callbacks=(),
         report=lambda line: None,
-        track=lambda items, total, label: items,
+        track=untracked,
         distribution=distribution,
     )
     return task, algorithm

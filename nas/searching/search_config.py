@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import keras
 
-from nas import objectives
+from nas import known_names, objectives
 from nas.layers import precision
 
 OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
@@ -91,9 +91,7 @@ class SearchConfig:
         """Checks the fields."""
         objectives.check_name(self.objective)
         precision.check_name(self.precision)
-        if self.optimizer not in OPTIMIZERS:
-            known = ", ".join(OPTIMIZERS)
-            raise ValueError(f"optimizer: expected one of {known}; received {self.optimizer!r}")
+        known_names.check("optimizer", self.optimizer, OPTIMIZERS)
         for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, received {getattr(self, name)}")

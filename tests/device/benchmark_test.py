@@ -19,6 +19,7 @@ from nas.architecture import spec_json
 from nas.architecture.blocks import Head, Slot, Stem
 from nas.architecture.operations import MBConv, Skip
 from nas.architecture.specs import SearchSpace
+from nas.progress import untracked
 
 pytestmark = pytest.mark.integration
 
@@ -88,7 +89,7 @@ def test_a_space_on_two_phones_at_once_becomes_two_latency_models(two_phones, pr
         assert f"measured with {name} {data[name]}, received {name}" in done.stderr
 
 
-def benchmark(phone, program, path, progress=timing.no_progress):
+def benchmark(phone, program, path, progress=untracked):
     settings = PhoneSettings(
         str(program), num_runs=3, warmup_runs=1, max_run_seconds=1.0, timeout_seconds=2.0
     )
@@ -100,7 +101,7 @@ def benchmark(phone, program, path, progress=timing.no_progress):
 
 
 class After:
-    """A `timing.Progress` that does something in the second group's first round."""
+    """A `Track` that does something in the second group's first round."""
 
     def __init__(self, action):
         self.action = action

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from nas import known_names
 from nas.data import image_options
 from nas.data.image_options import ImageOptions
 from nas.searching.search_config import SearchConfig
@@ -165,7 +166,5 @@ def preset(name: str) -> Preset:
     Raises:
         ValueError: no preset has that name; the message lists the known names.
     """
-    if name not in PRESETS:
-        known = ", ".join(PRESETS)
-        raise ValueError(f"preset: expected one of {known}; received {name!r}")
+    known_names.check("preset", name, PRESETS)
     return PRESETS[name]

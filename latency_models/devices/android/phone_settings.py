@@ -4,6 +4,7 @@ import dataclasses
 from typing import Literal
 
 from latency_models.devices.android import phone_state
+from nas import known_names
 
 DELEGATES = ("none", "gpu", "nnapi")
 
@@ -36,10 +37,7 @@ class PhoneSettings:
 
     def __post_init__(self) -> None:
         """Raises ValueError if a value is not allowed."""
-        if self.delegate not in DELEGATES:
-            raise ValueError(
-                f"delegate: expected one of {', '.join(DELEGATES)}, received {self.delegate!r}"
-            )
+        known_names.check("delegate", self.delegate, DELEGATES)
         if self.cpu_mask not in ("auto", "none"):
             phone_state.cores_of(self.cpu_mask)
         for name in ("warmup_runs", "num_runs"):

@@ -1,6 +1,6 @@
 """Named search spaces and published networks, and reading either from a JSON file."""
 
-from nas import files
+from nas import files, known_names
 from nas.architecture import spec_json
 from nas.architecture.spaces.builtin import cifar, proxyless_cifar, proxyless_imagenet, tiny
 from nas.architecture.spaces.published import PUBLISHED_CHILDREN
@@ -25,12 +25,10 @@ def load_space(name_or_path: str) -> SearchSpace:
     Raises:
         ValueError: no such name (the known ones are listed), or a fault in the file.
     """
-    if name_or_path in SPACES:
-        return SPACES[name_or_path]
     if name_or_path.endswith(".json"):
         return spec_json.from_dict(SearchSpace, files.read_json(name_or_path), name_or_path)
-    known = ", ".join(SPACES)
-    raise ValueError(f"space: expected one of {known}, or a .json file; received {name_or_path!r}")
+    known_names.check("space", name_or_path, SPACES, ", or a .json file")
+    return SPACES[name_or_path]
 
 
 def load_child(name_or_path: str) -> Child:
@@ -39,9 +37,7 @@ def load_child(name_or_path: str) -> Child:
     Raises:
         ValueError: no such name (the known ones are listed), or a fault in the file.
     """
-    if name_or_path in PUBLISHED_CHILDREN:
-        return PUBLISHED_CHILDREN[name_or_path]
     if name_or_path.endswith(".json"):
         return spec_json.from_dict(Child, files.read_json(name_or_path), name_or_path)
-    known = ", ".join(PUBLISHED_CHILDREN)
-    raise ValueError(f"child: expected one of {known}, or a .json file; received {name_or_path!r}")
+    known_names.check("child", name_or_path, PUBLISHED_CHILDREN, ", or a .json file")
+    return PUBLISHED_CHILDREN[name_or_path]

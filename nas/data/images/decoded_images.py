@@ -12,10 +12,9 @@ import numpy as np
 
 from nas.data.image_options import ImageOptions
 from nas.data.images import decoding
+from nas.progress import Track
 
 Opener = Callable[[], BinaryIO]
-# May show progress: track(images, count, label) yields the images.
-Track = Callable[..., Any]
 T = TypeVar("T")
 
 LARGEST_BYTES = 8 << 30

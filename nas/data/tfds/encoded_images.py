@@ -10,6 +10,7 @@ from nas.data.images.photo_augmentation import PhotoAugmentation
 from nas.data.splits import encoded_split, image_index
 from nas.data.splits.encoded_split import EncodedSplit
 from nas.data.tfds import record_index, tfds_layout
+from nas.progress import Track, untracked
 
 USUAL_RESOLUTION = 224
 
@@ -19,7 +20,7 @@ def read(
     splits: Sequence[str],
     flip: bool,
     options: ImageOptions,
-    track: tfds_layout.Track = tfds_layout.untracked,
+    track: Track = untracked,
     report: Callable[[str], None] = lambda line: None,
 ) -> dict[str, EncodedSplit]:
     """Reads splits of a prepared TFDS data set; no image is decoded yet.

@@ -25,6 +25,7 @@ from nas import chatter
 from nas.data.splits import image_index
 from nas.data.splits.image_index import ImageIndex
 from nas.data.tfds import tfds_layout
+from nas.progress import Track, untracked
 
 _VERSION = 1
 # Formats that TensorFlow decodes.
@@ -103,9 +104,7 @@ class RecordIndex(ImageIndex):
         return content
 
 
-def load(
-    builder: tfds.core.DatasetBuilder, split: str, track: tfds_layout.Track = tfds_layout.untracked
-) -> RecordIndex:
+def load(builder: tfds.core.DatasetBuilder, split: str, track: Track = untracked) -> RecordIndex:
     """Loads the index of a split, or makes it and stores it in the data set's folder.
 
     Args:
@@ -148,7 +147,7 @@ def _collected(
     split: str,
     paths: Sequence[str],
     shard_lengths: Sequence[int],
-    track: tfds_layout.Track,
+    track: Track,
 ) -> dict[str, Any]:
     image, label = tfds_layout.image_and_label(builder)
     has_names = isinstance(dict(builder.info.features.items()).get("file_name"), tfds.features.Text)

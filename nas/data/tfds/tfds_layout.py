@@ -3,7 +3,7 @@
 import contextlib
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from nas import chatter
+from nas.progress import Track, untracked
 
 Example = dict[str, Any]
-Track = Callable[[Iterable[Example], int, str], Iterable[Example]]
-
-
-def untracked(examples: Iterable[Example], total: int, label: str) -> Iterable[Example]:
-    """A `Track` that shows no progress."""
-    return examples
 
 
 def builder(name: str, data_dir: str | None = None) -> tfds.core.DatasetBuilder:

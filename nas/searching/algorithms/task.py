@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -12,6 +12,7 @@ from nas.architecture.specs import SearchSpace
 from nas.choices.candidate_costs import Latencies
 from nas.data.splits.dataset import Dataset
 from nas.distribution.hosts import Distribution
+from nas.progress import Track
 from nas.searching.search_config import SearchConfig
 from nas.supernet.learning_network import StepAlgorithm
 from nas.supernet.supernet import Supernet
@@ -45,7 +46,7 @@ class Task:
     train_supernet: Callable[[StepAlgorithm], Supernet]
     callbacks: Sequence[keras.callbacks.Callback]
     report: Callable[[str], None]
-    track: Callable[[Iterable, int, str], Iterable]
+    track: Track
     distribution: Distribution = Distribution()
 
 

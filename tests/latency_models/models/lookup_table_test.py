@@ -179,7 +179,7 @@ def damage(data, change):
     [
         (
             lambda d: d.update(kind="oracle"),
-            "kind: expected one of lookup_table.*, received 'oracle'",
+            "kind: expected one of lookup_table.*; received 'oracle'",
         ),
         (lambda d: d.update(schema_version=9), "schema_version 1, received 9"),
         (lambda d: d.pop("entries"), "entries"),
@@ -196,5 +196,5 @@ def test_a_damaged_file_is_refused_with_the_place(table, tmp_path, change, place
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="kind: expected one of lookup_table.*, received 'oracle'"):
+    with pytest.raises(ValueError, match="kind: expected one of lookup_table.*; received 'oracle'"):
         latency_models.latency_model("oracle")

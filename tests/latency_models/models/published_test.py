@@ -96,5 +96,5 @@ def test_another_use_than_the_published_is_refused(pixel1):
 
 
 def test_an_unknown_table_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="expected one of pixel1, received 'pixel2'"):
+    with pytest.raises(ValueError, match="expected one of pixel1; received 'pixel2'"):
         published.load("pixel2")

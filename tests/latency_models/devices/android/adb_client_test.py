@@ -120,7 +120,7 @@ def test_what_is_passed_on_is_not_read_by_a_shell_here(stub, tmp_path):
     [
         ({}, "benchmark_model: expected the benchmark_model program .*--benchmark_model"),
         ({"benchmark_model": "none"}, "received none; name it"),
-        ({"delegate": "tpu"}, "delegate: expected one of none, gpu, nnapi, received 'tpu'"),
+        ({"delegate": "tpu"}, "delegate: expected one of none, gpu, nnapi; received 'tpu'"),
         ({"cpu_mask": "big"}, "cpu_mask: expected auto, none, or a hexadecimal mask"),
         ({"num_runs": 0}, "num_runs: expected at least 1"),
         ({"timeout_seconds": 0.0}, "timeout_seconds: expected more than 0"),
