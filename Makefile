@@ -1,6 +1,12 @@
 # Every target makes its environment first; it is made again only when pyproject.toml changes.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The first of these that is supported and has venv, or else the first that is supported.
+PYTHONS := python3.11 python3.13 python3.12 python3
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+WITH_VENV := import ensurepip, venv
+PYTHON ?= $(shell for check in '$(WITH_VENV); $(SUPPORTED)' '$(SUPPORTED)'; do \
+  for name in $(PYTHONS); do "$$name" -c "$$check" 2>/dev/null && echo "$$name" && exit; done; \
+  done; echo python3)
 VENV ?= .venv
 STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
@@ -28,13 +34,20 @@ help:
 install: $(STAMP)
 
 $(STAMP): pyproject.toml
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
-	  echo "error: expected Python 3.11, found $$("$(PYTHON)" --version 2>/dev/null || echo none):" \
-	    "install it, or name it: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
-	@echo "installing into $(VENV) (first run only, about 2 min)"
-	@"$(PYTHON)" -m venv "$(VENV)" || { \
-	  echo "error: venv failed; on Debian: apt-get install python3.11-venv" >&2; exit 1; }
-	@"$(BIN)/pip" install --quiet --disable-pip-version-check --editable '.[dev]'
+	@python="$(PYTHON)"; \
+	version() { "$$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }; \
+	"$$python" -c '$(SUPPORTED)' 2>/dev/null || { \
+	  echo "error: expected Python 3.11, 3.12 or 3.13, found" \
+	    "$$(version "$$python" || echo none) ($$python): install one of them, or name it:" \
+	    "make PYTHON=/path/to/python3.13 ..." >&2; exit 1; }; \
+	"$$python" -c '$(WITH_VENV)' 2>/dev/null || { \
+	  echo "error: expected Python's venv, found none in $$python:" \
+	    "on Debian and Ubuntu: apt-get install python$$(version "$$python")-venv" >&2; exit 1; }; \
+	echo "installing into $(VENV) (first run only, about 2 min)"; \
+	clear=; [ ! -e "$(VENV)/pyvenv.cfg" ] || \
+	  [ "$$(version "$(BIN)/python")" = "$$(version "$$python")" ] || clear=--clear; \
+	"$$python" -m venv $$clear "$(VENV)"
+	@"$(BIN)/pip" install --quiet --disable-pip-version-check --use-pep517 --editable '.[dev]'
 	@touch $@
 
 search: $(STAMP)

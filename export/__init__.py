@@ -1,1 +1,1 @@
-"""Keras child networks as `.tflite` files: recipes, conversion, and proof of what they compute."""
+"""Exports Keras child networks as `.tflite` files: recipes, conversion, and parity checks."""

@@ -1,4 +1,4 @@
-"""The images that an export measures, trains and compares with."""
+"""The images that an export needs for calibration, fine-tuning and comparison."""
 
 import dataclasses
 import math
@@ -15,10 +15,10 @@ class Examples:
     """Images for one network.
 
     Attributes:
-        test_images: float32 `[count, height, width, channels]` in [-1, 1], to compare on.
+        test_images: float32 `[count, height, width, channels]` in [-1, 1], for the comparison.
         test_labels: their classes, `[count]`.
-        calibration_images: training images, float32, for recipes that measure ranges.
-        training: for recipes that train the network further.
+        calibration_images: training images, float32, for recipes that calibrate ranges.
+        training: training images, for recipes that fine-tune the network.
     """
 
     test_images: np.ndarray
@@ -27,21 +27,21 @@ class Examples:
     training: Split | None = None
 
 
-# Of float32 test images in memory; 7,000 images of 224x224 pixels.
+# Limit on the float32 test images in memory: about 7,000 images of 224x224 pixels.
 _MOST_BYTES = 4 << 30
 
 
 def from_dataset(
     dataset: Dataset, seed: int = 0, calibration_count: int = 500, max_test_images: int = 0
 ) -> Examples:
-    """What an export takes from a data set.
+    """Takes the images for an export from a data set.
 
     Args:
-        dataset: the one the network was trained on.
-        seed: draws the calibration images.
-        calibration_count: how many of those, at most.
-        max_test_images: test images compared, the first of them; 0 for all, or where these would
-            take more than 4 GiB, for as many as do not, their classes balanced.
+        dataset: data set that the network was trained on.
+        seed: picks the calibration images.
+        calibration_count: largest number of calibration images.
+        max_test_images: number of test images compared, taken from the first; 0 for all. If all
+            would take more than 4 GiB, as many as fit are taken, class-balanced.
     """
     largest = _MOST_BYTES // (4 * math.prod(dataset.input_shape))
     if max_test_images:

@@ -1,4 +1,4 @@
-"""From a trained Keras file to checked `.tflite` files, skipping what is already done."""
+"""Exports a trained Keras file as checked `.tflite` files; skips recipes that are already done."""
 
 import hashlib
 import pathlib
@@ -24,26 +24,26 @@ CHILD_FILE = "child.json"
 
 
 def tflite_path(workdir: files.Path, recipe: str) -> pathlib.Path:
-    """Where `export` writes the file of a recipe."""
+    """Returns the path of a recipe's `.tflite` file."""
     return pathlib.Path(workdir) / f"{STEM}_{recipe}.tflite"
 
 
 def parity_path(workdir: files.Path, recipe: str) -> pathlib.Path:
-    """Where `export` writes the comparison of a recipe."""
+    """Returns the path of a recipe's comparison."""
     return pathlib.Path(workdir) / f"parity_{recipe}.json"
 
 
 def comparison(workdir: files.Path, recipe: str) -> dict[str, Any]:
-    """What stands in `parity_<recipe>.json`.
+    """Reads a recipe's comparison, `parity_<recipe>.json`.
 
     Raises:
-        ValueError: it is missing or damaged.
+        ValueError: the file is missing or damaged.
     """
     return files.read_json(parity_path(workdir, recipe))
 
 
 def note(workdir: files.Path, recipe: str, **entries: Any) -> None:
-    """Adds to a comparison what was found out about its file later, such as its latency.
+    """Adds later results about a recipe's file, such as its latency, to its comparison.
 
     Raises:
         ValueError: there is no such comparison.
@@ -55,49 +55,50 @@ def load_model(path: files.Path) -> keras.Model:
     """Reads a `.keras` file of stock layers.
 
     Raises:
-        ValueError: no such file, not a `.keras` file, or layers Keras itself does not have.
+        ValueError: the file is missing, no `.keras` file, or has layers that are not Keras' own.
     """
     if not zipfile.is_zipfile(path):
         found = "something else" if pathlib.Path(path).exists() else "none"
-        raise ValueError(f"{path}: expected a .keras file, found {found}")
+        raise ValueError(f"{path}: expected a .keras file, found {found}; check the path")
     try:
         return keras.saving.load_model(path, compile=False)
-    # Of a damaged file zipfile, zlib, json, h5py and Keras complain, each with errors of its own.
+    # On a damaged file zipfile, zlib, json, h5py and Keras each raise errors of their own.
     except Exception as error:
-        # Keras prints whole configurations before it comes to the point, and advice after it.
+        # Keras' messages hold whole configurations before the actual error, and advice after it.
         point = str(error).rpartition("Exception encountered: ")[2].strip()
         reason = point.partition("\n")[0].partition(". ")[0].rstrip(".") or type(error).__name__
         raise ValueError(
-            f"{path}: expected a .keras file of Keras' own layers; it cannot be read ({reason})"
+            f"{path}: expected a .keras file of Keras' own layers, received one that cannot be "
+            f"read ({reason}); build the network from stock layers and save it again"
         ) from error
 
 
 def check_task(model: keras.Model, input_shape: Sequence[int], num_classes: int) -> None:
-    """Refuses a data set the network was not made for.
+    """Checks that the data set has the network's image shape and number of classes.
 
     Args:
-        model: images to logits.
+        model: the network, from images to logits.
         input_shape: height, width, channels of the data set's images.
         num_classes: classes of the data set.
 
     Raises:
-        ValueError: the images' shape or the number of classes differ, or the network has several
+        ValueError: the image shape or the number of classes differs, or the network has several
             inputs or outputs.
     """
     takes, makes = tflite.input_shape(model), model.output_shape[-1]
     if takes != tuple(input_shape) or makes != num_classes:
         raise ValueError(
-            f"{model.name} takes images {takes} and knows {makes} classes, the data set has images "
-            f"{tuple(input_shape)} and {num_classes} classes; name the data set it was trained on, "
-            "and the --resolution if one was given"
+            f"{model.name}: expected images {takes} and {makes} classes, received a data set with "
+            f"images {tuple(input_shape)} and {num_classes} classes; give the data set it was "
+            "trained on, and its --resolution if one was given"
         )
 
 
 def describe(model_path: files.Path, dataset: Dataset) -> metadata.About:
-    """What is known of a network: its data set, and the `child.json` beside its file.
+    """Describes a network by its data set and the `child.json` beside its file.
 
     Raises:
-        ValueError: a fault in `child.json`.
+        ValueError: `child.json` has a fault.
     """
     path = pathlib.Path(model_path).with_name(CHILD_FILE)
     child = spaces.load_child(str(path)) if path.exists() else None
@@ -114,33 +115,34 @@ def export(
     report: Callable[[str], None] = lambda line: None,
     track: process.Track = process.untracked,
 ) -> dict[str, dict[str, Any]]:
-    """Writes and checks one `.tflite` file a recipe.
+    """Writes and checks one `.tflite` file per recipe.
 
-    A file whose comparison is there and was made from the same network, images and settings is
-    kept. A file that fails its comparison is not written, what was written before stays.
+    A recipe is skipped if its file and comparison exist and were made from the same network, images
+    and settings. A file that fails its comparison is not written, and an earlier file is kept.
 
     Args:
         model_path: the trained network, a `.keras` file.
         recipe_names: keys of `recipes.RECIPES`.
-        workdir: gets `child_<recipe>.tflite` and `parity_<recipe>.json`.
+        workdir: folder for `child_<recipe>.tflite` and `parity_<recipe>.json`.
         examples: the images.
-        about: what else is known of the network; goes into the files.
-        settings: of the recipes that train further; the defaults where None.
-        report: called with one line about each step.
+        about: description of the network, stored in the files.
+        settings: settings of fine-tuning; None for the defaults.
+        report: receives one line for each step.
         track: called like tqdm, for progress.
 
     Returns:
-        What stands in `parity_<recipe>.json`, by recipe.
+        The contents of `parity_<recipe>.json`, by recipe.
 
     Raises:
-        ValueError: an unknown recipe, a bad model file, missing images, weights that are not
-            finite, another network than `about` says, or operations that are not wanted.
-        parity.ParityError: a file strays from the network further than its recipe allows.
+        ValueError: a recipe is unknown, the model file is bad, images are missing, weights are not
+            finite, the model is another network than `about` says, or the converter made unwanted
+            operations.
+        parity.ParityError: a file differs from the network by more than its recipe allows.
         OSError: `workdir` cannot be written, or the disk is full.
     """
     wanted = [recipes.recipe(name) for name in recipe_names]
     if not pathlib.Path(model_path).is_file():
-        raise ValueError(f"{model_path}: expected a .keras file, found none")
+        raise ValueError(f"{model_path}: expected a .keras file, found none; check the path")
     settings = settings or jobs.Settings()
     for recipe in wanted:
         writing.check_examples(recipe, examples, about, settings)
@@ -166,7 +168,7 @@ def export(
         report(f"{recipe.name}: {recipe.description}")
         content, tuned = writer.write(recipe)
         if recipe.quantizes_weights and "int8" not in flatbuffer.tensor_types(content):
-            report(f"{recipe.name}: no weight has the 1024 values it takes to be quantized")
+            report(f"{recipe.name}: no weights quantized, since none has 1024 values or more")
         compared = _compared(workdir, recipe, content, examples, writer, tuned)
         result = {
             **compared.to_dict(),
@@ -184,12 +186,12 @@ def export(
 
 
 def _check_owner(workdir: files.Path, model_path: files.Path, digest: str) -> None:
-    """Refuses the folder of another network, whose files would no longer be its own."""
+    """Refuses a work dir that holds another network, since its files would be replaced."""
     own = pathlib.Path(workdir) / f"{STEM}.keras"
     if own.is_file() and hashlib.sha256(own.read_bytes()).hexdigest() != digest:
         raise ValueError(
-            f"{workdir} belongs to another network than {model_path}, to {own}: choose another "
-            "--workdir"
+            f"{workdir}: expected the work dir of {model_path}, found another network ({own}); "
+            "choose another --workdir"
         )
 
 
@@ -216,12 +218,12 @@ def _compared(
         if not earlier.exists():
             raise
         raise parity.ParityError(
-            f"{error}; {earlier} is what an earlier run left", error.parity
+            f"{error}; {earlier} is from an earlier run", error.parity
         ) from error
 
 
 def _inputs(recipe: recipes.Recipe, examples: Examples, settings: jobs.Settings) -> dict[str, Any]:
-    """What decides on a file beside the network: digests and settings, None where not used."""
+    """Returns digests and settings that, beside the network, determine a file; None if not used."""
     calibration = examples.calibration_images if recipe.needs_calibration else None
     training = examples.training if recipe.fine_tuning else None
     return {
@@ -232,13 +234,13 @@ def _inputs(recipe: recipes.Recipe, examples: Examples, settings: jobs.Settings)
 
 
 def _finished(workdir: files.Path, recipe: str, inputs: dict[str, Any]) -> dict[str, Any] | None:
-    """The comparison of an earlier run on the same inputs, when its file is still whole."""
+    """Returns the comparison of an earlier run with the same inputs and an unchanged file."""
     path = tflite_path(workdir, recipe)
     if not path.is_file():
         return None
     try:
         result = comparison(workdir, recipe)
-    except ValueError:  # None, or damaged: both are written anew.
+    except ValueError:  # Missing or damaged: file and comparison are written again.
         return None
     if not isinstance(result, dict):
         return None

@@ -1,13 +1,13 @@
-"""A network by name, before anybody trained it: what its files weigh, how fast they are.
+"""Writes a published network with random weights, to measure size and latency before training.
 
-Weights are random, and two things keep a comparison of its files meaningful. Behind random weights,
-moments of batch normalization that were never measured let activations grow or vanish from layer to
-layer; they are measured on images of the data set. And every normalized block makes a difference
-between two inputs larger (Yang et al. 2019, "A mean field theory of batch normalization"), so that
-behind sixty random layers the last bits of the weights decide, where training would have the
-branches add little to what passes them by. The branches of n residual blocks therefore begin with
-a scale of 1/sqrt(n) (De & Smith 2020, "Batch normalization biases residual blocks towards the
-identity function in deep networks").
+Two measures keep a parity check of its files meaningful. First, batch normalization moments that
+were never measured would let activations grow or vanish from layer to layer, so they are measured
+on images of the data set. Second, every normalized block with random weights enlarges the
+difference between two inputs (Yang et al. 2019, "A mean field theory of batch normalization"), so
+that after sixty layers the last bits of the weights would decide the class. In a trained network
+the branches add little to the residual connections. Therefore the branches of n residual blocks
+start with a scale of 1/sqrt(n) (De & Smith 2020, "Batch normalization biases residual blocks
+towards the identity function in deep networks").
 """
 
 import math
@@ -24,8 +24,8 @@ from nas.data.splits.dataset import Dataset
 from nas.layers import keras_network
 from nas.training import recalibration
 
-# So many pixels at a time, in at most so many images: one of 224x224 takes a hundred megabytes on
-# its way, and of few images with few pixels the moments of the last layers would be noise.
+# Pixels and images per batch, and number of batches. An image of 224x224 takes a hundred megabytes
+# of activations; moments of the last layers from few images with few pixels would be noise.
 _PIXELS, _MOST_IMAGES, _BATCHES = 16 * 224 * 224, 200, 10
 
 
@@ -33,16 +33,16 @@ def write(name: str, dataset: Dataset, workdir: files.Path, seed: int = 0) -> pa
     """Writes `child.keras` and `child.json` of a published network, unless they are there.
 
     Args:
-        name: of the network, for example `proxyless_mobile`.
-        dataset: gives classes, resolution, channels and the images for batch normalization.
-        workdir: gets both files.
-        seed: of the weights.
+        name: name of the network, for example `proxyless_mobile`.
+        dataset: defines classes, resolution, channels and the images for batch normalization.
+        workdir: folder for both files.
+        seed: seed of the weights.
 
     Returns:
         Path of `child.keras`.
 
     Raises:
-        ValueError: no network of that name, or `workdir` belongs to another one.
+        ValueError: there is no network of that name, or `workdir` belongs to another one.
     """
     child = spaces.load_child(name).with_task(
         dataset.num_classes, dataset.resolution, dataset.channels
@@ -52,8 +52,8 @@ def write(name: str, dataset: Dataset, workdir: files.Path, seed: int = 0) -> pa
     known = spaces.load_child(str(description)) if description.exists() else None
     if known != child and (known is not None or path.exists()):
         raise ValueError(
-            f"{workdir} belongs to another network than {name} for {dataset.name}: "
-            "choose another --workdir"
+            f"{workdir}: expected the work dir of {name} for {dataset.name}, found that of another "
+            "network; choose another --workdir"
         )
     if not path.exists():
         keras.utils.set_random_seed(seed)

@@ -1,4 +1,4 @@
-"""One network, written by any recipe: trained further where asked, converted, checked, packaged."""
+"""Writes one network by any recipe: fine-tunes it if the recipe says so, converts and packages."""
 
 import functools
 from typing import cast
@@ -6,6 +6,7 @@ from typing import cast
 import keras
 import numpy as np
 
+from export import support
 from export.checks import parity
 from export.content import flatbuffer, footprint, packaging
 from export.content.metadata import About
@@ -16,21 +17,24 @@ from export.recipes import FineTuning, Recipe
 from nas.data import batching
 from nas.layers import keras_network
 
-# A float input is quantized inside the file, where pixels half-way between two levels would be
-# rounded by chance: 254 steps from -1 to 1 keep all but the middle two apart. An integer input is
-# a pixel, which 255 steps fit.
+# A float input is quantized inside the file. There a pixel half-way between two levels could be
+# rounded either way; with 254 steps from -1 to 1 all pixels but the middle two get a level of their
+# own. An integer input is the pixel itself, for which 255 steps fit.
 _LOWEST = {"float32": -128 / 127, "int8": -1.0, "uint8": -1.0}
 
 
 def check_examples(
     recipe: Recipe, examples: Examples, about: About, settings: jobs.Settings
 ) -> None:
-    """Refuses what a recipe could not be written from, before any work.
+    """Checks, before any work, that everything a recipe needs is there.
 
     Raises:
-        ValueError: images of a kind or the network's description are missing, or there are fewer
-            images to train on than a step takes.
+        ValueError: calibration images, training images or the network's `child.json` are missing,
+            there are fewer training images than a batch, or the recipe cannot write an operation
+            of the network.
     """
+    if about.child is not None:
+        support.check(about.child, recipe.name)
     if recipe.needs_calibration and examples.calibration_images is None:
         raise ValueError(
             f"{recipe.name}: expected calibration images, received none; pass a hundred or more "
@@ -39,29 +43,32 @@ def check_examples(
     if recipe.fine_tuning is None:
         return
     if examples.training is None:
-        raise ValueError(f"{recipe.name}: expected training images, received none")
+        raise ValueError(
+            f"{recipe.name}: expected training images to fine-tune on, received none; pass those "
+            "of the data set"
+        )
     batching.steps_per_epoch(examples.training, settings.batch_size)
     if about.child is None:
         raise ValueError(
-            f"{recipe.name}: expected a child.json beside the model, found none; copy the one the "
-            "network was trained from"
+            f"{recipe.name}: expected a child.json beside the model, found none; copy the file "
+            "that the network was trained from"
         )
 
 
 class Writer:
-    """Writes one network.
+    """Writes one network by several recipes.
 
-    Each kind of further training is done once, whatever number of recipes ask for it.
+    Each kind of fine-tuning is done only once, even if several recipes use it.
 
     Args:
-        model: images in [-1, 1] to logits.
+        model: the network, from images in [-1, 1] to logits.
         examples: the images.
-        about: what else is known of the network; its child must be what the model was built from.
-        settings: of further training; the defaults where None.
+        about: description of the network; the model must have been built from its child.
+        settings: settings of fine-tuning; None for the defaults.
         track: called like tqdm, for progress.
 
     Raises:
-        ValueError: weights that are not finite, or another network than `about` says.
+        ValueError: weights are not finite, or the model is another network than `about` says.
     """
 
     def __init__(
@@ -85,23 +92,23 @@ class Writer:
 
     @functools.cached_property
     def logits(self) -> np.ndarray:
-        """Of the network as it is, on the test images."""
+        """Logits of the unchanged network on the test images."""
         return self._logits(self._model)
 
     def held_logits(self, recipe: Recipe) -> np.ndarray | None:
-        """Of the network with the weights as a recipe's file holds them, where it rounds them.
+        """Returns the logits of the network with its weights rounded to float16 as in the file.
 
-        None where the weights are its own, or integers, or `rounding` does not know them.
+        None if the recipe does not round to float16, or `rounding` does not support the network.
         """
         rounded = rounding.to_float16(self._model) if recipe.weights == "float16" else None
         return None if rounded is None else self._logits(rounded)
 
     def write(self, recipe: Recipe) -> tuple[bytes, parity.FineTunedLogits | None]:
-        """The file of a recipe, and what further training made of the network, if there was any.
+        """Writes the file of a recipe; returns it with the results of fine-tuning, if any.
 
         Raises:
-            ValueError: missing images or description, an operation that is not built in, or more
-                operations than the network needs.
+            ValueError: images or the description are missing, an operation is not built in, or
+                there are more operations than the network needs.
         """
         tuned = None
         if recipe.fine_tuning is None:
@@ -132,7 +139,7 @@ class Writer:
         return parity.logits_of(model, self._examples.test_images)
 
     def _calibration(self, recipe: Recipe) -> np.ndarray | None:
-        """The images, the ends of the range of all pixels among them."""
+        """Returns the calibration images, with both ends of the pixel range set in the first."""
         images = self._examples.calibration_images
         if images is None or not recipe.needs_calibration:
             return images
@@ -147,15 +154,18 @@ class Writer:
         found = flatbuffer.operators(content)
         if not footprint.is_minimal(found, expected):
             raise ValueError(
-                f"{recipe.name}: expected the operations {_listed(expected)}; the converter made "
-                f"{_listed(found)}; use the versions of TensorFlow and Keras in pyproject.toml"
+                f"{recipe.name}: expected the operations {_listed(expected)}, received "
+                f"{_listed(found)} from the converter; use the versions of TensorFlow and Keras in "
+                "pyproject.toml"
             )
 
     def _outcome(self, kind: FineTuning | None) -> jobs.Outcome:
         if kind not in self._outcomes:
             training, network = self._examples.training, self._about.child
             if training is None or network is None:
-                raise ValueError("further training: expected images and a child, received none")
+                raise ValueError(
+                    "fine-tuning: expected training images and a child, received none; pass both"
+                )
             job = jobs.Job(
                 kind=kind,
                 child=network,
@@ -169,7 +179,7 @@ class Writer:
 
     @functools.cached_property
     def _parent_logits(self) -> np.ndarray:
-        # Without a change, ordinary layers are what is left.
+        # Training without a change always returns weights, never a quantized file.
         trained = cast(jobs.TrainedWeights, self._outcome(None))
         return self._logits(self._with(trained))
 

@@ -1,7 +1,7 @@
-"""Measurements, devices, block benchmarks, and models of latency fitted to them.
+"""Devices, block benchmarks, measurements, and the latency models fitted to them.
 
-Every latency model is a `fitted.LatencyModel`. `LATENCY_MODELS` and `DEVICES` hold the kinds there
-are; `load` also knows the published tables that come with the package, by name.
+Every latency model is a `fitted.LatencyModel`. `LATENCY_MODELS` and `DEVICES` list the available
+kinds. `load` also accepts the names of published tables that come with the package.
 """
 
 from collections.abc import Callable
@@ -21,8 +21,8 @@ LATENCY_MODELS: dict[str, type[LatencyModel]] = {
     Regression.kind: Regression,
 }
 
-# How devices are named, and how each is made: from what follows the colon (None without one), the
-# threads, and how models run on a phone.
+# Names of devices, with the function that makes each. Its arguments are the text after the colon
+# (None without a colon), the number of threads, and the settings for phones.
 DEVICES: dict[str, Callable[[str | None, int, PhoneSettings | None], Device]] = {
     "local": lambda _, num_threads, __: LocalDevice(num_threads),
     "adb": AdbDevice,
@@ -38,12 +38,13 @@ def device(name: str, num_threads: int = 1, phone: PhoneSettings | None = None) 
     """The device called `name`: `local`, `adb` for the only phone, or `adb:SERIAL`.
 
     Args:
-        name: which.
-        num_threads: threads the runtime uses.
-        phone: how models run on it, if it is one.
+        name: name of the device.
+        num_threads: threads of the runtime.
+        phone: how models run on the device, if it is a phone.
 
     Raises:
-        ValueError: no such device (the known ones are listed), or arguments it cannot use.
+        ValueError: no device has that name (the message lists the known ones), or the device
+            cannot use the arguments.
     """
     kind, colon, address = name.partition(":")
     forms = {tuple(form.partition(":")[:2]): make for form, make in DEVICES.items()}
@@ -54,20 +55,20 @@ def device(name: str, num_threads: int = 1, phone: PhoneSettings | None = None) 
 
 
 def latency_model(kind: str) -> LatencyModel:
-    """A latency model of `kind`, ready to be fitted.
+    """An unfitted latency model of `kind`.
 
     Raises:
-        ValueError: no such kind; the known ones are listed.
+        ValueError: no such kind; the message lists the known ones.
     """
     _check_kind(kind, "kind")
     return LATENCY_MODELS[kind]()
 
 
 def load(path: files.Path) -> LatencyModel:
-    """The fitted latency model in a file that `save` wrote, or a published one by name.
+    """Loads a fitted latency model from a file that `save` wrote, or a published one by name.
 
     Raises:
-        ValueError: no file, or not a latency model; the message names the field.
+        ValueError: the file does not exist or is not a latency model; the message names the field.
     """
     if path in published.TABLES:
         return published.load(str(path))

@@ -1,4 +1,4 @@
-"""Keeping the frameworks' own messages away from the user."""
+"""Hides the frameworks' own messages from the user."""
 
 import contextlib
 import os
@@ -7,17 +7,17 @@ import tempfile
 import threading
 from collections.abc import Iterator
 
-# The descriptors belong to the process: of two overlapping uses, the one that ends last would
-# restore what the other had redirected.
+# The file descriptors belong to the whole process. If two threads redirected them at the same time,
+# the one that ends last would restore the other's redirection.
 _lock = threading.RLock()
 
 
 @contextlib.contextmanager
 def silenced() -> Iterator[None]:
-    """Holds back everything written to the process' stdout and stderr, C++ code's included.
+    """Holds back all output to the process' stdout and stderr, that of C++ code included.
 
-    When the body raises, what was held back goes to stderr, so that no failure is hidden. Uses may
-    be nested; another thread's use waits for this one to end.
+    If the body raises an Exception, the output is written to stderr, so that no failure is hidden.
+    Uses may be nested; a use in another thread waits until this one ends.
     """
     with _lock, tempfile.TemporaryFile() as held, contextlib.ExitStack() as redirection:
         _flush()
@@ -26,7 +26,7 @@ def silenced() -> Iterator[None]:
             redirection.callback(os.close, original)
             redirection.callback(os.dup2, original, descriptor)
             os.dup2(held.fileno(), descriptor)
-        # Runs first, whatever ends the body: what Python still buffers is held back too.
+        # Runs before the restoring above, so that output in Python's buffers is held back too.
         redirection.callback(_flush)
         try:
             yield

@@ -1,4 +1,4 @@
-"""Files that are never half-written, and JSON that says where it came from."""
+"""Writes files atomically, and JSON files with their provenance."""
 
 import json
 import os
@@ -24,10 +24,10 @@ _REPORTED_LIBRARIES = (
 
 
 def write_with(path: Path, write: Callable[[str], None]) -> None:
-    """Lets `write` fill a temporary file beside `path`, then renames it into place.
+    """Lets `write` fill a temporary file beside `path`, then renames it to `path`.
 
-    The temporary name keeps the ending of `path`, which some writers look at. When `write` fails
-    or the process dies, `path` is as it was before.
+    The temporary name has the suffix of `path`, since some writers depend on it. If `write` fails
+    or the process dies, `path` is unchanged.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def write_with(path: Path, write: Callable[[str], None]) -> None:
     except BaseException as error:
         pathlib.Path(temporary).unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename is None:
-            # A full disk says only that something, somewhere, is full.
+            # The error of a full disk names no file.
             error.filename = os.fspath(path)
         raise
 
@@ -59,9 +59,9 @@ def _fill(path: str, content: bytes) -> None:
 
 
 def write_together(contents: dict[Path, bytes]) -> None:
-    """Writes files that belong together: all of them, or none where one cannot be written.
+    """Writes several files: either all of them, or none if one cannot be written.
 
-    A process that dies between the renames at the end leaves some of them old.
+    If the process dies between the renames at the end, only some of the files are new.
     """
     if not contents:
         return
@@ -75,20 +75,20 @@ def write_together(contents: dict[Path, bytes]) -> None:
 
 
 def json_bytes(data: Any) -> bytes:
-    """`data` as readable JSON. NaN and infinities are refused."""
+    """Returns `data` as indented JSON. NaN and infinities are refused."""
     return (json.dumps(data, indent=2, allow_nan=False) + "\n").encode()
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Writes `data` as readable JSON, atomically. NaN and infinities are refused."""
+    """Writes `data` as indented JSON, atomically. NaN and infinities are refused."""
     write_bytes(path, json_bytes(data))
 
 
 def check_writable(folder: Path) -> None:
-    """Makes a folder where there is none, and tries to write into it.
+    """Makes a folder if it is missing, and checks that it can be written to.
 
     Raises:
-        OSError: it cannot be made or written; the message says what to do.
+        OSError: the folder cannot be made or written; the message says what to do.
     """
     try:
         pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
@@ -96,8 +96,7 @@ def check_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise OSError(
-            f"{folder}: expected a folder that can be written ({error.strerror}); "
-            "choose another --workdir"
+            f"{folder}: expected a writable folder ({error.strerror}); choose another --workdir"
         ) from error
 
 
@@ -105,7 +104,7 @@ def read_json(path: Path) -> Any:
     """Reads a JSON file.
 
     Raises:
-        ValueError: the file is missing, or is not JSON; the message names it and the place.
+        ValueError: the file is missing or not JSON; the message names the file and the place.
     """
     try:
         return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
@@ -116,7 +115,7 @@ def read_json(path: Path) -> Any:
 
 
 def provenance(**extra: Any) -> dict[str, Any]:
-    """What made a file: command line, git revision, library versions, machine.
+    """Returns how a file was made: command line, git revision, library versions, machine.
 
     Args:
         **extra: further entries, for example the seed or the device.
@@ -139,7 +138,7 @@ def _version(library: str) -> str | None:
 
 
 def _git_revision() -> str | None:
-    """Commit of the source tree, with `+changes` when it is not clean; None outside git."""
+    """Returns the commit of the source tree, plus `+changes` if modified; None outside git."""
     here = pathlib.Path(__file__).resolve().parent
 
     def git(*arguments: str) -> str:

@@ -12,7 +12,15 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 COPIED = ("nas", "export", "latency_models", "tools", "tests", "pyproject.toml")
-TITLES = ("An operation", "A space", "An algorithm", "A latency model", "A device")
+TITLES = (
+    "An operation",
+    "An activation",
+    "A kind of stage",
+    "A space",
+    "An algorithm",
+    "A latency model",
+    "A device",
+)
 
 # Runs on this machine what the real one would run on another, by a shell as it does there.
 SSH = """#!/bin/sh

@@ -146,7 +146,7 @@ def test_ctrl_c_stops_with_130_and_the_same_command_goes_on(pipeline, measured, 
     path = shutil.copytree(measured, measured.with_name("interrupted"))
     code, output = pipeline(path, epochs("search", 2), by=signal.SIGINT)
     assert code == 130
-    assert output.endswith("stopped; the same command goes on from here\n")
+    assert output.endswith("stopped; run the same command again to resume\n")
     assert "Traceback" not in output
     code, output = pipeline(path)
     assert code == 0, output

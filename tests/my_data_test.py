@@ -87,7 +87,7 @@ def test_a_strangers_folder_goes_from_images_to_files(tmp_path):
     (tmp_path / "photos/boot/another.png").write_bytes(extra.read_bytes())
     pipeline = next(command for command in commands() if command[2] == "tools.pipeline")
     again = run(pipeline, tmp_path, *own, "--preset=tiny")
-    (line,) = [line for line in again.splitlines() if "other images than in the last run" in line]
+    (line,) = [line for line in again.splitlines() if "the images differ from the last run" in line]
     assert "1 added (boot/another.png)" in line
     after = json.loads((made / "summary.json").read_text())
     assert after["stage_seconds"]["search"] != summary["stage_seconds"]["search"]

@@ -162,7 +162,7 @@ def test_a_killed_host_ends_the_other_and_the_same_command_goes_on(search, whole
         assert hosts.processes[survivor].wait(120) == 1
         (line,) = errors(hosts.said()[survivor])
     assert line.startswith("error: another of the 2 hosts ended or cannot be reached (")
-    assert line.endswith("goes on from the last finished epoch")
+    assert line.endswith("resumes after the last finished epoch")
     with search(path) as hosts:
         assert [hosts.wait(i) for i in (0, 1)] == [0, 0], hosts.said()
         assert "starting over" not in hosts.said()[0]

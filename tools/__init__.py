@@ -1,4 +1,4 @@
-"""Command lines: `python -m tools.<name>`. The only package with flags."""
+"""Command-line tools, run as `python -m tools.<name>`; the only package that defines flags."""
 
 import importlib.machinery
 import sys
@@ -9,10 +9,10 @@ from nas import chatter
 
 
 class _SilentTensorFlow:
-    """Imports TensorFlow without what its C++ code prints while it loads and looks for GPUs.
+    """Imports TensorFlow and hides what its C++ code prints while it loads and looks for GPUs.
 
-    Those lines come before any log level is read. A tool may import TensorFlow at its top, before
-    `console.run` has a say, so the first import itself is the place to hold them back.
+    TensorFlow prints those lines before it reads any log level. A tool may import TensorFlow at
+    the top of its file, before `console.run` starts, so the first import itself must hide them.
     """
 
     def find_spec(

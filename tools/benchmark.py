@@ -3,13 +3,13 @@
     python -m tools.benchmark --models=child_float32.tflite,child_int8.tflite --output=models.jsonl
     python -m tools.benchmark --space=cifar --recipe=int8 --output=measurements.jsonl
 
-The second is what `tools.fit_latency` needs; started again, it times only what is missing. On
-phones, `benchmark_model` is pushed to the phone and runs the models there:
+The second command writes the measurements that `tools.fit_latency` needs. Run it again and it
+times only what is missing. For a phone, the tool pushes `benchmark_model` and the models to it:
 
     python -m tools.benchmark --space=cifar --recipe=int8 --device=adb \
         --benchmark_model=android_aarch64_benchmark_model --output=measurements.jsonl
 
-`--device=adb:A1,adb:B2` measures on several phones at once; each has its own file of rows
+`--device=adb:A1,adb:B2` measures on several phones at once and writes one file for each phone
 (`measurements_A1.jsonl`, `measurements_B2.jsonl`).
 """
 
@@ -32,22 +32,24 @@ from tools.workflow import several_phones
 
 _MODELS = flags.DEFINE_list("models", [], "The .tflite files to time, separated by commas.")
 _SPACE = flags.DEFINE_string("space", None, "Search space to time: a name, or a .json file.")
-_RECIPE = flags.DEFINE_string("recipe", "float32", "How the space's blocks are exported.")
+_RECIPE = flags.DEFINE_string("recipe", "float32", "Recipe that exports the space's blocks.")
 _NETWORKS = flags.DEFINE_integer(
-    "networks", DEFAULT_NETWORKS, "Whole networks of the space that are timed.", lower_bound=2
+    "networks", DEFAULT_NETWORKS, "Number of whole networks of the space to time.", lower_bound=2
 )
 _ROUNDS = flags.DEFINE_integer(
-    "rounds", None, "Samples of each model, where not the device's own number.", lower_bound=2
+    "rounds", None, "Samples of each model; the device's default if not given.", lower_bound=2
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Draws the networks and the order.", lower_bound=0)
-_OUTPUT = flags.DEFINE_string("output", "measurements.jsonl", "File the rows are added to.")
-_CLASSES = flags.DEFINE_integer("num_classes", None, "Classes, where not the space's own.")
-_RESOLUTION = flags.DEFINE_integer("resolution", None, "Pixels, where not the space's own.")
-_CHANNELS = flags.DEFINE_integer("input_channels", None, "1 or 3, where not the space's own.")
+_SEED = flags.DEFINE_integer("seed", 0, "Seed for the networks and the order.", lower_bound=0)
+_OUTPUT = flags.DEFINE_string("output", "measurements.jsonl", "File to append the rows to.")
+_CLASSES = flags.DEFINE_integer("num_classes", None, "Classes; the space's own if not given.")
+_RESOLUTION = flags.DEFINE_integer(
+    "resolution", None, "Height and width in pixels; the space's own if not given."
+)
+_CHANNELS = flags.DEFINE_integer("input_channels", None, "1 or 3; the space's own if not given.")
 
 
 def main() -> None:
-    """Measures, then prints a table of the models, or the fastest and the slowest network."""
+    """Measures, then prints a table of the models or the fastest and the slowest network."""
     if bool(_MODELS.value) == (_SPACE.value is not None):
         raise ValueError("expected either --models or --space, received both or neither")
     names = device_flags.DEVICE.value.split(",")
@@ -63,14 +65,14 @@ def main() -> None:
 
 def _benchmark_models() -> None:
     names = [pathlib.Path(path).name for path in _MODELS.value]
-    if len(set(names)) < len(names):  # Then the folders tell them apart.
+    if len(set(names)) < len(names):  # Two files have the same name; use the whole paths.
         names = _MODELS.value
     device = device_flags.device()
     for path in _MODELS.value:
         devices.read_model(path)
         if device_flags.DEVICE.value == "local":
-            interpreter.load(path)  # Says which file is damaged; a phone has a runtime of its own.
-    # TensorFlow takes seconds to import; a bad flag should not wait for it.
+            interpreter.load(path)  # Names a damaged file. A phone uses its own runtime.
+    # TensorFlow takes seconds to import. Report a bad flag before that.
     from latency_models.measuring import block_benchmarks
 
     rows = block_benchmarks.benchmark_models(
@@ -130,7 +132,7 @@ def _warn_of_noise(rows: Sequence[measurements.Measurement]) -> None:
     if noisy:
         console.say(
             f"{len(noisy)} of {len(rows)} rows varied too much and are marked as noisy, for "
-            f"example {noisy[0].label}: measure again on a quieter, cooler device"
+            f"example {noisy[0].label}: measure again when the device is idle and cool"
         )
 
 

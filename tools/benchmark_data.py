@@ -1,11 +1,11 @@
-"""How many augmented images a second the input pipeline delivers, and what limits it.
+"""Measures how many augmented images per second the input pipeline delivers, and what limits it.
 
 Example:
     python -m tools.benchmark_data --dataset=cifar10 --batch_size=128
     python -m tools.benchmark_data --dataset=imagenet2012 --cache=files --batch_size=256
 
-Beside it stands the limit of this machine: the same operations on the same images in a plain loop
-on every core, without `tf.data`. Let nothing else run meanwhile; two minutes.
+It also measures the limit of this machine: the same operations on the same images in a plain loop
+on every core, without `tf.data`. It takes two minutes; let nothing else run meanwhile.
 """
 
 import statistics
@@ -15,15 +15,17 @@ from absl import flags
 from tools.flags import data_flags
 from tools.terminal import console
 
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "Images a batch.", lower_bound=1)
-_ROUNDS = flags.DEFINE_integer("rounds", 25, "Rounds, of which the median counts.", lower_bound=1)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "Images per batch.", lower_bound=1)
+_ROUNDS = flags.DEFINE_integer(
+    "rounds", 25, "Number of rounds; the result is their median.", lower_bound=1
+)
 _SECONDS = flags.DEFINE_float(
-    "seconds", 1.0, "Of the pipeline, and of the loop, in a round.", lower_bound=0.01
+    "seconds", 1.0, "Seconds of the pipeline, and of the loop, in each round.", lower_bound=0.01
 )
 
 
 def main() -> None:
-    """Prints medians over the rounds, their range, and what the time goes into."""
+    """Prints the medians and ranges over the rounds, and the time of each stage."""
     from nas import chatter
     from nas.data import loading
 
@@ -32,7 +34,7 @@ def main() -> None:
 
         from tools.experiments import input_throughput
 
-    # Images side by side keep all cores busy; no single one of them is to use several.
+    # Images in parallel keep all cores busy, so each operation uses one core.
     tf.config.threading.set_intra_op_parallelism_threads(1)
     dataset = loading.load(
         data_flags.DATASET.value,
@@ -46,8 +48,8 @@ def main() -> None:
     )
     whole = sum(found.stage_ms.values())
     rows = [(name, ms, 100 * ms / whole) for name, ms in found.stage_ms.items()]
-    console.say(console.table(["stage", "ms an image, one core", "%"], rows))
-    console.say(f"most of the time goes into: {found.slowest}\n")
+    console.say(console.table(["stage", "ms per image, one core", "%"], rows))
+    console.say(f"slowest stage: {found.slowest}\n")
     compared = [
         ("pipeline", *_rates(found.images_per_second, found.cores)),
         ("plain loop", *_rates(found.limits, found.cores)),
@@ -61,7 +63,7 @@ def main() -> None:
 
 
 def _rates(by_round: list[float], cores: int) -> tuple[float, float, str]:
-    """Images a second, those of one core, and from where to where the rounds go."""
+    """Median images per second, the same per core, and the range over the rounds."""
     rate = statistics.median(by_round)
     return rate, rate / cores, f"{min(by_round):.0f} to {max(by_round):.0f}"
 

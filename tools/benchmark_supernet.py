@@ -1,11 +1,12 @@
-"""What the supernet's steps cost beside those of the children it stands for.
+"""Compares time and memory of the supernet's steps with those of training single children.
 
     python -m tools.benchmark_supernet --space=proxyless_imagenet --batch_size=16 \
         --output=supernet.json
 
-Times, in one run and in turn, the weight step on random paths, the same children's own training
-steps, the architecture steps, and the mixtures of all paths that binary gates avoid; then peak
-memory, each in a process of its own, and both over the number of candidates a slot.
+In one run, steps take turns: the weight step on random paths, the training steps of the same
+children, the architecture steps, and the mixtures of all paths that binary gates avoid. Peak
+memory follows, each step in its own process. Last, both are measured again for different numbers
+of candidates per slot.
 """
 
 import json
@@ -23,20 +24,26 @@ _MEASURE = flags.DEFINE_list(
     "measure", ["times", "memory", "growth"], "What to measure now: times, memory, growth."
 )
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Images a step.", lower_bound=1)
-_RESOLUTION = flags.DEFINE_integer("resolution", None, "Pixels, where not the space's own.")
-_PATHS = flags.DEFINE_integer("paths", 3, "Random paths compared.", lower_bound=1)
-_ROUNDS = flags.DEFINE_integer("rounds", 10, "Times each step runs, in turn.", lower_bound=1)
-_PROCESSES = flags.DEFINE_integer(
-    "memory_processes", 3, "Processes for each peak of memory; 0 to leave it out.", lower_bound=0
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Images per step.", lower_bound=1)
+_RESOLUTION = flags.DEFINE_integer(
+    "resolution", None, "Height and width in pixels; the space's own if not given."
 )
-_GROWTH = flags.DEFINE_list("growth", ["1", "2", "3", "6"], "Candidates a slot, 1 to 6 each.")
-_SEED = flags.DEFINE_integer("seed", 0, "Draws the paths.", lower_bound=0)
+_PATHS = flags.DEFINE_integer("paths", 3, "Number of random paths.", lower_bound=1)
+_ROUNDS = flags.DEFINE_integer(
+    "rounds", 10, "Number of rounds; each round runs every step once.", lower_bound=1
+)
+_PROCESSES = flags.DEFINE_integer(
+    "memory_processes", 3, "Processes for each peak memory; 0 skips memory.", lower_bound=0
+)
+_GROWTH = flags.DEFINE_list(
+    "growth", ["1", "2", "3", "6"], "Numbers of candidates per slot, each from 1 to 6."
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed for the paths.", lower_bound=0)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the numbers.", required=True)
 
 
 def main() -> None:
-    """Measures, writes the file, prints the table."""
+    """Measures, writes the file and prints the table."""
     measure, growth = _measurements(), [_count(text) for text in _GROWTH.value]
     from nas import files
     from tools.experiments import peak_memory, supernet_report, supernet_steps
@@ -63,7 +70,7 @@ def main() -> None:
 
     def grow(count: int, **values: Any) -> None:
         rows[count] = rows.get(count, {"candidates": count}) | values
-        console.say(f"{count} candidate(s) a slot: " + _joined(rows[count]))
+        console.say(f"{count} candidate(s) per slot: " + _joined(rows[count]))
         keep()
 
     if "times" in measure:
@@ -76,7 +83,7 @@ def main() -> None:
         for count in growth:
             grow(count, **_grown_memory(space, count))
     supernet_report.show(found)
-    console.say(f"all in {_OUTPUT.value}")
+    console.say(f"all numbers are in {_OUTPUT.value}")
 
 
 def _measurements() -> list[str]:
@@ -134,13 +141,13 @@ def _times(space) -> dict[str, Any]:
                 for name, step in steps.items():
                     start = time.perf_counter()
                     step()
-                    # The first round traces.
+                    # The first round traces the functions.
                     if round_:
                         seconds[name].append(time.perf_counter() - start)
                     bar.update()
 
     def ratio(name: str, to: str) -> float:
-        """Median over pairs taken one after the other, on the same path."""
+        """Median ratio over pairs of steps that ran in the same round on the same path."""
         return float(np.median(np.divide(seconds[name], seconds[to])))
 
     medians = {name: statistics.median(values) for name, values in seconds.items()}
@@ -181,7 +188,7 @@ def _memory(space) -> dict[str, Any]:
 
 
 def _grown_times(space, count: int) -> dict[str, float]:
-    """The first candidate's path, beside ever more candidates that are not sampled."""
+    """Times the path of first candidates in a space with `count` candidates per slot."""
     from tools.experiments import supernet_steps
 
     grown = supernet_steps.with_candidates(space, count)

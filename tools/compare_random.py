@@ -1,14 +1,14 @@
-"""Is the searched network better than chance? Trains random networks of equal latency the same way.
+"""Compares the searched network with random networks of equal latency, trained in the same way.
 
     python -m tools.compare_random --workdir=runs/quick --count=5 --repeats=3
 
-Reads a finished pipeline's work dir, draws children uniformly from those of its space whose
-predicted latency is within 5 % (`--tolerance`) of the searched child's, trains each exactly as the
-searched child was trained, and writes `comparison/comparison.json`. Run again, it goes on where it
-stopped.
+Reads the work dir of a finished pipeline. Draws children uniformly from those of its space whose
+predicted latency is within 5 % (`--tolerance`) of the searched child's. Trains each exactly as the
+searched child was trained, and writes `comparison/comparison.json`. Run the command again to
+resume.
 
-A network's accuracy differs from one training to the next. With `--repeats` every network, the
-searched one too, is trained with so many seeds, the pipeline's and those after it.
+A network's accuracy differs from one training to the next. `--repeats=N` trains every network,
+including the searched one, with N seeds: the pipeline's seed and the N - 1 seeds after it.
 """
 
 import dataclasses
@@ -28,15 +28,18 @@ from nas.training.child_training import TrainConfig
 from tools.terminal import console
 from tools.workflow import stages, workdir
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Of a finished pipeline.", required=True)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Work dir of a finished pipeline.", required=True)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
 _COUNT = flags.DEFINE_integer("count", 5, "Number of random children.", lower_bound=1)
 _REPEATS = flags.DEFINE_integer(
     "repeats", 1, "Trainings of every network, each with its own seed.", lower_bound=1
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of the choice of children.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed for the random children.", lower_bound=0)
 _TOLERANCE = flags.DEFINE_float(
-    "tolerance", 0.05, "How far predicted latencies may differ, as a fraction.", lower_bound=0.0
+    "tolerance",
+    0.05,
+    "Largest relative difference from the searched child's predicted latency.",
+    lower_bound=0.0,
 )
 
 _MOST_DRAWS = 100_000
@@ -50,10 +53,10 @@ def random_children(
     seed: int,
     tolerance: float,
 ) -> list[Child]:
-    """Different children drawn uniformly among those as fast as `like`, within `tolerance`.
+    """Draws different children uniformly from those as fast as `like`, within `tolerance`.
 
     Raises:
-        ValueError: the space does not hold so many.
+        ValueError: too few such children were found.
     """
     generator = np.random.default_rng(seed)
     latencies = stages.latencies_of(table, space)
@@ -73,7 +76,7 @@ def random_children(
 
 
 def main() -> None:
-    """Trains what is missing and prints the table."""
+    """Trains the networks that are missing and prints the table."""
     directory = pathlib.Path(_WORKDIR.value)
     summary = files.read_json(directory / "summary.json")
     settings = files.read_json(directory / "config.json")["pipeline"]
@@ -82,7 +85,7 @@ def main() -> None:
     table = latency_models.load(directory / "latency_model.json")
     config = TrainConfig(**{**settings["preset"]["train"], "seed": settings["seed"]})
     children = random_children(space, table, searched, _COUNT.value, _SEED.value, _TOLERANCE.value)
-    # All that the random children depend on: other latencies would draw others.
+    # Everything the random children depend on; another latency model would draw others.
     asked = {
         "seed": _SEED.value,
         "tolerance": _TOLERANCE.value,
@@ -113,7 +116,7 @@ def main() -> None:
 def _trained(
     child: Child, dataset: Dataset, config: TrainConfig, owned: workdir.WorkDir, folder: str
 ) -> float:
-    """Test accuracy of one training, which is made unless it is there."""
+    """Test accuracy of one training; trains unless the result is there."""
     result = owned.path / folder / "result.json"
 
     def train() -> None:
@@ -153,7 +156,7 @@ def _report(rows: list[dict], path: pathlib.Path, config: TrainConfig) -> None:
             "provenance": files.provenance(),
         },
     )
-    console.title("Searched against random networks of equal latency")
+    console.title("Searched network and random networks of equal latency")
     cells = [
         (
             row["network"],
@@ -168,8 +171,8 @@ def _report(rows: list[dict], path: pathlib.Path, config: TrainConfig) -> None:
     names = ["network", "accuracy %", "by seed", "predicted ms", "million MACs", "choices"]
     console.say(console.table(names, cells))
     spread = "" if deviation is None else f" (standard deviation {100 * deviation:.2f})"
-    console.say(f"\nrandom: {100 * mean:.2f} % on average{spread}; the search gains")
-    console.say(f"{100 * gain:+.2f} points. In {path}")
+    console.say(f"\nrandom networks: {100 * mean:.2f} % on average{spread}; the search gains")
+    console.say(f"{100 * gain:+.2f} points. Results are in {path}")
 
 
 if __name__ == "__main__":

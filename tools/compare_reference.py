@@ -1,11 +1,11 @@
-"""The supernet's steps beside those of the released PyTorch code, taken in turn on this machine.
+"""Times the supernet's steps and those of the released PyTorch code, in turn, on this machine.
 
     git clone https://github.com/mit-han-lab/proxylessnas reference
     python -m venv torch && torch/bin/pip install torch numpy pyyaml
     python -m tools.compare_reference --reference=reference --reference_python=torch/bin/python \
         --output=reference.json
 
-Space `proxyless_imagenet`; every step of either side draws a fresh path.
+The space is `proxyless_imagenet`. On both sides every step samples a new path.
 """
 
 import contextlib
@@ -25,17 +25,19 @@ _REFERENCE = flags.DEFINE_string("reference", None, "Checkout of proxylessnas.",
 _PYTHON = flags.DEFINE_string(
     "reference_python", None, "Python with torch, numpy and PyYAML.", required=True
 )
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Images a step.", lower_bound=1)
-_RESOLUTION = flags.DEFINE_integer("resolution", 224, "Pixels.", lower_bound=32)
-_ROUNDS = flags.DEFINE_integer("rounds", 20, "Times each step runs, in turn.", lower_bound=1)
-_THREADS = flags.DEFINE_integer("num_threads", 2, "Threads of either side.", lower_bound=1)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Images per step.", lower_bound=1)
+_RESOLUTION = flags.DEFINE_integer("resolution", 224, "Height and width in pixels.", lower_bound=32)
+_ROUNDS = flags.DEFINE_integer(
+    "rounds", 20, "Number of rounds; each round runs every step once.", lower_bound=1
+)
+_THREADS = flags.DEFINE_integer("num_threads", 2, "Threads on each side.", lower_bound=1)
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the numbers.", required=True)
 
 Step = Callable[[], float]
 
 
 def main() -> None:
-    """Measures, writes the file, prints the table."""
+    """Measures, writes the file and prints the table."""
     root = pathlib.Path(_REFERENCE.value)
     if not (root / "search" / "modules" / "mix_op.py").is_file():
         raise ValueError(
@@ -68,7 +70,7 @@ def _reference_steps(root: pathlib.Path) -> Iterator[tuple[dict[str, Step], int,
             line = process.stdout.readline() if process.stdout else ""
             if not line:
                 errors.seek(0)
-                *_, last = errors.read().strip().splitlines() or ["nothing was said"]
+                *_, last = errors.read().strip().splitlines() or ["it printed no error"]
                 raise ValueError(f"the reference ended early: {last}")
             return line
 
@@ -111,10 +113,10 @@ def _in_turn(steps: dict[str, Step]) -> dict[str, list[float]]:
     with console.Progress((1 + _ROUNDS.value) * len(steps), "timing", "steps") as bar:
         for round_ in range(1 + _ROUNDS.value):
             for name, step in steps.items():
-                # Threads that still wait for more work would disturb the other side.
+                # Idle threads of one side keep spinning for a moment and would slow the other.
                 time.sleep(0.1)
                 value = step()
-                # The first round traces and warms up.
+                # The first round traces the functions and warms up.
                 if round_:
                     seconds[name].append(value)
                 bar.update()
@@ -147,7 +149,7 @@ def _report(medians: dict[str, float], version: str) -> None:
         (text, medians[name], medians[f"reference_{name}"], ratios[name])
         for name, text in names.items()
     ]
-    console.say(console.table(["seconds, medians", "ours", f"PyTorch {version}", "ratio"], rows))
+    console.say(console.table(["median seconds", "ours", f"PyTorch {version}", "ratio"], rows))
 
 
 if __name__ == "__main__":

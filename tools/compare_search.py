@@ -1,17 +1,17 @@
-r"""Which search algorithm finds the best network in equal time?
+r"""Compares search algorithms: which finds the best network in equal time?
 
     python -m tools.compare_search --space=cifar --dataset=cifar10 --target_latency=0.5 \
         --latency_model=runs/quick/latency_model.json --search_seconds=180 --workdir=runs/algorithms
 
-Every algorithm searches at every target with every seed, each in a process of its own and for about
-equally long: two short searches tell its seconds for an image, and with them the number of training
-images it may take. Every child is trained in the same way, `--train_repeats` times, exported and
-timed. `random` spends its time on training networks, the others on a supernet. Several targets give
-a curve of accuracy over latency; `--train_epochs=0` looks at latencies alone. One-Shot spends part
-of its time on judging networks, `--evolution_population` times `--evolution_generations` of them.
-Children are timed where the latency model was measured, unless --device says otherwise. Run again,
-it goes on where it stopped, also with more seeds, targets, algorithms or trainings; a search that
-was stopped begins anew, since its time is part of the result.
+Every algorithm searches for every target with every seed, each search in its own process and for
+about the same time. Two short searches measure an algorithm's seconds per image, which give the
+number of training images it may use. Every child is trained in the same way, `--train_repeats`
+times, exported and timed. `random` spends its time on training networks, the others on a supernet.
+One-Shot spends part of its time on evaluating networks, `--evolution_population` times
+`--evolution_generations` of them. Several targets give a curve of accuracy over latency;
+`--train_epochs=0` compares latencies alone. Children are timed on the device of the latency model,
+unless --device names another. Run the command again to resume, also with more seeds, targets,
+algorithms or trainings. A stopped search starts anew, since its time is part of the result.
 """
 
 import itertools
@@ -29,48 +29,58 @@ from tools.workflow import workdir
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
 _MODEL = flags.DEFINE_string(
-    "latency_model", None, "File that tools.fit_latency wrote.", required=True
+    "latency_model", None, "File written by tools.fit_latency.", required=True
 )
 _TARGETS = flags.DEFINE_list(
-    "target_latency", ["0.5"], "Fractions of the way from the fastest to the slowest child."
+    "target_latency",
+    ["0.5"],
+    "Target latencies as fractions: 0 is the fastest child, 1 the slowest.",
 )
-_ALGORITHMS = flags.DEFINE_list("algorithms", [], "Some of them; all if none is named.")
-_SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Of searches and trainings.")
+_ALGORITHMS = flags.DEFINE_list(
+    "algorithms", [], "Search algorithms to compare; all if none is named."
+)
+_SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of searches and trainings.")
 _SECONDS = flags.DEFINE_float(
-    "search_seconds", 180.0, "For each search; 0 takes all images.", lower_bound=0.0
+    "search_seconds", 180.0, "Seconds for each search; 0 uses all images.", lower_bound=0.0
 )
-_WARMUP = flags.DEFINE_integer("warmup_epochs", 2, "Of each search.", lower_bound=1)
-_EPOCHS = flags.DEFINE_integer("epochs", 3, "Of each search, after the warm-up.", lower_bound=1)
-_ARCH_RATE = flags.DEFINE_float("arch_learning_rate", 0.02, "Of alpha.", lower_bound=1e-9)
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Images a search step.", lower_bound=1)
-_TRAIN_EPOCHS = flags.DEFINE_integer("train_epochs", 7, "Of each child; 0: none.", lower_bound=0)
+_WARMUP = flags.DEFINE_integer("warmup_epochs", 2, "Warm-up epochs of each search.", lower_bound=1)
+_EPOCHS = flags.DEFINE_integer(
+    "epochs", 3, "Epochs of each search after the warm-up.", lower_bound=1
+)
+_ARCH_RATE = flags.DEFINE_float(
+    "arch_learning_rate", 0.02, "Learning rate of alpha.", lower_bound=1e-9
+)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Images per search step.", lower_bound=1)
+_TRAIN_EPOCHS = flags.DEFINE_integer(
+    "train_epochs", 7, "Epochs of each child's training; 0 trains none.", lower_bound=0
+)
 _REPEATS = flags.DEFINE_integer(
-    "train_repeats", 1, "Trainings of each child, each with a seed of its own.", lower_bound=1
+    "train_repeats", 1, "Trainings of each child, each with its own seed.", lower_bound=1
 )
 _MAX_TRAIN = flags.DEFINE_integer(
-    "max_train_examples", 0, "Training images used at most, 0 for all.", lower_bound=0
+    "max_train_examples", 0, "Largest number of training images to use; 0 is all.", lower_bound=0
 )
 _VALIDATION_SIZE = flags.DEFINE_integer(
-    "validation_size", 5000, "Training images kept for alpha.", lower_bound=1
+    "validation_size", 5000, "Training images held out to train alpha.", lower_bound=1
 )
-_WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder for all files.", required=True)
 
-# Of `random`, where the epochs suffice.
+# Networks that `random` trains, if there are as many epochs.
 _RANDOM_NETWORKS = 5
-# Images an epoch of the longer of two searches that tell the time an image takes; the shorter takes
-# a quarter, which is still as many as judging networks wants for its moments.
+# Images per epoch of the longer of the two searches that measure the time per image. The shorter
+# one uses a quarter, which is still enough for the moments used in evaluating networks.
 _PROBE_IMAGES = 10240
 
 
 def main() -> None:
-    """Searches, trains and times what is missing, and prints the table."""
+    """Searches, trains and times what is missing, then prints the table."""
     from nas.searching import algorithm_names
 
     algorithms = _ALGORITHMS.value or list(algorithm_names.DESCRIPTIONS)
     for name in algorithms:
         algorithm_names.check_name(name)
     targets, seeds = _numbers(_TARGETS, float), _numbers(_SEEDS, int)
-    # Imported late: TensorFlow takes seconds.
+    # TensorFlow takes seconds to import, so these imports come late.
     import latency_models
     from nas.architecture import spaces
     from tools.workflow import stages
@@ -103,7 +113,7 @@ def main() -> None:
             console.say(f"  {comparison_report.line(_row(name, target, seed, images, owned))}")
         if device is not None:
             console.title("Training")
-            # Every child once before any of them a second time.
+            # Train every child once before training any of them a second time.
             by_child = [_trainings(*cell) for cell in cells]
             wanted = [one for repeat in zip(*by_child, strict=True) for one in repeat]
             compared_child.train(wanted, asked, owned)
@@ -115,7 +125,7 @@ def main() -> None:
 
 
 def _asked() -> dict[str, Any]:
-    """What every search and training depends on, by the names of the flags."""
+    """Values of the flags that every search and training depends on, by flag name."""
     shared: list[Any] = [_SPACE, data_flags.DATASET, _MODEL, _SECONDS, _WARMUP, _EPOCHS]
     shared += [_ARCH_RATE, _BATCH_SIZE, _TRAIN_EPOCHS, _MAX_TRAIN, _VALIDATION_SIZE]
     asked = {flag.name: flag.value for flag in shared}
@@ -150,7 +160,7 @@ def _search(
         "workdir": path.resolve(),
         **changed,
     }
-    # Each of them takes at least one epoch.
+    # Each random network needs at least one epoch.
     epochs = given["warmup_epochs"] + given["epochs"]
     given["random_networks"] = min(_RANDOM_NETWORKS, epochs)
     given |= algorithm_flags.given()
@@ -159,7 +169,7 @@ def _search(
 
 
 def _images(name: str, target: float, available: int, owned: workdir.WorkDir) -> int:
-    """Training images, of those available, with which a search takes the seconds asked for."""
+    """Number of training images with which a search takes `--search_seconds`."""
     from nas import files
 
     if not _SECONDS.value:
@@ -175,7 +185,7 @@ def _images(name: str, target: float, available: int, owned: workdir.WorkDir) ->
             used = _search(name, target, 0, images, path, warmup_epochs=1, epochs=1)
             found.append((images, used.seconds))
         (few, short), (many, long) = found
-        # Two epochs each. What does not grow with the images is the same in a long search.
+        # Each search has two epochs. The fixed part of the time is the same in a longer search.
         by_image = max((long - short) / (2 * (many - few)), 1e-6)
         fixed = max(short - 2 * few * by_image, 0.0)
         files.write_json(result, {"seconds_an_image": by_image, "seconds_at_least": fixed})
@@ -187,10 +197,10 @@ def _images(name: str, target: float, available: int, owned: workdir.WorkDir) ->
     images = int(left / (epochs * found["seconds_an_image"]))
     if images < 2 * _BATCH_SIZE.value:
         raise ValueError(
-            f"search_seconds: expected more for {name}, which takes "
+            f"search_seconds: expected more for {name}, which needs "
             f"{found['seconds_at_least']:.0f} s before its first image; received {_SECONDS.value:g}"
         )
-    # Whole thousands, so that the seconds of two runs of this command agree on them.
+    # Round to thousands, so that two runs of this command choose the same number.
     return min(max(images // 1000 * 1000, 2 * _BATCH_SIZE.value), available)
 
 
@@ -209,7 +219,7 @@ def _search_once(name: str, target: float, seed: int, images: int, owned: workdi
     path = owned.path / folder
 
     def search() -> None:
-        # What a search that was stopped had taken by then, nobody knows.
+        # The time that a stopped search took is unknown, so start over.
         shutil.rmtree(path, ignore_errors=True)
         usage = _search(name, target, seed, images, path)
         of_search = {"search_seconds": usage.seconds, "search_cpu_seconds": usage.cpu_seconds}
@@ -227,7 +237,7 @@ def _row(
 
 
 def _time(rows: list[dict[str, Any]], table: Any, device: Any, owned: workdir.WorkDir) -> None:
-    """Times all children in turns, and adds `measured_latency_ms` to their rows."""
+    """Times all children in turn and adds `measured_latency_ms` to their rows."""
     from latency_models.measuring import block_benchmarks, measurements
 
     console.title("Latency of the children")

@@ -1,12 +1,13 @@
-"""Searched networks against one network made wider and narrower: accuracy over latency.
+"""Compares searched networks with one network at several width multipliers: accuracy and latency.
 
     python -m tools.compare_widths --workdir=runs/curve
 
-Reads what `tools.compare_search --target_latency=0.1,0.3,0.5,0.7,0.9 --workdir=runs/curve` found.
-For every target it takes the width multiplier of a network of MBConv 3x3 with expansion 6, as
-MobileNetV2's, that comes nearest to the target when measured, and trains it as the searched
-children were trained. Writes `widths/curve.json` and `widths/curve.png`; run again, it goes on
-where it stopped.
+Reads the results of
+`tools.compare_search --target_latency=0.1,0.3,0.5,0.7,0.9 --workdir=runs/curve`. The network has
+MBConv 3x3 with expansion 6 in every slot, like MobileNetV2. For each target the tool takes the
+multiplier whose measured latency is nearest to the target, and trains that network in the same
+way as the searched children. Writes `widths/curve.json` and `widths/curve.png`. Run the command
+again to resume.
 """
 
 import itertools
@@ -21,19 +22,19 @@ from tools.flags import data_flags, device_flags
 from tools.terminal import console
 from tools.workflow import workdir
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Of tools.compare_search.", required=True)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Work dir of tools.compare_search.", required=True)
 _ALGORITHM = flags.DEFINE_string(
-    "algorithm", "proxyless_gradient", "Whose children are on the curve."
+    "algorithm", "proxyless_gradient", "Search algorithm whose children are compared."
 )
 
-# Distinct networks among them are measured.
+# Several multipliers may give the same network, which is then measured once.
 _MULTIPLIERS = [i / 20 for i in range(5, 41)]
 
 
 def main() -> None:
-    """Measures, trains what is missing, and prints the table."""
+    """Measures and trains what is missing, then prints the table."""
     directory = pathlib.Path(_WORKDIR.value)
-    # Imported late: TensorFlow takes seconds.
+    # TensorFlow takes seconds to import, so these imports come late.
     import latency_models
     from nas import files
     from nas.architecture import spaces
@@ -49,8 +50,8 @@ def main() -> None:
     table = latency_models.load(asked["latency_model"])
     if table.to_dict() != asked["model"]:
         raise ValueError(
-            f"{asked['latency_model']}: expected the latency model of the comparison, received "
-            "another; fit it from the same measurements again"
+            f"{asked['latency_model']}: expected the latency model of the comparison, received a "
+            "different one; fit it again from the same measurements"
         )
     device = device_flags.device_of(table.environment_)
     data_flags.take(asked)
@@ -68,7 +69,7 @@ def main() -> None:
             for target, target_ms in of_targets.items()
         }
         children = {m: measured[m][0] for m in sorted(set(nearest.values()))}
-        console.title(f"All widths times {', '.join(f'{m:g}' for m in children)}")
+        console.title(f"Training with width multipliers {', '.join(f'{m:g}' for m in children)}")
         accuracies = _accuracies(children, seeds, repeats, asked, owned)
         rows = [
             _row(target, of_targets[target], m, measured[m][1], accuracies[m], searches)
@@ -78,7 +79,7 @@ def main() -> None:
 
 
 def _measured(space: Any, table: Any, device: Any, owned: workdir.WorkDir) -> dict[float, Any]:
-    """The network and its milliseconds by multiplier, of all that differ."""
+    """Network and measured milliseconds by multiplier; equal networks appear once."""
     from latency_models.measuring import block_benchmarks, parts
     from nas.architecture.spaces import width_multiplied
 
@@ -106,7 +107,7 @@ def _accuracies(
     asked: dict[str, Any],
     owned: workdir.WorkDir,
 ) -> dict[float, list[float]]:
-    """Test accuracies in Keras by multiplier, of as many trainings as a searched child had."""
+    """Keras test accuracies by multiplier, after as many trainings as a searched child had."""
     from nas import files
     from nas.architecture import spec_json
 
@@ -182,7 +183,7 @@ def _report(rows: list[dict[str, Any]], asked: dict[str, Any], path: pathlib.Pat
     ]
     headers = ["target", "target ms", "searched ms", "accuracy %", "x width", "ms", "accuracy %"]
     console.say(console.table(headers, cells))
-    console.say(f"\nin {path / 'curve.json'} and curve.png")
+    console.say(f"\nresults are in {path / 'curve.json'} and curve.png")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""Measures whole networks that a latency model has not seen, twice, and compares.
+"""Evaluates a latency model on whole networks it was not fitted to, each measured twice.
 
     python -m tools.evaluate_latency --latency_model=latency_model.json \
         --measurements=measurements.jsonl --networks=40 --children=runs/quick/child.json
 
-Uniform draws from the space, its predicted fastest and slowest networks, and `--children`. The two
-passes tell how far one measurement is from the next: no model can be better than that. Writes
-`latency_evaluation.json`, `.md` and `.png` beside the model; the same command again measures only
-what is missing. Run it while nothing else runs. Without --device it measures where the model was
-measured, a phone too (docs/phones.md has its flags):
+The networks are uniform draws from the space, its fastest and slowest networks by prediction, and
+`--children`. The two passes show how far two measurements of one network differ; no model can be
+better than that. Writes `latency_evaluation.json`, `.md` and `.png` beside the model. Run the same
+command again and it measures only what is missing. Run it while nothing else runs. Without
+--device it uses the device of the model, which may be a phone (docs/phones.md has its flags):
 
     python -m tools.evaluate_latency --latency_model=latency_model.json \
         --measurements=measurements.jsonl --benchmark_model=android_aarch64_benchmark_model
@@ -26,28 +26,36 @@ from nas.architecture import spaces
 from tools.flags import device_flags
 from tools.terminal import console
 
-_MODEL = flags.DEFINE_string("latency_model", None, "File of tools.fit_latency.", required=True)
-_MEASUREMENTS = flags.DEFINE_string(
-    "measurements", None, "What the model was fitted to.", required=True
+_MODEL = flags.DEFINE_string(
+    "latency_model", None, "File written by tools.fit_latency.", required=True
 )
-_SPACE = flags.DEFINE_string("space", None, "A .json file, where the model's is not built in.")
-_NETWORKS = flags.DEFINE_integer("networks", 40, "Networks in all.", lower_bound=6)
-_CHILDREN = flags.DEFINE_list("children", [], "Networks to add: .json files, or published names.")
+_MEASUREMENTS = flags.DEFINE_string(
+    "measurements", None, "Measurements that the model was fitted to.", required=True
+)
+_SPACE = flags.DEFINE_string(
+    "space", None, "The model's search space as a .json file, unless it is built in."
+)
+_NETWORKS = flags.DEFINE_integer("networks", 40, "Total number of networks.", lower_bound=6)
+_CHILDREN = flags.DEFINE_list(
+    "children", [], "Networks to add: .json files, or names of published networks."
+)
 _RESOLUTION = flags.DEFINE_integer(
     "resolution",
     None,
-    "Pixels, where not those that were measured; for a regression.",
+    "Height and width in pixels; the measured resolution if not given. Others need a regression.",
     lower_bound=1,
 )
-_SEED = flags.DEFINE_integer("seed", 1, "Draws the networks and the order.", lower_bound=0)
-_OUTPUT = flags.DEFINE_string("output", None, "File to write; beside the model by default.")
+_SEED = flags.DEFINE_integer("seed", 1, "Seed for the networks and the order.", lower_bound=0)
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "JSON file to write; latency_evaluation.json beside the model by default."
+)
 
-# What a lookup table aims at, on networks it has not seen.
+# The goal of a lookup table on networks it was not fitted to.
 _GOAL_ERROR, _GOAL_WITHIN_5 = 0.03, 0.9
 
 
 def main() -> None:
-    """Measures what is missing, then prints and writes the comparison."""
+    """Measures what is missing, then prints and writes the evaluation."""
     model = latency_models.load(_MODEL.value)
     space = spaces.load_space(_SPACE.value or model.space_.split(", ")[0])
     rows = [row for row in measurements.read(_MEASUREMENTS.value) if row.space == space.name]
@@ -62,7 +70,7 @@ def main() -> None:
     output = pathlib.Path(
         _OUTPUT.value or pathlib.Path(_MODEL.value).with_name("latency_evaluation.json")
     )
-    # TensorFlow takes seconds to import; a bad flag should not wait for it.
+    # TensorFlow takes seconds to import. Report a bad flag before that.
     from latency_models.judging import plots
     from latency_models.measuring import block_benchmarks
 
@@ -100,7 +108,7 @@ def main() -> None:
     files.write_bytes(output.with_suffix(".md"), markdown.encode())
     title = f"{model.kind} of {space.name}, {model.recipe_}, {model.environment_['device']}"
     panels = {
-        "networks it has not seen": {name: found[name]["points"] for name in groups},
+        "networks not used to fit": {name: found[name]["points"] for name in groups},
         "first pass against second": {"networks": found["repeats"]["points"]},
     }
     plots.predicted_against_measured(output.with_suffix(".png"), panels, title)
@@ -108,8 +116,10 @@ def main() -> None:
     console.say(console.table(evaluation_table.HEADERS, evaluation_table.rows(found)))
     ratio = found["repeats"]["spread_over_noise"]
     if ratio is not None:
-        console.say(f"\nthe networks differ by {ratio:.0f} times what two measurements of one do")
-    console.say(f"{_verdict(found['all'])}; in {output}, .md and .png")
+        console.say(
+            f"\nthe networks differ {ratio:.0f} times as much as two measurements of one network"
+        )
+    console.say(f"{_verdict(found['all'])}; results are in {output}, .md and .png")
 
 
 def _check_environment(expected: dict[str, Any], received: dict[str, Any]) -> None:
@@ -117,8 +127,8 @@ def _check_environment(expected: dict[str, Any], received: dict[str, Any]) -> No
     if different:
         name = different[0]
         raise ValueError(
-            f"the latency model was measured with {name} {expected[name]}, here it is "
-            f"{received.get(name)}; evaluate it there, or benchmark and fit here"
+            f"the latency model was measured with {name} {expected[name]}, received "
+            f"{received.get(name)}; evaluate it on its own device, or benchmark and fit on this one"
         )
 
 

@@ -1,15 +1,15 @@
-"""Writes a trained network as `.tflite` files and proves that they compute the same.
+"""Exports a trained network as `.tflite` files and compares each with the Keras network.
 
     python -m tools.export_tflite --model=runs/quick/child.keras --recipes=float32,int8 \
         --dataset=cifar10 --workdir=runs/quick
 
-Each recipe gives `child_<recipe>.tflite` and `parity_<recipe>.json`. Files that are there and were
-made from the same network and images are kept. A `child.json` beside the model, as training leaves
-it, goes into the files and is needed by the recipes that train further (`int8_qat`, `sparse`,
-`sparse_int8`, `clustered`). docs/android.md shows the way into an app.
+Each recipe writes `child_<recipe>.tflite` and `parity_<recipe>.json`. Files that were already made
+from the same network and images are kept. Training leaves a `child.json` beside the model; it goes
+into the files, and the recipes that train further (`int8_qat`, `sparse`, `sparse_int8`,
+`clustered`) need it. docs/android.md shows how to use the files in an app.
 
-The name of a published network in place of a file exports that network with random weights, for its
-size and latency; `child.keras` goes into the work dir too:
+`--model` may also name a published network. It is then exported with random weights, to learn its
+size and latency, and `child.keras` goes into the work dir too:
 
     python -m tools.export_tflite --model=proxyless_mobile --recipes=int8 \
         --dataset=folder:photos --resolution=224 --max_test_images=500 --workdir=runs/mobile
@@ -26,51 +26,56 @@ from tools.terminal import console
 _MODEL = flags.DEFINE_string(
     "model",
     None,
-    "The trained network, a .keras file; or the name of a published one, untrained.",
+    "The trained network, a .keras file; or the name of a published network, untrained.",
     required=True,
 )
 _RECIPES = flags.DEFINE_list(
     "recipes",
     ["float32", "float16", "dynamic_range", "int8"],
-    "What to write, separated by commas.",
+    "Recipes to export, separated by commas.",
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Draws the calibration images.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed for the calibration images.", lower_bound=0)
 _VALIDATION_SIZE = flags.DEFINE_integer(
     "validation_size",
     5000,
-    "Training images that the search held out; never calibrated on.",
+    "Training images that the search held out; calibration does not use them.",
     lower_bound=0,
 )
 _MAX_TRAIN = flags.DEFINE_integer(
-    "max_train_examples", 0, "Training images used beside those; 0 for all.", lower_bound=0
+    "max_train_examples",
+    0,
+    "Number of training images to use, without the held-out ones; 0 is all.",
+    lower_bound=0,
 )
 _CALIBRATION = flags.DEFINE_integer(
-    "calibration_images", 500, "Images int8 is calibrated on.", lower_bound=1
+    "calibration_images", 500, "Number of images to calibrate int8 on.", lower_bound=1
 )
 _MAX_TEST = flags.DEFINE_integer(
-    "max_test_images", 0, "Test images compared; 0 is all.", lower_bound=0
+    "max_test_images", 0, "Number of test images to compare on; 0 is all.", lower_bound=0
 )
 _MEASURE = flags.DEFINE_bool(
-    "measure", True, "Time each file on this machine, with one thread; tools.benchmark does phones."
+    "measure",
+    True,
+    "Time each file on this machine with one thread; for phones use tools.benchmark.",
 )
 _OTHER_RUNTIMES = flags.DEFINE_list(
     "other_runtimes",
     [],
-    "Pythons of environments with another tflite-runtime or ai-edge-litert, and numpy: each file "
-    "is run there too.",
+    "Python executables of environments that have numpy and another tflite-runtime or "
+    "ai-edge-litert; each file runs there too.",
 )
-_WORKDIR = flags.DEFINE_string("workdir", None, "Where the files go.", required=True)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder for all files.", required=True)
 
-# Images that are run in other runtimes.
+# Number of images that run in other runtimes.
 _ELSEWHERE = 500
 
 
 def main() -> None:
-    """Exports and prints one row a recipe."""
+    """Exports the network and prints one row per recipe."""
     wanted = [recipes.recipe(name) for name in _RECIPES.value]
     if not wanted:
         raise ValueError(f"recipes: expected some of {', '.join(recipes.RECIPES)}; received none")
-    # TensorFlow takes seconds to import; a bad flag should not wait for it.
+    # TensorFlow takes seconds to import. Report a bad flag before that.
     import latency_models
     from export import examples, exporting, untrained
     from export.checks import other_runtime
@@ -105,7 +110,7 @@ def main() -> None:
     given = examples.from_dataset(dataset, _SEED.value, _CALIBRATION.value, _MAX_TEST.value)
     about = exporting.describe(path, dataset)
     if about.child is None:
-        console.say("there is no child.json beside the model: the files will not hold the network")
+        console.say("no child.json beside the model: the files will not contain the architecture")
     results = exporting.export(
         path,
         [recipe.name for recipe in wanted],
@@ -124,7 +129,7 @@ def main() -> None:
     accuracy = 100 * results[names[0]]["accuracy_keras"]
     count = len(given.test_labels)
     console.say(f"\n{export_table.table(results)}")
-    console.say(f"Keras: {accuracy:.2f} % on {count:,} test images. In {_WORKDIR.value}.")
+    console.say(f"Keras: {accuracy:.2f} % on {count:,} test images. Files in {_WORKDIR.value}.")
     for python in _OTHER_RUNTIMES.value:
         for name in names:
             found = other_runtime.record(

@@ -3,9 +3,9 @@
     python -m tools.fit_latency --measurements=measurements.jsonl --kind=regression \
         --output=latency_model.json
 
-`lookup_table` knows the blocks that were measured, and best what they take inside whole networks;
-`regression` predicts any width and resolution and says when it extrapolates. Beside the model a
-picture with the ending `.png` shows predictions of what was held out against measurements.
+`lookup_table` covers the measured blocks only and is the more accurate for whole networks.
+`regression` predicts any width and resolution, and says when it extrapolates. A `.png` file beside
+the model plots predictions for held-out networks and parts against their measurements.
 """
 
 import pathlib
@@ -19,18 +19,18 @@ from nas.architecture import spaces
 from tools.terminal import console
 
 _MEASUREMENTS = flags.DEFINE_string(
-    "measurements", None, "File that tools.benchmark --space wrote.", required=True
+    "measurements", None, "File written by tools.benchmark --space.", required=True
 )
 _SPACE = flags.DEFINE_string(
     "space", None, "Search space, a name or a .json file; by default the one in the rows."
 )
-_RECIPE = flags.DEFINE_string("recipe", None, "Take only rows of this recipe.")
+_RECIPE = flags.DEFINE_string("recipe", None, "Use only rows of this recipe.")
 _KIND = flags.DEFINE_string("kind", "lookup_table", "lookup_table or regression.")
 _OUTPUT = flags.DEFINE_string("output", "latency_model.json", "File to write.")
 
 
 def main() -> None:
-    """Fits, writes, and prints how well what was held out is predicted."""
+    """Fits and writes the model, then prints its errors on held-out measurements."""
     model = latency_models.latency_model(_KIND.value)
     rows = [
         row
@@ -54,13 +54,13 @@ def main() -> None:
     )
     for name, scores in model.evaluation_.items():
         console.say(f"{name.replace('_', ' ')}: {scores['method']}")
-    # matplotlib takes a second to import; a bad flag should not wait for it.
+    # matplotlib takes a second to import. Report a bad flag before that.
     from latency_models.judging import plots
 
     picture = pathlib.Path(_OUTPUT.value).with_suffix(".png")
     title = f"{model.kind} of {space.name}, {model.recipe_}, {model.environment_['device']}"
     plots.predicted_against_measured(picture, plots.of_evaluation(model.evaluation_), title)
-    console.say(f"in {_OUTPUT.value} and {picture}")
+    console.say(f"the model is in {_OUTPUT.value}, its plot in {picture}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""From a data set to a measured `.tflite`, in one resumable command.
+"""Runs everything from a data set to a measured `.tflite` file in one resumable command.
 
     python -m tools.pipeline --preset=quick --workdir=runs/quick
     python -m tools.pipeline --dataset=folder:DIR --resolution=64 --workdir=runs/mine
 
-The same command run again goes on where the last one stopped and repeats no finished stage.
-`--dry_run` prints which stages are left and about what they take, and writes nothing.
+Run the same command again to resume; it repeats no finished stage. `--dry_run` prints which stages
+are left and roughly how long they take, and writes nothing.
 """
 
 import dataclasses
@@ -17,45 +17,62 @@ from tools.flags import algorithm_flags, data_flags, device_flags, preset_flags,
 from tools.terminal import console
 from tools.workflow import workdir
 
-_PRESET = flags.DEFINE_string("preset", "quick", "Which experiment; see tools/workflow/presets.py.")
-_WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
-_SPACE = flags.DEFINE_string("space", None, "Name or .json file; the preset's if not given.")
+_PRESET = flags.DEFINE_string(
+    "preset", "quick", "Name of the experiment; see tools/workflow/presets.py."
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder for all files.", required=True)
+_SPACE = flags.DEFINE_string(
+    "space", None, "Search space: a name, or a .json file; the preset's if not given."
+)
 _ALGORITHM = flags.DEFINE_string(
     "algorithm", None, f"The preset's if not given. {algorithm_flags.HELP}"
 )
-_RECIPE = flags.DEFINE_string("recipe", None, "Recipe aimed at; the preset's if not given.")
+_RECIPE = flags.DEFINE_string(
+    "recipe", None, "Recipe whose latency the target is for; the preset's if not given."
+)
 _TARGET_MS = flags.DEFINE_float(
-    "target_latency_ms", None, "Latency aimed at, in milliseconds.", lower_bound=0.0
+    "target_latency_ms", None, "Target latency in milliseconds.", lower_bound=0.0
 )
 _TARGET = flags.DEFINE_float(
     "target_latency",
     None,
-    "Latency aimed at, as a fraction of the way from the fastest to the slowest child; the "
-    "preset's if neither is given.",
+    "Target latency as a fraction: 0 is the fastest child, 1 the slowest; the preset's if neither "
+    "target is given.",
     lower_bound=0.0,
     upper_bound=1.0,
 )
 _HARD_LIMIT = flags.DEFINE_bool(
-    "hard_limit", False, "The target is a limit: the child is never predicted to take more."
+    "hard_limit",
+    False,
+    "Treat the target as a limit: the child's predicted latency never exceeds it.",
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of all random draws.", lower_bound=0)
 _MAX_TRAIN = flags.DEFINE_integer(
-    "max_train_examples", 0, "Training images used, 0 for all.", lower_bound=0
+    "max_train_examples", 0, "Number of training images to use; 0 is all.", lower_bound=0
 )
 _WARMUP_EPOCHS = flags.DEFINE_integer(
-    "warmup_epochs", None, "Of the search, weights alone; the preset's if not given.", lower_bound=0
+    "warmup_epochs",
+    None,
+    "Search epochs that train the weights alone; the preset's if not given.",
+    lower_bound=0,
 )
 _SEARCH_EPOCHS = flags.DEFINE_integer(
-    "search_epochs", None, "After the warm-up; the preset's if not given.", lower_bound=1
+    "search_epochs",
+    None,
+    "Search epochs after the warm-up; the preset's if not given.",
+    lower_bound=1,
 )
 _TRAIN_EPOCHS = flags.DEFINE_integer(
-    "train_epochs", None, "Of the child; the preset's if not given.", lower_bound=1
+    "train_epochs",
+    None,
+    "Epochs of the child's training; the preset's if not given.",
+    lower_bound=1,
 )
 
 
 def main() -> None:
-    """Runs what is not finished yet and prints the summary."""
-    # TensorFlow takes seconds to import; `--help` and a bad flag should not.
+    """Runs the stages that are not finished and prints the summary."""
+    # TensorFlow takes seconds to import; `--help` and a bad flag should answer at once.
     from nas import chatter
 
     with chatter.silenced():

@@ -1,4 +1,4 @@
-"""Brings a data set onto this machine, in the layout of TensorFlow Datasets, and describes it.
+"""Downloads a data set in the layout of TensorFlow Datasets (TFDS) and prints a summary of it.
 
 Examples:
     python -m tools.prepare_data --dataset=cifar10
@@ -16,20 +16,20 @@ from tools.terminal import console
 _VALIDATION_SIZE = flags.DEFINE_integer(
     "validation_size",
     5000,
-    "Examples of the architecture-validation split; at most a fifth of the training examples.",
+    "Images of the architecture-validation split; at most a fifth of the training images.",
     lower_bound=0,
 )
 _MANUAL_DIR = flags.DEFINE_string(
     "manual_dir",
     None,
-    "Where you put archives that ask for a registration, such as ImageNet's; downloads/manual in "
+    "Folder with archives that you had to register for, such as ImageNet's; downloads/manual in "
     "the TFDS folder if not given.",
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Picks the validation examples.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed for the validation images.", lower_bound=0)
 
 
 def main() -> None:
-    """Prepares, loads, and prints a summary."""
+    """Prepares and loads the data set, then prints a summary."""
     sources.prepare(
         data_flags.DATASET.value,
         data_flags.DATA_DIR.value,
@@ -62,8 +62,9 @@ def main() -> None:
     console.say(f"images: {height}x{width}, {channels} channel{'s' if channels > 1 else ''}")
     console.say(f"classes: {dataset.num_classes} ({_shortened(dataset.class_names)})")
     per_class = np.bincount(dataset.train.labels, minlength=dataset.num_classes)
-    if per_class.min() != per_class.max():
-        console.say(f"training images of a class: {per_class.min():,} to {per_class.max():,}")
+    fewest, most = min(per_class), max(per_class)
+    if fewest != most:
+        console.say(f"training images per class: {fewest:,} to {most:,}")
     counts = ", ".join(f"{where}: {count}" for where, count in duplicates.items())
     console.say(f"identical images across splits: {counts}")
 

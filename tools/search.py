@@ -1,11 +1,11 @@
-"""Searches a network for a data set and, where a latency model is given, for a device.
+"""Searches a network for a data set and, if a latency model is given, for a device.
 
     python -m tools.search --space=cifar --dataset=cifar10 --epochs=2 --warmup_epochs=1 \
         --latency_model=runs/quick/latency_model.json --target_latency=0.2 --workdir=runs/mine
 
 Writes `space.json`, `search/` and `child.json`. The defaults suit images of 32x32 pixels and two
-CPU cores. The same command run again goes on where it stopped. `--dry_run` prints the plan (size of
-the space, time, memory, what would be written) and writes nothing; the data set must be prepared.
+CPU cores. Run the same command again to resume. `--dry_run` prints the plan (size of the space,
+time, memory, files) and writes nothing; it needs a data set that is already prepared.
 """
 
 import dataclasses
@@ -19,44 +19,54 @@ from tools.workflow import several_hosts, workdir
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
 _ALGORITHM = flags.DEFINE_string("algorithm", "proxyless_gradient", algorithm_flags.HELP)
-_EPOCHS = flags.DEFINE_integer("epochs", 10, "After the warm-up.", lower_bound=1)
-_WARMUP = flags.DEFINE_integer("warmup_epochs", 5, "Weights alone.", lower_bound=0)
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Images a step.", lower_bound=1)
-_SEED = flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0)
+_EPOCHS = flags.DEFINE_integer("epochs", 10, "Search epochs after the warm-up.", lower_bound=1)
+_WARMUP = flags.DEFINE_integer(
+    "warmup_epochs", 5, "Epochs at the start that train the weights alone.", lower_bound=0
+)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Images per step.", lower_bound=1)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of all random draws.", lower_bound=0)
 _MAX_TRAIN = flags.DEFINE_integer(
-    "max_train_examples", 0, "Training images used, 0 for all.", lower_bound=0
+    "max_train_examples", 0, "Number of training images to use; 0 is all.", lower_bound=0
 )
 _VALIDATION_SIZE = flags.DEFINE_integer(
-    "validation_size", 5000, "Training images kept for alpha; a fifth at most.", lower_bound=1
+    "validation_size",
+    5000,
+    "Training images held out to train alpha; at most a fifth of them.",
+    lower_bound=1,
 )
-_OPTIMIZER = flags.DEFINE_enum("optimizer", "sgd", ["sgd", "adamw"], "Of the weights.")
+_OPTIMIZER = flags.DEFINE_enum("optimizer", "sgd", ["sgd", "adamw"], "Optimizer of the weights.")
 _PRECISION = flags.DEFINE_enum(
     "precision",
     "float32",
     ["float32", "mixed_bfloat16", "mixed_float16"],
-    "Of activations; weights and alpha are float32.",
+    "Precision of activations; weights and alpha are float32.",
 )
 _JIT_COMPILE = flags.DEFINE_bool(
-    "jit_compile", False, "XLA; refused, since it would compile every path (tools.train takes it)."
+    "jit_compile",
+    False,
+    "Not supported here, since XLA would compile every path; only tools.train can use XLA.",
 )
 _RATE = flags.DEFINE_float(
     "learning_rate",
     None,
-    "Of weights; the warm-up's is twice as high. Without it 0.1 for sgd, 0.001 for adamw.",
+    "Learning rate of the weights; 0.1 for sgd and 0.001 for adamw if not given. The warm-up uses "
+    "twice this rate.",
     lower_bound=1e-9,
 )
-_ARCH_RATE = flags.DEFINE_float("arch_learning_rate", 0.01, "Of alpha.", lower_bound=1e-9)
-_ARCH_PERIOD = flags.DEFINE_integer(
-    "arch_period", 2, "Weight steps for each step of alpha.", lower_bound=1
+_ARCH_RATE = flags.DEFINE_float(
+    "arch_learning_rate", 0.01, "Learning rate of alpha.", lower_bound=1e-9
 )
-_WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
+_ARCH_PERIOD = flags.DEFINE_integer(
+    "arch_period", 2, "Weight steps per step of alpha.", lower_bound=1
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder for all files.", required=True)
 
 
 def main() -> None:
-    """Checks everything, searches, prints what was found."""
+    """Checks the flags, searches and prints the result."""
     aim.check_flags()
     several_hosts.check()
-    # TensorFlow takes seconds to import; `--help` and a bad flag should not.
+    # TensorFlow takes seconds to import; `--help` and a bad flag should answer at once.
     from nas import files
     from nas.architecture import spaces
     from nas.data import batching
@@ -85,7 +95,7 @@ def main() -> None:
         arch_period=_ARCH_PERIOD.value,
         **({"evolution_population": 20, "evolution_generations": 10} | algorithm_flags.given()),
     )
-    # Hosts must find each other before TensorFlow makes its first variable.
+    # Hosts must find each other before TensorFlow creates its first variable.
     replicas = several_hosts.start(_BATCH_SIZE.value)
     algorithms.algorithm(config.algorithm, config)
     precision.check(_PRECISION.value)
@@ -105,7 +115,8 @@ def main() -> None:
     config = dataclasses.replace(config, target=aimed.resolve(latencies))
     for caution in aimed.cautions(space):
         console.say(caution)
-    # The targets as they were given: a latency model that is fitted again moves a relative one.
+    # The work dir stores the targets as given, because a relative target changes in milliseconds
+    # when the latency model is fitted again.
     choices = {
         flag.name: flag.value for flag in (_SPACE, data_flags.DATASET, _MAX_TRAIN, _VALIDATION_SIZE)
     }
@@ -144,16 +155,16 @@ def main() -> None:
     found = files.read_json(directory.path / "child.json")["provenance"]
     console.say(("" if ran else "finished before; ") + f"{space.cardinality:,} networks searched")
     console.say(f"found: {stages.describe(space.child(found['choices']))}")
-    console.say(f"choices {found['choices']}, entropy {found['entropy']:.3g} nats a slot")
+    console.say(f"choices {found['choices']}, entropy {found['entropy']:.3g} nats per slot")
     if latencies:
         unit = latencies.unit
         goal = f"target {config.target:.4g} {unit}, " if config.target else ""
         predicted = f"{goal}predicted {latencies.of(found['choices']):.4g} {unit}"
         if found["most_probable"]:
             of_alpha = latencies.of(found["most_probable"])
-            predicted += f"; of the most probable candidates alone {of_alpha:.4g} {unit}"
+            predicted += f"; the most probable candidates alone would take {of_alpha:.4g} {unit}"
         console.say(f"{latencies.quantity.removesuffix('_ms')}: {predicted}")
-    console.say(f"{directory.path / 'child.json'} is what tools.train takes")
+    console.say(f"next: tools.train --child={directory.path / 'child.json'}")
 
 
 if __name__ == "__main__":

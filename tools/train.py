@@ -3,8 +3,8 @@
     python -m tools.train --child=runs/mine/child.json --dataset=cifar10 --workdir=runs/mine
     python -m tools.train --child=proxyless_mobile --dataset=cifar10 --workdir=runs/mobile
 
-Writes `train/` and `child.keras`, and `child.json` where there is none. The defaults suit images of
-32x32 pixels and two CPU cores. The same command run again goes on where it stopped.
+Writes `train/` and `child.keras`, and `child.json` if there is none. The defaults suit images of
+32x32 pixels and two CPU cores. Run the same command again to resume.
 """
 
 import dataclasses
@@ -20,36 +20,41 @@ _CHILD = flags.DEFINE_string(
     "child", None, "A child.json, or the name of a published network.", required=True
 )
 _EPOCHS = flags.DEFINE_integer("epochs", 10, "Passes over the images.", lower_bound=1)
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "Images a step.", lower_bound=1)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "Images per step.", lower_bound=1)
 _RATE = flags.DEFINE_float(
-    "learning_rate", 0.2, "Peak, after half an epoch of warm-up.", lower_bound=1e-9
+    "learning_rate",
+    0.2,
+    "Peak learning rate, reached after half an epoch of warm-up.",
+    lower_bound=1e-9,
 )
 _PRECISION = flags.DEFINE_enum(
     "precision",
     "float32",
     ["float32", "mixed_bfloat16", "mixed_float16"],
-    "Of activations in training; weights and child.keras are float32.",
+    "Precision of activations in training; weights and child.keras are float32.",
 )
-_JIT_COMPILE = flags.DEFINE_bool("jit_compile", False, "XLA; for GPUs, much slower on CPUs.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of weights and data order.", lower_bound=0)
+_JIT_COMPILE = flags.DEFINE_bool(
+    "jit_compile", False, "Compile with XLA; for GPUs, since it is much slower on CPUs."
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed for weights and data order.", lower_bound=0)
 _MAX_TRAIN = flags.DEFINE_integer(
-    "max_train_examples", 0, "Training images used, 0 for all.", lower_bound=0
+    "max_train_examples", 0, "Number of training images to use; 0 is all.", lower_bound=0
 )
 _VALIDATION_SIZE = flags.DEFINE_integer(
     "validation_size",
     5000,
-    "Training images that the search kept for alpha; they are trained on too.",
+    "Training images that the search held out to train alpha; this training uses them too.",
     lower_bound=0,
 )
-_WORKDIR = flags.DEFINE_string("workdir", None, "Where everything goes.", required=True)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder for all files.", required=True)
 
 _WARMUP_EPOCHS = 0.5
 
 
 def main() -> None:
-    """Checks everything, trains, prints the accuracy."""
+    """Checks the flags, trains and prints the accuracy."""
     several_hosts.check()
-    # TensorFlow takes seconds to import; `--help` and a bad flag should not.
+    # TensorFlow takes seconds to import; `--help` and a bad flag should answer at once.
     from nas.architecture import spaces, spec_json
 
     child = spaces.load_child(_CHILD.value)
@@ -72,7 +77,8 @@ def main() -> None:
         seed=_SEED.value,
         validation_size=_VALIDATION_SIZE.value,
         max_train_examples=_MAX_TRAIN.value,
-        # A child's resolution is that of its search; a published network adapts to the images.
+        # A searched child keeps the resolution of its search; a published network takes the
+        # resolution of the images.
         images=data_flags.options(child.resolution if _CHILD.value.endswith(".json") else None),
     )
     batching.steps_per_epoch(dataset.train_and_validation, _BATCH_SIZE.value)
@@ -80,8 +86,8 @@ def main() -> None:
     own = pathlib.Path(_WORKDIR.value) / "child.json"
     if own.exists() and spaces.load_child(str(own)) != child:
         raise ValueError(
-            f"{own} is another network than --child={_CHILD.value} for {data_flags.DATASET.value}: "
-            "choose another --workdir"
+            f"{own}: expected the network of --child={_CHILD.value} for "
+            f"{data_flags.DATASET.value}, received a different network: choose another --workdir"
         )
     config = child_training.TrainConfig(
         epochs=_EPOCHS.value,
@@ -121,10 +127,10 @@ def main() -> None:
     size = stages.size_of(child)
     console.say(
         ("" if ran else "finished before; ")
-        + f"test accuracy {100 * accuracy:.2f} % of {len(dataset.test):,} images"
+        + f"test accuracy {100 * accuracy:.2f} % on {len(dataset.test):,} images"
     )
     console.say(f"{size['params']:,} parameters, {size['macs'] / 1e6:.2f} million MACs")
-    console.say(f"{directory.path / 'child.keras'} is what tools.export_tflite takes")
+    console.say(f"next: tools.export_tflite --model={directory.path / 'child.keras'}")
 
 
 if __name__ == "__main__":

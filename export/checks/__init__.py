@@ -1,1 +1,1 @@
-"""Running `.tflite` files, and comparing them with the Keras network they were made from."""
+"""Runs `.tflite` files and compares them with the Keras network they were made from."""

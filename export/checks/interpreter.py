@@ -1,7 +1,7 @@
-"""Running `.tflite` files; the one module that builds interpreters.
+"""Runs `.tflite` files; the only module that builds interpreters.
 
-The runtime is `ai-edge-litert`. Where it is not installed, as on older devices, `tflite_runtime`
-serves in its place: both offer the same `Interpreter`.
+The runtime is `ai-edge-litert`. If it is not installed, as on older devices, `tflite_runtime` is
+used instead; both have the same `Interpreter`.
 """
 
 import io
@@ -31,29 +31,30 @@ except ModuleNotFoundError as error:
 
 Path = str | os.PathLike[str]
 
-# What announces files inside a model.
+# Bytes that occur in a model with files inside.
 _METADATA, _ARCHIVED_FILE = b"TFLITE_METADATA", b"PK\x03\x04"
 
-# Far above the rounding error of a float32 of at most 128, far below a level.
+# Much larger than the rounding error of a float32 up to 128, much smaller than a level.
 _TIE = 1e-3
 
 _loading = threading.Lock()
 
 
 def runtime() -> str:
-    """Name and version of the runtime, for example `ai-edge-litert 2.3.0`."""
+    """Returns name and version of the runtime, for example `ai-edge-litert 2.3.0`."""
     return f"{_RUNTIME} {metadata.version(_RUNTIME)}"
 
 
 def load(content_or_path: bytes | Path, num_threads: int = 1) -> Any:
-    """An interpreter with its tensors allocated, ready for `set_tensor` and `invoke`.
+    """Makes an interpreter with its tensors allocated, ready for `set_tensor` and `invoke`.
 
     Args:
-        content_or_path: the file's bytes, or where it lies.
-        num_threads: threads the runtime may use inside one `invoke`.
+        content_or_path: the file's bytes or its path.
+        num_threads: threads that the runtime may use inside one `invoke`.
 
     Raises:
-        ValueError: no such file, not a whole `.tflite` file, or operations the runtime lacks.
+        ValueError: the file is missing, no complete `.tflite` file, or has operations that the
+            runtime lacks.
     """
     if isinstance(content_or_path, bytes):
         name, content = "model", content_or_path
@@ -66,14 +67,14 @@ def load(content_or_path: bytes | Path, num_threads: int = 1) -> Any:
     # Identifier of the format, at bytes 4 to 7: file_identifier in TensorFlow Lite's schema.
     if content[4:8] != b"TFL3":
         raise ValueError(f"{name}: expected a .tflite file, received something else")
-    # The labels inside a file are a zip archive at its end, which runtimes do not look at.
+    # Runtimes ignore the labels, a zip archive at the file's end, so a cut is not noticed there.
     has_files = _METADATA in content and _ARCHIVED_FILE in content
     if has_files and not zipfile.is_zipfile(io.BytesIO(content)):
         raise ValueError(
-            f"{name}: expected a whole .tflite file, received {len(content)} bytes whose end is "
-            "missing"
+            f"{name}: expected a complete .tflite file, received {len(content)} bytes without its "
+            "end; copy or export the file again"
         )
-    # The runtime greets on stderr. Redirecting a process' stderr is not for two threads at a time.
+    # The runtime writes to stderr. Two threads must not redirect the process' stderr together.
     with _loading, chatter.silenced():
         interpreter, fault = _build(content, num_threads)
     if interpreter is None:
@@ -82,15 +83,15 @@ def load(content_or_path: bytes | Path, num_threads: int = 1) -> Any:
 
 
 def _build(content: bytes, num_threads: int) -> tuple[Any, str]:
-    """An interpreter, or None and what is wrong."""
+    """Builds an interpreter; returns it with an empty text, or None with the fault."""
     try:
         interpreter = litert.Interpreter(model_content=content, num_threads=num_threads)
     except ValueError as error:
         if "Didn't find op" in str(error):
             return None, f"{runtime()} cannot run it ({_first_line(error)})"
         return None, (
-            f"expected a whole .tflite file, received {len(content)} bytes that are damaged "
-            f"({_first_line(error)})"
+            f"expected a complete .tflite file, received {len(content)} damaged bytes "
+            f"({_first_line(error)}); copy or export the file again"
         )
     try:
         interpreter.allocate_tensors()
@@ -102,28 +103,29 @@ def _build(content: bytes, num_threads: int) -> tuple[Any, str]:
 def predict(
     content: bytes, images: Sequence[np.ndarray] | np.ndarray, num_workers: int | None = None
 ) -> np.ndarray:
-    """Logits of a network for many images.
+    """Computes the logits of a file for many images.
 
-    Images run one at a time, as on a phone, each worker with an interpreter of its own: the runtime
-    lets go of Python's lock while it computes.
+    Every `invoke` takes one image, as on a phone. Several workers run in threads, each with its own
+    interpreter, since the runtime releases Python's lock while it computes.
 
     Args:
-        content: a `.tflite` file with one image in, one vector out, of float32, int8 or uint8.
+        content: a `.tflite` file with one image as input and one vector as output, of type float32,
+            int8 or uint8.
         images: float32 `[count, height, width, channels]` in [-1, 1].
-        num_workers: images computed at a time; default all cores of this process.
+        num_workers: images computed at the same time; default all cores of this process.
 
     Returns:
         float32 `[count, classes]`, dequantized.
 
     Raises:
-        ValueError: not a `.tflite` file, or images of another shape than it expects.
+        ValueError: the content is no `.tflite` file, or the images do not have its input shape.
     """
     first = load(content)
     expected = tuple(first.get_input_details()[0]["shape"][1:])
     if np.shape(images)[1:] != expected:
         raise ValueError(
             f"images: expected shape [count, {', '.join(map(str, expected))}], "
-            f"received {list(np.shape(images))}"
+            f"received {list(np.shape(images))}; use images of the file's resolution"
         )
     num_workers = max(1, min(num_workers or _num_cores(), len(images)))
     interpreters = [first, *(load(content) for _ in range(num_workers - 1))]
@@ -148,7 +150,7 @@ def _run(interpreter: Any, images: Any, indices: np.ndarray) -> np.ndarray:
 
 
 def quantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
-    """Float values as the input tensor takes them; floats are passed on.
+    """Quantizes float values for an input tensor; for a float tensor returns them unchanged.
 
     Args:
         values: float32 of any shape.
@@ -158,17 +160,17 @@ def quantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
         return values
     scale, zero_point = tensor["quantization"]
     limits = np.iinfo(tensor["dtype"])
-    # Pixels lie half-way between two levels. Going up, a rounding error notwithstanding, gives the
-    # pixel itself as uint8 and the pixel less 128 as int8: what an app passes on.
+    # Pixels lie half-way between two levels. Rounding up, with a margin for float errors, gives the
+    # pixel itself as uint8 and the pixel minus 128 as int8, as an app passes them.
     levels = np.floor(values / scale + (0.5 + _TIE)) + zero_point
     return np.clip(levels, limits.min, limits.max).astype(tensor["dtype"])
 
 
 def dequantize(values: np.ndarray, tensor: dict[str, Any]) -> np.ndarray:
-    """Values of an output tensor as float32; the inverse of `quantize`.
+    """Returns the values of an output tensor as float32; the inverse of `quantize`.
 
     Args:
-        values: of the tensor's own type.
+        values: values of the tensor's own type.
         tensor: an entry of `get_output_details()`.
     """
     if tensor["dtype"] == np.float32:

@@ -1,7 +1,7 @@
-"""Whether a file runs, and computes the same, in the runtime of another Python environment.
+"""Checks that a file runs, with the same results, in the runtime of another Python environment.
 
-Devices in the field carry runtimes older than the one that comes with our libraries, and what the
-converter notes as the oldest that can load a file is a guess from tables. This runs the file there.
+Devices in use have older runtimes than the one installed here. The oldest runtime that the
+converter notes in a file is only derived from tables, so this module really runs the file.
 """
 
 import dataclasses
@@ -19,13 +19,13 @@ from nas import files
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One file in one runtime.
+    """Result of running one file in one runtime.
 
     Attributes:
-        runtime: name and version.
-        loads: whether it could run the file.
-        reason: why not, in its own words; empty otherwise.
-        top1_agreement: share of images with the same first class as here; None if it did not run.
+        runtime: name and version of the runtime.
+        loads: whether the runtime could run the file.
+        reason: the runtime's error message if it could not; otherwise empty.
+        top1_agreement: share of images with the same top-1 class as here; None if it did not run.
         max_abs_difference: largest difference of any logit from those computed here, likewise.
     """
 
@@ -37,7 +37,7 @@ class Check:
 
     @property
     def summary(self) -> str:
-        """One line for people."""
+        """The result in one line for the user."""
         if self.top1_agreement is None:
             return f"does not load ({self.reason})"
         return f"the same top-1 on {self.top1_agreement:.1%} of the images"
@@ -67,7 +67,7 @@ def record(
 
 
 def runtime_of(python: files.Path) -> str:
-    """Name and version of the runtime in another environment.
+    """Returns name and version of the runtime in another environment.
 
     Raises:
         ValueError: as for `check`.
@@ -79,14 +79,14 @@ def check(python: files.Path, model: files.Path, images: np.ndarray, logits: np.
     """Runs a file in another environment.
 
     Args:
-        python: the environment's interpreter; it has `tflite-runtime` or `ai-edge-litert`, and
+        python: the environment's Python; it must have `tflite-runtime` or `ai-edge-litert`, and
             numpy.
         model: the `.tflite` file.
         images: float32 `[count, height, width, channels]` in [-1, 1].
-        logits: what the file gives for them here, `[count, classes]`.
+        logits: the file's logits for these images here, `[count, classes]`.
 
     Raises:
-        ValueError: no such Python, or one without a runtime.
+        ValueError: there is no such Python, or it has no runtime.
     """
     with tempfile.TemporaryDirectory() as folder:
         given, made = pathlib.Path(folder, "images.npy"), pathlib.Path(folder, "logits.npy")
@@ -104,25 +104,27 @@ def check(python: files.Path, model: files.Path, images: np.ndarray, logits: np.
 
 
 def _run(python: files.Path, *arguments: str) -> tuple[str, str]:
-    """The other runtime's name and version, and what went wrong there; empty where nothing did."""
+    """Returns the other runtime's name and version, and its error message or an empty text."""
     root = pathlib.Path(export.__file__).resolve().parents[1]
-    # Not `resolve`: the Python of an environment is a link, and knows its packages by its place.
+    # Not `resolve`: the Python of an environment is a link, and its path tells where packages are.
     program = os.path.abspath(python) if os.path.dirname(python) else str(python)
     try:
         done = subprocess.run(
             [program, "-m", "export.checks.predict_file", *arguments],
-            # The folder of the packages, which `-m` looks in.
+            # `-m` searches this folder, which holds our packages.
             cwd=root,
             capture_output=True,
             text=True,
         )
     except OSError as error:
-        raise ValueError(f"{python}: expected a Python ({error.strerror})") from None
+        raise ValueError(
+            f"{python}: expected a Python that can be run ({error.strerror}); check the path"
+        ) from None
     name, lines = done.stdout.strip(), done.stderr.strip().splitlines()
     reason = lines[-1] if lines else f"exit code {done.returncode}"
     if not name:
         raise ValueError(
-            f"{python}: expected a Python with tflite-runtime or ai-edge-litert, and numpy "
-            f"({reason})"
+            f"{python}: expected a Python with tflite-runtime or ai-edge-litert, and numpy, "
+            f"received one that fails ({reason}); install them there"
         )
     return name, reason if done.returncode else ""

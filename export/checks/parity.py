@@ -1,4 +1,4 @@
-"""Whether a `.tflite` file computes what its Keras network computes."""
+"""Checks that a `.tflite` file computes the same as its Keras network."""
 
 import dataclasses
 import datetime
@@ -17,20 +17,20 @@ from nas import files
 
 SCHEMA_VERSION = 1
 _BATCH_SIZE = 256
-# Standard errors granted to figures estimated from a sample: one false alarm in 700.
+# Tolerance of figures estimated from a sample, in standard errors: one false alarm in 700.
 _SIGMAS = 3.0
 
 
 @dataclasses.dataclass(frozen=True)
 class FineTuned:
-    """How a network was trained further, beside a float one that was trained as long.
+    """Fine-tuning of a network, compared with a float network that was trained as long.
 
     Attributes:
         settings: epochs, learning rate and the like.
         accuracy_parent: test accuracy of the float network that was trained as long.
-        accuracy_network: test accuracy of the changed network, before it was written.
+        accuracy_network: test accuracy of the fine-tuned network, before it was written.
         parent_agreement: share of images on which the file and that float network agree.
-        figures: what the change amounts to, as the share of weights that are zero.
+        figures: size of the change, such as the share of weights that are zero.
     """
 
     settings: dict[str, Any]
@@ -42,13 +42,13 @@ class FineTuned:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FineTunedLogits:
-    """What came out of a fine-tuning, on the images of a comparison.
+    """Logits after fine-tuning, on the images of a comparison.
 
     Attributes:
-        network: float32 `[count, classes]` of the network the file is written from.
-        parent: likewise of the float network that was trained as long.
-        settings: of the training.
-        figures: what the change amounts to.
+        network: float32 `[count, classes]`, of the network that the file is written from.
+        parent: likewise, of the float network that was trained as long.
+        settings: settings of the training.
+        figures: size of the change.
     """
 
     network: np.ndarray
@@ -59,32 +59,30 @@ class FineTunedLogits:
 
 @dataclasses.dataclass(frozen=True)
 class Parity:
-    """One file against its Keras network, on the same images.
+    """Comparison of one file with its Keras network, on the same images.
 
     Attributes:
         recipe: name of the recipe.
-        num_images: how many images were compared.
-        max_abs_difference: largest difference of any logit from the network the file was written
-            from: the Keras network, or what fine-tuning made of it.
+        num_images: number of images compared.
+        max_abs_difference: largest difference of any logit from the network that the file was
+            written from: the Keras network, fine-tuned if the recipe does so.
         mean_abs_difference: mean difference over all logits.
-        max_abs_logit: largest absolute logit of that network: what a difference compares to.
-        max_unexplained_difference: largest difference from that network with the weights as the
-            file holds them, where they are rounded to float16; None where no such network was
-            given.
-        top1_agreement: share of images with the same first class.
+        max_abs_logit: largest absolute logit of that network, the scale of a difference.
+        max_unexplained_difference: largest difference from that network with its weights rounded to
+            float16 as in the file; None if no such network was given.
+        top1_agreement: share of images with the same top-1 class.
         accuracy_keras: top-1 accuracy of the Keras network, as a fraction.
         accuracy_tflite: top-1 accuracy of the file in LiteRT.
         size_bytes: size of the file.
-        compressed_size_bytes: the same after DEFLATE, as app packages store and stores deliver it.
-        operators: how often each operation occurs in the file.
+        compressed_size_bytes: size after DEFLATE, as in an app package or a download from a store.
+        operators: number of occurrences of each operation in the file.
         oldest_runtime: oldest TensorFlow Lite release that can load the file, by the versions of
-            its operations (`export.checks.other_runtime` tries a real one); None where the
-            converter noted none.
+            its operations (`export.checks.other_runtime` tries a real one); None if the converter
+            noted none.
         int8_tensors: names of the int8 tensors.
-        runtime: name and version of the runtime that was compared.
-        fine_tuning: how the network was trained further before it was written, and what that did;
-            None where it was not.
-        provenance: what made the comparison, and when.
+        runtime: name and version of the runtime that ran the file.
+        fine_tuning: how the network was fine-tuned, and its effect; None if it was not.
+        provenance: how and when the comparison was made.
     """
 
     recipe: str
@@ -106,15 +104,15 @@ class Parity:
     max_unexplained_difference: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form, with its `schema_version`."""
+        """Returns the comparison as JSON values, with its `schema_version`."""
         return {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(self)}
 
 
 class ParityError(ValueError):
-    """A file that strays from its Keras network further than its recipe allows.
+    """A file differs from its Keras network by more than its recipe allows.
 
     Attributes:
-        parity: the comparison that failed; None where the logits were not even finite.
+        parity: the comparison that failed; None if logits were not finite.
     """
 
     def __init__(self, message: str, parity: Parity | None = None) -> None:
@@ -124,9 +122,9 @@ class ParityError(ValueError):
 
 
 def logits_of(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Logits of the Keras network: float32 `[count, classes]`."""
+    """Computes the logits of the Keras network, float32 `[count, classes]`."""
     signature = tf.TensorSpec([None, *model.inputs[0].shape[1:]], tf.float32)
-    # One trace for every batch size; `predict` would trace the short last batch anew.
+    # One trace for all batch sizes; `predict` would trace the short last batch again.
     run = tf.function(lambda batch: model(batch, training=False), input_signature=[signature])
     parts = [run(images[i : i + _BATCH_SIZE]).numpy() for i in range(0, len(images), _BATCH_SIZE)]
     return np.concatenate(parts)
@@ -141,20 +139,21 @@ def compare(
     fine_tuned: FineTunedLogits | None = None,
     held_logits: np.ndarray | None = None,
 ) -> Parity:
-    """Runs a file on images and checks the recipe's limits.
+    """Runs a file on images, compares its logits and checks the recipe's limits.
 
     Args:
         content: the `.tflite` file.
         recipe: the recipe it was made by.
         images: float32 `[count, height, width, channels]` in [-1, 1].
         labels: true classes, `[count]`.
-        keras_logits: what `logits_of` the Keras network gave for the images.
-        fine_tuned: what the network became before it was written, where it was trained further.
-        held_logits: of the network with the weights as the file holds them, where these are not its
-            own but rounded (`export.conversion.rounding`).
+        keras_logits: logits of the Keras network for the images, from `logits_of`.
+        fine_tuned: logits after fine-tuning; None if the recipe does not fine-tune.
+        held_logits: logits of the network with its weights rounded as in the file
+            (`export.conversion.rounding`); None if the file does not round them.
 
     Raises:
-        ValueError: no images, as many labels as images are missing, or not a `.tflite` file.
+        ValueError: there are no images, the numbers of images and labels differ, or the content is
+            no `.tflite` file.
         ParityError: a limit of the recipe is exceeded; the message has the figures.
     """
     if len(images) == 0 or len(images) != len(labels):
@@ -213,22 +212,22 @@ def _summary(
 
 
 def check(parity: Parity, recipe: Recipe) -> None:
-    """Holds a comparison against the limits of its recipe.
+    """Checks a comparison against the limits of its recipe.
 
-    Agreement and accuracy are estimates: on n images a share q of disagreements is measured with
-    the standard error sqrt(q(1-q)/n), and the accuracy lost with at most sqrt(d/n), d being the
-    share of images the two disagree on (McNemar 1947). Three of them are granted, so that a
-    hundred images do not fail what ten thousand would pass.
+    Agreement and accuracy are estimates. On n images a share q of disagreements has the standard
+    error sqrt(q(1-q)/n), and the accuracy lost has at most sqrt(d/n), where d is the share of
+    images on which the two disagree (McNemar 1947). The limits are widened by three standard
+    errors, so that a hundred images do not fail a file that ten thousand would pass.
 
     Raises:
-        ParityError: a limit is exceeded; the message has every figure that is.
+        ParityError: limits are exceeded; the message has every figure that exceeds its limit.
     """
     n = parity.num_images
     faults = []
     difference, source = parity.max_abs_difference, ""
     if recipe.weights == "float16":
         difference = parity.max_unexplained_difference or 0.0
-        source = " from the network rounded alike"
+        source = " from the network with the same rounded weights"
     relative = difference / max(parity.max_abs_logit, float(np.finfo(np.float32).tiny))
     limit = recipe.max_relative_difference
     if limit is not None and relative > limit:
@@ -240,8 +239,8 @@ def check(parity: Parity, recipe: Recipe) -> None:
         allowed = 1.0 - recipe.min_top1_agreement
         margin = _SIGMAS * math.sqrt(allowed * (1.0 - allowed) / n)
         if 1.0 - parity.top1_agreement > allowed + margin:
-            # A file that computes what it holds is not to blame for what rounding does.
-            blame = "; rounding the weights does that to this network, take float32"
+            # If the file computes correctly with its weights, the rounding alone is the cause.
+            blame = ", caused by rounding the weights: use the recipe float32"
             faults.append(
                 f"top-1 agreement {parity.top1_agreement:.2%}, expected "
                 f"{recipe.min_top1_agreement:.2%}"
@@ -260,7 +259,7 @@ def check(parity: Parity, recipe: Recipe) -> None:
         )
     if faults:
         raise ParityError(
-            f"{recipe.name}: the file strays from its Keras network on {n} images: "
+            f"{recipe.name}: the file differs too much from its Keras network on {n} images: "
             + "; ".join(faults),
             parity,
         )

@@ -1,9 +1,9 @@
-"""Logits of a file, computed by whatever runtime this Python has.
+"""Computes the logits of a file with the runtime of this Python environment.
 
     python -m export.checks.predict_file [MODEL.tflite IMAGES.npy LOGITS.npy]
 
 Prints the runtime's name and version. `export.checks.other_runtime` calls it in other environments,
-which need a runtime and numpy and none of our other libraries.
+which need only a runtime and numpy.
 """
 
 import sys
@@ -14,7 +14,7 @@ from export.checks import interpreter
 
 
 def main() -> int:
-    """Reads images and a file, writes logits; one line on stderr and 1 where the file fails."""
+    """Reads images and a file, writes logits; if the file fails, prints one line and returns 1."""
     print(interpreter.runtime(), flush=True)
     if len(sys.argv) == 1:
         return 0

@@ -1,1 +1,1 @@
-"""What a `.tflite` file holds: operators, metadata, the form in which it is shipped."""
+"""The content of a `.tflite` file: its operators, its metadata, and its shipped form."""

@@ -1,8 +1,8 @@
-"""What a `.tflite` file holds, read from the file itself and not from a runtime's view of it.
+"""Reads operations, tensors and buffers from a `.tflite` file itself, without a runtime.
 
-A runtime fuses operations and hands parts of the graph to delegates; the file is what is shipped.
-Contents come from `export.checks.interpreter.load` or the converter: these functions do not verify
-them.
+A runtime fuses operations and passes parts of the graph to delegates, so it shows another graph
+than the file. These functions do not verify the content; pass content that
+`export.checks.interpreter.load` accepted or that the converter made.
 """
 
 import collections
@@ -17,17 +17,17 @@ _TYPES = {
     code: name.lower() for name, code in vars(schema.TensorType).items() if not name.startswith("_")
 }
 _RUNTIME_KEY = b"min_runtime_version"
-# ADD and MEAN of int16 came last, as their version 3: runtime_version.cc of TensorFlow.
+# The newest int16 operations are version 3 of ADD and MEAN: runtime_version.cc of TensorFlow.
 _INT16_RUNTIME = "2.4.0"
 
 
 def operator_codes(content: bytes) -> list[str]:
-    """Operations that the file lists, whether it uses them or not, in the order of the file."""
+    """Returns the operations that the file lists, used or not, in the order of the file."""
     model = schema.Model.GetRootAs(content, 0)
     names = []
     for i in range(model.OperatorCodesLength()):
         code = model.OperatorCodes(i)
-        # Files older than schema 3a keep the code in a field of eight bits.
+        # Files older than schema 3a store the code in a field of eight bits.
         number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         custom = number == schema.BuiltinOperator.CUSTOM
         names.append(code.CustomCode().decode() if custom else _OPERATORS[number])
@@ -35,9 +35,9 @@ def operator_codes(content: bytes) -> list[str]:
 
 
 def operators(content: bytes) -> dict[str, int]:
-    """How often each operation occurs, by name (`CONV_2D`, ...), in alphabetical order.
+    """Counts the operations by name (`CONV_2D`, ...), in alphabetical order.
 
-    An operation that is not built in stands under its custom name.
+    An operation that is not built in has its custom name.
     """
     model = schema.Model.GetRootAs(content, 0)
     names = operator_codes(content)
@@ -50,13 +50,13 @@ def operators(content: bytes) -> dict[str, int]:
 
 
 def custom_operators(content: bytes) -> list[str]:
-    """Operations that a plain runtime does not have: custom ones and TensorFlow's own."""
+    """Returns the operations that a plain runtime lacks: custom ones and TensorFlow's own."""
     known = set(_OPERATORS.values())
     return [name for name in operators(content) if name not in known]
 
 
 def tensor_types(content: bytes) -> dict[str, int]:
-    """How many tensors there are of each element type (`int8`, `float32`, ...)."""
+    """Counts the tensors of each element type (`int8`, `float32`, ...)."""
     model = schema.Model.GetRootAs(content, 0)
     counts = collections.Counter(
         _TYPES[graph.Tensors(i).Type()]
@@ -67,7 +67,7 @@ def tensor_types(content: bytes) -> dict[str, int]:
 
 
 def tensor_names(content: bytes, element_type: str) -> list[str]:
-    """Names of the tensors of one element type (`int8`, ...), in the order of the file."""
+    """Returns the names of the tensors of one element type (`int8`, ...), in the file's order."""
     model = schema.Model.GetRootAs(content, 0)
     return [
         graph.Tensors(i).Name().decode()
@@ -78,7 +78,7 @@ def tensor_names(content: bytes, element_type: str) -> list[str]:
 
 
 def buffer_offsets(content: bytes) -> list[int]:
-    """Where in the file each buffer with content begins, metadata included."""
+    """Returns the offset in the file of each buffer with content, metadata included."""
     model = schema.Model.GetRootAs(content, 0)
     whole = np.frombuffer(content, np.uint8)
     buffers = [model.Buffers(i) for i in range(model.BuffersLength())]
@@ -87,10 +87,11 @@ def buffer_offsets(content: bytes) -> list[int]:
 
 
 def oldest_runtime(content: bytes) -> str | None:
-    """Oldest TensorFlow Lite release that can load the file, for example `2.4.0`.
+    """Returns the oldest TensorFlow Lite release that can load the file, for example `2.4.0`.
 
-    The converter derives it from the versions of the operations, and notes it in the file. It does
-    so before it turns activations into int16, which is added here. None where it left no note.
+    The converter derives it from the versions of the operations and stores it in the file, but
+    before it converts activations to int16; this function corrects for int16. None if the converter
+    stored nothing.
     """
     model = schema.Model.GetRootAs(content, 0)
     for i in range(model.MetadataLength()):

@@ -1,6 +1,6 @@
-"""What a file of a network must hold at least: its operations, and its bytes as int8."""
+"""The fewest operators a `.tflite` file of a network can have, and the most bytes as int8."""
 
-import math
+import collections
 
 from export.recipes import Recipe
 from nas.architecture import counting
@@ -13,24 +13,21 @@ _SLACK = 1.05
 
 
 def fewest_operators(child: Child, recipe: Recipe) -> dict[str, int]:
-    """How often each operation occurs when batch normalization and activations cost none.
+    """How often each operator occurs in a file from which nothing can be left out.
 
-    One operation a convolution, an addition a residual, one mean and one classifier; the recipe
-    may add conversions of types.
+    The operators of every stage, one addition a residual block, one mean and one classifier. The
+    recipe may add conversions of types.
     """
-    types = [stage.type for stage, _ in counting.child_stages(child)]
-    counts = {
-        "ADD": sum(block.has_residual for block in child.layers),
-        "CONV_2D": types.count("conv"),
-        "DEPTHWISE_CONV_2D": types.count("depthwise"),
-        "FULLY_CONNECTED": 1,
-        "MEAN": 1,
-    }
+    stages = [stage for stage, _ in counting.child_stages(child)]
+    counts = collections.Counter(name for stage in stages for name in stage.operators)
+    counts["ADD"] += sum(block.has_residual for block in child.layers)
+    counts["FULLY_CONNECTED"] += 1
+    counts["MEAN"] += 1
     if recipe.weights == "float16":
         # A kernel and a bias each are widened; runtimes do that once, when they load the file.
-        counts["DEQUANTIZE"] = 2 * (len(types) + 1)
+        counts["DEQUANTIZE"] = 2 * (sum(len(stage.kernels) for stage in stages) + 1)
     elif recipe.activations != "float32" and recipe.interface == "float32":
-        counts |= {"QUANTIZE": 1, "DEQUANTIZE": 1}
+        counts["QUANTIZE"] = counts["DEQUANTIZE"] = 1
     elif recipe.interface == "uint8":
         # Operations are int8; both ends are moved by 128.
         counts["QUANTIZE"] = 2
@@ -38,10 +35,10 @@ def fewest_operators(child: Child, recipe: Recipe) -> dict[str, int]:
 
 
 def is_minimal(found: dict[str, int], expected: dict[str, int]) -> bool:
-    """Whether a file has the operations that `fewest_operators` expects.
+    """Whether a file has the operators that `fewest_operators` expects.
 
-    Equal constants, as biases that are all zero, are kept once and widened once, so that float16
-    may need fewer conversions than there are constants.
+    A file keeps equal constants once, for example biases that are all zero, and widens them once.
+    So a float16 file may need fewer conversions than it has constants.
     """
     rest = {name: count for name, count in found.items() if name != "DEQUANTIZE"}
     wanted = {name: count for name, count in expected.items() if name != "DEQUANTIZE"}
@@ -50,8 +47,7 @@ def is_minimal(found: dict[str, int], expected: dict[str, int]) -> bool:
 
 def int8_size_bound(child: Child) -> float:
     """Bytes that an int8 file should not exceed: weights, 16 a channel, and 5 % of both."""
-    stages = [stage for stage, _ in counting.child_stages(child)]
-    weights = sum(math.prod(stage.kernel_shape) for stage in stages)
-    weights += child.head.width * child.num_classes
-    channels = sum(stage.output_width for stage in stages) + child.num_classes
+    kernels = [kernel for stage, _ in counting.child_stages(child) for kernel in stage.kernels]
+    weights = sum(kernel.size for kernel in kernels) + child.head.width * child.num_classes
+    channels = sum(kernel.channels for kernel in kernels) + child.num_classes
     return _SLACK * (weights + _BYTES_A_CHANNEL * channels)

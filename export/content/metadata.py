@@ -1,10 +1,10 @@
-"""What a `.tflite` file says about itself, in the format of TensorFlow Lite's metadata.
+"""Writes the metadata of a `.tflite` file in the format of TensorFlow Lite.
 
 Android Studio and MediaPipe read it: how pixels become inputs, what the outputs mean, and which
-file inside holds the labels. It is a flatbuffer of its own (`metadata_schema.fbs` of TensorFlow
-Lite Support, root `ModelMetadata`), kept as a buffer of the model. The files it names are a zip
-archive behind the model's last byte, which `unzip` opens. The published writers of both do not
-install beside current libraries, so the few tables are written here, slot by slot.
+file inside holds the labels. It is a separate flatbuffer (`metadata_schema.fbs` of TensorFlow Lite
+Support, root `ModelMetadata`), stored as a buffer of the model. The files it names are in a zip
+archive after the model's last byte, which `unzip` can open. The published writers of both cannot be
+installed with current libraries, so this module writes the few tables itself, slot by slot.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ _IDENTIFIER = b"M001"
 LABELS = "labels.txt"
 CHILD = "child.json"
 
-# The first parser that knew normalization and label files.
+# The first parser that supports normalization and label files.
 _MIN_PARSER_VERSION = "1.0.0"
 # Members of the schema's enumerations and unions: AssociatedFileType.TENSOR_AXIS_LABELS,
 # ColorSpaceType by channels, ContentProperties, ProcessUnitOptions.
@@ -31,9 +31,9 @@ _AXIS_LABELS = 2
 _COLOR_SPACES = {3: 1, 1: 2}
 _FEATURE, _IMAGE = 1, 2
 _NORMALIZATION = 1
-# What becomes of a pixel, by the type of the input.
+# How a pixel becomes an input value, by the type of the input.
 _PIXELS = {"float32": "pixel / 127.5 - 1", "int8": "pixel - 128", "uint8": "pixels as they are"}
-# No clock in a file whose bytes depend on the network alone: the earliest date zip knows.
+# The earliest date in zip's format, so that the file's bytes depend only on the network.
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -42,12 +42,12 @@ Scores = Literal["logits", "probabilities"]
 
 @dataclasses.dataclass(frozen=True)
 class About:
-    """What is known of a network beside its weights.
+    """Description of a network without its weights.
 
     Attributes:
-        dataset: name of the data set it was trained on.
+        dataset: name of the data set that it was trained on.
         class_names: name of each output, in order.
-        child: the network as data; None for one that was not built from a `Child`.
+        child: the network as data; None if it was not built from a `Child`.
     """
 
     dataset: str
@@ -69,7 +69,7 @@ class About:
 
 
 def _short(spec: Any) -> Any:
-    """The JSON form of a spec without what it would be read as anyway."""
+    """Returns the JSON form of a spec without the fields that have their default values."""
     if isinstance(spec, tuple):
         return [_short(entry) for entry in spec]
     if not dataclasses.is_dataclass(spec):
@@ -77,7 +77,7 @@ def _short(spec: Any) -> Any:
     return {
         field.name: _short(value)
         for field in dataclasses.fields(spec)
-        # The kind tells readers which operation it is.
+        # The kind is always written, since it tells readers the operation.
         if (value := getattr(spec, field.name)) != field.default or field.name == "kind"
     }
 
@@ -100,16 +100,16 @@ def to_flatbuffer(
     input_type: str,
     scores: Scores = "logits",
 ) -> bytes:
-    """The `ModelMetadata` of an image classifier.
+    """Writes the `ModelMetadata` of an image classifier.
 
     Args:
-        about: what is known.
-        name: of the network.
-        recipe_name: stands in the description.
+        about: description of the network.
+        name: name of the network.
+        recipe_name: name of the recipe, for the description.
         input_shape: height, width, channels.
-        input_type: `float32`, `int8` or `uint8`. Pixels are mapped to [-1, 1] for a float input by
-            who fills it; the quantization of an integer input is that mapping.
-        scores: what the outputs are.
+        input_type: `float32`, `int8` or `uint8`. For a float input the app maps pixels to [-1, 1];
+            for an integer input the quantization does this.
+        scores: meaning of the outputs.
     """
     subgraph = _Table(
         {2: [_image(input_shape, input_type)], 3: [_output(scores, len(about.class_names))]}
@@ -150,7 +150,7 @@ def _output(scores: Scores, num_classes: int) -> _Table:
 
 
 def _write(builder: flatbuffers.Builder, value: Any) -> int:
-    """Writes what a slot refers to; its offset."""
+    """Writes the value that a slot refers to, and returns its offset."""
     if isinstance(value, str):
         return builder.CreateString(value)
     if isinstance(value, list) and isinstance(value[0], float):
@@ -164,7 +164,7 @@ def _write(builder: flatbuffers.Builder, value: Any) -> int:
         for offset in reversed(offsets):
             builder.PrependUOffsetTRelative(offset)
         return builder.EndVector()
-    # What a table refers to is written before the table.
+    # The values that a table refers to are written before the table.
     written = {
         slot: entry if isinstance(entry, int) else _write(builder, entry)
         for slot, entry in value.slots.items()
@@ -179,7 +179,7 @@ def _write(builder: flatbuffers.Builder, value: Any) -> int:
 
 
 def with_files(model: bytes, contents: dict[str, bytes]) -> bytes:
-    """`model`, followed by a zip archive of `contents`, which MediaPipe wants uncompressed."""
+    """Appends a zip archive of `contents` to `model`, uncompressed as MediaPipe requires."""
     file = io.BytesIO(model)
     with zipfile.ZipFile(file, "a", zipfile.ZIP_STORED) as archive:
         for name, content in contents.items():
@@ -188,15 +188,15 @@ def with_files(model: bytes, contents: dict[str, bytes]) -> bytes:
 
 
 def read_files(content: bytes) -> dict[str, bytes]:
-    """The files inside a `.tflite`, by name; the inverse of `with_files`.
+    """Reads the files inside a `.tflite`, by name; the inverse of `with_files`.
 
     Raises:
-        ValueError: there are none, or the end of the file is missing.
+        ValueError: there are no files inside, or the end of the `.tflite` file is missing.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return {name: archive.read(name) for name in archive.namelist()}
     except zipfile.BadZipFile as error:
         raise ValueError(
-            f"expected a .tflite file with files inside, found none ({error})"
+            f"expected a .tflite file with files inside, found none ({error}); export it again"
         ) from None

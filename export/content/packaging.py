@@ -1,9 +1,9 @@
-"""From the converter's output to the file that is shipped.
+"""Turns the converter's output into the file that is shipped.
 
-The converter writes long names, none of what an app must know, and the same vectors many times
-over. The file is therefore written anew: with metadata and a signature, short names, equal vectors
-once, and every buffer at a multiple of 16 bytes, as the schema asks for. What it computes is not
-touched: operations, tensors, their types, values and quantization stay as they are.
+The converter writes long names, no metadata for apps, and the same vectors many times. The file is
+therefore rewritten with metadata and a signature, with short names, with equal vectors stored once,
+and with every buffer at a multiple of 16 bytes, as the schema requires. The computation does not
+change: operations, tensors, their types, values and quantization stay the same.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from export.content import flatbuffer, metadata
 
-# `force_align` of Buffer.data in TensorFlow Lite's schema: runtimes compute on a mapped file.
+# `force_align` of Buffer.data in TensorFlow Lite's schema, since runtimes compute on a mapped file.
 BUFFER_ALIGNMENT = 16
 _IDENTIFIER = b"TFL3"
 _CONVERSION = b"CONVERSION_METADATA"
@@ -27,22 +27,23 @@ INPUT, OUTPUT, SIGNATURE = "image", "logits", "serving_default"
 
 
 def package(content: bytes, name: str, recipe_name: str, about: metadata.About) -> bytes:
-    """Writes a converted classifier anew, as the module's docstring says.
+    """Rewrites a converted classifier for shipping, as the module's docstring says.
 
     Args:
-        content: from `tflite.convert`; one image in, one vector of logits out.
-        name: of the network.
-        recipe_name: what it was written as.
-        about: for the metadata.
+        content: output of `tflite.convert`, with one image as input and one vector of logits as
+            output.
+        name: name of the network.
+        recipe_name: name of the recipe it was written by.
+        about: description of the network for the metadata.
 
     Returns:
-        The file's content; the same for the same arguments.
+        The file's content; the same arguments give the same bytes.
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     (graph,) = model.subgraphs
     (given,), (made,) = graph.inputs, graph.outputs
     _drop_unused_operator_codes(model, graph)
-    # How the converter was called says nothing about the network.
+    # Removes the converter's own settings, which say nothing about the network.
     model.metadata = [entry for entry in model.metadata or () if entry.name != _CONVERSION]
     _keep_filled_buffers(model, graph)
     _share_tables(graph)
@@ -67,7 +68,10 @@ def package(content: bytes, name: str, recipe_name: str, about: metadata.About) 
 
 
 def _drop_unused_operator_codes(model: schema.ModelT, graph: schema.SubGraphT) -> None:
-    """Quantization-aware networks are left with some, and a runtime must know every one listed."""
+    """Removes unused operator codes, which quantization-aware networks have.
+
+    A runtime must support every listed code, used or not.
+    """
     used = sorted({operator.opcodeIndex for operator in graph.operators})
     for operator in graph.operators:
         operator.opcodeIndex = used.index(operator.opcodeIndex)
@@ -75,9 +79,9 @@ def _drop_unused_operator_codes(model: schema.ModelT, graph: schema.SubGraphT) -
 
 
 def _keep_filled_buffers(model: schema.ModelT, graph: schema.SubGraphT) -> None:
-    """Drops buffers that nothing refers to, and those of what is computed, which are empty.
+    """Removes unused buffers, and the empty buffers of computed tensors.
 
-    By the schema the first buffer is empty, and serves for all that have no content.
+    By the schema the first buffer is empty; all tensors without content share it.
     """
     kept: dict[int, schema.BufferT] = {}
     for holder in (*graph.tensors, *model.metadata):
@@ -91,7 +95,7 @@ def _keep_filled_buffers(model: schema.ModelT, graph: schema.SubGraphT) -> None:
 
 
 def _share_tables(graph: schema.SubGraphT) -> None:
-    """Writes equal options of operations, and equal quantizations of tensors, once."""
+    """Stores equal options of operations, and equal quantizations of tensors, only once."""
     written: dict[Any, int] = {}
     for operator in graph.operators:
         if operator.builtinOptions is not None:
@@ -102,18 +106,18 @@ def _share_tables(graph: schema.SubGraphT) -> None:
 
 
 class _Shared:
-    """A table of the schema that is packed once among its equals.
+    """A table of the schema that is packed only once for all equal tables.
 
     Args:
-        table: of numbers and arrays alone.
-        written: offset of what is written already.
+        table: a table of numbers and arrays only.
+        written: offsets of the tables that are already packed.
     """
 
     def __init__(self, table: Any, written: dict[Any, int]) -> None:
         self._table, self._written = table, written
 
     def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802
-        """Called by the table that refers to this one, under the schema's name."""
+        """Packs the table; the table that refers to this one calls it by this name."""
         values = (
             value.tobytes() if isinstance(value, np.ndarray) else repr(value)
             for value in vars(self._table).values()
@@ -125,14 +129,14 @@ class _Shared:
 
 
 def _short(name: bytes) -> str:
-    """`net_1/stem_relu_1/Relu6;net_1/stem_bn_1/add;...` as `stem_relu`: the layer's name."""
+    """Shortens `net_1/stem_relu_1/Relu6;net_1/stem_bn_1/add;...` to `stem_relu`, the layer."""
     first = name.decode().partition(";")[0].removeprefix("StatefulPartitionedCall/")
     network, *layers = first.split("/")
     if not layers:
         return network
-    # Tracing a network a second time numbers all its scopes.
+    # If a network is traced a second time, all its scopes get numbers.
     layer = layers[0].removesuffix("_1") if network.endswith("_1") else layers[0]
-    # What quantization-aware training wraps a layer in.
+    # Quantization-aware training adds this prefix.
     return layer.removeprefix("quant_")
 
 
@@ -150,10 +154,10 @@ def _add_metadata(model: schema.ModelT, name: str, content: bytes) -> None:
 
 
 class _SharingBuilder(flatbuffers.Builder):
-    """Writes equal vectors and texts once, and bytes aligned.
+    """A builder that stores equal vectors and texts once, and aligns vectors of bytes.
 
-    Zero points alone, 8 bytes of zero for each channel of a kernel and again of its bias, are a
-    fifth of a small int8 file.
+    Without it, zero points alone would be a fifth of a small int8 file: 8 bytes of zero for each
+    channel of a kernel, and again for its bias.
     """
 
     def __init__(self, size: int) -> None:
@@ -161,17 +165,17 @@ class _SharingBuilder(flatbuffers.Builder):
         self._written: dict[tuple[str, bytes], int] = {}
 
     def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802
-        """Overrides the base class, under its name."""
+        """Overrides the method of the base class."""
         key = (x.dtype.str, x.tobytes())
         if key not in self._written:
             if x.dtype == np.uint8:
-                # The one kind of vector here with bytes as elements is the content of a buffer.
+                # Only the contents of buffers are vectors of bytes.
                 self.Prep(BUFFER_ALIGNMENT, x.nbytes)
             self._written[key] = super().CreateNumpyVector(x)
         return self._written[key]
 
     def CreateString(self, s: Any, *arguments: Any) -> int:  # noqa: N802
-        """Overrides the base class, under its name."""
+        """Overrides the method of the base class."""
         key = ("text", s if isinstance(s, bytes) else s.encode())
         if key not in self._written:
             self._written[key] = super().CreateString(s, *arguments)

@@ -1,1 +1,1 @@
-"""From a Keras network to `.tflite` bytes."""
+"""Converts a Keras network to `.tflite` bytes."""

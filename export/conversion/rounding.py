@@ -1,16 +1,17 @@
-"""A network with the weights that a float16 file of it holds.
+"""Makes a Keras network with the rounded weights of its float16 file.
 
 The converter folds batch normalization into the convolution before it, W' = W g / sqrt(v + e) and
 b' = o - m g / sqrt(v + e) for scale g, offset o, mean m and variance v, and then rounds every W'
-and b' to the nearest float16, q(.). The file widens them again when it is loaded and computes in
-float32. What parts its logits from those of the Keras network f is the sum of two things,
+and b' to the nearest float16, q(.). The runtime converts them to float32 when it loads the file and
+computes in float32. The logits of the file and of the Keras network f differ by two terms,
 
     file(x) - f(x; W, b)  =  [file(x) - f(x; q(W'), q(b'))]  +  [f(x; q(W'), q(b')) - f(x; W, b)].
 
-The first is the order in which float32 is summed, as for a float32 file; a larger one is a fault of
-the file. The second is up to 2^-11 of every weight, times what the network makes of it, for which
-there is no bound: half a thousandth of the largest logit where a network was trained, hundredths
-behind sixty random layers. It is judged by what it does to the classes.
+The first comes from the order of float32 sums, as for a float32 file; if it is larger, the file is
+wrong. The second comes from changing every weight by up to 2^-11 of its value. The network may
+amplify this without bound: the term is half a thousandth of the largest logit for a trained
+network, hundredths after sixty random layers. It is therefore checked only by its effect on the
+classes.
 
 This module makes f(.; q(W'), q(b')) as a Keras network.
 """
@@ -21,18 +22,18 @@ import tensorflow as tf
 
 
 def to_float16(model: keras.Model) -> keras.Model | None:
-    """The network with batch normalization folded and every weight rounded to float16.
+    """Returns the network with batch normalization folded and every weight rounded to float16.
 
-    Its weights are those of the file to the last bit.
+    Its weights equal those of the file to the last bit.
 
     Args:
-        model: functional, of stock layers.
+        model: a functional model of stock layers.
 
     Returns:
-        A new network of the same layers, which computes in float32; its batch normalization adds
-        the rounded offset and does no more. None where batch normalization does not follow a
-        convolution of its own, as it does in all that `nas.layers.keras_network` builds: the
-        converter folds it in ways of its own then.
+        A new network of the same layers, which computes in float32; its batch normalization only
+        adds the rounded offset. None if a batch normalization does not follow a convolution of its
+        own, since the converter then folds it in another way. Networks of
+        `nas.layers.keras_network` always have such convolutions.
     """
     if any(isinstance(layer, keras.Model) for layer in model.layers):
         return None
@@ -45,11 +46,11 @@ def to_float16(model: keras.Model) -> keras.Model | None:
             return None
         (kernel,) = weights[before.name]
         gamma, beta, mean, variance = weights[layer.name]
-        # In float32, by the operations that the converter evaluates: a quotient by the root differs
-        # in the last bit, and half-way between two halves the last bit decides.
+        # In float32 with the converter's own operations: dividing by the root would differ in the
+        # last bit, which decides the rounding half-way between two float16 values.
         scale = tf.math.rsqrt(variance + np.float32(layer.epsilon)).numpy() * gamma
         weights[before.name] = [kernel * _by_output(before, scale)]
-        # The mean and the variance with which it does no more than it is given.
+        # Scale 1, mean 0 and a variance that the epsilon completes to 1: only the offset is added.
         plain = [np.ones_like(scale), np.zeros_like(scale), np.ones_like(scale) - layer.epsilon]
         weights[layer.name] = [plain[0], beta - mean * scale, *plain[1:]]
     copy = keras.models.clone_model(model)
@@ -64,13 +65,13 @@ def to_float16(model: keras.Model) -> keras.Model | None:
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:
-    # What is too large for float16 becomes infinite, as in the file.
+    # Values too large for float16 become infinite, as in the file.
     with np.errstate(over="ignore"):
         return values.astype(np.float16).astype(np.float32)
 
 
 def _convolution_before(layer: keras.layers.Layer) -> keras.layers.Layer | None:
-    """The convolution that feeds a layer and nothing else, if there is one."""
+    """Returns the convolution whose only consumer is this layer, or None."""
     if len(layer._inbound_nodes) != 1:
         return None
     before = layer.input._keras_history.operation
@@ -81,7 +82,7 @@ def _convolution_before(layer: keras.layers.Layer) -> keras.layers.Layer | None:
 
 
 def _by_output(convolution: keras.layers.Layer, scale: np.ndarray) -> np.ndarray:
-    """A value for each output channel, in the form of the kernel."""
+    """Reshapes one value per output channel so that it broadcasts with the kernel."""
     if isinstance(convolution, keras.layers.DepthwiseConv2D):
         return scale.reshape(convolution.kernel.shape[2:])
     return scale

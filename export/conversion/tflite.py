@@ -1,8 +1,8 @@
-"""Keras networks to `.tflite` bytes.
+"""Converts Keras networks to `.tflite` bytes.
 
-The network is traced once, for one image, and handed to the converter as a concrete function:
-four times faster than the converter's own route from a Keras model, which writes and reads a
-SavedModel, and byte for byte the same from run to run.
+The network is traced once, for one image, and passed to the converter as a concrete function. This
+is four times faster than the converter's own path from a Keras model, which writes and reads a
+SavedModel, and gives the same bytes in every run.
 """
 
 import re
@@ -16,7 +16,7 @@ from export.content import flatbuffer
 from export.recipes import Recipe
 from nas import chatter
 
-# Which kinds of operation may stand in a file, by the type of its activations.
+# Sets of operations allowed in a file, by the type of its activations.
 _OPERATIONS = {
     "float32": tf.lite.OpsSet.TFLITE_BUILTINS,
     "int8": tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
@@ -30,22 +30,23 @@ def convert(
 ) -> bytes:
     """Writes a network as a `.tflite` file of built-in operations.
 
-    The bytes depend on the network's weights, the recipe and the calibration images alone.
+    The bytes depend only on the network, its weights, the recipe and the calibration images.
 
     Args:
-        model: one image in, one tensor out, fixed height and width; any network or block that
-            `nas.layers.keras_network` builds. Batch normalization is folded into the convolutions.
+        model: any network or block that `nas.layers.keras_network` builds, with one image as input,
+            one tensor as output, and fixed height and width. Batch normalization is folded into the
+            convolutions.
         recipe: what to quantize.
-        calibration_images: float32 `[count, height, width, channels]` as the model takes them, a
-            hundred or more typical ones (random ones do where only latency counts). Needed where
-            the recipe says so, otherwise not looked at.
+        calibration_images: inputs of the model, float32 `[count, height, width, channels]`, a
+            hundred or more typical ones (random ones suffice if only latency matters). Required if
+            the recipe needs calibration, otherwise ignored.
 
     Returns:
         The file's content; its input is `[1, height, width, channels]`.
 
     Raises:
-        ValueError: weights that are not finite, missing or unfit calibration images, an input
-            without fixed shape, or an operation that is not built in.
+        ValueError: weights are not finite, calibration images are missing or unsuitable, the input
+            has no fixed shape, or an operation is not built in.
     """
     shape = input_shape(model)
     check_weights(model)
@@ -58,8 +59,8 @@ def convert(
         _configure(converter, recipe, calibration)
         try:
             content = converter.convert()
-        # The converter raises plain Exception. Its messages run to pages, so the one line that
-        # matters is raised outside `silenced`, which would print them all.
+        # The converter raises plain Exception with messages of many pages. The error is raised
+        # again outside of `silenced`, which would print them all, with the one line that matters.
         except Exception as error:
             failure = error
     if failure is not None:
@@ -71,10 +72,10 @@ def convert(
 
 
 def check_weights(model: keras.Model) -> None:
-    """Refuses a network that a failed training left behind.
+    """Checks that all weights are finite, which they are not after a failed training.
 
     Raises:
-        ValueError: a weight is NaN or infinite; names the first such layer.
+        ValueError: a weight is NaN or infinite; the message names the first such layer.
     """
     for layer in model.layers:
         for weight in layer.weights:
@@ -88,15 +89,16 @@ def check_weights(model: keras.Model) -> None:
 
 
 def input_shape(model: keras.Model) -> tuple[int, ...]:
-    """What a network takes, without the batch.
+    """Returns the shape of a network's input, without the batch.
 
     Raises:
-        ValueError: not a functional model of one input and one output, or no fixed shape.
+        ValueError: the model is not functional, has not one input and one output, or its input has
+            no fixed shape.
     """
     if not hasattr(model, "inputs") or model.inputs is None:
         raise ValueError(
             f"{model.name}: expected a network with inputs and outputs, received "
-            f"{type(model).__name__}; derive a child from a supernet, and train it, before"
+            f"{type(model).__name__}; first derive a child from the supernet and train it"
         )
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ValueError(
@@ -128,8 +130,8 @@ def _trace(model: keras.Model, shape: tuple[int, ...]) -> tf.types.experimental.
     def signature(batch: int | None) -> list[tf.TensorSpec]:
         return [tf.TensorSpec([batch, *shape], tf.float32, name=model.inputs[0].name)]
 
-    # Inside for any number of images: Keras turns the addition of a residual of one pixel in one
-    # image into that of a bias, which takes a RESHAPE.
+    # The inner function takes any number of images. For a single image with one pixel, Keras would
+    # turn a residual addition into that of a bias, which needs a RESHAPE.
     many = tf.function(
         lambda images: model(images, training=False),
         input_signature=signature(None),
@@ -142,7 +144,7 @@ def _trace(model: keras.Model, shape: tuple[int, ...]) -> tf.types.experimental.
 def _configure(
     converter: tf.lite.TFLiteConverter, recipe: Recipe, calibration_images: Iterable[np.ndarray]
 ) -> None:
-    # What quantization-aware training leaves behind holds its ranges and needs no other set.
+    # A quantization-aware network holds its ranges and needs no other set of operations.
     measured = recipe.activations if recipe.needs_calibration else "float32"
     converter.target_spec.supported_ops = [_OPERATIONS[measured]]
     converter.inference_input_type = tf.as_dtype(recipe.interface)
@@ -152,8 +154,8 @@ def _configure(
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if recipe.weights == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    # Scales for each class of a dense layer whose input is quantized on the fly need a runtime of
-    # 2024 or later; one scale serves as well and loads everywhere.
+    # If a dense layer's input is quantized at run time, one scale per class would need a runtime of
+    # 2024 or later. One scale for all classes works as well and loads everywhere.
     converter._experimental_disable_per_channel_quantization_for_dense_layers = (
         recipe.activations == "float32"
     )

@@ -1,1 +1,1 @@
-"""Training a child further for a recipe, in a process of its own."""
+"""Fine-tunes a child for a recipe, in a separate process."""

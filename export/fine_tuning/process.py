@@ -1,10 +1,10 @@
-"""Training a child a little further before it is written, in a process of its own.
+"""Fine-tunes a child in a separate process before it is written.
 
-Quantization-aware training, pruning and clustering belong to a toolkit that works on another Keras
-and changes the process that imports it (`export.fine_tuning.twin`). This module says what is to be
-done, starts that process, follows its progress, and hands back what came out. Beside every changed
-network stands the same network trained as long without a change: what a change costs is the
-difference.
+Quantization-aware training, pruning and clustering need a toolkit that works on an older Keras and
+changes the process that imports it (`export.fine_tuning.twin`). This module starts that process,
+sends it the job, follows its progress, and returns its result. Every fine-tuned network is compared
+with the same network trained as long without a change, so that the difference is the cost of the
+change.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ from nas import chatter
 Track = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
 _ENVIRONMENT = {
-    # oneDNN's kernels round differently from process to process, and the same child is to give the
+    # oneDNN's kernels round differently from process to process, but the same child must give the
     # same file, to the byte.
     "TF_ENABLE_ONEDNN_OPTS": "0",
-    # tfmot switches to the older Keras; from the start, or half of the process has the newer one.
+    # tfmot switches to the older Keras. Set from the start, so that no module has the newer one.
     "TF_USE_LEGACY_KERAS": "1",
 }
 _LABELS = {
@@ -36,20 +36,20 @@ _LABELS = {
 
 
 def untracked(iterable: Iterable[Any], total: int, label: str) -> Iterable[Any]:
-    """No progress is shown."""
+    """A `Track` that shows no progress."""
     return iterable
 
 
 def run(job: Job, track: Track = untracked) -> Outcome:
-    """Does a job in a fresh process and waits for it.
+    """Runs a job in a new process and waits for it.
 
     Args:
-        job: what to do.
+        job: the fine-tuning to run.
         track: called like tqdm.
 
     Raises:
         ValueError: the training diverged, or there are fewer images than a batch.
-        ChildProcessError: the process ended without a word, as for want of memory.
+        ChildProcessError: the process ended without a message, for example for lack of memory.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -65,11 +65,11 @@ def run(job: Job, track: Track = untracked) -> Outcome:
     except (EOFError, BrokenPipeError) as error:
         process.join()
         raise ChildProcessError(
-            f"{_LABELS[job.kind]}: its process ended with exit code {process.exitcode}; "
-            "was there enough memory?"
+            f"{_LABELS[job.kind]}: expected a result from its process, which ended with exit code "
+            f"{process.exitcode}; check that there is enough memory"
         ) from error
     finally:
-        # Also when the user stops us: its work is of no use to anyone then.
+        # Also if the user interrupts, since the result is then not needed.
         process.terminate()
         process.join()
     return outcome[0]
@@ -77,7 +77,7 @@ def run(job: Job, track: Track = untracked) -> Outcome:
 
 @contextlib.contextmanager
 def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Sets variables for processes that are started meanwhile; TensorFlow reads them on import."""
+    """Sets variables for processes started inside; TensorFlow reads them when it is imported."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -92,10 +92,10 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Puts off Ctrl-C; processes that are started meanwhile never get it.
+    """Defers Ctrl-C; processes started inside never receive it.
 
-    It reaches every process of a terminal, and one that is importing TensorFlow would answer with
-    a traceback. Who started it ends it.
+    A terminal sends Ctrl-C to all its processes, and one that is importing TensorFlow would print a
+    traceback. `run` terminates the process instead.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -105,7 +105,7 @@ def _without_interrupts() -> Iterator[None]:
 
 
 def _steps(channel: connection.Connection, outcome: list[Outcome]) -> Iterator[int]:
-    """Goes through the steps of the other process; what they end in is added to `outcome`."""
+    """Yields the steps of the other process, and adds its result to `outcome`."""
     while True:
         message, content = channel.recv()
         if message == "failed":
@@ -117,18 +117,18 @@ def _steps(channel: connection.Connection, outcome: list[Outcome]) -> Iterator[i
 
 
 def _enter(channel: connection.Connection) -> None:
-    """What the fresh process does; it ends without a word when the one that started it is gone."""
-    # EOFError before the job has arrived, BrokenPipeError or ConnectionResetError after.
+    """Runs in the new process; ends without a message if the process that started it is gone."""
+    # That raises EOFError before the job has arrived, or a ConnectionError afterwards.
     with contextlib.suppress(EOFError, ConnectionError):
         job: Job = channel.recv()
         outcome: Outcome | ValueError | ConnectionError
         with chatter.silenced():
-            # Here and nowhere else: it changes Keras for the whole process.
+            # Imported only here, since it changes Keras for the whole process.
             from export.fine_tuning import twin
 
             try:
                 outcome = twin.run(job, lambda step: channel.send(("step", step)))
-            # An error that left `silenced` would print all it held back.
+            # If the error left `silenced`, all output held back would be printed.
             except (ValueError, ConnectionError) as error:
                 outcome = error
         channel.send(("failed" if isinstance(outcome, Exception) else "done", outcome))

@@ -1,12 +1,12 @@
-"""How many weights each kernel of a network can spare.
+"""Chooses how many weights of each kernel are pruned.
 
-The same share of every kernel costs accuracy: a first convolution of a few hundred weights, each of
-which is used at every pixel, gives up as much as a wide 1x1 convolution with thousands to spare.
-Weights of different layers are therefore compared by the score of layer-adaptive magnitude-based
-pruning (LAMP; Lee et al. 2021, "Layer-adaptive sparsity for the magnitude-based pruning"): the
-square of a weight over the sum of the squares of all weights of its kernel that are not smaller,
-which bounds what its removal changes in the output of the network. The least scores go, wherever
-they are.
+Pruning the same share of every kernel costs accuracy: the first convolution, with a few hundred
+weights that are used at every pixel, would lose as much as a wide 1x1 convolution with thousands of
+redundant ones. Weights of different layers are therefore compared by the score of layer-adaptive
+magnitude-based pruning (LAMP; Lee et al. 2021, "Layer-adaptive sparsity for the magnitude-based
+pruning"): the square of a weight, divided by the sum of the squares of all weights of its kernel
+that are not smaller. The score bounds how much the removal changes the network's output. The
+weights with the lowest scores are removed, in whichever layer they are.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ import numpy as np
 
 
 def by_layer(kernels: Mapping[str, np.ndarray], total: float) -> dict[str, float]:
-    """Share of each kernel's weights to remove, so that `total` of all are.
+    """Returns the share of each kernel's weights to remove, so that `total` of all are removed.
 
     Args:
         kernels: arrays of any shape, by name.
@@ -25,7 +25,7 @@ def by_layer(kernels: Mapping[str, np.ndarray], total: float) -> dict[str, float
         A share from 0 to below 1 for every name: the largest weight of a kernel always stays.
 
     Raises:
-        ValueError: no kernels, or a total out of range.
+        ValueError: there are no kernels, or the total is out of range.
     """
     if not kernels or not 0.0 <= total < 1.0:
         raise ValueError(
@@ -39,7 +39,7 @@ def by_layer(kernels: Mapping[str, np.ndarray], total: float) -> dict[str, float
 
 
 def _scores(kernel: np.ndarray) -> np.ndarray:
-    """Scores of a kernel's weights, the smallest first; the last one is 1."""
+    """Returns the scores of a kernel's weights in ascending order; the last one is 1."""
     squares = np.sort(kernel.ravel().astype(np.float64) ** 2)
     not_smaller = np.cumsum(squares[::-1])[::-1]
     return squares / np.maximum(not_smaller, np.finfo(np.float64).tiny)

@@ -1,9 +1,9 @@
-"""A child in the older Keras, trained further with quantization, sparsity or clusters in mind.
+"""Fine-tunes a child in the older Keras: quantization-aware training, pruning or clustering.
 
-TensorFlow's Model Optimization Toolkit (tfmot) knows no Keras 3. The network is therefore built a
-second time, by the same builder, as a `tf_keras` model, its weights are copied, and the toolkit
-works on that twin. Importing tfmot turns `tf.keras` into `tf_keras` for the whole process: nothing
-but `export.fine_tuning.process` may import this module, and only in a process of its own.
+TensorFlow's Model Optimization Toolkit (tfmot) does not support Keras 3. Therefore the same builder
+makes the network a second time as a `tf_keras` model, the twin. The weights are copied, and the
+toolkit works on the twin. Importing tfmot turns `tf.keras` into `tf_keras` for the whole process:
+only `export.fine_tuning.process` may import this module, in a separate process.
 """
 
 import math
@@ -23,16 +23,16 @@ from export.fine_tuning.jobs import Job, Outcome, QuantizedFile, Settings, Train
 from nas.data import batching
 from nas.layers import keras_network
 
-# Pixels in [-1, 1]; what tfmot would otherwise estimate while training. Exactly symmetric, the zero
-# point is half-way between two levels; this little less makes it the one of all other int8 files,
-# so that an app passes the same bytes to each.
+# Range of the pixels, which tfmot would otherwise estimate during training. In an exactly symmetric
+# range the zero point would be half-way between two levels. This slightly smaller one gives the
+# zero point of all other int8 files, so that an app passes the same bytes to each.
 _INPUT_RANGE = (-1.0 + 1e-6, 1.0)
-# A centroid moves all weights of its cluster together: rates that others learn well by diverge.
+# A centroid moves all weights of its cluster at once, so the usual learning rate would diverge.
 _RATE_FACTORS = {"clustering": 0.2}
 
 
 def build(job: Job) -> tf_keras.Model:
-    """The twin of a job's network: other Keras, same layers and weights."""
+    """Builds the twin of a job's network: the same layers and weights in the older Keras."""
     model = keras_network.build_child(job.child, api=tf_keras)
     for layer in model.layers:
         layer.set_weights(job.weights.get(layer.name, []))
@@ -40,15 +40,14 @@ def build(job: Job) -> tf_keras.Model:
 
 
 def run(job: Job, progress: Callable[[int], None]) -> Outcome:
-    """Trains the twin further, with the job's kind of change.
+    """Fine-tunes the twin with the job's kind of change.
 
     Args:
         job: network, images and settings.
         progress: called after every step with the number of steps done.
 
     Returns:
-        Weights by layer where the change leaves ordinary layers; for quantization the file and
-        its logits.
+        Weights by layer; for quantization the file and its logits.
     """
     tf.keras.utils.set_random_seed(job.settings.seed)
     model = build(job)
@@ -84,14 +83,14 @@ def _pruned(model: tf_keras.Model, steps: int, settings: Settings) -> tuple[Any,
     kernels = {
         layer.name: layer.get_weights()[0]
         for layer in model.layers
-        if any(jobs.is_shared(weight) for weight in layer.get_weights())
+        if any(jobs.is_not_depthwise(weight) for weight in layer.get_weights())
     }
     shares = sparsity.by_layer(kernels, settings.sparsity)
 
     def wrapped(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
         if not shares.get(layer.name):
             return layer
-        # Zeros come in during the first half; the second repairs what they break.
+        # Weights become zero during the first half; the second half recovers the accuracy.
         schedule = tfmot.sparsity.keras.PolynomialDecay(
             initial_sparsity=0.0,
             final_sparsity=shares[layer.name],
@@ -111,8 +110,8 @@ def _clustered(model: tf_keras.Model, steps: int, settings: Settings) -> tuple[A
         model,
         number_of_clusters=settings.clusters,
         cluster_centroids_init=tfmot.clustering.keras.CentroidInitialization.KMEANS_PLUS_PLUS,
-        # The sum over a cluster, which is the default, makes steps so much larger that a learning
-        # rate which suits single weights diverges.
+        # The default, the sum over a cluster, makes steps so large that a learning rate for single
+        # weights diverges.
         cluster_gradient_aggregation=cluster_config.GradientAggregation.AVG,
     )
     return changed, [], tfmot.clustering.keras.strip_clustering
@@ -147,11 +146,14 @@ def _fit(model: tf_keras.Model, job: Job, callbacks: list[tf_keras.callbacks.Cal
 
 
 def _diverged() -> ValueError:
-    return ValueError("training further diverged; take a smaller learning rate")
+    return ValueError(
+        "fine-tuning: expected finite weights and losses, received NaN or infinity: the training "
+        "diverged; use a smaller learning rate"
+    )
 
 
 class _Progress(tf_keras.callbacks.Callback):
-    """Says how far the training is, and ends one that diverged."""
+    """Reports the number of steps done, and ends a training that diverged."""
 
     def __init__(self, report: Callable[[int], None]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Where models are timed: this machine, or phones through adb."""
+"""Devices on which models are timed: this machine, and phones through adb."""
 
 from latency_models.devices.protocol import Device, DeviceError, Session, read_model
 

@@ -25,8 +25,8 @@ _GOVERNOR = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
 class LocalDevice:
     """This machine, through the LiteRT interpreter of this process.
 
-    No delegate is asked for; the runtime's own default CPU kernels stay on. The process is not
-    pinned: `affinity` says which cores it may use.
+    It requests no delegate, so the runtime uses its default CPU kernels. It does not pin the
+    process; `affinity` says which cores the process may use.
     """
 
     name = "local"
@@ -64,7 +64,7 @@ class LocalDevice:
 
 
 class _LocalSession:
-    """Every model in an interpreter of its own, all in memory at once."""
+    """Keeps all models in memory, each in its own interpreter."""
 
     def __init__(self, models: Mapping[str, bytes], num_threads: int, min_sample_ms: float) -> None:
         generator = np.random.default_rng(0)
@@ -83,11 +83,11 @@ class _LocalSession:
     def sample_ms(self, key: str) -> float:
         """See `protocol.Session`."""
         runner = self._runners[key]
-        runner.invoke()  # What ran before has taken the caches.
+        runner.invoke()  # Warm-up: the previous model has filled the caches.
         return _invoke_ms(runner, self._repeats[key])
 
     def conditions(self) -> dict[str, Any]:
-        """Nothing: what a machine says of its temperature differs too much to be read here."""
+        """Empty: machines report their temperature in too many different ways."""
         return {}
 
 
@@ -117,12 +117,12 @@ def _processor() -> str:
 
 
 def _affinity() -> list[int] | None:
-    """Cores this process may run on; None where the system does not say."""
+    """Cores this process may run on; None if the system does not tell."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
 
 def _governor() -> str | None:
-    """How the clock is steered; None where the system does not say, as on virtual machines."""
+    """The CPU frequency governor; None if the system does not tell, as on virtual machines."""
     try:
         return pathlib.Path(_GOVERNOR).read_text(encoding="utf-8").strip()
     except OSError:

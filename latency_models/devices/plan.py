@@ -1,10 +1,10 @@
-"""How long to measure, and when a measurement counts as noisy."""
+"""The plan of a measurement: how long to measure, and when a row counts as noisy."""
 
 from __future__ import annotations
 
 import dataclasses
 
-# With fewer, whole networks say little about single blocks (`latency_models.models.in_context`).
+# Fewer networks would say little about single blocks (see `latency_models.models.in_context`).
 DEFAULT_NETWORKS = 48
 
 
@@ -13,17 +13,17 @@ class Plan:
     """How long to measure.
 
     Attributes:
-        rounds: samples of each model, unless time runs out.
-        min_rounds: samples of each model, however long they take.
-        extra_rounds: further samples of those models whose variation is above the gate.
-        budget_seconds: no further round is begun after this, once `min_rounds` are done.
-        min_sample_ms: a sample repeats quick models for at least this long; models under 30 us
-            cannot be timed one invocation at a time.
-        references: samples of the reference model in a round.
-        models_at_once: models of a space that share their rounds; their rows are written together.
-        max_variation: the gate: highest coefficient of variation of a row that is not marked as
-            noisy.
-        seed: of the random orders.
+        rounds: largest number of samples of each model.
+        min_rounds: smallest number of samples of each model, however long they take.
+        extra_rounds: additional samples of models with a variation above `max_variation`.
+        budget_seconds: after this time no further round starts, once `min_rounds` are done.
+        min_sample_ms: a sample repeats fast models for at least this long, since models under
+            30 us cannot be timed one invocation at a time.
+        references: samples of the reference model per round.
+        models_at_once: number of models of a space that are timed in the same rounds; their rows
+            are written together.
+        max_variation: rows with a higher coefficient of variation are marked as noisy.
+        seed: seed of the random orders.
     """
 
     rounds: int = 150
@@ -37,7 +37,7 @@ class Plan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raises ValueError where the numbers make no plan."""
+        """Raises ValueError if a number is not allowed."""
         if not 2 <= self.min_rounds <= self.rounds:
             raise ValueError(
                 "expected 2 <= min_rounds <= rounds; received "

@@ -1,7 +1,7 @@
-"""What a device is.
+"""The Protocol of a device.
 
-A device opens a session over a set of `.tflite` models and takes one sample at a time; in which
-order and how often is decided by `latency_models.measuring.timing`, the same for every device.
+A device opens a session with a set of `.tflite` models and takes one sample at a time.
+`latency_models.measuring.timing` decides the order and number of samples for all devices.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from nas import files
 
 
 class DeviceError(OSError):
-    """A device that is not there, does not answer, or does not do what it was asked.
+    """A device is missing, does not answer, or fails to do its task.
 
-    The message is one line: which device, what happened, what to do.
+    The message is one line that says which device, what happened and what to do.
     """
 
 
@@ -26,22 +26,22 @@ class Session(Protocol):
     """A device with models on it, ready to run."""
 
     def sample_ms(self, key: str) -> float:
-        """One sample of model `key`: milliseconds an invocation takes, right after a warm-up.
+        """Takes one sample of model `key`: milliseconds per invocation, right after a warm-up.
 
         Raises:
             DeviceError: the device was lost, stopped answering, or cannot run the model.
         """
 
     def conditions(self) -> dict[str, Any]:
-        """What was observed and is no part of the environment: temperatures, thermal status."""
+        """Observations that are not part of the environment, such as temperatures."""
 
 
 class Device(Protocol):
     """A machine with a LiteRT runtime.
 
     Attributes:
-        num_threads: threads the runtime uses.
-        plan: how long to measure on it, unless told otherwise.
+        num_threads: threads of the runtime.
+        plan: how long to measure on this device by default.
     """
 
     num_threads: int
@@ -49,13 +49,13 @@ class Device(Protocol):
 
     @property
     def name(self) -> str:
-        """How flags and files call it, for example `local`."""
+        """Name of the device in flags and files, for example `local`."""
 
     def environment(self) -> dict[str, Any]:
-        """What a latency depends on.
+        """Properties of the device that a latency depends on, with the keys `ENVIRONMENT_KEYS`.
 
-        The keys are those of `ENVIRONMENT_KEYS`. Two rows are comparable when all are equal; what
-        changes while a benchmark runs, such as the temperature, is in `Session.conditions`.
+        Two rows are comparable if all values are equal. Values that change while a benchmark runs,
+        such as the temperature, are in `Session.conditions` instead.
         """
 
     def session(
@@ -91,10 +91,10 @@ def check_threads(num_threads: int) -> None:
 
 
 def read_model(path: files.Path) -> bytes:
-    """Content of a `.tflite` file.
+    """Reads a `.tflite` file.
 
     Raises:
-        ValueError: no file there, or something else.
+        ValueError: the file does not exist or has other content.
     """
     try:
         content = pathlib.Path(path).read_bytes()

@@ -1,1 +1,1 @@
-"""How good a latency model is on networks that it never saw."""
+"""Evaluation of latency models on networks they were not fitted to."""

@@ -1,4 +1,4 @@
-"""Scores as a table for people: on a terminal, and in Markdown for documents."""
+"""Scores of a latency model as a table, for the terminal and in Markdown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ HEADERS = ("held out", "count", "error %", "within 5 %", "within 10 %", "RMSE ms
 
 
 def rows(scores_by_name: Mapping[str, Mapping[str, Any]]) -> list[tuple[Any, ...]]:
-    """One row for each set of scores, in the order of `HEADERS`; fractions become percent."""
+    """One row per set of scores, in the order of `HEADERS`, with fractions in percent."""
     return [
         (
             name.replace("_", " "),
@@ -26,7 +26,7 @@ def rows(scores_by_name: Mapping[str, Mapping[str, Any]]) -> list[tuple[Any, ...
 
 
 def markdown(scores_by_name: Mapping[str, Mapping[str, Any]]) -> str:
-    """The same as a Markdown table."""
+    """Formats `rows` as a Markdown table."""
     lines = [HEADERS, ["---"] * len(HEADERS), *rows(scores_by_name)]
     return "\n".join(
         "| " + " | ".join("-" if cell is None else str(cell) for cell in line) + " |"

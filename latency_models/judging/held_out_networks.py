@@ -1,4 +1,4 @@
-"""Whole networks that a latency model was not fitted on, to find out how good it is."""
+"""Evaluates a latency model on whole networks it was not fitted to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from latency_models.models import evaluation
 from latency_models.models.fitted import LatencyModel
 from nas.architecture.specs import Child, SearchSpace
 
-# The fastest and as many of the slowest.
+# Number of fastest networks, and of slowest networks.
 EXTREMES = 2
 _MOST_DRAWS = 10_000
 
@@ -27,30 +27,30 @@ def sample(
     children: Sequence[Child] = (),
     seed: int = 0,
 ) -> dict[str, list[Child]]:
-    """Different networks of `space`, by group.
+    """Chooses different networks of `space`, by group.
 
     Args:
-        model: says what is fast and what is slow.
-        space: with the task that was measured.
-        count: of all networks; `children` are among them.
-        fitted: keys of the networks that must not be among them.
+        model: predicts which networks are fast and which are slow.
+        space: the space with the measured task.
+        count: total number of networks, including `children`.
+        fitted: keys of the networks to exclude, since the model was fitted to them.
         children: networks to add, for example searched ones.
-        seed: of the uniform draws.
+        seed: seed of the uniform draws.
 
     Returns:
-        `extremes`, the predicted fastest and slowest; `children`, unless there are none; and
-        `uniform`, the rest, drawn uniformly from the space.
+        `extremes`, the fastest and slowest networks by prediction; `children`, unless there are
+        none; and `uniform`, the rest, drawn uniformly from the space.
 
     Raises:
-        ValueError: a child the model was fitted on or does not cover, or `count` does not suffice
-            or is more than the space holds.
+        ValueError: the model was fitted to a child or does not cover it, or `count` is too small
+            or larger than the space.
     """
     taken = set(fitted)
     for child in children:
         if parts.network_part(child).key in taken:
             raise ValueError(
-                f"children: expected networks that were not used in fitting and all different, "
-                f"received {child.name}, which was used; leave it out"
+                f"children: expected different networks that the model was not fitted to, "
+                f"received {child.name}, which was used or given twice; leave it out"
             )
         model.predict(child)
         taken.add(parts.network_part(child).key)
@@ -73,7 +73,7 @@ def sample(
 def _first(
     networks: Iterator[Child], count: int, taken: set[str], space: SearchSpace
 ) -> list[Child]:
-    """The first `count` of `networks` whose keys are not `taken`; takes them."""
+    """Returns the first `count` of `networks` whose keys are not in `taken`, and adds the keys."""
     found: list[Child] = []
     for child in networks:
         key = parts.network_part(child).key
@@ -83,8 +83,8 @@ def _first(
             if len(found) == count:
                 return found
     raise ValueError(
-        f"networks: expected {count} more of {space.name} that the model was not fitted on, found "
-        f"{len(found)}; take fewer networks, or fit on fewer"
+        f"networks: expected {count} more of {space.name} that the model was not fitted to, found "
+        f"{len(found)}; ask for fewer networks, or fit to fewer"
     )
 
 
@@ -94,7 +94,7 @@ def _drawn(space: SearchSpace, generator: np.random.Generator) -> Iterator[Child
 
 
 def _by_latency(model: LatencyModel, space: SearchSpace, slow: bool) -> Iterator[tuple[int, ...]]:
-    """Choices from the predicted fastest network on, or from the slowest: best first."""
+    """Yields choices in order of predicted latency, fastest first, or slowest first if `slow`."""
     latencies, _ = model.slot_latencies(space)
     signed = [-slot if slow else slot for slot in latencies]
     orders = [np.argsort(slot, kind="stable") for slot in signed]
@@ -118,27 +118,27 @@ def compare(
     groups: Mapping[str, Sequence[Child]],
     passes: Sequence[Sequence[Measurement]],
 ) -> dict[str, dict[str, Any]]:
-    """Scores of a latency model on measured networks.
+    """Scores a latency model on measured networks.
 
     Args:
-        model: any kind that was fitted beside a reference model.
-        groups: networks by group, as `sample` gives them.
+        model: a latency model of any kind that has a reference model.
+        groups: networks by group, as `sample` returns them.
         passes: two independent measurements of all networks, in the order of `groups`.
 
     Returns:
-        Scores by group, `all` for the groups together, and `repeats`: the first pass as a
-        prediction of the second, below whose error no prediction can be told from the truth. Its
-        `spread_over_noise` is the networks' standard deviation over that of one measurement: where
-        it is small, so is any rank correlation.
+        Scores by group, `all` for the groups together, and `repeats`, which takes the first pass
+        as a prediction of the second. No prediction can be shown to have a smaller error than
+        `repeats`. Its `spread_over_noise` is the standard deviation of the networks over that of
+        one measurement; if it is small, any rank correlation is small too.
 
     Raises:
-        ValueError: the model has no reference, or not the passes' own.
+        ValueError: the model has no reference model, or another one than the passes.
     """
     for row in (row for rows in passes for row in rows):
         if model.reference_ms_ is None or row.reference != model.reference_:
             raise ValueError(
-                f"the latency model of {model.space_} was fitted beside the reference model "
-                f"{model.reference_}, the networks were measured beside {row.reference}; "
+                f"the latency model of {model.space_} was measured with reference model "
+                f"{model.reference_}, the networks with reference model {row.reference}; "
                 "benchmark and fit again"
             )
     reference_ms = model.reference_ms_ or np.nan
@@ -156,7 +156,7 @@ def compare(
 
 
 def _spread_over_noise(times_ms: np.ndarray) -> float | None:
-    """Of `[2, networks]`; None where both passes are equal."""
-    # The passes' difference has twice the variance of one.
+    """Spread over noise of times `[2, networks]`; None if both passes are equal."""
+    # The difference of the passes has twice the variance of one pass.
     noise_ms = float(np.sqrt(np.mean((times_ms[0] - times_ms[1]) ** 2) / 2.0))
     return float(times_ms.mean(axis=0).std()) / noise_ms if noise_ms else None

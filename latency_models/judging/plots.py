@@ -1,4 +1,4 @@
-"""Latencies as pictures; the one module that imports matplotlib."""
+"""Plots of latencies; the only module that imports matplotlib."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Panel = Mapping[str, Sequence[Sequence[float]]]
 def predicted_against_measured(
     path: files.Path, panels: Mapping[str, Panel], title: str = ""
 ) -> None:
-    """Writes a PNG with one panel beside the other.
+    """Writes a PNG with panels side by side.
 
     Args:
-        path: where; the file is replaced atomically.
-        panels: by the panel's heading, pairs of predicted and measured milliseconds by the name
-            of their group.
-        title: above all panels.
+        path: the file, which is replaced atomically.
+        panels: for each panel's heading, a mapping from the name of a group to its pairs of
+            predicted and measured milliseconds.
+        title: title above all panels.
     """
     figure = Figure(figsize=(_PANEL_INCHES * len(panels), _PANEL_INCHES + 0.4), dpi=120)
     figure.suptitle(title, fontsize=10)
@@ -78,12 +78,12 @@ def _draw(axes: Axes, heading: str, groups: Panel) -> None:
 def accuracy_over_latency(
     path: files.Path, curves: Mapping[str, Sequence[Sequence[float]]], title: str = ""
 ) -> None:
-    """Writes a PNG of several curves.
+    """Writes a PNG with one curve of accuracy over latency for each name.
 
     Args:
-        path: where; the file is replaced atomically.
-        curves: by name, pairs of milliseconds and percent.
-        title: above all.
+        path: the file, which is replaced atomically.
+        curves: for each name, pairs of milliseconds and percent.
+        title: title above the plot.
     """
     figure = Figure(figsize=(1.4 * _PANEL_INCHES, _PANEL_INCHES), dpi=120)
     axes = figure.subplots()
@@ -99,7 +99,7 @@ def accuracy_over_latency(
 
 
 def of_evaluation(evaluation: Mapping[str, Mapping[str, Any]]) -> dict[str, Panel]:
-    """Panels of what a latency model stores in `evaluation_`, those with points."""
+    """Makes a panel for each entry of a latency model's `evaluation_` that has points."""
     return {
         f"{name.replace('_', ' ')}, {scores['count']}: error {100 * scores['mape']:.1f} %\n"
         + textwrap.fill(scores["method"], 48): {"held out": scores["points"]}

@@ -1,4 +1,4 @@
-"""Times the parts of a search space and a few of its whole networks on a device."""
+"""Times the parts of a search space and some of its whole networks on a device."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import qmc
 
-from export import recipes
+from export import recipes, support
 from export.conversion import tflite
 from latency_models import devices
 from latency_models.devices.plan import DEFAULT_NETWORKS
@@ -19,10 +19,11 @@ from latency_models.measuring.measurements import Measurement
 from latency_models.measuring.parts import Part
 from nas import files
 from nas.architecture import counting
+from nas.architecture.blocks import Block, Head, Slot, Stem
 from nas.architecture.operations import MBConv
-from nas.architecture.specs import Block, Child, Head, SearchSpace, Stem
+from nas.architecture.specs import Child, SearchSpace
 
-# Timed in every round of every run; a change here makes older measurements incomparable.
+# Every round of every run times this network. Changing it makes older measurements incomparable.
 REFERENCE = Child(
     name="reference",
     resolution=32,
@@ -46,9 +47,9 @@ def reference_key() -> str:
 
 
 def reference_model() -> bytes:
-    """The reference model as a float32 `.tflite` file, whatever recipe is timed beside it.
+    """The reference model as a `.tflite` file; float32, whatever recipe the timed models have.
 
-    The bytes are the same every time, as far as the converter's version is.
+    The same version of the converter gives the same bytes.
     """
     model = parts.network_part(REFERENCE).build()
     generator = np.random.default_rng(0)
@@ -62,9 +63,9 @@ def reference_model() -> bytes:
 
 
 def convert(part: Part, recipe: str) -> bytes:
-    """`part` as a `.tflite` file with fresh weights, calibrated on noise where needed.
+    """Converts `part` to a `.tflite` file with fresh weights; calibrates on noise if needed.
 
-    Latency does not depend on the values.
+    Latency does not depend on the values of weights.
     """
     model = part.build()
     chosen = recipes.recipe(recipe).without_fine_tuning
@@ -76,15 +77,15 @@ def convert(part: Part, recipe: str) -> bytes:
 
 
 def sample_networks(space: SearchSpace, count: int, seed: int = 0) -> list[Child]:
-    """Different children of `space`, spread from the fewest multiply-accumulates to the most.
+    """Draws different children of `space`, spread from the fewest multiply-accumulates to the most.
 
-    The first two are the extremes; in between every slot draws its candidate at random, from a
-    distribution that leans to the cheap ones at one end and to the dear ones at the other. Over all
-    networks each slot's draws are spread evenly (a Latin hypercube: McKay, Beckman and Conover
-    1979), so that every candidate occurs about equally often.
+    The first two are the extremes. For the others, every slot draws its candidate at random. The
+    distribution changes from network to network: the first ones favour cheap candidates, the last
+    ones expensive candidates. Over all networks each slot's draws are spread evenly (a Latin
+    hypercube: McKay, Beckman and Conover 1979), so every candidate occurs about equally often.
 
     Raises:
-        ValueError: fewer than two, or more than the space holds.
+        ValueError: `count` is less than two or larger than the space.
     """
     if not 2 <= count <= space.cardinality:
         raise ValueError(
@@ -103,7 +104,7 @@ def sample_networks(space: SearchSpace, count: int, seed: int = 0) -> list[Child
         places = draws**leaning
         choice = tuple(r[int(x * len(r))] for r, x in zip(ranked, places, strict=True))
         if choice in chosen:
-            leaning = 1.0  # A small space runs out of networks at its ends first.
+            leaning = 1.0  # A small space first runs out of very cheap and very expensive networks.
             continue
         chosen.append(choice)
         leaning = next(leanings, 1.0)
@@ -111,10 +112,10 @@ def sample_networks(space: SearchSpace, count: int, seed: int = 0) -> list[Child
 
 
 def _candidates_by_cost(space: SearchSpace) -> list[list[int]]:
-    """For every slot, its candidates from the fewest multiply-accumulates to the most."""
+    """For every slot, its candidates in ascending order of multiply-accumulates."""
     ranked = []
-    for layer, resolution in zip(space.layers, space.input_resolutions, strict=False):
-        if layer.type == "slot":
+    for layer, resolution in space.places:
+        if isinstance(layer, Slot):
             macs = [counting.block_macs(block, resolution) for block in layer.blocks]
             ranked.append(sorted(range(len(macs)), key=macs.__getitem__))
     return ranked
@@ -133,25 +134,25 @@ def benchmark_space(
 ) -> list[Measurement]:
     """Times every distinct part of `space` and some of its whole networks.
 
-    What `output_path` already holds for this recipe and this environment is not timed again, so
-    that a killed run goes on where it stopped (between groups of `plan.models_at_once` models).
+    Rows that `output_path` already has for this recipe and environment are not timed again. A
+    killed run can therefore be resumed; it repeats at most `plan.models_at_once` models.
 
     Args:
-        space: whose parts.
-        recipe: name of the export recipe the models are converted with.
-        device: where to time.
-        output_path: JSONL file the rows are added to.
+        space: the search space.
+        recipe: name of the export recipe that converts the models.
+        device: the device to time on.
+        output_path: JSONL file to append the rows to.
         networks: number of whole networks.
-        seed: of the choice of networks, and of the order of timing.
-        plan: how long to time; default the device's, with `seed`.
+        seed: seed for the choice of networks and for the order of timing.
+        plan: how long to time; by default the device's plan, with `seed`.
         progress: called like tqdm with an iterable, its length and a description.
 
     Returns:
         One row for each part and each network.
 
     Raises:
-        ValueError: an unknown recipe, a number of networks the space does not hold, or a damaged
-            `output_path`.
+        ValueError: the recipe is unknown or cannot write an operation of the space, the space has
+            fewer networks, or `output_path` is damaged.
     """
     wanted = parts.space_parts(space)
     wanted += [parts.network_part(child) for child in sample_networks(space, networks, seed)]
@@ -172,12 +173,12 @@ def benchmark_parts(
     progress: timing.Progress = timing.no_progress,
     converted: dict[str, bytes] | None = None,
 ) -> list[Measurement]:
-    """Times `wanted`, parts or whole networks of `space`; otherwise as `benchmark_space`.
+    """Times the parts or whole networks `wanted` of `space`; otherwise as `benchmark_space`.
 
-    `converted` holds `.tflite` files by the key of their part, and gets those that are missing: for
-    a second measurement of the same parts.
+    `converted` maps the key of a part to its `.tflite` file. Missing files are converted and added
+    to it, so that a second measurement of the same parts need not convert them again.
     """
-    recipes.recipe(recipe)
+    support.check(space, recipe)
     plan = plan or dataclasses.replace(device.plan, seed=seed)
     environment = device.environment()
     rows = _known(output_path, recipe, environment)
@@ -242,27 +243,27 @@ def benchmark_models(
 ) -> list[Measurement]:
     """Times `.tflite` files, interleaved with the reference model.
 
-    `latency_ms` of a row is raw. To compare it with a prediction, ask
-    `row.normalized_ms(latency_model.reference_ms_)`: the milliseconds of the moment at which the
-    latency model's own measurements were taken.
+    `latency_ms` of a row is raw. To compare it with a prediction, use
+    `row.normalized_ms(latency_model.reference_ms_)`, which corrects it to the machine's speed at
+    the time of the latency model's own measurements.
 
     Args:
-        models: paths by the name their row is to carry as `label`.
-        device: where to time.
-        recipe_by_name: what each was exported with, where it is known.
-        plan: how long; default the device's.
+        models: paths by name; the name becomes the `label` of the row.
+        device: the device to time on.
+        recipe_by_name: the export recipe of each file, if known.
+        plan: how long to time; by default the device's plan.
         progress: called like tqdm with an iterable, its length and a description.
 
     Returns:
-        One row a model, in order.
+        One row per model, in order.
 
     Raises:
-        ValueError: a file is missing or is not a `.tflite` model, or there are none.
+        ValueError: a file is missing or is not a `.tflite` model, or `models` is empty.
     """
     contents = {name: devices.read_model(path) for name, path in models.items()}
     if not contents:
         raise ValueError("models: expected at least one .tflite file, received none")
-    # Names are the user's; the reference's own name must stay free.
+    # The prefix keeps the user's names apart from the reference's own key.
     timings = timing.measure(
         device,
         {f"model {name}": content for name, content in contents.items()},

@@ -1,7 +1,7 @@
-"""Latency measurements as rows of a JSONL file that only grows.
+"""Latency measurements as rows of an append-only JSONL file.
 
-A row is written whole and synced before the next one; a last line cut short by a killed process
-is dropped when the file is read or appended to.
+Each row is written and synced before the next one. If a killed process left an incomplete last
+line, reading and appending drop it.
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 @dataclass(frozen=True, config=STRICT)
 class Measurement:
-    """How long one model took on one device.
+    """The latency of one model on one device.
 
     Attributes:
         key: fingerprint of the part or of the `.tflite` file.
         kind: the stem, a block, the head, or a whole network.
         label: name for tables.
-        recipe: how the model was exported; None for a file of unknown origin.
+        recipe: the export recipe; None for a file of unknown origin.
         latency_ms: median over the rounds, in milliseconds. Outliers (`timing.outliers`) are left
-            out of this and of every other statistic but `count`.
+            out of this and of every other statistic except `count`.
         p10_ms: 10th percentile over the rounds.
         p90_ms: 90th percentile over the rounds.
         count: number of rounds.
-        coefficient_of_variation: standard deviation over mean, of the latencies over the reference
-            model's in the same round.
-        relative_latency: median over the rounds of latency over the reference model's in the same
-            round: what stays when the machine's speed drifts.
-        half_relative_latencies: the same from the even and from the odd rounds alone; their
-            difference is the error of a repeat.
+        coefficient_of_variation: standard deviation over mean of the relative latencies of the
+            rounds.
+        relative_latency: median over the rounds of the model's latency over the reference model's
+            latency in the same round. It does not change when the machine's speed drifts.
+        half_relative_latencies: the same from the even rounds and from the odd rounds; their
+            difference shows the repeat error.
         reference: key of the reference model.
-        reference_ms: median of the reference model, in milliseconds.
-        environment: the device, its system and its runtime: see `devices.protocol`.
+        reference_ms: median latency of the reference model, in milliseconds.
+        environment: the device, its system and its runtime; see `devices.protocol`.
         spec: the part, or the child, as JSON; None for a file.
         resolution: height and width of the input, in pixels; None for a file.
         space: name of the search space it was measured for.
-        provenance: what made the row.
-        outliers: how many of the rounds were left out.
-        noisy: whether the variation stayed above the gate of the plan; the row is kept and marked.
-        conditions: what was observed while measuring, for example temperatures.
+        provenance: command, revision and versions that made the row.
+        outliers: number of rounds left out.
+        noisy: whether the variation stayed above `Plan.max_variation`; the row is kept and marked.
+        conditions: observations during the measurement, for example temperatures.
     """
 
     key: str
@@ -83,11 +83,11 @@ class Measurement:
     schema_version: Literal[1] = 1
 
     def normalized_ms(self, reference_ms: float) -> float:
-        """The latency in milliseconds of a machine on which the reference takes `reference_ms`."""
+        """Latency in milliseconds at the speed at which the reference takes `reference_ms`."""
         return self.relative_latency * reference_ms
 
     def is_for(self, recipe: str | None, environment: dict[str, Any]) -> bool:
-        """Whether the row was taken with this recipe in this environment."""
+        """Whether the row was measured with this recipe in this environment."""
         return self.recipe == recipe and self.environment == environment
 
 
@@ -95,7 +95,7 @@ _ROW = pydantic.TypeAdapter(Measurement)
 
 
 def read(path: Path) -> list[Measurement]:
-    """Every row of a measurement file; an empty list where there is no file yet.
+    """Reads every row of a measurement file; returns an empty list if the file does not exist.
 
     Raises:
         ValueError: a row is not a measurement; the message names the line and the field.
@@ -109,7 +109,7 @@ def read(path: Path) -> list[Measurement]:
 
 
 def append(path: Path, rows: Iterable[Measurement]) -> None:
-    """Adds rows, each synced to disk before the next is begun."""
+    """Appends rows and syncs each to disk before the next."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b") as file:
@@ -123,7 +123,7 @@ def append(path: Path, rows: Iterable[Measurement]) -> None:
 
 
 def _whole(content: bytes) -> int:
-    """Length of the part that ends with a whole line."""
+    """Length of `content` up to the end of its last complete line."""
     return content.rfind(b"\n") + 1
 
 
@@ -142,13 +142,15 @@ def extremes(rows: Sequence[Measurement]) -> tuple[Measurement, Measurement]:
     """The fastest and the slowest whole network among `rows`.
 
     Raises:
-        ValueError: there is no whole network.
+        ValueError: `rows` have no whole network.
     """
     networks = sorted(
         (row for row in rows if row.kind == "network"), key=lambda row: row.relative_latency
     )
     if not networks:
-        raise ValueError("expected a measured whole network, received none")
+        raise ValueError(
+            "measurements: expected a whole network, received none; run tools.benchmark --space"
+        )
     return networks[0], networks[-1]
 
 
@@ -156,7 +158,7 @@ def measured_space(space: SearchSpace, rows: Sequence[Measurement]) -> SearchSpa
     """`space` with the classes, resolution and channels of its first whole network in `rows`.
 
     Raises:
-        ValueError: there is no whole network of it.
+        ValueError: `rows` have no whole network of `space`.
     """
     for row in rows:
         if row.kind == "network" and row.spec is not None and row.space == space.name:

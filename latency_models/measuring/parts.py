@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from nas.architecture import counting
-from nas.architecture.specs import Block, Child, SearchSpace, Slot
+from nas.architecture.blocks import Block, Slot
+from nas.architecture.specs import Child, SearchSpace
 
 if TYPE_CHECKING:
     import keras
@@ -63,9 +64,33 @@ class Part:
         return builders[self.kind](self.source)
 
 
-def _plain(spec: Any) -> dict[str, Any]:
-    """The spec as JSON gives it back: lists for tuples."""
-    return json.loads(json.dumps(dataclasses.asdict(spec)))
+# Fields that the keys of the first version hold even where they have their default.
+_ALWAYS_IN_KEYS = {
+    "MBConv": {"activation"},
+    "Block": {"stride"},
+    "Stem": {"kernel_size", "stride", "activation"},
+    "Head": {"activation", "dropout"},
+    "Child": {"input_channels"},
+}
+
+
+def _plain(spec: Any) -> Any:
+    """The spec as JSON values, for a key that a new field does not change.
+
+    A field that has its default is left out. So a field with a default can be added to an
+    operation, and what was measured before is still known by its key.
+    """
+    if isinstance(spec, tuple):
+        return [_plain(value) for value in spec]
+    if not dataclasses.is_dataclass(spec):
+        return spec
+    kept = {"kind", "type"} | _ALWAYS_IN_KEYS.get(type(spec).__name__, set())
+    values = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
+    return {
+        field.name: _plain(values[field.name])
+        for field in dataclasses.fields(spec)
+        if field.name in kept or values[field.name] != field.default
+    }
 
 
 def block_part(block: Block, resolution: int) -> Part:
@@ -78,7 +103,7 @@ def stem_part(child: Child) -> Part:
     """The first convolution of `child`."""
     stage = child.stem.stage(child.input_channels)
     spec = {**_plain(child.stem), "input_channels": child.input_channels}
-    macs = counting.stage_macs(stage, child.resolution)
+    macs = stage.macs(child.resolution)
     label = f"stem, {child.input_channels} -> {child.stem.width} / {child.stem.stride}"
     return Part("stem", label, child.resolution, spec, macs, child)
 
@@ -86,14 +111,10 @@ def stem_part(child: Child) -> Part:
 def head_part(child: Child) -> Part:
     """The last convolution of `child`, its pooling and its classifier."""
     width, resolution = child.layers[-1].output_width, child.input_resolutions[-1]
-    spec = {
-        "width": child.head.width,
-        "activation": child.head.activation,
-        "input_width": width,
-        "num_classes": child.num_classes,
-    }
-    macs = counting.stage_macs(child.head.stage(width), resolution)
-    macs += child.head.width * child.num_classes
+    spec = _plain(child.head) | {"input_width": width, "num_classes": child.num_classes}
+    # Dropout does nothing in a file.
+    del spec["dropout"]
+    macs = child.head.stage(width).macs(resolution) + child.head.width * child.num_classes
     label = f"head, {width} -> {child.head.width} -> {child.num_classes}"
     return Part("head", label, resolution, spec, macs, child)
 
@@ -110,18 +131,15 @@ def network_part(child: Child) -> Part:
 def child_parts(child: Child) -> list[Part]:
     """Stem, blocks and head in order; identities cost nothing and are left out."""
     blocks = [
-        block_part(block, resolution)
-        for block, resolution in zip(child.layers, child.input_resolutions, strict=False)
-        if not block.is_identity
+        block_part(block, resolution) for block, resolution in child.places if not block.is_identity
     ]
     return [stem_part(child), *blocks, head_part(child)]
 
 
 def space_parts(space: SearchSpace) -> list[Part]:
     """Every distinct part of the networks of `space`, each once."""
-    some_child = space.child([0] * len(space.slots))
-    parts = [stem_part(some_child), head_part(some_child)]
-    for layer, resolution in zip(space.layers, space.input_resolutions, strict=False):
+    parts = [stem_part(space.first_child), head_part(space.first_child)]
+    for layer, resolution in space.places:
         blocks = layer.blocks if isinstance(layer, Slot) else (layer,)
         parts += [block_part(block, resolution) for block in blocks if not block.is_identity]
     return distinct(parts)

@@ -1,12 +1,12 @@
-"""Interleaved timing: what makes two latencies comparable on a machine whose speed drifts.
+"""Interleaved timing, which makes latencies comparable although the machine's speed drifts.
 
-Every round takes one sample of every model in a new random order, with the reference model a few
-times in between. A latency is the median over the rounds of the model's sample divided by the
-reference's median in the same round, so that what slows a whole round cancels.
+Every round takes one sample of every model in a new random order, with a few samples of the
+reference model in between. A relative latency is the median over the rounds of the model's sample
+divided by the reference's median in the same round, so anything that slows a whole round cancels.
 
-Samples far from their model's median are left out. Models whose remaining samples still vary more
-than the plan allows get more rounds; those that stay above the gate are marked as noisy, not left
-out.
+Samples far from their model's median are left out. If the remaining samples of a model still vary
+more than the plan allows, the model gets more rounds. If they vary too much even then, the model
+is marked as noisy and kept.
 """
 
 from __future__ import annotations
@@ -21,18 +21,19 @@ import numpy as np
 from latency_models import devices
 from latency_models.devices.plan import Plan
 
-# Called like `tqdm`: an iterable, its length, a description; yields the same items.
+# Called like `tqdm` with an iterable, its length and a description; yields the same items.
 Progress = Callable[[Iterable, int, str], Iterable]
 
 REFERENCE = "reference"
 
-# An outlier is further from the median than so many standard deviations, estimated from the median
-# absolute deviation (1.4826: their ratio for a normal distribution), and than 2 % of the median:
-# microseconds are printed whole, so that all but one sample of a quick model may be equal.
+# An outlier is more than 5 standard deviations and more than 2 % away from the median. The standard
+# deviation is estimated from the median absolute deviation (their ratio is 1.4826 for a normal
+# distribution). The 2 % are needed because phones print whole microseconds, so that all samples of
+# a fast model but one may be equal.
 _OUTLIER_DEVIATIONS = 5.0
 _MAD_TO_DEVIATION = 1.4826
 _OUTLIER_FLOOR = 0.02
-# A model that leaves out more than this share of its rounds has no one latency.
+# A model with a larger share of outliers has no single latency and counts as noisy.
 _MOST_OUTLIERS = 0.2
 
 
@@ -44,7 +45,7 @@ def no_progress(iterable: Iterable, total: int, description: str) -> Iterable:
 
 @dataclasses.dataclass(frozen=True)
 class Timing:
-    """The statistics of one model, as `measurements.Measurement` stores them."""
+    """Statistics of one model, as `measurements.Measurement` stores them."""
 
     latency_ms: float
     p10_ms: float
@@ -60,7 +61,7 @@ class Timing:
 
 
 class _Samples:
-    """Milliseconds of the models, and of the reference model in the same rounds."""
+    """Samples of the models and of the reference model in the same rounds, in milliseconds."""
 
     def __init__(self, keys: Iterable[str]) -> None:
         self.models: dict[str, list[float]] = {key: [] for key in keys}
@@ -69,7 +70,7 @@ class _Samples:
     def add_round(
         self, session: devices.Session, keys: Sequence[str], references: int, order: Any
     ) -> None:
-        """One sample of each of `keys`, in a random order, with the reference in between."""
+        """Takes one sample of each of `keys`, in random order, with the reference in between."""
         sequence = [*keys, *[REFERENCE] * references]
         of_round: dict[str, list[float]] = {key: [] for key in (*keys, REFERENCE)}
         for i in order.permutation(len(sequence)):
@@ -93,10 +94,10 @@ def measure(
     """Times `models` on `device`, interleaved with `reference`.
 
     Args:
-        device: where.
-        models: contents of `.tflite` files by key; `reference` is not a key.
+        device: the device to time on.
+        models: contents of `.tflite` files by key; no key may be `reference`.
         reference: content of the reference model.
-        plan: how long; default the device's.
+        plan: how long to time; by default the device's plan.
         progress: shows the rounds.
 
     Raises:
@@ -129,13 +130,13 @@ def _rounds(plan: Plan) -> Iterator[int]:
 def summarize(
     samples_ms: Sequence[float], references_ms: Sequence[float], max_variation: float = np.inf
 ) -> Timing:
-    """The statistics of one model.
+    """Computes the statistics of one model.
 
     Args:
-        samples_ms: one a round.
-        references_ms: the reference model's, one a round; at least two rounds.
-        max_variation: the coefficient of variation above which the model counts as noisy, as it
-            does when more than a fifth of its samples are outliers.
+        samples_ms: one sample per round, for at least two rounds.
+        references_ms: the reference model's median in each round.
+        max_variation: the model counts as noisy if its coefficient of variation is larger, or if
+            more than a fifth of its samples are outliers.
     """
     samples, references = np.asarray(samples_ms), np.asarray(references_ms)
     relative = samples / references
@@ -153,7 +154,7 @@ def summarize(
         coefficient_of_variation=variation,
         noisy=bool(variation > max_variation or (~kept).mean() > _MOST_OUTLIERS),
         relative_latency=middle,
-        # With few rounds, all of a half may be outliers; the whole then stands for it.
+        # With few rounds, all samples of a half may be outliers; then use all rounds instead.
         half_relative_latencies=(
             float(np.median(halves[0])) if halves[0].size else middle,
             float(np.median(halves[1])) if halves[1].size else middle,
@@ -163,7 +164,7 @@ def summarize(
 
 
 def outliers(values: np.ndarray) -> np.ndarray:
-    """Which of `values` are far from their median, as a mask; never more than half of them."""
+    """A mask of the `values` that are far from their median; at most half of them."""
     middle = np.median(values)
     distance = np.abs(values - middle)
     spread = _MAD_TO_DEVIATION * np.median(distance)

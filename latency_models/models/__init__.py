@@ -1,1 +1,1 @@
-"""Models of latency, fitted to measurements."""
+"""Latency models, which are fitted to measurements."""

@@ -1,4 +1,4 @@
-"""How good predicted latencies are."""
+"""Scores that compare predicted with measured latencies."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ def scores(predicted_ms: npt.ArrayLike, measured_ms: npt.ArrayLike) -> dict[str,
 
     Returns:
         `count`; `mape`, the mean of |predicted - measured| / measured; `within_5` and `within_10`,
-        the fractions whose error is at most 5 % and 10 %; `rmse_ms`; `kendall_tau` (tau-b), None
-        where one side is constant; `bias`, the mean of predicted / measured, less 1. Fractions,
-        not percent.
+        the fractions with an error of at most 5 % and 10 %; `rmse_ms`; `kendall_tau` (tau-b), None
+        if one side is constant; `bias`, the mean of predicted / measured - 1. All ratios are
+        fractions, not percent.
 
     Raises:
-        ValueError: the lengths differ, there is nothing to compare, or a measurement is not
-            positive.
+        ValueError: the lengths differ, both are empty, or a measurement is not positive.
     """
     predicted, measured = np.asarray(predicted_ms, float), np.asarray(measured_ms, float)
     if predicted.shape != measured.shape or predicted.ndim != 1 or not predicted.size:
@@ -31,7 +30,7 @@ def scores(predicted_ms: npt.ArrayLike, measured_ms: npt.ArrayLike) -> dict[str,
     if not (measured > 0).all():
         raise ValueError(f"expected positive measurements, received {measured.min()} ms")
     errors = predicted / measured - 1.0
-    # A prediction off by exactly the limit counts as within it, whatever the rounding.
+    # An error of exactly the limit counts as within it, despite rounding.
     magnitude = np.abs(errors) - 1e-12
     return {
         "count": int(predicted.size),
@@ -47,12 +46,12 @@ def scores(predicted_ms: npt.ArrayLike, measured_ms: npt.ArrayLike) -> dict[str,
 def held_out(
     predicted_ms: npt.ArrayLike, measured_ms: npt.ArrayLike, method: str
 ) -> dict[str, Any]:
-    """Scores of predictions of what was not used in fitting, as a latency model stores them.
+    """Scores predictions for held-out measurements, in the form that a latency model stores.
 
     Args:
-        predicted_ms: milliseconds.
-        measured_ms: milliseconds.
-        method: how they were held out.
+        predicted_ms: predictions in milliseconds.
+        measured_ms: measurements in milliseconds.
+        method: how the measurements were held out, in words.
 
     Returns:
         `scores`, the `method`, and `points`: the pairs of predicted and measured milliseconds.

@@ -1,31 +1,33 @@
 """A part as numbers that its latency grows with, whatever its width and resolution.
 
-What a processor does in a part is arithmetic, and moving activations and weights: multiply-
-accumulates of each kind of sub-layer, the values of the four activations, and the weights. Stride,
-expansion, widths and resolution act through them, so that a shape that was never measured is
-between or beside those that were. Four facts of how runtimes compute stand in them (measured on
-single layers, docs/results.md):
+In a part, a processor computes, and moves activations and weights. The features count this work:
+multiply-accumulates of each kind of sub-layer, values of the four activations, weights. Stride,
+expansion, widths and resolution act through these counts, so a shape that was never measured lies
+between or beside those that were. The counts follow four facts about how runtimes compute (measured
+on single layers, docs/results.md):
 
-- Matrix products, which 1x1 and stem convolutions are, are computed in tiles of pixels x channels,
-  and a tile that is filled in part takes as long as a full one. Their multiply-accumulates are
-  counted in whole tiles. The tile is the runtime's and the processor's: `TILES` has some, and the
-  model of a device takes the one that explains its measurements best.
-- Depthwise convolutions have a feature for each kernel size: runtimes have a program of their own
-  for 3x3 and 5x5. It goes through all channels of one pixel after another; where the weights, and
-  as many inputs, find no room in the nearest cache, each multiply-accumulate reads its weight from
+- 1x1 and stem convolutions are matrix products. Runtimes compute them in tiles of pixels x
+  channels, and a partly filled tile takes as long as a full one, so multiply-accumulates are
+  counted in whole tiles. The tile depends on runtime and processor: `TILES` has some, and the model
+  of a device takes the one that explains its measurements best.
+- Depthwise convolutions have a feature for each kernel size, since runtimes have special programs
+  for 3x3 and 5x5. These go through all channels of one pixel after another. Where the weights and
+  as many inputs do not fit into the nearest cache, each multiply-accumulate reads its weight from
   the next one (`reread_weights`).
-- For other kernels there is but the program for any convolution, a matrix product for each channel
-  alone: in tiles of pixels, with weights padded to a tile of channels, 16 to 128 times their size.
-  Reading those is what counts on small images (`general_weights`), the more of each the less of
-  all a cache can keep (`general_weights_by_width`: each times the channels).
-- That program goes through the whole image for one channel after another, a cache line a value;
-  what is larger than the second cache comes from afar every time (`general_far_inputs`).
+- Other kernel sizes have no special program. Runtimes use the one for any convolution, a matrix
+  product for each channel: in tiles of pixels, with weights padded to a tile of channels, 16 to 128
+  times their size. On small images, reading these weights takes most of the time
+  (`general_weights`). The more channels there are, the less of all weights a cache can keep
+  (`general_weights_by_width`: the weights times the channels).
+- That program goes through the whole image for one channel after another, and reads a cache line
+  for each value. An image larger than the second cache comes from main memory every time
+  (`general_far_inputs`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -33,8 +35,9 @@ import pydantic
 from pydantic import Field
 
 from latency_models.measuring.parts import Kind
-from nas.architecture.operations import STRICT, Stage
-from nas.architecture.specs import Block, Head, Stem, downsampled
+from nas.architecture.blocks import Block, Head, Stem
+from nas.architecture.operations import STRICT, Conv, Depthwise, Stage
+from nas.architecture.operations.stage import downsampled, with_resolutions
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
@@ -109,10 +112,10 @@ def features(
     stages, residual, num_classes = _chain(kind, spec)
     found["one"] = 1.0
     found["input_values"] = resolution**2 * stages[0].input_width
-    for stage in stages:
-        for name, value in _of_stage(stage, resolution, tile).items():
+    for stage, size in with_resolutions(stages, resolution):
+        for name, value in _of_stage(stage, size, tile).items():
             found[name] += value
-        resolution = downsampled(resolution, stage.stride)
+        resolution = downsampled(size, stage.stride)
     if residual:
         found["residual_values"] = resolution**2 * stages[-1].output_width
     if num_classes:
@@ -122,19 +125,26 @@ def features(
 
 
 def _of_stage(stage: Stage, resolution: int, tile: Tile) -> dict[str, float]:
-    """What a stage adds to the features, on an image of `resolution` pixels."""
-    if stage.type == "depthwise":
-        return _of_depthwise(stage, resolution, tile)
-    pixels = downsampled(resolution, stage.stride) ** 2
-    height, width, inputs, outputs = stage.kernel_shape
-    macs = _whole(pixels, tile.pixels) * height * width * inputs * _whole(outputs, tile.channels)
+    """What a stage adds to the features, on an input of `resolution` pixels."""
+    found = STAGE_FEATURES[stage.type](stage, resolution, tile)
+    name = ACTIVATION_FEATURES[stage.activation]
+    if name is not None:
+        values = downsampled(resolution, stage.stride) ** 2 * stage.output_width
+        found[name] = found.get(name, 0.0) + values
+    return found
+
+
+def _of_conv(stage: Conv, resolution: int, tile: Tile) -> dict[str, float]:
+    pixels, outputs = downsampled(resolution, stage.stride) ** 2, stage.output_width
+    products = stage.kernel_size**2 * stage.input_width
+    macs = _whole(pixels, tile.pixels) * products * _whole(outputs, tile.channels)
     name, output = _roles(stage)
     return {name: macs, output: pixels * outputs, "weights": stage.num_weights}
 
 
-def _of_depthwise(stage: Stage, resolution: int, tile: Tile) -> dict[str, float]:
+def _of_depthwise(stage: Depthwise, resolution: int, tile: Tile) -> dict[str, float]:
     pixels = downsampled(resolution, stage.stride) ** 2
-    name, channels = _DEPTHWISE[stage.kernel_size], stage.output_width
+    name, channels = _DEPTHWISE[stage.kernel_size], stage.width
     kernel = stage.kernel_size**2 * channels
     found: dict[str, float] = {"filtered_values": pixels * channels}
     if stage.kernel_size in _SPECIAL_SIZES:
@@ -150,6 +160,18 @@ def _of_depthwise(stage: Stage, resolution: int, tile: Tile) -> dict[str, float]
     }
 
 
+STAGE_FEATURES: dict[str, Callable[[Any, int, Tile], dict[str, float]]] = {
+    "conv": _of_conv,
+    "depthwise": _of_depthwise,
+}
+"""What each type of stage adds to the features: from stage, resolution of its input in pixels and
+tile to the values of some `FEATURES`."""
+
+ACTIVATION_FEATURES: dict[str | None, str | None] = {None: None, "relu": None, "relu6": None}
+"""The feature that counts the values of an activation which is a pass over memory of its own; None
+for one that runtimes compute inside the convolution before it."""
+
+
 def _whole(count: int, tile: int) -> int:
     """`count` rounded up to whole tiles."""
     return -(-count // tile) * tile
@@ -163,7 +185,7 @@ def _without_room(values: int, cache: int) -> float:
     return min(max(3.0 * (values / cache - 1.0), 0.0), 1.0)
 
 
-def _roles(stage: Stage) -> tuple[str, str]:
+def _roles(stage: Conv) -> tuple[str, str]:
     """Where the multiply-accumulates and the output of a matrix product are counted."""
     if stage.kernel_size > 1:
         return "spatial_macs", "output_values"

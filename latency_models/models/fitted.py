@@ -1,4 +1,4 @@
-"""What every kind of latency model shares: sums over parts, the check of a use, and its file."""
+"""The base class of latency models: sums over parts, checks of device and recipe, JSON files."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from latency_models.measuring import parts
 from latency_models.measuring.measurements import Measurement, Positive
 from latency_models.measuring.parts import Part
 from nas import files
+from nas.architecture.blocks import Block
 from nas.architecture.operations import STRICT
 from nas.architecture.specs import Child, SearchSpace
 
 SCHEMA_VERSION = 1
 
-# What of the environment a file also holds at its top level.
+# Keys of the environment that a file also has at its top level.
 _USE = ("device", "runtime", "num_threads", "delegate")
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class Learned:
-    """What the file of every fitted model must hold, besides what is derived from it."""
+    """Fields that the file of every fitted model must have."""
 
     space: str
     recipe: str
@@ -39,18 +40,19 @@ class Learned:
 
 
 class LatencyModel(abc.ABC):
-    """The latency of networks on one device, as a sum over their parts.
+    """Predicts the latency of networks on one device as a sum over their parts.
 
     Attributes:
-        kind: how flags and files call it.
-        learned: dataclass of what a file holds; each field is an attribute with `_` at its end.
+        kind: name of the kind in flags and files.
+        learned: dataclass of the fields in a file; each is an attribute with `_` at its end.
         space_: name of the measured search space.
-        recipe_: how the measured models were exported.
+        recipe_: export recipe of the measured models.
         environment_: device, system and runtime of the measurements.
-        reference_: key of the reference model; None where a table was published without one.
-        reference_ms_: its milliseconds when the measurements were taken; a later measurement
-            compares with predictions after `Measurement.normalized_ms(reference_ms_)`.
-        evaluation_: held-out errors; `networks` and `blocks` at least.
+        reference_: key of the reference model; None for a published table without one.
+        reference_ms_: the reference model's milliseconds when the measurements were taken. To
+            compare a later measurement with predictions, use
+            `Measurement.normalized_ms(reference_ms_)`.
+        evaluation_: held-out errors; at least `networks` and `blocks`.
     """
 
     kind: ClassVar[str]
@@ -65,47 +67,47 @@ class LatencyModel(abc.ABC):
 
     @abc.abstractmethod
     def fit(self, rows: Sequence[Measurement], space: SearchSpace) -> Self:
-        """Learns from measurements.
+        """Fits the model to measurements.
 
         Raises:
-            ValueError: rows that do not belong together, or too few of them.
+            ValueError: the rows do not belong together, or are too few.
         """
 
     @abc.abstractmethod
     def part_ms(self, part: Part) -> float:
-        """What `part` adds to a network, in milliseconds.
+        """Milliseconds that `part` adds to a network.
 
         Raises:
-            ValueError: the model does not cover it; names the nearest thing it does.
+            ValueError: the model does not cover `part`; the message names the nearest it covers.
         """
 
     @abc.abstractmethod
     def cautions(self, wanted: Sequence[Part]) -> list[str]:
-        """Sentences on what of `wanted` is less certain than the rest; empty where nothing is."""
+        """Sentences about parts in `wanted` with less certain latencies; empty if none."""
 
     def predict(self, child: Child) -> float:
         """Latency of `child` in milliseconds.
 
         Raises:
-            ValueError: one of its parts is not covered; names it and the nearest that is.
+            ValueError: a part is not covered; the message names it and the nearest covered one.
         """
         return math.fsum(self.part_ms(part) for part in parts.child_parts(child))
 
     def slot_latencies(self, space: SearchSpace) -> tuple[list[np.ndarray], float]:
-        """What a search needs to know.
+        """Latencies of all candidates, as a search needs them.
 
         Returns:
-            For each slot a float64 vector, milliseconds by candidate (0 for an identity); and the
-            milliseconds of everything else. A child's `predict` is their sum.
+            For each slot a float64 vector with the milliseconds of its candidates (0 for an
+            identity); and the milliseconds of all other parts. A child's `predict` is their sum.
 
         Raises:
-            ValueError: a part of `space` is not covered; names it and the nearest that is.
+            ValueError: a part of `space` is not covered; the message names it and the nearest
+                covered one.
         """
-        some_child = space.child([0] * len(space.slots))
-        fixed = [parts.stem_part(some_child), parts.head_part(some_child)]
+        fixed = [parts.stem_part(space.first_child), parts.head_part(space.first_child)]
         slots = []
-        for layer, resolution in zip(space.layers, space.input_resolutions, strict=False):
-            if layer.type == "block":
+        for layer, resolution in space.places:
+            if isinstance(layer, Block):
                 fixed += [] if layer.is_identity else [parts.block_part(layer, resolution)]
                 continue
             latencies = [
@@ -116,10 +118,10 @@ class LatencyModel(abc.ABC):
         return slots, math.fsum(self.part_ms(part) for part in fixed)
 
     def check(self, *, device: str, recipe: str, num_threads: int) -> None:
-        """Refuses a use that the measurements do not cover.
+        """Refuses a device, recipe or number of threads other than the measured one.
 
         Raises:
-            ValueError: another device, recipe or number of threads.
+            ValueError: one of them differs; the message names it.
         """
         received = {"device": device, "recipe": recipe, "num_threads": num_threads}
         for name, value in received.items():
@@ -145,7 +147,7 @@ class LatencyModel(abc.ABC):
         """The inverse of `to_dict`.
 
         Raises:
-            ValueError: names `source` and the first field that is not as expected.
+            ValueError: a field is not as expected; the message names `source` and the first one.
         """
         if data.get("schema_version") != SCHEMA_VERSION:
             raise ValueError(
@@ -161,7 +163,7 @@ class LatencyModel(abc.ABC):
             fault = error.errors()[0]
             place = ".".join(str(step) for step in fault["loc"])
             raise ValueError(
-                f"{source}: {place}: {fault['msg']}; expected a file of tools.fit_latency"
+                f"{source}: {place}: {fault['msg']}; expected a file written by tools.fit_latency"
             ) from None
         missing = [name for name in _USE if name not in learned.environment]
         if missing:

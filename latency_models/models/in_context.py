@@ -1,17 +1,18 @@
-"""What a part adds to a whole network, learned from whole networks.
+"""Learns how much latency each part adds to a whole network, from measured whole networks.
 
-A part timed alone is off: its weights are cached, it pays for an invocation of its own, and what
-runs before it matters. So each part's latency in a network is a parameter,
+The time of a part alone differs from what it adds to a network: alone, its weights stay in the
+cache and it pays for its own invocation, and in a network the operations before it matter. So each
+part's latency in a network is a parameter,
 
     measured network n = sum_p count_np * latency_p          (1 + noise),  noise ~ N(0, noise^2)
     latency_p = scale * alone_p + per_part + scale * alone_p * u_p,        u_p ~ N(0, spread^2)
 
-a least-squares fit over all networks at once, drawn towards the corrected time alone
-(`latency_models.models.correction`) where the networks say little about a part. `spread` and
-`noise` are the most probable ones (empirical Bayes; MacKay, "Bayesian interpolation", 1992): where
-the networks hold nothing but noise, `spread` becomes 0 and the correction alone remains. Candidates
-that occur equally often in random networks are told apart with fewer networks than by exchanging
-one candidate of a base network at a time: every network then says something about all its parts.
+This is a least-squares fit over all networks at once. If the networks say little about a part, the
+fit stays near the part's corrected time alone (`latency_models.models.correction`). `spread` and
+`noise` are the most probable ones (empirical Bayes; MacKay, "Bayesian interpolation", 1992). If the
+networks show only noise, `spread` becomes 0 and the correction alone remains. Random networks need
+fewer measurements than exchanging one candidate of a base network at a time, since every network
+says something about all its parts.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ from nas.architecture.operations import STRICT
 
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
-# Contexts that change a part's time by more than this are implausible (one standard deviation).
+# One standard deviation of the prior for `spread`; contexts rarely change a part's time by more.
 _PLAUSIBLE_SPREAD = 0.2
-# Even exact data are taken to be uncertain by this, so that matrices stay invertible.
+# Smallest noise, even for exact data, so that matrices stay invertible.
 _LEAST_NOISE = 1e-4
 _SPREADS = np.concatenate([[0.0], np.geomspace(1e-3, 1.0, 61)])
 _NOISES = np.geomspace(1.0, 1e3, 61)
@@ -39,12 +40,12 @@ _NOISES = np.geomspace(1.0, 1e3, 61)
 
 @dataclass(frozen=True, config=STRICT)
 class Context:
-    """How far whole networks were from their parts.
+    """How the latency of whole networks differs from the times of their parts alone.
 
     Attributes:
-        correction: of all parts alike.
-        spread: relative standard deviation of single parts about it.
-        noise: relative standard deviation of networks about the sum of their parts.
+        correction: the correction that all parts share.
+        spread: relative standard deviation of single parts around the correction.
+        noise: relative standard deviation of networks around the sum of their parts.
     """
 
     correction: Correction
@@ -54,12 +55,12 @@ class Context:
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """Networks and their parts.
+    """Measured networks and their parts.
 
     Attributes:
-        alone_ms: `[parts]`, each part timed by itself.
-        counts: `[networks, parts]`, how often a network has a part.
-        measured_ms: `[networks]`.
+        alone_ms: `[parts]`, the time of each part alone.
+        counts: `[networks, parts]`, how often each network has each part.
+        measured_ms: `[networks]`, the measured latencies.
         repeat_error: relative standard error of one network's measurement.
     """
 
@@ -69,7 +70,7 @@ class Sample:
     repeat_error: float
 
     def without(self, network: int) -> Sample:
-        """All networks but one."""
+        """All networks except one."""
         kept = np.arange(len(self.measured_ms)) != network
         return dataclasses.replace(
             self, counts=self.counts[kept], measured_ms=self.measured_ms[kept]
@@ -77,7 +78,7 @@ class Sample:
 
 
 def fit(sample: Sample) -> tuple[Context, np.ndarray]:
-    """The context, and what each part adds to a network in milliseconds; never below nothing."""
+    """Returns the context, and the milliseconds that each part adds to a network, at least 0."""
     alone, counts, measured = sample.alone_ms, sample.counts, sample.measured_ms
     learned = correction.fit(counts @ alone, counts.sum(axis=1), measured)
     prior = np.array([learned.part_ms(latency) for latency in alone])
@@ -92,7 +93,7 @@ def fit(sample: Sample) -> tuple[Context, np.ndarray]:
 
 
 def held_out(sample: Sample) -> np.ndarray:
-    """For each network, its latency by what all other networks give; everything is fitted anew."""
+    """Predicts each network after a fit to all other networks."""
     fitted = [fit(sample.without(i))[1] for i in range(len(sample.measured_ms))]
     return np.array([row @ latencies for row, latencies in zip(sample.counts, fitted, strict=True)])
 
@@ -102,7 +103,7 @@ def _most_probable(
 ) -> tuple[float, float]:
     """Spread and noise under which `residual` ~ N(0, spread^2 kernel + noise^2) is most probable.
 
-    Noise is at least the measurements' own: networks that repeat badly cannot be explained better.
+    The noise is at least the measurements' repeat error, since no model can explain that part.
     """
     eigenvalues, vectors = np.linalg.eigh(kernel)
     squares = (vectors.T @ residual) ** 2

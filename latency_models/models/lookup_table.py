@@ -1,7 +1,7 @@
 """Latency as a sum over a table of blocks (ProxylessNAS, Cai, Zhu & Han, ICLR 2019, section 3.3).
 
-The parts of a space are timed alone, some of its networks whole; `latency_models.models.in_context`
-turns both into what each part adds to a network.
+The parts of a space are timed alone, and some of its networks are timed whole. From both,
+`latency_models.models.in_context` computes the milliseconds that each part adds to a network.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Entry:
         label: short name.
         resolution: height and width of its input, in pixels.
         num_macs: multiply-accumulates.
-        latency_ms: what it adds to a network.
-        alone_ms: how long it takes by itself; None where that was not measured.
+        latency_ms: milliseconds that it adds to a network.
+        alone_ms: milliseconds that it takes alone; None if not measured.
         spec: the part as JSON.
     """
 
@@ -56,17 +56,18 @@ class _Learned(Learned):
 
 
 class LookupTable(LatencyModel):
-    """The latency of any network of a space on one device, from its blocks.
+    """Predicts the latency of any network of a space on one device from a table of its blocks.
 
     Attributes:
         entries_: `Entry` by key of the part.
-        context_: what whole networks taught; None for a published table.
-        fallback_: what a part counts as that has no entry; None refuses it.
-        networks_: keys of the whole networks it was fitted on.
-        source_: who published the table; None where it was fitted to own measurements.
-        evaluation_: `networks`, each predicted without itself; `blocks`, the repeat error of their
-            measurement (a table cannot predict a block it has not seen); `network_repeats`, the
-            repeat error of whole networks, below which no prediction can be told apart.
+        context_: how networks differ from the sum of their parts; None for a published table.
+        fallback_: rule for parts without an entry; None refuses such parts.
+        networks_: keys of the whole networks it was fitted to.
+        source_: who published the table; None if it was fitted to own measurements.
+        evaluation_: `networks`, each predicted after a fit without it; `blocks`, the repeat error
+            of their measurement (a table cannot predict a block that was not measured);
+            `network_repeats`, the repeat error of whole networks, which limits how small a
+            prediction's error can be.
 
     Example:
         rows = measurements.read("measurements.jsonl")
@@ -84,11 +85,11 @@ class LookupTable(LatencyModel):
     source_: str | None
 
     def fit(self, rows: Sequence[Measurement], space: SearchSpace) -> LookupTable:
-        """Learns from the parts and the whole networks of `space` among `rows`.
+        """Fits the table to the parts and the whole networks of `space` among `rows`.
 
         Raises:
-            ValueError: rows of several recipes, environments or reference models, a part without
-                a row, or too few whole networks.
+            ValueError: the rows have several recipes, environments or reference models, no row
+                for a part, or too few whole networks.
         """
         by_key = {row.key: row for row in rows if row.spec is not None}
         selection.check_alike(list(by_key.values()))
@@ -144,25 +145,25 @@ class LookupTable(LatencyModel):
         closest = nearest.nearest(part, self.entries_.values())
         raise ValueError(
             f"the latency model of {self.space_} has no entry for {nearest.described(part)}; the "
-            f"nearest is {nearest.described(closest)}; benchmark the space that holds it and fit "
-            "again"
+            f"nearest is {nearest.described(closest)}; benchmark the space that has the part and "
+            "fit again"
         )
 
     def cautions(self, wanted: Sequence[Part]) -> list[str]:
-        """Parts that count as their nearest entry."""
+        """Describes the parts for which the nearest entry is used."""
         estimated = [part for part in parts.distinct(wanted) if part.key not in self.entries_]
         if not estimated:
             return []
         pairs = [f"{nearest.described(p)} as {self._entry(p).label}" for p in estimated]
         error = self.evaluation_["blocks"]["mape"]
         return [
-            f"{len(estimated)} parts are not in the table and count as the nearest that is (for "
-            f"blocks of the table itself that is off by {100 * error:.0f} %): {'; '.join(pairs)}"
+            f"{len(estimated)} parts are not in the table; each gets the latency of its nearest "
+            f"entry (mean error {100 * error:.0f} % on blocks of the table): {'; '.join(pairs)}"
         ]
 
 
 def entry_of(part: Part, latency_ms: float, alone_ms: float | None) -> Entry:
-    """The row of `part`."""
+    """Makes the table row of `part`."""
     return Entry(
         part.kind, part.label, part.resolution, part.num_macs, latency_ms, alone_ms, part.spec
     )

@@ -1,4 +1,4 @@
-"""The nearest part a table holds: named in a refusal, or used as a declared fallback."""
+"""Finds the nearest part in a table, for error messages or as a declared fallback."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from latency_models.measuring.parts import Kind, Part
 from nas.architecture.operations import STRICT
 
 _WIDTHS = ("input_width", "output_width", "width")
-# The classifier is a small part of a head; how small, its multiply-accumulates say.
+# The number of classes may differ: the classifier is a small part of a head, and the limit on
+# multiply-accumulates covers it.
 _FREE = (*_WIDTHS, "num_classes")
 
 
 class _Place(Protocol):
-    """What a `Part` and an entry of a table have in common."""
+    """The attributes that a `Part` and a table entry share."""
 
     @property
     def kind(self) -> Kind: ...
@@ -37,14 +38,14 @@ T = TypeVar("T", bound=_Place)
 
 @dataclass(frozen=True, config=STRICT)
 class NearestWidths:
-    """A declared fallback: a part that is not in the table counts as its nearest entry.
+    """A declared fallback: a part that is not in the table gets the latency of its nearest entry.
 
-    The entry must be the same operation at the same stride and resolution; widths may differ by
-    `max_ratio`, and so may the multiply-accumulates by its square. Nothing is scaled, and whether
-    the input is added, which takes little time, does not matter.
+    The entry must be the same operation at the same stride and resolution. Widths may differ by
+    a factor of `max_ratio`, and multiply-accumulates by its square. The latency is not scaled. The
+    rule ignores whether the input is added, since that takes little time.
 
     Attributes:
-        max_ratio: of the larger width to the smaller.
+        max_ratio: largest ratio of the larger width to the smaller.
         rule: the rule's name.
     """
 
@@ -52,7 +53,7 @@ class NearestWidths:
     rule: Literal["nearest_widths"] = "nearest_widths"
 
     def entry(self, part: _Place, entries: Iterable[T]) -> T | None:
-        """The entry that stands in for `part`; None where there is none near enough."""
+        """The entry that replaces `part`; None if none is near enough."""
         alike = [entry for entry in entries if self._stands_in(part, entry)]
         return min(alike, key=lambda entry: _distance(part, entry), default=None)
 
@@ -67,13 +68,13 @@ class NearestWidths:
 
 
 def described(place: _Place) -> str:
-    """A part in words, for example `block k3 e6, 16 -> 24 / 2 at 56x56`."""
-    kind = "block " if place.kind == "block" else ""  # The others' labels begin with it.
+    """Describes a part in words, for example `block k3 e6, 16 -> 24 / 2 at 56x56`."""
+    kind = "block " if place.kind == "block" else ""  # Labels of stem and head start with the kind.
     return f"{kind}{place.label} at {place.resolution}x{place.resolution}"
 
 
 def nearest(part: Part, entries: Iterable[T]) -> T:
-    """The entry of the same kind that differs least from `part`, widths counting last."""
+    """The entry of the same kind that differs least from `part`; widths only break ties."""
     alike = [entry for entry in entries if entry.kind == part.kind]
     own = _operation(part)
     return min(
@@ -83,7 +84,7 @@ def nearest(part: Part, entries: Iterable[T]) -> T:
 
 
 def _operation(place: _Place) -> dict[str, Any]:
-    """All but the widths, without nesting."""
+    """All fields of the spec except the widths and classes, as one flat dict."""
     rest = {name: value for name, value in place.spec.items() if name not in _FREE}
     return {"resolution": place.resolution, **rest.pop("op", {}), **rest}
 

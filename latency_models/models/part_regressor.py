@@ -1,12 +1,15 @@
-"""Latency of a part from its features: a non-negative linear model, and how far to trust it.
+"""Predicts the latency of a part from its features with a non-negative linear model.
 
     latency = sum_f coefficient_f * feature_f,  coefficient_f >= 0
 
-least squares of the *relative* error. More work never takes less time, also where nothing was
-measured; of what was tried on the Pixel 1 table (docs/results.md) nothing did better on shapes that
-were left out. With x a part's features over its latency and M the inverse of the fit's normal
-matrix (of the coefficients above 0), a new part's relative variance is error^2 * (1 + x M x'), as
-in ordinary least squares; `error` is such that blocks of unseen shapes deviate as it says.
+The fit minimises the sum of squared *relative* errors. With non-negative coefficients more work
+never takes less time, also outside the measured range. Of the models tried on the Pixel 1 table
+(docs/results.md) none did better on held-out shapes.
+
+The model also gives the uncertainty of a prediction. Let x be a part's features over its latency,
+and M the inverse of the fit's normal matrix (of the coefficients above 0). Then the relative
+variance of a new part is error^2 * (1 + x M x'), as in ordinary least squares. `error` is chosen so
+that this variance agrees with the errors on blocks of unseen shapes.
 """
 
 from __future__ import annotations
@@ -26,21 +29,22 @@ from nas.architecture.operations import STRICT
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
-# Coefficients this much less certain than the data are still possible.
+# Added to the diagonal of the scaled normal matrix, so that it can be inverted.
 _RIDGE = 1e-6
 _RANDOM_FOLDS = 10
 
 
 @dataclass(frozen=True, config=STRICT)
 class PartRegressor:
-    """A fitted model, as it stands in a file.
+    """A fitted model in the form in which files store it.
 
     Attributes:
-        coefficients: milliseconds for one of each feature of `FEATURES`.
+        coefficients: milliseconds per unit of each feature in `FEATURES`.
         covariance: M above, `[features, features]`.
-        error: relative standard deviation of a block of an unseen shape, features being equal.
-        least: smallest value of each feature that was measured.
-        most: largest.
+        error: relative standard deviation of a block of an unseen shape, apart from the
+            uncertainty of the coefficients.
+        least: smallest measured value above 0 of each feature.
+        most: largest measured value of each feature.
     """
 
     coefficients: list[NonNegative]
@@ -50,14 +54,14 @@ class PartRegressor:
     most: list[NonNegative]
 
     def __post_init__(self) -> None:
-        """Raises ValueError where a list has not one entry a feature."""
+        """Raises ValueError unless every list has one entry per feature."""
         lengths = {len(self.covariance), *map(len, self.covariance)}
         lengths |= set(map(len, (self.coefficients, self.least, self.most)))
         if lengths != {len(FEATURES)}:
             raise ValueError(f"expected {len(FEATURES)} values, one for each of {FEATURES}")
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
-        """Milliseconds of parts with features `[parts, features]`."""
+        """Predicts milliseconds for parts with features `[parts, features]`."""
         return rows @ np.array(self.coefficients)
 
     def deviation_ms(self, rows: np.ndarray) -> np.ndarray:
@@ -66,7 +70,7 @@ class PartRegressor:
         return self.error * np.sqrt(coefficients + self.predict(rows) ** 2)
 
     def outside(self, row: np.ndarray) -> list[str]:
-        """Features of one part beyond the measured range, in words, the farthest first."""
+        """Describes the features of one part outside the measured range, the farthest first."""
         found = []
         for name, value, least, most in zip(FEATURES, row, self.least, self.most, strict=True):
             if value > most * (1.0 + 1e-9):
@@ -77,21 +81,21 @@ class PartRegressor:
         return [words for _, words in sorted(found, reverse=True)]
 
     def unknown(self, row: np.ndarray) -> list[str]:
-        """Kinds of work of one part that nothing measured had."""
+        """Names the features of one part that no measured part had."""
         pairs = zip(FEATURES, row, self.most, strict=True)
         new = [name for name, value, most in pairs if value > 0.0 and most == 0.0]
         return [name for name in new if name not in BESIDE_MACS]
 
 
 def fit(rows: np.ndarray, latency_ms: np.ndarray, error: float = 0.0) -> PartRegressor:
-    """The model of parts with features `[parts, features]` and latencies `[parts]`."""
+    """Fits a model to parts with features `[parts, features]` and latencies `[parts]`."""
     relative = rows / latency_ms[:, None]
     used = rows.max(axis=0) > 0.0
     unit = np.where(used, np.sqrt((relative**2).sum(axis=0)), 1.0)
     scaled = relative / unit
     model = linear_model.LinearRegression(positive=True, fit_intercept=False)
     model.fit(scaled, np.ones(len(latency_ms)))
-    # A coefficient at its bound of 0 stays there when the data are a little different.
+    # A coefficient at its bound of 0 stays there if the data change a little: no variance.
     free = np.flatnonzero(model.coef_ > 0.0)
     normal = scaled[:, free].T @ scaled[:, free] + _RIDGE * np.eye(len(free))
     covariance = np.zeros((len(unit), len(unit)))
@@ -108,7 +112,7 @@ def fit(rows: np.ndarray, latency_ms: np.ndarray, error: float = 0.0) -> PartReg
 
 @dataclasses.dataclass(frozen=True)
 class HeldOut:
-    """Predictions of blocks by models that had not seen them."""
+    """Predictions for blocks by models that were fitted without them."""
 
     predicted_ms: np.ndarray
     latency_ms: np.ndarray
@@ -116,7 +120,7 @@ class HeldOut:
 
     @property
     def error(self) -> float:
-        """What makes the predicted variances agree with the deviations that were met."""
+        """The `error` for which the predicted variances agree with the observed deviations."""
         deviations = self.predicted_ms / self.latency_ms - 1.0
         return float(np.sqrt(np.mean(deviations**2 / (1.0 + self.leverage))))
 
@@ -124,16 +128,16 @@ class HeldOut:
 def held_out(
     rows: np.ndarray, latency_ms: np.ndarray, groups: Sequence[str | None], *, by_group: bool
 ) -> HeldOut:
-    """Each block predicted by a model fitted without its fold.
+    """Predicts each block by a model fitted without the block's fold.
 
     Args:
-        rows: `[parts, features]`.
-        latency_ms: `[parts]`.
+        rows: features `[parts, features]`.
+        latency_ms: latencies `[parts]`.
         groups: the shape of each block; None for a part that is never left out.
-        by_group: whether a fold is all blocks of a shape, or a random tenth.
+        by_group: whether a fold is all blocks of one shape; otherwise it is a random tenth.
 
     Raises:
-        ValueError: fewer than two shapes, or fewer than two blocks.
+        ValueError: there are fewer than two shapes.
     """
     predicted, leverage = np.full(len(rows), np.nan), np.zeros(len(rows))
     for test in _folds(groups, by_group):

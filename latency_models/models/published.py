@@ -1,8 +1,8 @@
 """Latency tables that others measured and published, bundled as package data.
 
-A file under `latency_models/data/` holds the published figures as people read them, with their
-source; here they become a lookup table. Nothing is corrected: a network's latency is the sum of
-its blocks, and what the table lacks counts as the file's `fallback` says.
+A file under `latency_models/data/` has the published figures in readable form, with their source.
+This module turns it into a lookup table. Nothing is corrected: a network's latency is the sum of
+its blocks. For parts missing from the table, the file's `fallback` decides.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from latency_models.models.lookup_table import Entry, LookupTable, entry_of
 from latency_models.models.nearest import NearestWidths
 from nas import files
 from nas.architecture import spaces
+from nas.architecture.blocks import Block, Stride
 from nas.architecture.operations import STRICT, MBConv
-from nas.architecture.specs import Block, Stride
 
 _DIRECTORY = pathlib.Path(__file__).parents[1] / "data"
 
@@ -31,22 +31,30 @@ TABLES = {"pixel1": _DIRECTORY / "pixel1.json"}
 
 
 @dataclass(frozen=True, config=STRICT)
+class _Operation:
+    """An inverted bottleneck and its published latency."""
+
+    kernel_size: int
+    expansion: int
+    latency_ms: Positive
+
+
+@dataclass(frozen=True, config=STRICT)
 class _Blocks:
-    """Blocks of one shape; latencies by the label of the operation, for example `k3 e6`."""
+    """Blocks of one shape, with a latency for each operation."""
 
     resolution: int
     input_width: int
     output_width: int
     stride: Stride
-    latency_ms: dict[str, Positive]
+    operations: list[_Operation]
 
     def parts(self) -> dict[Part, float]:
         found = {}
-        for label, latency_ms in self.latency_ms.items():
-            kernel, expansion = (int(word[1:]) for word in label.split())
-            op = MBConv(kernel, expansion)
+        for row in self.operations:
+            op = MBConv(row.kernel_size, row.expansion)
             block = Block(op, self.input_width, self.output_width, self.stride)
-            found[parts.block_part(block, self.resolution)] = latency_ms
+            found[parts.block_part(block, self.resolution)] = row.latency_ms
         return found
 
 
@@ -69,7 +77,7 @@ class _Network:
 
 @dataclass(frozen=True, config=STRICT)
 class _Published:
-    """The file. Stem and head are those of `space`."""
+    """Content of a file. Stem and head are those of `space`."""
 
     kind: Literal["lookup_table"]
     space: str
@@ -89,10 +97,10 @@ class _Published:
 
 
 def load(name: str) -> LookupTable:
-    """The published table called `name`.
+    """Loads the published table called `name`.
 
     Raises:
-        ValueError: no such table; the known ones are listed.
+        ValueError: no such table; the message lists the known ones.
     """
     if name not in TABLES:
         raise ValueError(f"expected one of {', '.join(TABLES)}, received {name!r}")
@@ -113,7 +121,7 @@ def load(name: str) -> LookupTable:
 
 def _entries(data: _Published) -> dict[str, Entry]:
     space = spaces.load_space(data.space)
-    child = space.child([0] * len(space.slots))
+    child = space.first_child
     head_ms = data.head.convolution_ms + data.head.classifier_ms
     latencies = {parts.stem_part(child): data.stem.latency_ms, parts.head_part(child): head_ms}
     for blocks in data.blocks:
@@ -122,16 +130,16 @@ def _entries(data: _Published) -> dict[str, Entry]:
 
 
 def _network_scores(table: LookupTable, data: _Published) -> dict[str, Any]:
-    """Predictions against the published latencies of whole networks."""
+    """Scores of predictions for the published latencies of whole networks."""
     predicted = [table.predict(spaces.load_child(network.child)) for network in data.networks]
     names = ", ".join(network.child for network in data.networks)
-    method = f"published latency of {names}, which was not used"
+    method = f"published latency of {names}, which the table does not use"
     measured = [network.latency_ms for network in data.networks]
     return evaluation.held_out(predicted, measured, method)
 
 
 def _block_scores(table: LookupTable) -> dict[str, Any]:
-    """The fallback's predictions of blocks that are in the table, each without itself."""
+    """Scores of the fallback on blocks of the table, each predicted from the other blocks."""
     predicted, published = [], []
     for entry in table.entries_.values():
         others = [other for other in table.entries_.values() if other is not entry]
@@ -139,5 +147,5 @@ def _block_scores(table: LookupTable) -> dict[str, Any]:
         if entry.kind == "block" and found is not None:
             predicted.append(found.latency_ms)
             published.append(entry.latency_ms)
-    method = "each block by the fallback from the others, where it finds one"
+    method = "each block predicted by the fallback from the other blocks, if one is near enough"
     return evaluation.held_out(predicted, published, method)

@@ -1,11 +1,12 @@
 """Latency as a regression on the parts' multiply-accumulates, activations and weights.
 
-Where a lookup table refuses what it has not measured, a regression predicts any width and
-resolution, says what lies outside the measured range, and how uncertain that makes it. The model of
-a part (`latency_models.models.part_regressor`) is fitted to parts timed alone, of every space among
-the measurements. What a network adds to its parts (`latency_models.models.correction`) is learned
-beside it, from whole networks against the times of their own parts: it is a property of the
-machine, and would take up the regressor's errors otherwise, which are others for other shapes.
+A lookup table refuses parts that were not measured. A regression predicts any width and resolution;
+it reports what lies outside the measured range, and the uncertainty that results. The model of a
+part (`latency_models.models.part_regressor`) is fitted to the times of parts alone, from every
+space among the measurements. The correction from parts to networks
+(`latency_models.models.correction`) is fitted separately, to whole networks and the measured times
+of their parts. It describes the machine. Fitted to predicted times it would also absorb the
+regressor's errors, which differ from shape to shape.
 """
 
 from __future__ import annotations
@@ -35,9 +36,10 @@ from latency_models.models.part_regressor import PartRegressor
 from nas.architecture.operations import STRICT
 from nas.architecture.specs import Child, SearchSpace
 
-# Of a space, the parts a caution describes one by one.
+# Number of parts that a caution describes one by one.
 _DESCRIBED = 3
-# Padded to many times their size, these leave the caches from one inference to the next.
+# These weights are padded to many times their size, so they do not stay in the caches from one
+# inference to the next.
 _STREAMED = features.FEATURES.index("general_weights")
 
 
@@ -51,7 +53,7 @@ class _Learned(Learned):
 
 @dataclasses.dataclass(frozen=True)
 class _Sums:
-    """Of whole networks, what their parts add up to: one entry a network."""
+    """Sums over the parts of whole networks, one entry per network."""
 
     predicted_ms: np.ndarray
     alone_ms: np.ndarray
@@ -59,7 +61,7 @@ class _Sums:
     streamed_weights: np.ndarray
 
     def correction(self, measured_ms: np.ndarray, without: int | None = None) -> Correction:
-        """Of all networks but `without`."""
+        """Fits the correction to all networks except `without`."""
         kept = np.arange(len(measured_ms)) != without
         return correction.fit(
             self.alone_ms[kept],
@@ -69,7 +71,7 @@ class _Sums:
         )
 
     def held_out(self, measured_ms: np.ndarray) -> np.ndarray:
-        """Each network by the correction that the other networks give."""
+        """Predicts each network with the correction fitted to the other networks."""
         found = np.empty_like(measured_ms)
         for i in range(len(measured_ms)):
             found[i] = self.correction(measured_ms, without=i).sum_ms(
@@ -79,16 +81,16 @@ class _Sums:
 
 
 class Regression(LatencyModel):
-    """The latency of any network on one device, from what its parts compute and move.
+    """Predicts the latency of any network on one device from the work of its parts.
 
     Attributes:
-        tile_: in which it counts multiply-accumulates, of `features.TILES`.
+        tile_: the tile, one of `features.TILES`, in which multiply-accumulates are counted.
         regressor_: the model of a part alone.
-        correction_: from parts alone to parts in a network.
-        networks_: keys of the whole networks it was fitted on.
-        evaluation_: `networks`, each predicted by what everything but it gives; `blocks`, in ten
-            random folds; `blocks_of_unseen_shapes`, each shape left out in turn;
-            `network_repeats`, the repeat error of whole networks.
+        correction_: the correction from parts alone to parts in a network.
+        networks_: keys of the whole networks it was fitted to.
+        evaluation_: `networks`, each predicted after a fit without it; `blocks`, in ten random
+            folds; `blocks_of_unseen_shapes`, each shape left out in turn; `network_repeats`, the
+            repeat error of whole networks.
 
     Example:
         rows = measurements.read("measurements.jsonl")
@@ -105,11 +107,11 @@ class Regression(LatencyModel):
     networks_: list[str]
 
     def fit(self, rows: Sequence[Measurement], space: SearchSpace) -> Regression:
-        """Learns from the whole networks of `space` and from all parts, other spaces' included.
+        """Fits the whole networks of `space` and all parts, including those of other spaces.
 
         Raises:
-            ValueError: rows of several recipes, environments or reference models, too few whole
-                networks, or blocks of fewer than two shapes.
+            ValueError: the rows have several recipes, environments or reference models, too few
+                whole networks, or blocks of fewer than two shapes.
         """
         by_key = {row.key: row for row in rows if row.spec is not None}
         selection.check_alike(list(by_key.values()))
@@ -162,8 +164,8 @@ class Regression(LatencyModel):
         unknown = self.regressor_.unknown(row)
         if unknown:
             raise ValueError(
-                f"the regression of {self.space_} cannot tell the latency of "
-                f"{nearest.described(part)}: nothing that was measured has {', '.join(unknown)}; "
+                f"the regression of {self.space_} cannot predict the latency of "
+                f"{nearest.described(part)}: no measured part has {', '.join(unknown)}; "
                 f"the nearest it knows: {', '.join(self._known_like(unknown))}; benchmark a space "
                 "that has it and fit again"
             )
@@ -180,7 +182,7 @@ class Regression(LatencyModel):
         return self.regressor_.predict(self._stacked(wanted))
 
     def _measured_ms(self, wanted: Sequence[Part], alone_by_key: Mapping[str, float]) -> float:
-        """Sum of `wanted`, those predicted that were not measured."""
+        """Sum of the measured times of `wanted`; parts without a measurement are predicted."""
         predicted = self._alone_ms(wanted).tolist()
         pairs = zip(wanted, predicted, strict=True)
         return sum(alone_by_key.get(part.key, ms) for part, ms in pairs)
@@ -198,14 +200,14 @@ class Regression(LatencyModel):
     def uncertainty_ms(self, child: Child) -> float:
         """Standard deviation of `predict(child)`, in milliseconds.
 
-        Parts inside the measured range are as uncertain as held-out networks were; those outside as
-        blocks of unseen shapes, and all in the same direction, since what they have in common is
-        what nobody measured.
+        Parts inside the measured range have the uncertainty of held-out networks. Parts outside
+        have that of blocks of unseen shapes. Their deviations are added, as if all had the same
+        sign, because the parts may share the same unmeasured property.
         """
         wanted = parts.child_parts(child)
         outside = [part for part in wanted if self._is_outside(part)]
         outside_ms = sum(self.part_ms(part) for part in outside)
-        # A normal error's mean magnitude is 0.8 of its standard deviation.
+        # The mean magnitude of a normal error is 0.8 times its standard deviation.
         inside = self.evaluation_["networks"]["mape"] / 0.8
         deviations = self.correction_.scale * self.regressor_.deviation_ms(self._stacked(outside))
         return inside * (self.predict(child) - outside_ms) + float(deviations.sum())
@@ -214,7 +216,7 @@ class Regression(LatencyModel):
         return bool(self.regressor_.outside(self._features_of(part)))
 
     def cautions(self, wanted: Sequence[Part]) -> list[str]:
-        """Parts outside the measured range, and what they are expected to be off by."""
+        """Describes the parts outside the measured range and their expected error."""
         distinct = parts.distinct(wanted)
         outside = [part for part in distinct if self._is_outside(part)]
         if not outside:
@@ -225,7 +227,8 @@ class Regression(LatencyModel):
         ]
         more = "; ..." if len(outside) > _DESCRIBED else ""
         rows = self._stacked(outside)
-        relative = self.regressor_.deviation_ms(rows).sum() / self.regressor_.predict(rows).sum()
+        deviation_ms = float(self.regressor_.deviation_ms(rows).sum())
+        relative = deviation_ms / float(self.regressor_.predict(rows).sum())
         return [
             f"the regression extrapolates for {len(outside)} of {len(distinct)} parts, expected "
             f"error {100 * relative:.0f} %: {'; '.join(described)}{more}"
@@ -233,7 +236,7 @@ class Regression(LatencyModel):
 
 
 def _best_tile(of_parts: Sequence[Measurement], alone_ms: np.ndarray) -> Tile:
-    """The one whose fit leaves least: every tile gives equally many features."""
+    """The tile with the smallest squared error; every tile gives the same number of features."""
 
     def remaining(tile: Tile) -> float:
         rows = _stacked(of_parts, tile)
@@ -254,7 +257,7 @@ def _shape_of(row: Measurement) -> str:
 
 
 def _stacked(wanted: Sequence[Part] | Sequence[Measurement], tile: Tile) -> np.ndarray:
-    """`[parts, features]`, also of no part at all."""
+    """Features `[parts, features]`; `wanted` may be empty."""
     return np.array([_features_of(part, tile) for part in wanted]).reshape(
         -1, len(features.FEATURES)
     )

@@ -1,4 +1,4 @@
-"""Which rows a latency model is fitted on, and what they say together."""
+"""Selects the rows that a latency model is fitted to, and computes their common statistics."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MIN_NETWORKS = 4
 
 
 def check_alike(rows: Sequence[Measurement]) -> None:
-    """Refuses rows that were not taken in the same way.
+    """Refuses rows that were not measured in the same way.
 
     Raises:
-        ValueError: rows of several recipes, environments or reference models.
+        ValueError: the rows have several recipes, environments or reference models.
     """
     for name in ("recipe", "reference", "environment"):
         values = [getattr(row, name) for row in rows]
@@ -36,10 +36,10 @@ def check_alike(rows: Sequence[Measurement]) -> None:
 def networks(
     rows: Iterable[Measurement], space: SearchSpace | None = None
 ) -> tuple[list[Measurement], list[Child]]:
-    """The rows of whole networks, of `space` alone if it is given, and the networks.
+    """The rows of whole networks and these networks; if `space` is given, only those of `space`.
 
     Raises:
-        ValueError: fewer than `MIN_NETWORKS`.
+        ValueError: there are fewer than `MIN_NETWORKS`.
     """
     found, children = [], []
     for row in rows:
@@ -59,7 +59,7 @@ def networks(
 
 
 def _is_of(space: SearchSpace, child: Child) -> bool:
-    # A measured network carries no dropout, which does nothing at inference.
+    # A measured network has no dropout, since dropout does nothing at inference.
     head = dataclasses.replace(space.head, dropout=child.head.dropout)
     try:
         dataclasses.replace(space, head=head).choices(child)
@@ -69,21 +69,21 @@ def _is_of(space: SearchSpace, child: Child) -> bool:
 
 
 def reference_ms(rows: Iterable[Measurement]) -> float:
-    """The reference model's milliseconds over all `rows`."""
+    """Median of the reference model's milliseconds over all `rows`."""
     return float(np.median([row.reference_ms for row in rows]))
 
 
 def repeats(rows: Sequence[Measurement], reference_ms: float) -> dict[str, Any]:
-    """Scores of one half of each row's rounds as a prediction of the other half."""
+    """Scores one half of each row's rounds as a prediction of the other half."""
     halves = np.array([row.half_relative_latencies for row in rows]) * reference_ms
     method = "even rounds of the measurement against odd ones"
     return evaluation.held_out(halves[:, 0], halves[:, 1], method)
 
 
 def repeat_error(rows: Sequence[Measurement]) -> float:
-    """Relative standard error of a row, from the difference of its two halves.
+    """Relative standard error of a row, estimated from the difference of its two halves.
 
-    The two halves' difference has four times the variance of a median over all rounds.
+    The difference of the halves has four times the variance of a median over all rounds.
     """
     halves = np.array([row.half_relative_latencies for row in rows])
     return float(np.sqrt(np.mean((halves[:, 0] / halves[:, 1] - 1.0) ** 2)) / 2.0)

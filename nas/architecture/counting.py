@@ -4,28 +4,14 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from nas.architecture.operations import Stage
-from nas.architecture.specs import Block, Child, SearchSpace, downsampled
-
-
-def stage_macs(stage: Stage, resolution: int) -> int:
-    """Multiply-accumulates of one stage on a square input of `resolution` pixels.
-
-    Convolutions only, as papers count them: batch normalization, activations and additions are
-    left out.
-    """
-    pixels = downsampled(resolution, stage.stride) ** 2
-    height, width, inputs, filters = stage.kernel_shape
-    return pixels * height * width * inputs * filters
+from nas.architecture.blocks import Block, Slot
+from nas.architecture.operations.stage import Stage, with_resolutions
+from nas.architecture.specs import Child, SearchSpace
 
 
 def block_macs(block: Block, resolution: int) -> int:
     """Multiply-accumulates of a block on a square input of `resolution` pixels."""
-    macs = 0
-    for stage in block.stages:
-        macs += stage_macs(stage, resolution)
-        resolution = downsampled(resolution, stage.stride)
-    return macs
+    return sum(stage.macs(size) for stage, size in with_resolutions(block.stages, resolution))
 
 
 def block_params(block: Block) -> int:
@@ -36,12 +22,9 @@ def block_params(block: Block) -> int:
 def child_stages(child: Child) -> Iterator[tuple[Stage, int]]:
     """Every stage of a network in order, each with the resolution of its input."""
     yield child.stem.stage(child.input_channels), child.resolution
-    resolutions = child.input_resolutions
-    for block, resolution in zip(child.layers, resolutions, strict=False):
-        for stage in block.stages:
-            yield stage, resolution
-            resolution = downsampled(resolution, stage.stride)
-    yield child.head.stage(child.layers[-1].output_width), resolutions[-1]
+    for block, resolution in child.places:
+        yield from with_resolutions(block.stages, resolution)
+    yield child.head.stage(child.layers[-1].output_width), child.input_resolutions[-1]
 
 
 def num_params(child: Child) -> int:
@@ -53,12 +36,12 @@ def num_params(child: Child) -> int:
 def num_macs(child: Child) -> int:
     """Multiply-accumulates of convolutions and classifier for one image."""
     classifier = child.head.width * child.num_classes
-    return classifier + sum(stage_macs(stage, size) for stage, size in child_stages(child))
+    return classifier + sum(stage.macs(size) for stage, size in child_stages(child))
 
 
 def supernet_params(space: SearchSpace) -> int:
     """Trainable weights of a supernet over `space`, architecture parameters apart."""
-    shared = space.child([0] * len(space.slots))
+    shared = space.first_child
     chosen = sum(block_params(slot.block(0)) for slot in space.slots)
     candidates = sum(block_params(block) for slot in space.slots for block in slot.blocks)
     return num_params(shared) - chosen + candidates
@@ -76,8 +59,9 @@ def block_bytes(block: Block, weight_bytes: int, channel_bytes: int) -> int:
 
 
 def _stage_bytes(stage: Stage, weight_bytes: int, channel_bytes: int) -> int:
-    kernel = int(np.prod(stage.kernel_shape))
-    return kernel * weight_bytes + stage.output_width * channel_bytes
+    return sum(
+        kernel.size * weight_bytes + kernel.channels * channel_bytes for kernel in stage.kernels
+    )
 
 
 def num_bytes(child: Child, weight_bytes: int, channel_bytes: int) -> int:
@@ -101,11 +85,10 @@ def by_candidate(
         of_block: the cost of a block on a square input of so many pixels.
         of_child: the cost of a network, which is the sum of its blocks' and fixed parts'.
     """
-    places = zip(space.layers, space.input_resolutions, strict=False)
     slots = [
         np.array([float(of_block(block, resolution)) for block in layer.blocks])
-        for layer, resolution in places
-        if layer.type == "slot"
+        for layer, resolution in space.places
+        if isinstance(layer, Slot)
     ]
-    first = of_child(space.child([0] * len(slots)))
+    first = of_child(space.first_child)
     return slots, first - sum(float(slot[0]) for slot in slots)

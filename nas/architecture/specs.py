@@ -1,7 +1,7 @@
 """Search spaces and child networks as plain, validated data.
 
-Nothing here knows a framework. The supernet, the Keras child network, the cost counters and the
-latency features are all readers of these dataclasses; `spec_json` has them as files.
+Nothing here imports a framework. The supernet, the Keras child, the counts and the latency features
+all read these dataclasses. `spec_json` reads and writes them as files.
 """
 
 from __future__ import annotations
@@ -14,97 +14,12 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from nas.architecture.operations import STRICT, Activation, Candidate, Stage
+from nas.architecture.blocks import Block, Head, Slot, Stem
+from nas.architecture.operations import STRICT
+from nas.architecture.operations.stage import downsampled
 
-Width = Annotated[int, Field(ge=1)]
 # Becomes the name of Keras models and TensorFlow scopes, which take no other characters.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-Stride = Literal[1, 2]
-
-
-@dataclass(frozen=True, config=STRICT)
-class Block:
-    """One operation in its place: what a child network is made of, and what is benchmarked."""
-
-    op: Candidate
-    input_width: Width
-    output_width: Width
-    stride: Stride = 1
-    type: Literal["block"] = "block"
-
-    @property
-    def stages(self) -> tuple[Stage, ...]:
-        """The chain of stages; empty for an identity."""
-        return self.op.stages(self.input_width, self.output_width, self.stride)
-
-    @property
-    def has_residual(self) -> bool:
-        """Whether the input is added to the output of the last stage."""
-        return self.op.has_residual and self.stride == 1 and self.input_width == self.output_width
-
-    @property
-    def is_identity(self) -> bool:
-        """Whether the block returns its input and costs nothing."""
-        return not self.stages
-
-    @property
-    def label(self) -> str:
-        """Short name used in tables, for example `k5 e3, 24 -> 40 / 2`."""
-        stride = f" / {self.stride}" if self.stride > 1 else ""
-        return f"{self.op.label}, {self.input_width} -> {self.output_width}{stride}"
-
-
-@dataclass(frozen=True, config=STRICT)
-class Slot:
-    """One place where a choice is made between candidate operations of equal shape."""
-
-    input_width: Width
-    output_width: Width
-    candidates: Annotated[tuple[Candidate, ...], Field(min_length=2)]
-    stride: Stride = 1
-    type: Literal["slot"] = "slot"
-
-    def __post_init__(self) -> None:
-        if len(set(self.candidates)) < len(self.candidates):
-            raise ValueError("candidates: expected different operations, received one twice")
-
-    def block(self, choice: int) -> Block:
-        """The block that candidate number `choice` makes here."""
-        return Block(self.candidates[choice], self.input_width, self.output_width, self.stride)
-
-    @property
-    def blocks(self) -> tuple[Block, ...]:
-        """One block a candidate."""
-        return tuple(self.block(j) for j in range(len(self.candidates)))
-
-
-@dataclass(frozen=True, config=STRICT)
-class Stem:
-    """The first convolution."""
-
-    width: Width
-    kernel_size: Annotated[int, Field(ge=1, le=11)] = 3
-    stride: Stride = 2
-    activation: Activation = "relu6"
-
-    def stage(self, input_channels: int) -> Stage:
-        """The stem as a stage on an image of `input_channels`."""
-        return Stage(
-            "conv", self.kernel_size, self.stride, input_channels, self.width, self.activation
-        )
-
-
-@dataclass(frozen=True, config=STRICT)
-class Head:
-    """The last 1x1 convolution, before global average pooling, dropout and the classifier."""
-
-    width: Width
-    activation: Activation = "relu6"
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-
-    def stage(self, input_width: int) -> Stage:
-        """The head as a stage on `input_width` channels."""
-        return Stage("conv", 1, 1, input_width, self.width, self.activation)
 
 
 def _check_chain(stem: Stem, layers: Sequence[Block | Slot]) -> None:
@@ -116,11 +31,6 @@ def _check_chain(stem: Stem, layers: Sequence[Block | Slot]) -> None:
                 f"received {layer.input_width}"
             )
         width = layer.output_width
-
-
-def downsampled(resolution: int, stride: int) -> int:
-    """Height and width after a stride with TensorFlow's SAME padding."""
-    return -(-resolution // stride)
 
 
 class _Network:
@@ -181,6 +91,11 @@ class Child(_Network):
     def __post_init__(self) -> None:
         _check_chain(self.stem, self.layers)
 
+    @property
+    def places(self) -> tuple[tuple[Block, int], ...]:
+        """Each block with the resolution of its input, in pixels."""
+        return tuple(zip(self.layers, self.input_resolutions, strict=False))
+
 
 @dataclass(frozen=True, config=STRICT)
 class SearchSpace(_Network):
@@ -212,19 +127,34 @@ class SearchSpace(_Network):
             raise ValueError("layers: expected at least one slot, received only fixed blocks")
 
     @property
+    def places(self) -> tuple[tuple[Block | Slot, int], ...]:
+        """Each block or slot with the resolution of its input, in pixels."""
+        return tuple(zip(self.layers, self.input_resolutions, strict=False))
+
+    @property
     def slots(self) -> tuple[Slot, ...]:
         """The places where a choice is made, in order."""
         return tuple(layer for layer in self.layers if isinstance(layer, Slot))
 
     @property
+    def candidate_counts(self) -> tuple[int, ...]:
+        """Number of candidates of each slot."""
+        return tuple(len(slot.candidates) for slot in self.slots)
+
+    @property
     def num_candidates(self) -> int:
         """Candidates over all slots."""
-        return sum(len(slot.candidates) for slot in self.slots)
+        return sum(self.candidate_counts)
 
     @property
     def cardinality(self) -> int:
         """Number of different choices."""
-        return math.prod(len(slot.candidates) for slot in self.slots)
+        return math.prod(self.candidate_counts)
+
+    @property
+    def first_child(self) -> Child:
+        """The network of every slot's first candidate, where any network serves."""
+        return self.child([0] * len(self.slots))
 
     def child(self, choices: Sequence[int], name: str | None = None) -> Child:
         """The network that takes candidate `choices[i]` in slot i.

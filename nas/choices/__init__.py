@@ -1,1 +1,1 @@
-"""Choosing among candidates: probabilities, what each candidate costs, and the choice itself."""
+"""Choice among candidates: their probabilities, their costs, and the derived child."""

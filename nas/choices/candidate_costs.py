@@ -1,7 +1,7 @@
-"""What candidates cost: milliseconds for each of them, and a constant for the fixed parts.
+"""Costs of the candidates: milliseconds for each, and a constant for the fixed layers.
 
-Costs add up, so that E[latency] = constant + sum_i sum_j p_ij F_ij and dE/dp_ij = F_ij exactly
-(Cai et al. 2019, equation 6).
+Costs add up over the slots, so E[latency] = constant + sum_i sum_j p_ij F_ij and dE/dp_ij = F_ij
+exactly (Cai et al. 2019, equation 6).
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ class Latencies:
     """Predicted latency of every candidate, or another cost that adds up over the slots.
 
     Args:
-        slots: one vector of milliseconds a slot, ragged.
-        constant_ms: latency of everything that is not chosen.
-        quantity: what is counted, with its unit: `latency_ms`, or `macs`, `params` or `bytes`,
-            which then stand wherever the other names here say milliseconds.
+        slots: for each slot a vector of milliseconds; slots may differ in length.
+        constant_ms: latency of the fixed layers.
+        quantity: the cost, with its unit: `latency_ms`, `macs`, `params` or `bytes`. With the last
+            three, every value named `_ms` here is in that unit.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Latencies:
 
     @classmethod
     def zero(cls, num_candidates: Sequence[int]) -> "Latencies":
-        """No latency at all, for a search without a target."""
+        """Returns latencies that are all zero, for a search without a target."""
         return cls([np.zeros(n) for n in num_candidates], 0.0)
 
     @property
@@ -48,32 +48,32 @@ class Latencies:
         return self.constant_ms + sum(float(slot.max()) for slot in self.slots)
 
     def at(self, fraction: float) -> float:
-        """The latency `fraction` of the way from the fastest child to the slowest, in ms."""
+        """Returns the latency at a fraction of the range from fastest to slowest child, in ms."""
         span = self.slowest_ms - self.fastest_ms
         # Rounding must not push the extremes out of the range.
         return min(self.fastest_ms + fraction * span, self.slowest_ms)
 
     def of(self, choices: Sequence[int]) -> float:
-        """Latency of one child, in milliseconds."""
+        """Returns the latency of one child, in milliseconds."""
         chosen = zip(self.slots, choices, strict=True)
         return self.constant_ms + sum(float(slot[choice]) for slot, choice in chosen)
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as JSON values."""
+        """Returns the latencies as JSON values."""
         slots = [slot.tolist() for slot in self.slots]
         return {"quantity": self.quantity, "slots_ms": slots, "constant_ms": self.constant_ms}
 
     def expected(self, probabilities: tf.Tensor) -> tf.Tensor:
-        """E[latency] in milliseconds, for probabilities `[slots, candidates]`."""
+        """Returns E[latency] in milliseconds for probabilities `[slots, candidates]`."""
         matrix = tf.constant(self.matrix, tf.float32)
         return tf.reduce_sum(probabilities * matrix) + tf.cast(self.constant_ms, tf.float32)
 
     def most_probable(self, alpha: tf.Tensor, mask: np.ndarray) -> tf.Tensor:
-        """Latency in milliseconds of the child with the largest alpha in every slot.
+        """Returns the latency in milliseconds of the child with the largest alpha in every slot.
 
         Args:
             alpha: `[slots, candidates]`.
-            mask: the same shape, true where a candidate stands.
+            mask: the same shape, true where a candidate exists.
         """
         best = tf.argmax(tf.where(mask, alpha, -np.inf), axis=1, output_type=tf.int32)
         chosen = tf.gather(tf.constant(self.matrix, tf.float32), best, batch_dims=1)
@@ -81,12 +81,12 @@ class Latencies:
 
     @property
     def unit(self) -> str:
-        """What follows a number: `ms`, `macs`, `params` or `bytes`."""
+        """The unit of the costs: `ms`, `macs`, `params` or `bytes`."""
         return self.quantity.removeprefix("latency_")
 
     def check_target(self, target_ms: float) -> None:
-        """Raises ValueError, naming the reachable range, for a target outside of it."""
-        # The range's own ends, when computed as a fraction of it, may be off by rounding.
+        """Raises ValueError for a target outside of the reachable range; the message gives it."""
+        # Rounding may move an end of the range outside if it was computed as a fraction.
         slack_ms = 1e-9 * self.slowest_ms
         if not self.fastest_ms <= target_ms <= self.slowest_ms + slack_ms:
             kind = "latency" if self.unit == "ms" else self.unit

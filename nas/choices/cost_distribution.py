@@ -1,13 +1,13 @@
-"""How latency is distributed over the paths that independent draws, one a slot, make.
+"""The distribution of latency over random paths, computed exactly.
 
 A path c is drawn slot by slot from p_i, and its latency is a sum: L(c) = constant + sum_i F_i(c_i).
-So the distribution of L is the convolution of the slots' own, and any mean over it is exact without
-a single draw. With a score k(L) of latencies,
+So the distribution of L is the convolution of the slots' distributions, and any mean over it is
+exact without sampling. For a score k(L) of latencies,
 
     score = E[k(L)]      and      score_ij = E[k(L) | c_i = j],      d score / d p_ij = score_ij,
 
-by one sweep forwards over the slots and one backwards. Latency stands on a grid of equal bins from
-the fastest path to the slowest; a candidate's own is rounded to a whole number of bins.
+are computed by one forward and one backward sweep over the slots. Latency is on a grid of equal
+bins from the fastest path to the slowest; each candidate's is rounded to a whole number of bins.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from nas.choices.candidate_costs import Latencies
 
-# A slot's rounding is off by at most half of a thousandth of the range.
+# Rounding changes a slot's latency by at most half a thousandth of the range.
 _NUM_BINS = 1024
 
 
@@ -34,13 +34,13 @@ class Scores(NamedTuple):
 
 
 class LatencyDistribution:
-    """The latencies of a space's paths on a grid.
+    """The distribution of a space's path latencies on a grid.
 
     Args:
-        latencies: of the candidates.
+        latencies: latencies of the candidates.
 
     Attributes:
-        grid_ms: float32 `[bins]`, the latency each bin stands for.
+        grid_ms: float32 `[bins]`, the latency of each bin.
     """
 
     def __init__(self, latencies: Latencies) -> None:
@@ -53,12 +53,12 @@ class LatencyDistribution:
         self.grid_ms = (latencies.fastest_ms + bins * width).astype(np.float32)
         self._padding = int(max(shift.max() for shift in shifts))
         self._most = latencies.matrix.shape[1]
-        # Row j of a slot: where each bin comes from, or goes to, when candidate j is taken.
+        # Row j of a slot: the bin that each bin comes from, or goes to, if candidate j is chosen.
         self._sources = [self._padding + bins - shift[:, None] for shift in shifts]
         self._targets = [bins + shift[:, None] for shift in shifts]
 
     def scores(self, probabilities: tf.Tensor, score: tf.Tensor) -> Scores:
-        """Mean score of the paths drawn with `probabilities`.
+        """Returns the mean scores of paths drawn with `probabilities`.
 
         Args:
             probabilities: `[slots, candidates]`, zero in the padding.

@@ -1,4 +1,4 @@
-"""From path probabilities to one child network."""
+"""Derives one child network from path probabilities."""
 
 import math
 from collections.abc import Sequence
@@ -7,15 +7,15 @@ import numpy as np
 
 from nas.choices.candidate_costs import Latencies
 
-# The child's latency is within this fraction of the target, or below a limit by no more, wherever
-# the space has such a child.
+# The child's latency is within this fraction of a target, or at most this fraction below a limit,
+# if the space has such a child.
 TARGET_BAND = 0.03
 
 _BINS = 4000
 
 
 def most_probable(probabilities: np.ndarray) -> tuple[int, ...]:
-    """The most probable candidate of every slot (the paper's pruning of redundant paths).
+    """Returns the most probable candidate of every slot (the paper prunes redundant paths).
 
     Args:
         probabilities: `[slots, most candidates]`, NaN in the padding.
@@ -29,32 +29,32 @@ def most_probable_within(
     limit_ms: float,
     at_least_ms: float = 0.0,
 ) -> tuple[int, ...]:
-    """The most probable child whose latency lies in `[at_least_ms, limit_ms]`.
+    """Returns the most probable child whose latency is in `[at_least_ms, limit_ms]`.
 
-    Dynamic programming over the slots: latencies add up and so do log probabilities, so of all
-    beginnings of (almost) equal latency only the most probable can be the best. "Almost" is one
-    four-thousandth of the limit; latencies themselves are carried exactly, so the limit is never
-    exceeded. When no child lies in the band, the lower bound is given up.
+    This is dynamic programming over the slots. Latencies and log probabilities add up, so among
+    partial paths of (almost) equal latency only the most probable needs to be kept. "Almost" means
+    one four-thousandth of the limit; the latencies themselves are exact, so the limit is never
+    exceeded. If no child lies in the band, the lower bound is ignored.
 
     Args:
         probabilities: `[slots, most candidates]`, NaN in the padding.
         latencies: milliseconds of the same candidates.
-        limit_ms: never exceeded.
-        at_least_ms: keeps a budget from being left unspent.
+        limit_ms: upper bound, never exceeded.
+        at_least_ms: lower bound, so that the child makes use of the limit.
 
     Raises:
         ValueError: even the fastest child is slower than the limit.
     """
     latencies.check_target(min(limit_ms, latencies.slowest_ms))
     width = limit_ms / _BINS or 1.0
-    # Latency bin -> (log probability, latency, choices) of the best beginning in it.
-    beginnings: dict[int, tuple[float, float, tuple[int, ...]]] = {
+    # Latency bin -> (log probability, latency, choices) of the best partial path in it.
+    partial_paths: dict[int, tuple[float, float, tuple[int, ...]]] = {
         0: (0.0, latencies.constant_ms, ())
     }
     fastest_rest = _fastest_rest(latencies.slots)
     for i, slot_ms in enumerate(latencies.slots):
         extended: dict[int, tuple[float, float, tuple[int, ...]]] = {}
-        for log_p, spent, choices in beginnings.values():
+        for log_p, spent, choices in partial_paths.values():
             for choice, ms in enumerate(slot_ms):
                 total = spent + float(ms)
                 if total + fastest_rest[i + 1] > limit_ms * (1 + 1e-12):
@@ -64,22 +64,22 @@ def most_probable_within(
                 key = int(total / width)
                 if key not in extended or state[0] > extended[key][0]:
                     extended[key] = state
-        beginnings = extended
-    found = [state for state in beginnings.values() if state[1] >= at_least_ms]
-    return max(found or beginnings.values())[2]
+        partial_paths = extended
+    found = [state for state in partial_paths.values() if state[1] >= at_least_ms]
+    return max(found or partial_paths.values())[2]
 
 
 def most_probable_on(
     probabilities: np.ndarray, latencies: Latencies, target_ms: float
 ) -> tuple[int, ...]:
-    """The most probable child within `TARGET_BAND` of the target, on either side of it.
+    """Returns the most probable child within `TARGET_BAND` of the target, above or below.
 
-    Small spaces have no child within 3 % of some targets; then one of the next wider band.
+    A small space may have no child within 3 % of the target. Then the band is doubled until it has.
 
     Args:
         probabilities: `[slots, most candidates]`, NaN in the padding.
         latencies: milliseconds of the same candidates.
-        target_ms: between the fastest and the slowest child.
+        target_ms: target latency, between those of the fastest and the slowest child.
     """
     likeliest = most_probable(probabilities)
     band = TARGET_BAND

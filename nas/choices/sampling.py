@@ -1,8 +1,8 @@
-"""Path probabilities, and paths drawn from them.
+"""Path probabilities, and sampling of paths.
 
 Every function works on all slots at once. `alpha` is `[slots, candidates]`, padded on the right
-where a slot has fewer candidates; `mask` is the same shape, true where a candidate exists.
-The probabilities are p = softmax(alpha), a slot a row (Cai et al. 2019, section 3.2).
+where a slot has fewer candidates; `mask` has the same shape and is true where a candidate exists.
+The probabilities are p = softmax(alpha), one row per slot (Cai et al. 2019, section 3.2).
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 
 class TwoPaths(NamedTuple):
-    """Two different candidates a slot, the first of them active.
+    """Two different candidates per slot; the first is active.
 
     Attributes:
         choices: `[slots, 2]` int32; column 0 is the active candidate.
@@ -24,31 +24,31 @@ class TwoPaths(NamedTuple):
 
 
 def masked_logits(alpha: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """`alpha`, with minus infinity where no candidate stands."""
+    """Returns `alpha` with minus infinity in the padding."""
     return tf.where(mask, alpha, tf.constant(float("-inf"), alpha.dtype))
 
 
 def path_probabilities(alpha: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Softmax of alpha over each slot's candidates, zero in the padding."""
+    """Returns the softmax of alpha over each slot's candidates, zero in the padding."""
     return tf.nn.softmax(masked_logits(alpha, mask))
 
 
 def entropy(alpha: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Mean entropy of the slots in nats: log(candidates) when undecided, 0 when decided."""
+    """Returns the mean entropy of the slots in nats: log(candidates) if undecided, 0 if decided."""
     log_p = tf.where(mask, tf.nn.log_softmax(masked_logits(alpha, mask)), 0.0)
     p = path_probabilities(alpha, mask)
     return -tf.reduce_mean(tf.reduce_sum(p * log_p, axis=1))
 
 
 def gumbel_noise(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """What makes an argmax a draw: alpha + noise is largest at j with probability p_j."""
+    """Draws Gumbel noise: alpha + noise is largest at candidate j with probability p_j."""
     tiny = np.finfo(np.float32).tiny
     uniform = tf.random.stateless_uniform(shape, seed, minval=tiny, maxval=1.0)
     return -tf.math.log(-tf.math.log(uniform))
 
 
 def sample_path(alpha: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Draws one candidate a slot from p.
+    """Draws one candidate per slot from p.
 
     Args:
         alpha: `[slots, candidates]`.
@@ -63,10 +63,10 @@ def sample_path(alpha: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> tf.Tensor
 
 
 def sample_two_paths(alpha: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> TwoPaths:
-    """Draws two candidates a slot from p without replacement, and the active one of them.
+    """Draws two candidates per slot from p without replacement, and one of them as active.
 
-    The two largest of alpha + Gumbel noise are a draw without replacement (Kool et al. 2019);
-    the active one is then drawn from their renormalised probabilities.
+    The two largest values of alpha + Gumbel noise are a draw without replacement (Kool et al.
+    2019). The active candidate is then drawn from their renormalised probabilities.
     """
     noise_seed, active_seed = tf.unstack(tf.random.split(seed, 2))
     noise = gumbel_noise(tf.shape(alpha), noise_seed)

@@ -1,10 +1,10 @@
-"""Uniform draws among the children of a space that are as fast as a limit asks.
+"""Uniform draws from the children of a space under a latency limit.
 
-Drawing each slot by itself and rejecting what is too slow takes as many draws as fast children are
-rare. Here the completions of every beginning are counted by dynamic programming over latency in
-excess of the fastest child, and each slot is drawn in proportion to them. Latencies are rounded
-down for it, so no child under the limit is lost, and the few above it that come along are rejected:
-what is left is exactly uniform.
+Drawing each slot independently and rejecting slow children would take very many draws if fast
+children are rare. Instead, dynamic programming over the latency above the fastest child counts the
+completions of every partial path, and each slot's candidate is drawn in proportion to its number of
+completions. For this the latencies are rounded down, so no child under the limit is lost. The few
+drawn children above the limit are rejected, and the draws are exactly uniform.
 """
 
 import random
@@ -24,8 +24,8 @@ class UniformChildren:
     """The children under a latency limit.
 
     Args:
-        latencies: of every candidate.
-        limit_ms: never exceeded; None allows every child.
+        latencies: latencies of all candidates.
+        limit_ms: latency limit; None allows every child.
 
     Raises:
         ValueError: even the fastest child is slower than the limit.
@@ -41,29 +41,32 @@ class UniformChildren:
         self._completions = _completions(self._costs)
 
     def _bins(self, slot_ms: np.ndarray) -> list[int]:
-        """Excess over the slot's fastest candidate in bins, rounded down; too much is `_BINS`+1."""
+        """Returns each candidate's excess over the slot's fastest one, in bins, rounded down.
+
+        A candidate that exceeds the whole budget gets `_BINS + 1`.
+        """
         if self._limit_ms is None:
             return [0] * len(slot_ms)
-        # A hair more, so that rounding errors cannot push a child out that just fits.
+        # Slightly more, so that rounding errors cannot exclude a child that just fits.
         budget = self._limit_ms * (1.0 + 1e-9) - self._latencies.fastest_ms
         per_ms = _BINS / budget if budget else 0.0
         excess = slot_ms - slot_ms.min()
         return [int(e * per_ms) if e <= budget else _BINS + 1 for e in excess]
 
     def cost(self, choices: Sequence[int]) -> float:
-        """Predicted latency of a child, in the unit of the limit."""
+        """Returns the predicted latency of a child, in the unit of the limit."""
         return self._latencies.of(choices)
 
     def allows(self, choices: Sequence[int]) -> bool:
-        """Whether a child is within the limit."""
+        """Returns whether a child is within the limit."""
         return self._limit_ms is None or self._latencies.of(choices) <= self._limit_ms
 
     def draw(self, rng: random.Random) -> Choices:
-        """One child; each that is allowed is as probable as the others.
+        """Draws one of the allowed children, all with equal probability.
 
         Raises:
-            ValueError: none was found in very many draws, since almost all that are near the limit
-                are above it by less than the bins can tell.
+            ValueError: none was found in very many draws. This happens if almost all children near
+                the limit exceed it by less than a bin.
         """
         for _ in range(_MOST_DRAWS):
             choices = self._draw_by_bins(rng)
@@ -71,7 +74,7 @@ class UniformChildren:
                 return choices
         raise ValueError(
             f"target: expected children under {self._limit_ms} {self._latencies.unit} that can be "
-            f"drawn, found none in {_MOST_DRAWS:,} draws; give a larger one"
+            f"drawn, found none in {_MOST_DRAWS:,} draws; choose a larger target"
         )
 
     def _draw_by_bins(self, rng: random.Random) -> Choices:
@@ -88,7 +91,7 @@ class UniformChildren:
         return tuple(choices)
 
     def draw_different(self, rng: random.Random, count: int) -> list[Choices]:
-        """At most `count` children, all different: fewer only where hardly more exist."""
+        """Draws up to `count` different children; fewer if hardly more exist."""
         found: dict[Choices, None] = {}
         for _ in range(100 * count):
             found[self.draw(rng)] = None
@@ -98,9 +101,9 @@ class UniformChildren:
 
 
 def _completions(costs: Sequence[Sequence[int]]) -> list[np.ndarray]:
-    """For each slot and what is left of the budget, in how many ways the rest can be filled.
+    """Counts, for each slot and each remaining budget, the ways to fill the remaining slots.
 
-    Python integers: spaces of more than 2^63 children are usual.
+    The counts are Python integers, since spaces of more than 2^63 children are common.
     """
     counts = [np.ones(_BINS + 1, object)]
     for slot in reversed(costs):

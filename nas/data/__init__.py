@@ -1,1 +1,1 @@
-"""Data sets by name: where images come from, how they become arrays, and batches of them."""
+"""Loads data sets by name, turns their images into arrays, and makes batches of them."""

@@ -1,6 +1,6 @@
 """Batches of a split: shuffled and augmented for training, in order for evaluation.
 
-Pixels leave as float32 in [-1, 1]. Every random number is a function of the seed and the step.
+Pixels are float32 in [-1, 1]. Every random number is a function of the seed and the step.
 """
 
 import contextlib
@@ -16,18 +16,18 @@ from nas.data.images.photo_augmentation import PhotoAugmentation
 from nas.data.splits import dataset, one_by_one
 from nas.data.splits.split import Finisher, Split, TrainingReader
 
-# Keeps the random streams of one seed apart; `nas.data.loading` has 0 and 1.
+# Separate the random streams of one seed; `nas.data.loading` uses 0 and 1.
 _CALIBRATION, _ORDER, _CROPS = 2, 3, 4
 
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-    """Equal slices of every batch that one host reads for its replicas.
+    """The slices of every batch that one host reads for its replicas; all slices are equal in size.
 
     Attributes:
-        first: number of its first slice.
-        count: number of its slices.
-        total: number of all slices of a batch.
+        first: number of the host's first slice.
+        count: number of the host's slices.
+        total: number of slices of the whole batch.
     """
 
     first: int = 0
@@ -39,10 +39,10 @@ WHOLE = Share()
 
 
 def steps_per_epoch(split: Split, batch_size: int) -> int:
-    """Full batches in one pass over `split`; the remainder is left out, another one each epoch.
+    """Returns the full batches in one epoch; each epoch leaves out other remaining examples.
 
     Raises:
-        ValueError: there is not one full batch.
+        ValueError: the split has fewer examples than a batch.
     """
     if not 1 <= batch_size <= len(split):
         raise ValueError(
@@ -61,22 +61,22 @@ def training_batches(
     augment: bool | Augmentation | PhotoAugmentation = True,
     share: Share = WHOLE,
 ) -> tf.data.Dataset:
-    """An endless stream of shuffled, augmented batches, the same for the same seed.
+    """Returns an endless stream of shuffled, augmented batches, the same for the same seed.
 
-    Every random number is a function of the seed and the step, so that a stream started at
-    `first_step=k` equals, bit for bit, the uninterrupted one from its step k on.
+    Every random number is a function of the seed and the step. A stream started at `first_step=k`
+    therefore equals, bit for bit, the uninterrupted stream from its step k on.
 
     Args:
-        split: where the examples come from.
-        batch_size: examples a batch.
-        seed: picks order, crops and flips.
-        first_step: number of batches to leave out.
-        augment: False for none, True for what suits the data set, or something else.
+        split: the examples.
+        batch_size: examples per batch.
+        seed: sets order, crops and flips.
+        first_step: number of batches to skip.
+        augment: False for none, True for the split's own augmentation, or another one.
         share: which slices of every batch to read, one after the other.
 
     Returns:
         Pairs of images, float32 `[batch_size, height, width, channels]` in [-1, 1], and labels,
-        int64 `[batch_size]`; with a share, its slices of these.
+        int64 `[batch_size]`. With a share, only its slices of these.
     """
     steps = steps_per_epoch(split, batch_size)
     slice_size = batch_size // share.total
@@ -129,12 +129,12 @@ def _unaugmented(split: Split) -> TrainingReader:
 
 
 def to_float(images: tf.Tensor | np.ndarray) -> tf.Tensor:
-    """Pixels 0 to 255 as float32 from -1 to 1, as every network here expects them."""
+    """Maps pixels from 0..255 to float32 in [-1, 1], the input range of every network here."""
     return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
 def evaluation_batches(split: Split, batch_size: int, count: int | None = None) -> tf.data.Dataset:
-    """The first `count` examples (None: all), once, in order, the last batch perhaps smaller.
+    """Returns the first `count` examples (None: all) once, in order; the last batch may be smaller.
 
     Returns:
         Pairs as from `training_batches`, not augmented.
@@ -162,10 +162,10 @@ def _as_floats(finish: Finisher) -> Finisher:
 
 @contextlib.contextmanager
 def named_faults(*splits: Split) -> Iterator[None]:
-    """Says which image it was when one of these splits cannot be decoded.
+    """Names the image when one of these splits fails to be decoded.
 
     Raises:
-        ValueError: instead of TensorFlow's error, which knows no names.
+        ValueError: replaces TensorFlow's error, which does not name the image.
     """
     try:
         yield
@@ -178,7 +178,7 @@ def named_faults(*splits: Split) -> Iterator[None]:
 
 
 def calibration_images(split: Split, count: int, seed: int = 0) -> np.ndarray:
-    """Class-balanced examples, not augmented, for the ranges of quantization.
+    """Picks class-balanced examples, not augmented, to calibrate quantization ranges.
 
     Returns:
         float32 `[count, height, width, channels]` in [-1, 1].

@@ -1,4 +1,4 @@
-"""The folder in which all data sets lie."""
+"""The folder that holds all data sets."""
 
 import pathlib
 
@@ -6,5 +6,5 @@ import tensorflow_datasets as tfds
 
 
 def data_root(data_dir: str | None) -> pathlib.Path:
-    """The folder of all data sets: `data_dir`, or TFDS' own default."""
+    """Returns the folder of all data sets: `data_dir`, or TFDS' own default."""
     return pathlib.Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()

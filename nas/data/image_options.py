@@ -1,4 +1,4 @@
-"""What a user may ask of the images of a data set."""
+"""The user's options for the images of a data set."""
 
 import dataclasses
 from typing import Literal
@@ -12,17 +12,17 @@ class ImageOptions:
     """How images become arrays of one size.
 
     Attributes:
-        resolution: height and width in pixels; None for the images' own size, or for what suits
+        resolution: height and width in pixels; None for the images' own size, or a suitable size
+            for images of various sizes.
+        flip: whether training images are mirrored at random; None to decide by the data set.
+        skip_unreadable: leave out files that cannot be decoded, instead of raising an error.
+        keep_decoded: store decoded images on disk for later runs.
+        preferred_resolution: used if `resolution` is None, for the images of a folder and for TFDS
             images of various sizes.
-        flip: whether training images are mirrored at random; None for what suits the data set.
-        skip_unreadable: leave out files that cannot be decoded, instead of refusing them all.
-        keep_decoded: keep what was decoded for the next time, on disk.
-        preferred_resolution: where none is asked for, of a folder's images and of TFDS images of
-            various sizes.
-        cache: how images are kept while they are used: as `pixels` of that resolution in memory;
-            encoded as they are, in `memory` or in their `files`, and decoded for every batch,
-            which allows random crops of any size; `auto` for pixels, unless those of a folder, or
-            TFDS images of various sizes, are too many for that.
+        cache: how images are kept during a run. `pixels`: decoded at that resolution, in memory.
+            `memory` or `files`: encoded, in memory or in their files, and decoded for every batch,
+            which allows random crops of any size. `auto`: `pixels`; or `files`, if the pixels of a
+            folder or of TFDS images of various sizes are too many for memory.
     """
 
     resolution: int | None = None

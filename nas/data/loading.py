@@ -1,6 +1,6 @@
-"""Data sets by name, read from disk into training, validation and test splits.
+"""Reads data sets by name from disk into training, validation and test splits.
 
-Preparing a data set on disk is `nas.data.sources`' work.
+`nas.data.sources` prepares a data set on disk.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from nas.data.splits.dataset import Dataset
 from nas.data.splits.split import Split
 from nas.data.tfds import tfds_images, tfds_layout
 
-# Keeps the random streams of one seed apart; `nas.data.batching` has 2 to 4.
+# Separate the random streams of one seed; `nas.data.batching` uses 2 to 4.
 _VALIDATION, _SUBSET = 0, 1
 
 _MOST_TEST_EXAMPLES = 10_000
@@ -35,25 +35,25 @@ def load(
 ) -> Dataset:
     """Reads a data set; the same arguments give the same examples.
 
-    A source without a test part gives a fifth of its training examples for it, at most 10,000,
-    which do not depend on the seed.
+    If the source has no test split, a fifth of its training examples, at most 10,000, becomes the
+    test split. Which examples these are does not depend on the seed.
 
     Args:
         name: TFDS name of a prepared data set of labelled images, or `folder:DIR` with images in
             `DIR/<class>/` or `DIR/<split>/<class>/`.
-        data_dir: where it was prepared; TFDS' own default folder when None.
-        validation_size: examples of the architecture-validation split, taken from the training
-            examples where the source has no such split, equally many of each class as far as
-            there are. At most a fifth of each class is taken, whatever is asked for.
-        seed: picks the validation examples, and those kept under `max_train_examples`.
-        max_train_examples: keeps so many of the training examples left after the validation split
+        data_dir: TFDS folder in which it was prepared; None for TFDS' default.
+        validation_size: examples of the architecture-validation split. If the source has no such
+            split, they are taken from the training examples, equally many of each class as far as
+            possible, and never more than a fifth of a class.
+        seed: picks the validation examples, and those kept by `max_train_examples`.
+        max_train_examples: keeps this many of the training examples left after the validation split
             was taken, balanced likewise; 0 keeps all.
         images: how its images become arrays of one size.
         track: may show the progress of reading, as `track(examples, count, label)`.
-        report: is told what was found, a line at a time.
+        report: receives lines that describe the data set.
 
     Raises:
-        ValueError: the data set is unknown, not prepared, not of this kind, or too large.
+        ValueError: the data set is unknown, not prepared, has no labelled images, or is too large.
     """
     for flag, value in (
         ("validation_size", validation_size),
@@ -69,11 +69,11 @@ def load(
     train, validation, test = parts.train, parts.validation, parts.test
     if test is None:
         train, test = _without_test(train, parts.files)
-        report(f"{title}: has no test part; {len(test):,} images are kept apart for it")
+        report(f"{title}: has no test split; {len(test):,} images are held out for it")
     if not len(test):
         raise ValueError(
-            f"{title}: expected at least 5 images, to keep a fifth for the test, received "
-            f"{len(train)}"
+            f"{title}: expected at least 5 images, of which a fifth is held out for the test, "
+            f"received {len(train)}; add images"
         )
     if validation is None:
         count = min(validation_size, len(train) // 5)
@@ -86,10 +86,10 @@ def load(
 
 
 def _without_test(split: Split, files: Sequence[dataset.FileRecord]) -> tuple[Split, Split]:
-    """Training and test part of a data set that comes without the latter.
+    """Divides the training examples of a data set without a test split into training and test.
 
-    Which examples are for the test follows from their names alone: no seed makes a test image of
-    what another command trained on, and new files leave most others where they are.
+    The test examples are chosen by their names alone. So no seed can put an image into the test
+    split that another command trained on, and after adding files most others keep their split.
     """
     names = [files[i].name for i in split.positions] if files else split.ids
     keys = [hashlib.sha256(str(name).encode(errors="replace")).digest() for name in names]
@@ -99,5 +99,5 @@ def _without_test(split: Split, files: Sequence[dataset.FileRecord]) -> tuple[Sp
 
 
 def _apart(split: Split, chosen: np.ndarray) -> tuple[Split, Split]:
-    """What is left of `split`, and the examples chosen."""
+    """Divides `split` into the other examples and those at `chosen`."""
     return split.take(np.setdiff1d(np.arange(len(split)), chosen)), split.take(chosen)

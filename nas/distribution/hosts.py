@@ -1,8 +1,8 @@
-"""Several devices or hosts as one: which there are, who writes, and what all must agree on.
+"""Distributes a run over several devices or hosts and keeps the hosts in agreement.
 
-Every host runs the same program. The first one, the chief, alone reads and writes the work dir; the
-others take what they need to know, and every variable, from it. So the work dir need not be on a
-file system that the hosts share. What replicas do inside a step is in `nas.distribution.replicas`.
+Every host runs the same program. Only the first host, the chief, reads and writes the work dir; it
+sends all variables and decisions to the others. So the work dir need not be on a file system that
+the hosts share. `nas.distribution.replicas` holds what replicas do inside a step.
 """
 
 import contextlib
@@ -20,13 +20,13 @@ from nas.distribution import replicas, tf_config
 
 KINDS = ("none", "mirrored", "multiworker")
 
-# How long a host waits within a step for another that is alive but does not come; a dead one is
-# found by its missing heartbeats. Long enough for a chief that writes a checkpoint, and for hosts
-# that trace a large supernet at different speeds.
+# How long a host waits within a step for another host that is alive but late; a dead host is
+# detected by its missing heartbeats. Long enough for a chief that writes a checkpoint, and for
+# hosts that trace a large supernet at different speeds.
 TIMEOUT_SECONDS = 600.0
 _FOREVER_SECONDS = 1e6
 
-# What a collective operation fails with when a host is gone, whichever notices first.
+# Errors of a collective operation after a host was lost; which one depends on who notices first.
 _LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -36,16 +36,16 @@ _LOST = (
 
 
 class Distribution:
-    """The replicas of a run; without a strategy there is one, and nothing costs anything.
+    """The replicas of a run; without a strategy there is one, and no method costs anything.
 
     Args:
-        strategy: of `tf.distribute`; None for one replica.
-        hosts: which of them this one is; None for one host.
-        sync_batch_norm: whether batch normalization is that of the global batch.
+        strategy: a strategy of `tf.distribute`; None for one replica.
+        hosts: all hosts, and which of them this one is; None for one host.
+        sync_batch_norm: whether batch normalization uses the moments of the global batch.
 
     Attributes:
-        num_replicas: how many replicas share a batch.
-        num_hosts: how many programs like this one run.
+        num_replicas: number of replicas that share a batch.
+        num_hosts: number of hosts, each with its own process.
         is_chief: whether this host reads and writes files.
         sync_batch_norm: as given.
     """
@@ -63,11 +63,11 @@ class Distribution:
         self.sync_batch_norm = sync_batch_norm
 
     def scope(self) -> contextlib.AbstractContextManager:
-        """In which models and optimizers are made."""
+        """Returns the context in which models and optimizers are made."""
         return self._strategy.scope() if self._strategy else contextlib.nullcontext()
 
     def check_batch_size(self, batch_size: int) -> None:
-        """Raises ValueError unless every replica gets equally many images."""
+        """Raises ValueError unless the batch size is a multiple of the number of replicas."""
         if batch_size % self.num_replicas:
             raise ValueError(
                 f"batch_size: expected a multiple of {self.num_replicas}, the number of replicas "
@@ -75,16 +75,16 @@ class Distribution:
             )
 
     def settings(self, batch_size: int) -> dict[str, int]:
-        """What the result of a run depends on: nothing, unless slices are normalized apart."""
+        """Returns settings that change a run's result; empty unless replicas normalize apart."""
         if self.sync_batch_norm or self.num_replicas == 1:
             return {}
         return {"batch_norm_images": batch_size // self.num_replicas}
 
     def distribute(self, batches: Callable[[batching.Share], tf.data.Dataset]) -> Any:
-        """What `fit` takes: every replica's slices of the batches.
+        """Returns the data for `fit`, in which every replica gets its slices of the batches.
 
         Args:
-            batches: from a share to the endless stream of its slices.
+            batches: given a share, returns the endless stream of its slices.
         """
         if self._strategy is None:
             return batches(batching.WHOLE)
@@ -93,21 +93,21 @@ class Distribution:
             total = context.num_replicas_in_sync
             count = total // context.num_input_pipelines
             stream = batches(batching.Share(context.input_pipeline_id * count, count, total))
-            # Otherwise every step would ask all hosts whether they have another batch.
+            # Without this, every step would ask all hosts whether they have another batch.
             infinite = tf.data.INFINITE_CARDINALITY
             return stream.apply(tf.data.experimental.assert_cardinality(infinite))
 
         return self._strategy.distribute_datasets_from_function(host_batches)
 
     def from_chief(self, number: int) -> int:
-        """The chief's `number`; what the other hosts pass is ignored.
+        """Returns the chief's `number` on every host; the other hosts' arguments are ignored.
 
-        All wait for each other, as long as it takes: one may be preparing data, or evaluating.
+        Hosts wait for each other without a time limit: one may be preparing data, or evaluating.
         """
         return self._sum(number if self.is_chief or self._strategy is None else 0)
 
     def _sum(self, number: int) -> int:
-        """Of the hosts' numbers."""
+        """Returns the sum of the hosts' numbers."""
         if self.num_hosts == 1 or self._strategy is None:
             return number
         strategy = self._strategy
@@ -117,7 +117,7 @@ class Distribution:
         return total // (self.num_replicas // self.num_hosts)
 
     def take_variables(self, variables: Mapping[str, tf.Variable]) -> None:
-        """Gives every host the chief's values."""
+        """Sets the variables to the chief's values on every host."""
         if self.num_hosts == 1 or self._strategy is None:
             return
         strategy = self._strategy
@@ -130,18 +130,18 @@ class Distribution:
         tf.function(lambda: strategy.run(take), autograph=False)()
 
     def check_agreement(self, what: str, value: Any) -> None:
-        """Raises ValueError on all hosts unless all have the same `value`, which JSON can hold."""
+        """Raises ValueError on all hosts unless all have the same `value`, a JSON value."""
         digest = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).digest()
         own = int.from_bytes(digest[:7], "big")
         if self._sum(int(self.from_chief(own) != own)):
             raise ValueError(
                 f"{what}: expected the same on all {self.num_hosts} hosts, received different "
-                "ones; run the same command, with the same files and data, on all of them"
+                "ones; run the same command with the same files and data on every host"
             )
 
     @contextlib.contextmanager
     def watch(self) -> Iterator[None]:
-        """Turns the many errors that the loss of another host causes into one.
+        """Replaces the various errors that the loss of another host causes by one.
 
         Raises:
             ConnectionError: another host ended or cannot be reached.
@@ -153,27 +153,27 @@ class Distribution:
                 raise
             raise ConnectionError(
                 f"another of the {self.num_hosts} hosts ended or cannot be reached "
-                f"({_reason(error)}); start the same command on every host again, and it goes on "
-                "from the last finished epoch"
+                f"({_reason(error)}); start the same command on every host again, and it resumes "
+                "after the last finished epoch"
             ) from error
 
 
 def start(
     kind: str, sync_batch_norm: bool = True, report: Callable[[str], None] = lambda line: None
 ) -> Distribution:
-    """The devices or hosts that a run is to use; waits until all hosts are there.
+    """Sets up the devices or hosts of a run; waits until all hosts have joined.
 
-    Call it before anything else that makes TensorFlow work.
+    Call it before any TensorFlow operation runs.
 
     Args:
         kind: `none`; `mirrored`, all GPUs of this host, or its CPU devices if it has none;
             `multiworker`, all hosts of TF_CONFIG with all their GPUs.
         sync_batch_norm: as for `Distribution`.
-        report: is told, in one line, what was found.
+        report: receives lines that say which devices or hosts are used.
 
     Raises:
-        ValueError: an unknown kind, or TF_CONFIG is missing or wrong.
-        ConnectionError: this host's port is taken, or another host did not come.
+        ValueError: the kind is unknown, or TF_CONFIG is missing or wrong.
+        ConnectionError: this host's port is taken, or another host did not join.
     """
     if kind not in KINDS:
         raise ValueError(f"distribute: expected one of {', '.join(KINDS)}; received {kind!r}")
@@ -194,15 +194,16 @@ def start(
     except tf.errors.OpError as error:
         raise ConnectionError(
             f"{address}: expected to join the {len(hosts.addresses)} hosts of TF_CONFIG, failed "
-            f"({_reason(error)}); is the port free, and does the command run on every host?"
+            f"({_reason(error)}); check that the port is free and that the command runs on every "
+            "host"
         ) from error
     found = Distribution(strategy, hosts, sync_batch_norm)
-    report(f"all hosts are there; {found.num_replicas} replicas")
+    report(f"all hosts have joined; {found.num_replicas} replicas")
     return found
 
 
 def _reason(error: tf.errors.OpError) -> str:
-    """The line of a long message that says what happened."""
+    """Returns the line of a long error message that says what happened."""
     cause = str(error.message).rpartition("aborted by: ")[2].strip()
     (line, *_) = cause.splitlines() or [""]
     return f"{type(error).__name__}: {line}"
@@ -211,7 +212,7 @@ def _reason(error: tf.errors.OpError) -> str:
 def _patient_sum(value: tf.Tensor) -> tf.Tensor:
     options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=_FOREVER_SECONDS)
     context = tf.distribute.get_replica_context()
-    # An argument of a graph is on no device, which all_reduce does not take.
+    # A graph's argument is on no device, and all_reduce does not accept it without the identity.
     return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(value), options)
 
 

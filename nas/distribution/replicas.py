@@ -1,10 +1,10 @@
-"""What a training step must know about the other replicas that take it at the same time.
+"""Operations between the replicas that take a training step together.
 
 Replicas are copies of a network on several devices or hosts, each with its slice of one global
 batch (`tf.distribute`). They draw the same paths, since a draw is a function of seed, step and
 alpha. They stay equal to the bit as long as everything a step writes was either computed from equal
-values or went through `mean` first. Without a strategy there is one replica, and nothing here adds
-an operation to the graph.
+values or averaged by `mean` first. Without a strategy there is one replica, and no function here
+adds an operation to the graph.
 """
 
 from typing import Any
@@ -14,18 +14,18 @@ import tensorflow as tf
 
 
 def count() -> int:
-    """Number of replicas that step together; 1 outside of a strategy."""
+    """Returns the number of replicas that step together; 1 outside of a strategy."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def mean(values: Any) -> Any:
-    """The mean over replicas of float tensors, which have the same shapes everywhere.
+    """Returns the mean over replicas of float tensors with the same shapes on all replicas.
 
-    It can be differentiated, and its gradient is the mean over replicas of gradients: with a loss
-    that is the mean over a replica's images, gradients come out as of the mean of losses.
+    It is differentiable, and its gradient is the mean of the replicas' gradients. If the loss is
+    the mean over a replica's images, the result is the gradient of the mean loss.
 
-    It may not stand in a branch or a loop: `MirroredStrategy` waits for all replicas while they
-    are traced, and can do so in the outermost graph alone.
+    Do not call it in a branch or a loop: `MirroredStrategy` waits for all replicas while they are
+    traced, and can do so only in the outermost graph.
 
     Args:
         values: tensors, in any structure.
@@ -37,7 +37,7 @@ def mean(values: Any) -> Any:
 
 
 def local(variable: keras.Variable | tf.Variable) -> tf.Variable:
-    """This replica's copy of a variable, which can be written in a branch too."""
+    """Returns this replica's copy of a variable, which can also be written inside a branch."""
     value = variable.value if isinstance(variable, keras.Variable) else variable
     copies = tf.distribute.get_strategy().experimental_local_results(value)
     context = tf.distribute.get_replica_context()

@@ -1,8 +1,8 @@
-"""What `fit` of Keras 3 needs where several replicas step together.
+"""Adapts `fit` of Keras 3 to several replicas.
 
-`two_step_function` is a supernet's training function: which step a batch asks for is seen from the
-host, by the shape of its validation images, because replicas cannot wait for each other inside a
-branch of the graph. Children keep Keras' own.
+`two_step_function` makes a supernet's training function. It decides on the host, by the shape of
+the validation images, whether an architecture step follows, because replicas cannot wait for each
+other inside a branch of the graph. Children use Keras' own training function.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,10 +18,10 @@ _OPTIMIZER_SETTINGS = (
 
 
 class BuiltBeforeFit:
-    """Mixed into a Keras model whose weights, optimizer and metrics are built before `fit`.
+    """Mixin for a Keras model whose weights, optimizer and metrics are built before `fit`.
 
-    Under a strategy Keras looks at a batch to build what may be missing, and fails at batches that
-    lie on several devices.
+    Under a strategy Keras would inspect a batch to build missing variables, and fail because the
+    batch is spread over several devices.
     """
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
@@ -36,7 +36,7 @@ class ReplicatedChild(BuiltBeforeFit, keras.Model):
     """
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """As the stock one; logs are vectors, the only kind that Keras can average over hosts."""
+        """Runs the stock step; returns logs as vectors, which Keras can average over hosts."""
         logs = super().train_step(data)
         return {name: tf.reshape(value, [1]) for name, value in logs.items()}
 
@@ -44,19 +44,22 @@ class ReplicatedChild(BuiltBeforeFit, keras.Model):
 def check_settings(arch_optimizer: keras.optimizers.Optimizer, **fit_settings: Any) -> None:
     """Refuses settings that a supernet's replicas would ignore.
 
-    Alpha is stepped by its optimizer's plain rule, since the rest of what an optimizer does wants
-    to reduce gradients itself.
+    Only the plain update rule of alpha's optimizer is used, since the rest of the optimizer would
+    reduce gradients over replicas itself.
 
     Args:
-        arch_optimizer: alpha's.
+        arch_optimizer: the optimizer of alpha.
         **fit_settings: further arguments of `compile`.
 
     Raises:
-        ValueError: one of them would be ignored; the message names it.
+        ValueError: a setting would be ignored; the message names it.
     """
     for name in _OPTIMIZER_SETTINGS:
         if getattr(arch_optimizer, name, None):
-            raise ValueError(f"arch_optimizer: {name} is not supported with several replicas")
+            raise ValueError(
+                f"arch_optimizer: expected no {name} with several replicas, received "
+                f"{getattr(arch_optimizer, name)}; remove it or train on one replica"
+            )
     for name, neutral in (("run_eagerly", False), ("steps_per_execution", 1)):
         if fit_settings.get(name, neutral) != neutral:
             raise ValueError(
@@ -69,16 +72,16 @@ def two_step_function(
     weight_step: Callable[[Any], dict[str, tf.Tensor]],
     architecture_step: Callable[[Any], dict[str, tf.Tensor]],
 ) -> Callable[[Iterator[Any]], dict[str, tf.Tensor]]:
-    """A training function, as `make_train_function` leaves it for `fit`.
+    """Makes the training function that `make_train_function` provides for `fit`.
 
     Args:
-        strategy: which replicas there are.
-        weight_step: from images and labels of one replica to logs, equal on all replicas.
-        architecture_step: the same from validation images and labels.
+        strategy: strategy of the replicas.
+        weight_step: given images and labels of one replica, returns logs equal on all replicas.
+        architecture_step: the same for validation images and labels.
 
     Returns:
-        From an iterator to the logs of its next pair: a weight step, and an architecture step
-        unless there are no validation images.
+        A function that takes an iterator, runs a weight step on its next pair, then an architecture
+        step if the pair has validation images, and returns the logs.
     """
 
     def on_all_replicas(step: Callable[[Any], dict[str, tf.Tensor]]) -> Callable[[Any], Any]:
@@ -96,7 +99,7 @@ def two_step_function(
     def train(iterator: Iterator[Any]) -> dict[str, tf.Tensor]:
         batch, validation = next(iterator)
         logs = weights(batch)
-        # A shape is known on the host; nobody waits for a device here.
+        # The host knows the shape, so this does not wait for a device.
         if strategy.experimental_local_results(validation[0])[0].shape[0]:
             logs = architecture(validation)
         return logs

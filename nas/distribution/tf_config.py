@@ -1,4 +1,4 @@
-"""The hosts of a run, as the environment variable TF_CONFIG names them."""
+"""Reads the hosts of a run from the environment variable TF_CONFIG."""
 
 import dataclasses
 import json
@@ -19,7 +19,7 @@ class Cluster:
 
     Attributes:
         addresses: `host:port` of every host; the first is the chief's.
-        number: this host's place among them.
+        number: index of this host among them.
     """
 
     addresses: tuple[str, ...]
@@ -30,10 +30,10 @@ def read(environment: Mapping[str, str]) -> Cluster:
     """Reads and checks TF_CONFIG.
 
     Args:
-        environment: variables of the process.
+        environment: environment variables of the process.
 
     Raises:
-        ValueError: it is missing or wrong; the message says what is.
+        ValueError: it is missing or wrong; the message says what to change.
     """
     text = environment.get("TF_CONFIG", "")
     if not text.strip():
@@ -41,7 +41,7 @@ def read(environment: Mapping[str, str]) -> Cluster:
     try:
         config = json.loads(text)
     except json.JSONDecodeError as error:
-        raise _error(f"received what is not JSON ({error})", "mind the shell's quotes") from None
+        raise _error(f"received no JSON ({error})", "check the quotes in your shell") from None
     cluster = _object(config, "cluster", "a cluster")
     if not cluster or not set(cluster) <= {*_JOBS}:
         raise _error(
@@ -53,15 +53,16 @@ def read(environment: Mapping[str, str]) -> Cluster:
         raise _error("received several chiefs", "move all but one to worker")
     addresses = hosts["chief"] + hosts["worker"]
     if len(set(addresses)) < len(addresses):
-        raise _error("received an address twice", "give every host its own")
+        raise _error("received an address twice", "give every host an address of its own")
     task = _object(config, "task", "a task")
     job, index = task.get("type"), task.get("index")
     if job not in _JOBS or not hosts[job]:
-        raise _error(f"received the task type {job!r}", "use one that the cluster has")
+        raise _error(f"received the task type {job!r}", "use a type that the cluster has")
     count = len(hosts[job])
     if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < count:
         raise _error(
-            f"received the task index {index!r}", f"use 0 to {count - 1}, another on every host"
+            f"received the task index {index!r}",
+            f"use 0 to {count - 1}, a different index on every host",
         )
     return Cluster(tuple(addresses), index + (len(hosts["chief"]) if job == "worker" else 0))
 
@@ -69,17 +70,17 @@ def read(environment: Mapping[str, str]) -> Cluster:
 def _object(config: Any, key: str, what: str) -> dict[str, Any]:
     found = config.get(key) if isinstance(config, dict) else None
     if not isinstance(found, dict):
-        raise _error(f"received none with {what}", f"add {key!r}")
+        raise _error(f"received one without {what}", f"add {key!r}")
     return found
 
 
 def _addresses(cluster: Mapping[str, Any], job: str) -> list[str]:
     found = cluster.get(job, [])
     if not isinstance(found, list):
-        raise _error(f"received {found!r} for {job}", "write a list of host:port")
+        raise _error(f"received {found!r} for {job}", "write a list of host:port entries")
     for address in found:
         if not isinstance(address, str) or not re.fullmatch(r"\S+:\d{1,5}", address):
-            raise _error(f"received the address {address!r}", "write host:port")
+            raise _error(f"received the address {address!r}", "write it as host:port")
     return found
 
 

@@ -6,28 +6,16 @@ Keras (`tf_keras`, for tools that know no Keras 3).
 """
 
 import itertools
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from nas.architecture.blocks import Block, Head
 from nas.architecture.operations import Stage
-from nas.architecture.specs import Block, Child, Head
-
-# The reference's batch normalization, in Keras' sense of momentum (the reference writes 0.1).
-BATCH_NORM_MOMENTUM = 0.9
-BATCH_NORM_EPSILON = 1e-3
-
-
-def kernel_stddev(stage: Stage) -> float:
-    """Standard deviation of a freshly drawn kernel: He et al. 2015 over the true fan-in.
-
-    Keras' own `he_normal` counts every channel of a depthwise kernel as an input.
-    """
-    inputs = 1 if stage.type == "depthwise" else stage.input_width
-    return math.sqrt(2.0 / (inputs * stage.kernel_size**2))
+from nas.architecture.specs import Child
+from nas.layers import stage_layers
 
 
 def build_child(
@@ -123,12 +111,12 @@ def set_stage_weights(
     Args:
         model: built by `build_child`.
         names: prefixes as `stage_names` gives them.
-        weights: for every stage: kernel, scale, offset, moving mean, moving variance.
+        weights: the arrays of every stage, in the order of `Stage.weights`.
     """
     for name in names:
-        kernel = next(weights)
-        model.get_layer(f"{name}_conv").set_weights([kernel])
-        model.get_layer(f"{name}_bn").set_weights([next(weights) for _ in range(4)])
+        for layer in model.layers:
+            if layer.name.startswith(f"{name}_") and layer.weights:
+                layer.set_weights([next(weights) for _ in layer.weights])
 
 
 def _block_name(index: int) -> str:
@@ -148,33 +136,11 @@ class _Builder:
         self._api = api
         self._dtype = dtype
         self._head_dtype = dtype and "float32"
-        self._batch_norm = batch_norm or api.layers.BatchNormalization
+        batch_norm = batch_norm or api.layers.BatchNormalization
+        self._make = stage_layers.LayerMaker(api, batch_norm, dtype)
 
     def stage(self, x: Any, stage: Stage, name: str) -> Any:
-        layers = self._api.layers
-        initializer = self._api.initializers.RandomNormal(stddev=kernel_stddev(stage))
-        common = {
-            "kernel_size": stage.kernel_size,
-            "strides": stage.stride,
-            "padding": "same",
-            "use_bias": False,
-            "dtype": self._dtype,
-            "name": f"{name}_conv",
-        }
-        if stage.type == "depthwise":
-            x = layers.DepthwiseConv2D(depthwise_initializer=initializer, **common)(x)
-        else:
-            x = layers.Conv2D(stage.output_width, kernel_initializer=initializer, **common)(x)
-        x = self._batch_norm(
-            momentum=BATCH_NORM_MOMENTUM,
-            epsilon=BATCH_NORM_EPSILON,
-            dtype=self._dtype,
-            name=f"{name}_bn",
-        )(x)
-        if stage.activation is None:
-            return x
-        ceiling = {"relu": None, "relu6": 6.0}[stage.activation]
-        return layers.ReLU(ceiling, dtype=self._dtype, name=f"{name}_relu")(x)
+        return stage_layers.apply_stage(self._make, x, stage, name)
 
     def block(self, x: Any, block: Block, name: str) -> Any:
         shortcut = x

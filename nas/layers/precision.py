@@ -7,7 +7,8 @@ normalization, logits, loss and everything about the architecture parameters sta
 
 import tensorflow as tf
 
-from nas.layers import chain_function
+from nas.architecture.operations import Conv, Depthwise
+from nas.layers import stage_functions
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -48,14 +49,15 @@ def check(precision: str) -> None:
 
 
 def _probe(x: tf.Tensor) -> tf.Tensor:
-    affine = tf.ones([3])
-    conv, depthwise = tf.ones([1, 1, 3, 3]), tf.ones([3, 3, 3, 1])
+    stages = Conv(1, 1, 3, 3, "relu6"), Depthwise(3, 1, 3, "relu6")
+    weights = [
+        {w.name: tf.ones(w.shape) for w in stage.weights if w.bank.is_trainable} for stage in stages
+    ]
     with tf.GradientTape() as tape:
-        tape.watch([x, conv, depthwise, affine])
+        tape.watch([x, weights])
         y = x
-        for kind, kernel in (("conv", conv), ("depthwise", depthwise)):
-            form = chain_function.StageForm(kind, 1, "relu6")
-            y, *_ = chain_function.run_stage(y, form, kernel, affine, affine)
+        for stage, own in zip(stages, weights, strict=True):
+            y, _ = stage_functions.run_stage(y, stage_functions.StageForm.of(stage), own)
         loss = tf.reduce_mean(tf.cast(y + x, tf.float32))
-    gradients = tape.gradient(loss, [x, conv, depthwise, affine])
+    gradients = tf.nest.flatten(tape.gradient(loss, [x, weights]))
     return tf.add_n([tf.reduce_sum(tf.cast(g, tf.float32)) for g in gradients])

@@ -1,7 +1,7 @@
-"""Expected latency as a penalty, the two forms of the reference code.
+"""Expected latency as a penalty, in the two forms of the reference code.
 
-Both trade accuracy against latency at a rate that is set before the search, and go on pressing
-below the reference: where they end is seen afterwards.
+Both trade accuracy for latency at a rate that is set before the search, and keep lowering latency
+below the reference. The latency of the child is known only after the search.
 """
 
 import math
@@ -16,7 +16,7 @@ class AddLinear(Objective):
     """CE + strength (E - reference) / reference.
 
     Args:
-        reference_ms: where latency costs nothing.
+        reference_ms: latency at which the penalty is zero.
         strength: l.
     """
 
@@ -25,7 +25,7 @@ class AddLinear(Objective):
         self._strength = strength
 
     def gradient_weights(self, cross_entropy, expected_ms):
-        """(1, l / reference)."""
+        """Returns (1, l / reference)."""
         del cross_entropy, expected_ms
         return tf.constant(1.0), tf.constant(self._strength / self._reference_ms)
 
@@ -34,13 +34,13 @@ class MulLog(Objective):
     """scale CE (log E / log reference)^exponent.
 
     Args:
-        latencies: of the candidates.
-        reference_ms: where the factor is `scale`.
+        latencies: latencies of the candidates.
+        reference_ms: latency at which the factor of the cross-entropy is `scale`.
         scale: a.
         exponent: b.
 
     Raises:
-        ValueError: the fastest child takes a millisecond or less, so that logarithms change sign.
+        ValueError: the fastest child takes a millisecond or less, where the logarithm changes sign.
     """
 
     def __init__(
@@ -49,15 +49,15 @@ class MulLog(Objective):
         if latencies.fastest_ms <= 1.0:
             raise ValueError(
                 f"objective mul_log: expected every child above 1 {latencies.unit}, since it "
-                f"divides logarithms; the fastest has {latencies.fastest_ms:.4g}; take target or "
-                "add_linear"
+                f"divides logarithms; received {latencies.fastest_ms:.4g} for the fastest; use "
+                "target or add_linear"
             )
         self._log_reference = math.log(reference_ms)
         self._scale = scale
         self._exponent = exponent
 
     def gradient_weights(self, cross_entropy, expected_ms):
-        """(f, CE f b / (E log E)) with f = a (log E / log reference)^b."""
+        """Returns (f, CE f b / (E log E)) with f = a (log E / log reference)^b."""
         log_expected = tf.math.log(expected_ms)
         factor = self._scale * tf.pow(log_expected / self._log_reference, self._exponent)
         by_latency = cross_entropy * factor * self._exponent / (expected_ms * log_expected)

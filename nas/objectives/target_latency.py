@@ -1,31 +1,33 @@
-"""A search that lands on its latency: a force on alpha, and the controller that doses it.
+"""Target latency: a force on alpha that leads the child to the target, and its controller.
 
-Let a path be drawn from softmax(alpha / t), and let k score its latency by its distance e from the
-target, relative to the target: k = 1 / (1 + (e / s)^4), one on the target and small a few s away.
-The mean score, the chance of a hit, is exact (`nas/choices/cost_distribution.py`), and so is
+Draw a path from softmax(alpha / t), and let e be the distance of its latency from the target,
+relative to the target. The score k = 1 / (1 + (e / s)^4) is 1 on the target and small a few s away.
+Its mean E[k], the probability of a hit, is computed exactly (`nas/choices/cost_distribution.py`),
+and so is the force
 
     -t d log E[k] / d alpha_ij  =  softmax(alpha / t)_ij - P(c_i = j | hit),
 
-by which alpha is moved after every architecture step. No component exceeds 1, and unlike a
-softmax's own gradient it is near 1 where alpha is decided for the wrong candidate, until k's tail
-outweighs the right one's chance (some fifteen logits). Unlike a penalty on E[latency], it knows
-which combinations of candidates add up to the target. There are two such forces:
+which is subtracted from alpha after every architecture step. No component exceeds 1. Unlike a
+softmax's own gradient, a component stays near 1 if alpha strongly prefers the wrong candidate,
+until k's tail outweighs the probability of the right one (some fifteen logits). Unlike a penalty on
+E[latency], the force knows which combinations of candidates add up to the target. There are two
+such forces:
 
-- On the paths that are sampled, t = 1 with a wide s, all the time: training happens near the
-  target.
-- On the child that will be derived, the most probable path, from six tenths of the search on: t
-  falls from 1 to 0.1, so that the sharpened distribution nears the argmax, while s narrows from
-  30 % to 1 %. Then both stay, and the rest of the search repairs: where a step left the argmax off,
-  the force acts again until it hits, and for as long as it does not, t rises and more candidates
-  are reconsidered; once it hits, t falls back.
+- The force on sampled paths acts during the whole search, with t = 1 and a wide s, so that training
+  happens near the target.
+- The force on the child, the most probable path, acts from six tenths of the search on. First t
+  falls from 1 to 0.1, so that the sharpened distribution approaches the argmax, while s narrows
+  from 30 % to 1 %. Then both stay, and the rest of the search repairs: if a step leaves the argmax
+  off the target, the force acts again until it hits. As long as it does not hit, t rises, so that
+  more candidates are reconsidered; once it hits, t falls back.
 
-A sharp P(c | hit) decides for the path that hits and has the largest sum of alphas. So this force
-comes late: before accuracy has moved alpha, it would decide by chance, and the samples that follow
-it would leave little to correct.
+A sharp P(c | hit) selects the path that hits and has the largest sum of alphas. Therefore this
+force starts late: before accuracy has moved alpha, the selection would be arbitrary, and the
+samples drawn after it would hardly correct it.
 
-Each force has a multiplier, in logits a step, that grows while the chance of a hit is below what is
-wanted and falls above it. A target that costs nothing is hardly felt, and the multiplier is
-bounded, so it cannot wind up.
+Each force has a multiplier, in logits per step. It grows while the probability of a hit is below
+the wanted one, and falls above it. If the target is easily reached, the multiplier becomes small.
+It is bounded, so it cannot wind up.
 """
 
 import numpy as np
@@ -36,29 +38,30 @@ from nas.choices.candidate_costs import Latencies
 from nas.choices.cost_distribution import LatencyDistribution
 from nas.objectives.protocol import Objective
 
-# The shares of the search at which the second force's schedule begins and has ended.
+# Fractions of the search at which the schedule of the force on the child begins and ends.
 _BEGIN, _APPROACH = 0.6, 0.85
 _WIDTH_FIRST, _WIDTH_LAST = 0.3, 0.01
 _TEMPERATURE_LAST, _TEMPERATURE_MOST = 0.1, 3.0
-# The force on sampled paths: its width, and the chance of a hit that it wants.
+# The force on sampled paths: its width s, and the wanted probability of a hit.
 _SAMPLED_WIDTH, _SAMPLED_CHANCE = 0.2, 0.5
 _CHILD_CHANCE = 0.8
-# Over a whole search a multiplier could grow by exp(gain * chance missing), and t by exp(30).
+# Over a whole search a multiplier can grow by exp(gain * missing probability), and t by exp(30).
 _SAMPLED_GAIN, _CHILD_GAIN, _TEMPERATURE_GAIN = 30.0, 75.0, 30.0
 _MOST_LOGITS_A_STEP = 0.5
-# The child is repaired while it is off by more, at most so many times a step.
+# The child is repaired, up to `_MOST_REPAIRS` times per step, while it is off by more than this.
 _TOLERANCE = 0.015
 _MOST_REPAIRS = 20
 
 
 class TargetLatency(Objective):
-    """Cross-entropy, with the most probable child's latency led to a target.
+    """Minimises cross-entropy and leads the most probable child's latency to a target.
 
     Args:
-        latencies: of the candidates.
-        target_ms: where it is to land.
+        latencies: latencies of the candidates.
+        target_ms: target latency of the child.
         num_steps: architecture steps in the whole search.
-        first_multiplier: of the forces, in logits a step; the optimizer's step size, say.
+        first_multiplier: initial multiplier of both forces, in logits per step; for example the
+            optimizer's step size.
     """
 
     def __init__(
@@ -81,7 +84,7 @@ class TargetLatency(Objective):
         self._of_sampled = tf.Variable(first, trainable=False, name="sampled_multiplier")
         self._of_child = tf.Variable(first, trainable=False, name="child_multiplier")
         self._heat = tf.Variable(0.0, trainable=False, name="target_heat")
-        # Steps made, the two multipliers, and by how much t is raised, as a logarithm.
+        # Steps made, the two multipliers, and the logarithm of the factor that raises t.
         self.variables = {
             "target_steps": self._steps,
             "target_sampled_multiplier": self._of_sampled,
@@ -90,14 +93,14 @@ class TargetLatency(Objective):
         }
 
     def gradient_weights(self, cross_entropy, expected_ms):
-        """(1, 0): latency acts by `move`."""
+        """Returns (1, 0), since latency acts through `move`."""
         del cross_entropy, expected_ms
         return tf.constant(1.0), tf.constant(0.0)
 
     def force(
         self, alpha: tf.Tensor, temperature: tf.Tensor, width: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """softmax(alpha / t) - P(c | hit), and the chance of a hit.
+        """Returns the force softmax(alpha / t) - P(c | hit), and the probability of a hit.
 
         Args:
             alpha: `[slots, candidates]`.
@@ -113,7 +116,7 @@ class TargetLatency(Objective):
         return p - p * found.by_candidate / found.mean, found.mean
 
     def move(self, alpha: tf.Tensor) -> tf.Tensor:
-        """Both forces on alpha, one after the other; moves the controller on."""
+        """Applies both forces to alpha, one after the other, and updates the controller."""
         progress = tf.cast(self._steps, tf.float32) / self._num_steps
         approach = tf.clip_by_value((progress - _BEGIN) / (_APPROACH - _BEGIN), 0.0, 1.0)
         width = _WIDTH_FIRST * tf.pow(_WIDTH_LAST / _WIDTH_FIRST, approach)
@@ -144,7 +147,7 @@ class TargetLatency(Objective):
     def _repaired(
         self, alpha: tf.Tensor, is_late: tf.Tensor, temperature: tf.Tensor, width: tf.Tensor
     ) -> tf.Tensor:
-        """Alpha after as many further steps of the child's force as the argmax needs to hit."""
+        """Applies the force on the child again until the argmax hits the target."""
 
         def is_unfinished(count: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
             return is_late & (count < _MOST_REPAIRS) & self._is_off(alpha)

@@ -1,1 +1,1 @@
-"""One search, from a data set and latencies to a child network."""
+"""The search: given a data set and latencies, finds a child network."""

@@ -1,21 +1,21 @@
-"""What the search algorithms are called, for whoever must not import TensorFlow to say it.
+"""Names of the search algorithms, for code that must not import TensorFlow.
 
 `nas.searching.algorithms.ALGORITHMS` has a class for every name.
 """
 
 DESCRIPTIONS: dict[str, str] = {
-    "proxyless_gradient": "binary gates, the gradient of two candidates a slot",
+    "proxyless_gradient": "binary gates, the gradient of two candidates per slot",
     "proxyless_gradient_full": "binary gates, the exact gradient of every candidate",
     "proxyless_reinforce": "binary gates, policy gradient of a reward",
     "darts": "the softmax mixture of all candidates",
     "one_shot": "all candidates under path dropout, then evolution",
-    "one_shot_single_path": "one uniform path a step, then evolution",
-    "random": "the best of random networks, trained alone",
+    "one_shot_single_path": "one uniform path per step, then evolution",
+    "random": "the best of random networks, each trained alone",
 }
 
 
 def check_name(name: str) -> None:
-    """Raises ValueError, naming the known ones, for an unknown algorithm."""
+    """Raises ValueError for an unknown algorithm; the message lists the known ones."""
     if name not in DESCRIPTIONS:
         known = ", ".join(DESCRIPTIONS)
         raise ValueError(f"algorithm: expected one of {known}; received {name!r}")

@@ -1,11 +1,12 @@
 """Evolutionary search among the paths of a trained supernet (Guo et al. 2019, section 3.4).
 
-The first generation is drawn uniformly among the children under the latency limit. In every other
-one, half come from two of the parents, slot by slot from either at random, and half are a parent
-some of whose slots are drawn anew; parents are the best networks of all generations so far. A
-network that was judged before, or that exceeds the limit, is drawn again; where so many tries fail,
-uniform draws fill the generation up. Draws depend on the seed, the generation and the networks
-judged before it, so a search that was killed goes on to the same end.
+The first generation is drawn uniformly from the children under the latency limit. In every later
+generation one half are crossovers: two parents, and for each slot the candidate of one of them at
+random. The other half are mutations: a parent of which some slots are redrawn. The parents are the
+best networks of all generations so far. A network that was already evaluated or exceeds the limit
+is redrawn; after too many failed tries, uniform draws fill the generation. Draws depend only on the
+seed, the generation and the networks evaluated before it, so a killed search resumes to the same
+result.
 """
 
 import random
@@ -25,13 +26,13 @@ def evolve(
     judged: JudgedNetworks,
     track: Callable[[Iterable, int, str], Iterable] = lambda items, total, label: items,
 ) -> Judged:
-    """The best network of all generations.
+    """Returns the best network of all generations.
 
     Args:
-        children: those that may be returned.
-        accuracy_of: judges one network, higher is better.
-        config: `seed` and the settings that begin with `evolution` or `mutation`.
-        judged: what earlier generations found; gets what the others find, one after the other.
+        children: the children that may be returned.
+        accuracy_of: evaluates one network; higher is better.
+        config: `seed` and the settings that begin with `evolution` or `mutation` are used.
+        judged: networks of finished generations; each new generation is added.
         track: shows progress: (iterable, number of items, label).
     """
     for generation in range(judged.rounds, config.evolution_generations):
@@ -50,7 +51,7 @@ def evolve(
 def _generation(
     children: UniformChildren, config: SearchConfig, before: list[Judged], rng: random.Random
 ) -> list[Choices]:
-    """Networks to judge, none of which was judged before; fewer where hardly more exist."""
+    """Draws networks that were not evaluated before; fewer if hardly any others exist."""
     known = {network.choices for network in before}
     found: dict[Choices, None] = {}
 

@@ -1,7 +1,7 @@
-"""Networks that a search judged, kept in one JSON file that survives the process.
+"""The networks that a search has evaluated, stored in one JSON file so that it can resume.
 
-The file is written anew after every addition. It belongs to one search: what another one left, by
-other settings or for another space, is dropped.
+The file is rewritten after every round. It belongs to one search: the file of a search with other
+settings or another space is dropped.
 """
 
 import json
@@ -13,13 +13,13 @@ from nas import files
 
 
 class Judged(NamedTuple):
-    """One network.
+    """One evaluated network.
 
     Attributes:
         choices: its candidate in every slot.
         validation_accuracy: in [0, 1].
-        cost: predicted latency in milliseconds, or what else the search's target counts.
-        round: in which round of the search it was judged, from 0.
+        cost: predicted latency in milliseconds, or another cost in the unit of the target.
+        round: the round of the search in which it was evaluated, from 0.
     """
 
     choices: tuple[int, ...]
@@ -29,20 +29,20 @@ class Judged(NamedTuple):
 
     @property
     def rank(self) -> tuple:
-        """Sorts the best first: by accuracy, then speed; the choices settle what is equal."""
+        """Sort key, best first: by accuracy, then by cost; equal networks by their choices."""
         return -self.validation_accuracy, self.cost, self.choices
 
 
 class JudgedNetworks:
-    """The file, and what it holds.
+    """The evaluated networks and their file.
 
     Args:
-        path: of the file.
-        identity: what the judgements depend on, as JSON values by name.
-        report: is told, in one line, when another search's file is dropped.
+        path: path of the file.
+        identity: everything the evaluations depend on, as JSON values by name.
+        report: receives a line if the file of another search is dropped.
 
     Attributes:
-        networks: in the order in which they were judged.
+        networks: the networks, in the order in which they were evaluated.
         rounds: number of finished rounds.
     """
 
@@ -60,13 +60,13 @@ class JudgedNetworks:
             return
         found = files.read_json(path)
         if found.get("identity") != self._identity:
-            report(f"{path}: of a search with other settings; starting over")
+            report(f"{path} belongs to a search with other settings; starting over")
             return
         self.rounds = found["rounds"]
         self.networks = [Judged(tuple(row.pop("choices")), **row) for row in found["networks"]]
 
     def add_round(self, networks: Sequence[Judged]) -> None:
-        """Adds what one round judged, and writes the file."""
+        """Adds the networks of one round, and writes the file."""
         self.networks += networks
         self.rounds += 1
         files.write_json(
@@ -82,5 +82,5 @@ class JudgedNetworks:
 
     @property
     def best(self) -> Judged:
-        """The most accurate network; of equal ones the fastest."""
+        """The most accurate network; among equally accurate ones the fastest."""
         return min(self.networks, key=lambda network: network.rank)

@@ -1,10 +1,10 @@
-"""How accurate a supernet's paths are, each normalized by moments of its own.
+"""Measures the accuracy of a supernet's paths, each with its own batch normalization moments.
 
-The moving moments in a supernet were collected behind whatever was sampled. For every path the
-moments are therefore measured anew: training images go through the path, normalized batch by batch,
-and the mean over the batches of what they show is what the validation images are normalized by.
-`inherited_accuracy` does the same with a Keras child, which takes seconds to build;
-here two traced functions serve every path.
+The supernet's moving moments were collected over all sampled paths. Therefore the moments are
+measured again for every path: training images run through it, normalized by the moments of their
+batch, and the mean of these moments over the batches normalizes the validation images.
+`PathAccuracy` traces two functions that serve every path. `inherited_accuracy` does the same with a
+Keras child, which takes seconds to build.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ _BATCH = 500
 
 
 class PathAccuracy:
-    """Judges paths on the validation part of a data set.
+    """Evaluates paths on the validation split of a data set.
 
     Args:
-        supernet: its weights and moments are read only.
-        dataset: gives the training images for the moments, and the validation part.
+        supernet: the supernet; its weights and moments are only read.
+        dataset: its training images give the moments, its validation split the accuracy.
     """
 
     def __init__(self, supernet: Supernet, dataset: Dataset) -> None:
@@ -49,7 +49,7 @@ class PathAccuracy:
         )
 
     def __call__(self, choices: Sequence[int]) -> float:
-        """Fraction of the validation images that the path labels correctly."""
+        """Returns the path's accuracy on the validation split, in [0, 1]."""
         path = tf.constant(choices, tf.int32)
         found = [self._moments(path, images) for images in self._training_images]
         moments = [tf.reduce_mean(tf.stack(rows), axis=0) for rows in zip(*found, strict=True)]
@@ -59,7 +59,7 @@ class PathAccuracy:
         return correct / self._num_validation
 
     def _batch_moments(self, choices: tf.Tensor, images: tf.Tensor) -> list[tf.Tensor]:
-        """A batch's row of moments for every selection of the path."""
+        """Returns the moments of one batch, one row for every selection of the path."""
         net, route = self._supernet, routes.Path(choices)
         _, moments = net.features(images, route, net.read(route), training=True)
         return moments
@@ -79,7 +79,7 @@ class PathAccuracy:
 
 
 def inherited_accuracy(supernet: Supernet, choices: Sequence[int], dataset: Dataset) -> float:
-    """Accuracy on the validation part of a child with the supernet's own weights, in [0, 1]."""
+    """Returns the validation accuracy of a child with the supernet's weights, in [0, 1]."""
     model = supernet.inherit(choices)
     recalibration.recalibrate(model, recalibration.batches(dataset.train))
     return child_training.evaluate(model, dataset.validation)

@@ -1,13 +1,13 @@
-"""What a sampled network is worth: its accuracy, and how its latency stands to the target.
+"""Rewards of a sampled network, from its accuracy, its latency and the target.
 
     absolute    accuracy + beta * |latency / target - 1|, beta < 0   (Bender et al. 2020, TuNAS)
     power       accuracy * (target / latency)^w, w > 0               (Tan et al. 2019, MnasNet)
 
-The absolute form has its ridge at the target. The power form, which the ProxylessNAS authors used,
-only sets the price of latency: the target is a factor common to all networks, so it moves no
-preference between them, and an optimizer indifferent to scale, as Adam is, takes the same way
-whatever the target. With it the exponent decides where the search settles. Without a target both
-are the accuracy.
+The absolute reward is largest at the target, for equal accuracy. The power reward, which the
+ProxylessNAS authors used, only sets a price of latency: the target is a factor common to all
+networks, so it does not change their ranking. A scale-invariant optimizer such as Adam therefore
+takes the same steps for every target, and the exponent determines the latency that the search ends
+with. Without a target both rewards are the accuracy.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Reward = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def power(config: SearchConfig) -> Reward:
-    """Accuracy * (target / latency)^w."""
+    """Returns the reward accuracy * (target / latency)^w."""
 
     def reward(accuracy: tf.Tensor, latency_ms: tf.Tensor) -> tf.Tensor:
         return accuracy * tf.pow(config.target / latency_ms, config.reward_exponent)
@@ -29,7 +29,7 @@ def power(config: SearchConfig) -> Reward:
 
 
 def absolute(config: SearchConfig) -> Reward:
-    """Accuracy + beta * |latency / target - 1|."""
+    """Returns the reward accuracy + beta * |latency / target - 1|."""
 
     def reward(accuracy: tf.Tensor, latency_ms: tf.Tensor) -> tf.Tensor:
         distance = tf.abs(latency_ms / config.target - 1.0)
@@ -42,10 +42,10 @@ REWARDS: dict[str, Callable[[SearchConfig], Reward]] = {"absolute": absolute, "p
 
 
 def reward(config: SearchConfig) -> Reward:
-    """The reward that `config` asks for.
+    """Returns the reward that `config` names; without a target, the accuracy.
 
     Raises:
-        ValueError: no such form; the known ones are listed.
+        ValueError: the reward is unknown; the message lists the known ones.
     """
     if config.reward not in REWARDS:
         known = ", ".join(REWARDS)

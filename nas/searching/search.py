@@ -1,4 +1,4 @@
-"""One search, from a data set and latencies to a child network."""
+"""Runs one search: given a data set and latencies, finds a child network."""
 
 import dataclasses
 import pathlib
@@ -32,11 +32,11 @@ def paired_batches(
     learns_alpha: bool = True,
     share: batching.Share = batching.WHOLE,
 ) -> tf.data.Dataset:
-    """Pairs ((images, labels), (validation images, validation labels)) without end.
+    """Returns endless pairs ((images, labels), (validation images, validation labels)).
 
-    The second is empty in the warm-up and between architecture steps, and costs nothing there.
-    Where alpha is not learned it is always empty. With a share, its slices of both, one after the
-    other.
+    The validation batch is empty in the warm-up and between architecture steps, where no image is
+    loaded for it. If alpha is not learned, it is always empty. With a share, only its slices of
+    both batches are returned, one after the other.
     """
     steps = batching.steps_per_epoch(dataset.train, config.batch_size)
     warmup = config.warmup_epochs * steps
@@ -45,19 +45,22 @@ def paired_batches(
     def is_due(step: int | tf.Tensor) -> tf.Tensor:
         return tf.logical_and(learns_alpha and step >= warmup, (step - warmup) % period == 0)
 
-    first_look = max(0, -(-(first_step - warmup) // period))
-    looks = batching.training_batches(
-        dataset.validation, config.batch_size, config.seed + 1, first_step=first_look, share=share
+    arch_steps_before = max(0, -(-(first_step - warmup) // period))
+    loaded = batching.training_batches(
+        dataset.validation,
+        config.batch_size,
+        config.seed + 1,
+        first_step=arch_steps_before,
+        share=share,
     )
-    nothing = looks.element_spec
     empty = tf.data.Dataset.from_tensors(
-        tuple(tf.zeros([0, *spec.shape[1:]], spec.dtype) for spec in nothing)
+        tuple(tf.zeros([0, *spec.shape[1:]], spec.dtype) for spec in loaded.element_spec)
     ).repeat()
     turns = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
     turns = turns.map(lambda step: tf.cast(is_due(step), tf.int64))
     if share.count > 1:
         turns = turns.flat_map(lambda turn: tf.data.Dataset.from_tensors(turn).repeat(share.count))
-    validation = tf.data.Dataset.choose_from_datasets([empty, looks], turns)
+    validation = tf.data.Dataset.choose_from_datasets([empty, loaded], turns)
     weights = batching.training_batches(
         dataset.train, config.batch_size, config.seed, first_step=first_step, share=share
     )
@@ -72,7 +75,7 @@ def build_supernet(
     algorithm: StepAlgorithm,
     sync_batch_norm: bool = True,
 ) -> supernet.Supernet:
-    """The supernet of `space`, compiled for `config`."""
+    """Builds the supernet of `space` and compiles it for `config`."""
     net = supernet.Supernet(space, config.seed, config.precision, sync_batch_norm)
     objective: objectives.Objective = objectives.CrossEntropy()
     if config.target:
@@ -93,7 +96,7 @@ def build_supernet(
 def _objective(
     config: SearchConfig, latencies: Latencies, steps_per_epoch: int
 ) -> objectives.Objective:
-    # A limit is aimed at from below, so that the child need not be moved far to respect it.
+    # For a limit the search aims slightly below it, so that the child hardly changes to respect it.
     aim = config.target * (1.0 - derive.TARGET_BAND / 2 if config.is_limit else 1.0)
     num_steps = -(-config.epochs * steps_per_epoch // config.arch_period)
     make = objectives.OBJECTIVES[config.objective]
@@ -133,25 +136,25 @@ def search(
     track: Callable[[Iterable, int, str], Iterable] = lambda items, total, label: items,
     distribution: Distribution | None = None,
 ) -> SearchResult:
-    """Searches, or goes on with a search that was interrupted.
+    """Runs a search, or resumes an interrupted one.
 
     Args:
-        space: with the data set's classes and resolution.
-        dataset: its `train` part trains weights, its `validation` part is for choices.
-        latencies: of the space's candidates; None without a target.
+        space: the search space, with the data set's classes and resolution.
+        dataset: its `train` split trains weights, its `validation` split the architecture.
+        latencies: latencies of the space's candidates; None without a target.
         config: settings.
-        directory: gets `metrics.jsonl`, `alphas.npz` and what else the algorithm keeps; a search
-            found there is continued and ends as it would have without interruption, unless space,
-            data set, latencies or settings are others: then it starts over.
+        directory: folder for `metrics.jsonl`, `alphas.npz` and the algorithm's other files. A
+            search found there is resumed and gives the same result as without interruption. If
+            space, data set, latencies or settings have changed, it starts over.
         callbacks: further Keras callbacks; at batch ends their logs are tensors.
-        report: is told, in one line, when an earlier search is dropped.
-        track: shows progress of work that is no `fit`: (iterable, number of items, label).
+        report: receives a line if an earlier search is dropped.
+        track: shows progress of work outside of `fit`: (iterable, number of items, label).
         distribution: the devices and hosts to search on; default one. While the chief makes this
             call, the other hosts call `assist`.
 
     Raises:
-        ValueError: settings, space, latencies, data set and machine do not fit each other, before
-            any work.
+        ValueError: before any work, if settings, space, latencies, data set and machine do not fit
+            together.
     """
     hosts = distribution or Distribution()
     task, algorithm = prepare(space, dataset, latencies, config, hosts)
@@ -173,7 +176,7 @@ def assist(
     config: SearchConfig,
     distribution: Distribution,
 ) -> None:
-    """What a host does that is not the chief: it trains the same supernet and keeps nothing."""
+    """Runs the search on a host that is not the chief: trains the supernet and writes no files."""
     task, algorithm = prepare(space, dataset, latencies, config, distribution)
     if isinstance(algorithm, SupernetAlgorithm):
         train_supernet(task, algorithm)
@@ -186,16 +189,16 @@ def prepare(
     config: SearchConfig,
     distribution: Distribution,
 ) -> tuple[Task, algorithms.Algorithm]:
-    """The search, checked, and its algorithm; nothing is kept and nobody is told.
+    """Checks the input of a search; returns the task and its algorithm, and writes no files.
 
     Raises:
-        ValueError: as `search`.
+        ValueError: as for `search`.
     """
     if (space.num_classes, space.input_shape) != (dataset.num_classes, dataset.input_shape):
         raise ValueError(
             f"space {space.name}: expected {dataset.num_classes} classes and images "
             f"{dataset.input_shape} as {dataset.name} has, received {space.num_classes} and "
-            f"{space.input_shape}"
+            f"{space.input_shape}; use a space for this data set"
         )
     steps = batching.steps_per_epoch(dataset.train, config.batch_size)
     batching.steps_per_epoch(dataset.validation, config.batch_size)
@@ -213,12 +216,15 @@ def prepare(
         supernet.check_latencies(space, latencies)
     if config.target:
         if latencies is None:
-            raise ValueError("target: expected a latency model with it, received none")
+            raise ValueError(
+                "target: expected a latency model with it, received none; add one or leave out the "
+                "target"
+            )
         latencies.check_target(config.target)
     task = Task(
         space=space,
         dataset=dataset,
-        latencies=latencies or Latencies.zero([len(slot.candidates) for slot in space.slots]),
+        latencies=latencies or Latencies.zero(space.candidate_counts),
         config=config,
         directory=pathlib.Path(),
         identity={
@@ -237,7 +243,7 @@ def prepare(
 
 
 def train_supernet(task: Task, algorithm: StepAlgorithm) -> supernet.Supernet:
-    """The supernet after all epochs, whether they are trained now or were before."""
+    """Returns the trained supernet; trains only the epochs that are not finished yet."""
     config, directory, hosts = task.config, task.directory, task.distribution
     steps = batching.steps_per_epoch(task.dataset.train, config.batch_size)
     with hosts.scope():
@@ -266,12 +272,12 @@ def train_supernet(task: Task, algorithm: StepAlgorithm) -> supernet.Supernet:
     finished = state.restore(history.read)
     total = config.warmup_epochs + config.epochs
     if finished < total * steps and hosts.is_chief:
-        # Networks that were judged by weights which are now trained again.
+        # Its networks were evaluated with other weights than those trained now.
         (directory / "networks.json").unlink(missing_ok=True)
     unmeasured = search_callbacks.UnmeasuredLogs(
         config.warmup_epochs if algorithm.learns_alpha else total
     )
-    # The alphas first: a checkpoint must not know more epochs than the files beside it.
+    # The alphas are written first: a checkpoint must not cover more epochs than the other files.
     own = [unmeasured, *([history] if hosts.is_chief else []), state]
     images, learns_alpha = task.dataset, algorithm.learns_alpha
     with batching.named_faults(images.train, images.validation):

@@ -1,4 +1,4 @@
-"""What a search's `fit` writes beside metrics and checkpoints, and what it leaves out."""
+"""Callbacks of a search: store alpha after every epoch, and drop metrics that were not measured."""
 
 import pathlib
 from typing import Any
@@ -10,7 +10,10 @@ from nas import files
 
 
 class UnmeasuredLogs(keras.callbacks.Callback):
-    """Takes what the first epochs do not measure out of their logs, for every callback after it."""
+    """Removes validation metrics from the logs of the first epochs, which do not measure them.
+
+    Callbacks after this one see the shortened logs.
+    """
 
     def __init__(self, epochs: int) -> None:
         super().__init__()
@@ -18,15 +21,15 @@ class UnmeasuredLogs(keras.callbacks.Callback):
         self._epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks which epoch it is."""
+        """Remembers the number of the epoch."""
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Takes them out."""
+        """Removes the metrics."""
         self._take_out(logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Takes them out."""
+        """Removes the metrics."""
         self._take_out(logs)
 
     def _take_out(self, logs: dict[str, Any] | None) -> None:
@@ -36,7 +39,7 @@ class UnmeasuredLogs(keras.callbacks.Callback):
 
 
 class AlphaHistory(keras.callbacks.Callback):
-    """Keeps `alphas` [epochs, slots, most candidates], NaN in the padding, in one .npz file."""
+    """Stores `alphas` `[epochs, slots, most candidates]`, NaN in the padding, in one .npz file."""
 
     def __init__(self, path: pathlib.Path) -> None:
         super().__init__()
@@ -44,14 +47,14 @@ class AlphaHistory(keras.callbacks.Callback):
         self._alphas: list[np.ndarray] = []
 
     def read(self, epochs: int) -> bool:
-        """Takes the first `epochs` back; False when the file does not hold them."""
+        """Reads the first `epochs` from the file; returns False if it has fewer."""
         if self._path.exists():
             with np.load(self._path) as stored:
                 self._alphas = list(stored["alphas"][:epochs])
         return len(self._alphas) == epochs
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Adds this epoch's."""
+        """Adds this epoch's alpha and writes the file."""
         del logs
         alpha = np.where(self.model.mask, np.array(self.model.alpha), np.nan)
         self._alphas = [*self._alphas[:epoch], alpha]

@@ -26,36 +26,37 @@ class SearchConfig:
     """Settings of a search; the defaults are the reference's for ImageNet (batch 256).
 
     Attributes:
-        epochs: after the warm-up; weight and architecture steps.
-        warmup_epochs: weight steps on uniform paths.
-        batch_size: of weight steps and of architecture steps.
-        seed: of weights, paths and data order.
+        epochs: epochs after the warm-up, with weight and architecture steps.
+        warmup_epochs: epochs with only weight steps, on uniform paths.
+        batch_size: images per weight step and per architecture step.
+        seed: sets initial weights, sampled paths and data order.
         algorithm: key of `algorithms.ALGORITHMS`.
-        optimizer: of the weights, key of `OPTIMIZERS`.
-        precision: of activations, one of `precision.PRECISIONS`; weights and alpha are float32.
-        objective: key of `objectives.OBJECTIVES`; how the target is pursued.
-        target: what the child's predicted latency is to be, in milliseconds, or its cost in the
-            unit of the latencies that the search is given; 0 for accuracy alone.
-        is_limit: the child never costs more than the target.
-        warmup_learning_rate: start of the warm-up's cosine.
-        learning_rate: start of the search's cosine.
-        weight_decay: decoupled, on kernels. The reference's 4e-5 is L2 through momentum 0.9,
-            which is this 4e-4.
-        label_smoothing: in weight steps.
-        arch_learning_rate: of Adam(beta_1=0). Scale it with the number of architecture steps:
-            the reference's 1e-3 belongs to 120 epochs.
-        arch_period: an architecture step follows every so many weight steps.
+        optimizer: optimizer of the weights, key of `OPTIMIZERS`.
+        precision: precision of activations, one of `precision.PRECISIONS`; weights and alpha are
+            float32.
+        objective: how the target is pursued, key of `objectives.OBJECTIVES`.
+        target: wanted latency of the child in milliseconds, or its cost in the unit of the
+            latencies that the search is given; 0 to search for accuracy alone.
+        is_limit: whether the child must not exceed the target.
+        warmup_learning_rate: start of the cosine over the warm-up.
+        learning_rate: start of the cosine over the search.
+        weight_decay: decoupled weight decay on kernels. The reference's 4e-5 is an L2 loss, which
+            with momentum 0.9 corresponds to 4e-4 here.
+        label_smoothing: label smoothing in weight steps.
+        arch_learning_rate: learning rate of alpha, for Adam(beta_1=0). Scale it inversely with the
+            number of architecture steps: the reference's 1e-3 belongs to 120 epochs.
+        arch_period: number of weight steps per architecture step.
         reinforce_networks: `proxyless_reinforce`: networks sampled in one architecture step.
         reward: `proxyless_reinforce`: key of `rewards.REWARDS`.
-        reward_exponent: of the power reward, above 0; the authors' 0.1.
-        reward_beta: of the absolute reward, below 0; its authors' -0.1.
-        path_dropout: `one_shot`: with which probability, at the end of the training, all
-            candidates of a slot are dropped, in [0, 1).
-        evolution_population: `one_shot*`: networks judged in one generation.
-        evolution_generations: `one_shot*`: the first, random one among them.
-        evolution_parents: `one_shot*`: the best so many have offspring.
-        mutation_probability: `one_shot*`: of a mutated network's slot, to be drawn anew.
-        random_networks: `random`: networks that are trained, each for an equal share of the
+        reward_exponent: exponent of the power reward, above 0; 0.1 is the authors' value.
+        reward_beta: beta of the absolute reward, below 0; -0.1 is its authors' value.
+        path_dropout: `one_shot`: probability at the end of the training that all candidates of a
+            slot are dropped, in [0, 1).
+        evolution_population: `one_shot*`: networks evaluated in one generation.
+        evolution_generations: `one_shot*`: number of generations, including the first, random one.
+        evolution_parents: `one_shot*`: number of best networks that are parents.
+        mutation_probability: `one_shot*`: probability that a slot of a mutated network is redrawn.
+        random_networks: `random`: number of networks trained, each for an equal share of the
             epochs.
     """
 
@@ -87,7 +88,7 @@ class SearchConfig:
     random_networks: int = 5
 
     def __post_init__(self) -> None:
-        """Refuses settings that cannot be."""
+        """Checks the fields."""
         objectives.check_name(self.objective)
         precision.check_name(self.precision)
         if self.optimizer not in OPTIMIZERS:

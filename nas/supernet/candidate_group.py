@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from nas.architecture.operations.weights import Bank
 from nas.layers import chain_function, forward_only
 from nas.supernet import fresh_weights, gates
 from nas.supernet.fresh_weights import Chain
@@ -55,21 +56,19 @@ class CandidateGroup(keras.layers.Layer):
         self._synchronized = synchronized
         self._forms, self.has_residual = chains[0].form
         shapes = [chain_function.ChainShapes.of(chain.stages) for chain in chains]
-        self._kernel_shapes = np.array([s.kernels for s in shapes], np.int32)
-        self._widths = np.array([s.widths for s in shapes], np.int32)
+        self._shapes_of = chain_function.ChainShapes(*map(np.stack, zip(*shapes, strict=True)))
         banks = zip(*fresh_weights.fresh_rows(self.chains, rng), strict=True)
-        names = ("kernels", "affine", "moments")
-        for name, rows in zip(names, banks, strict=True):
-            bank = fresh_weights.pad_rows(rows)
+        for bank, rows in zip(Bank, banks, strict=True):
+            values = fresh_weights.pad_rows(rows)
             weight = self.add_weight(
-                name=name,
-                shape=bank.shape,
-                initializer=keras.initializers.Constant(bank),
-                trainable=name != "moments",
+                name=bank.value,
+                shape=values.shape,
+                initializer=keras.initializers.Constant(values),
+                trainable=bank.is_trainable,
                 dtype="float32",
                 autocast=False,
             )
-            setattr(self, name, weight)
+            setattr(self, bank.value, weight)
         self.built = True
 
     @property
@@ -80,7 +79,7 @@ class CandidateGroup(keras.layers.Layer):
     def select(self, row: tf.Tensor | int, is_active: tf.Tensor | bool) -> Selection:
         """Reads one candidate's weights."""
         weights = chain_function.ChainWeights(
-            *(tf.gather(bank.value, row) for bank in (self.kernels, self.affine, self.moments))
+            *(tf.gather(getattr(self, bank.value).value, row) for bank in Bank)
         )
         return Selection(self, row, is_active, weights)
 
@@ -99,7 +98,7 @@ class CandidateGroup(keras.layers.Layer):
             training: normalize by the batch's moments.
             gate: float32 scalar that multiplies the output, a residual's x apart.
         """
-        is_linear = gate is not None and self._forms[-1].activation is None
+        is_linear = gate is not None and self._forms[-1].is_linear
         y, moments = chain_function.run_chain(
             x,
             self._forms,
@@ -140,20 +139,17 @@ class CandidateGroup(keras.layers.Layer):
     def _shapes(self, row: tf.Tensor) -> chain_function.ChainShapes:
         if len(self.chains) == 1:
             return chain_function.ChainShapes.of(self.chains[0].stages)
-        return chain_function.ChainShapes(
-            tf.gather(self._kernel_shapes, row), tf.gather(self._widths, row)
-        )
+        return chain_function.ChainShapes(*(tf.gather(shapes, row) for shapes in self._shapes_of))
 
     def export_row(self, row: int) -> list[np.ndarray]:
-        """One candidate's weights: for each stage kernel, scale, offset, mean, variance."""
-        stages = self.chains[row].stages
-        flat = [np.array(bank[row]) for bank in (self.kernels, self.affine, self.moments)]
+        """One candidate's weights, stage by stage in the order of `Stage.weights`."""
+        flat = {bank: np.array(getattr(self, bank.value)[row]) for bank in Bank}
+        starts = dict.fromkeys(Bank, 0)
         exported = []
-        starts = [0, 0]
-        for stage in stages:
-            size, width = int(np.prod(stage.kernel_shape)), stage.output_width
-            exported.append(flat[0][starts[0] : starts[0] + size].reshape(stage.kernel_shape))
-            for bank in flat[1:]:
-                exported += list(bank[starts[1] : starts[1] + 2 * width].reshape(2, width))
-            starts = [starts[0] + size, starts[1] + 2 * width]
+        for stage in self.chains[row].stages:
+            for weight in stage.weights:
+                start = starts[weight.bank]
+                starts[weight.bank] = start + weight.size
+                values = flat[weight.bank][start : start + weight.size]
+                exported.append(values.reshape(weight.shape))
         return exported

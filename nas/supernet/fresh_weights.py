@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from nas.architecture.operations import Stage
-from nas.layers import chain_function, keras_network
+from nas.architecture.operations.weights import Bank, Weight
+from nas.layers.stage_functions import StageForm
 
 # On CIFAR-10, random paths of the `cifar` space learned in two epochs what takes four with ones.
 _RESIDUAL_SCALE = 0.2
@@ -21,7 +22,7 @@ class Chain(NamedTuple):
     @property
     def form(self) -> tuple:
         """Candidates of equal form share a traced graph."""
-        return tuple(chain_function.StageForm.of(stage) for stage in self.stages), self.has_residual
+        return tuple(StageForm.of(stage) for stage in self.stages), self.has_residual
 
 
 def fresh_rows(
@@ -36,25 +37,43 @@ def fresh_rows(
     starts small: what follows sees almost the same input whether the slot is skipped or not
     (Goyal et al. 2017, section 5.1, start it at zero).
     """
-    shapes = [[stage.kernel_shape for stage in chain.stages] for chain in chains]
-    draws = [rng.standard_normal(largest) for largest in np.max(shapes, axis=0)]
+    draws = [
+        [_draw(weights, rng) for weights in zip(*(stage.weights for stage in stages), strict=True)]
+        for stages in zip(*(chain.stages for chain in chains), strict=True)
+    ]
     rows = []
     for chain in chains:
-        kernel, affine, moments = [], [], []
-        for stage, draw in zip(chain.stages, draws, strict=True):
-            size, _, inputs, filters = stage.kernel_shape
-            margin = (draw.shape[0] - size) // 2
-            window = slice(margin, margin + size)
-            deviation = keras_network.kernel_stddev(stage)
-            kernel.append(deviation * draw[window, window, :inputs, :filters].ravel())
-            width = stage.output_width
-            affine += [np.ones(width), np.zeros(width)]
-            moments += [np.zeros(width), np.ones(width)]
-        if chain.has_residual:
-            affine[-2] *= _RESIDUAL_SCALE
-        joined = [np.concatenate(part).astype(np.float32) for part in (kernel, affine, moments)]
-        rows.append((joined[0], joined[1], joined[2]))
+        row: dict[Bank, list[np.ndarray]] = {bank: [] for bank in Bank}
+        for i, (stage, drawn) in enumerate(zip(chain.stages, draws, strict=True), start=1):
+            small = stage.gains if chain.has_residual and i == len(chain.stages) else ()
+            for weight, draw in zip(stage.weights, drawn, strict=True):
+                value = _cut(draw, weight)
+                factor = _RESIDUAL_SCALE if weight.name in small else 1.0
+                row[weight.bank].append(factor * value.ravel())
+        kernels, affine, moments = (_joined(row[bank]) for bank in Bank)
+        rows.append((kernels, affine, moments))
     return rows
+
+
+def _draw(weights: Sequence[Weight], rng: np.random.Generator) -> np.ndarray | None:
+    """Standard normal values for the largest of one weight of several chains; None if constant."""
+    if not weights[0].deviation:
+        return None
+    return rng.standard_normal(np.max([weight.shape for weight in weights], axis=0))
+
+
+def _cut(draw: np.ndarray | None, weight: Weight) -> np.ndarray:
+    """A fresh weight, its kernel cut from `draw`."""
+    if draw is None:
+        return np.full(weight.shape, weight.start)
+    size, _, inputs, filters = weight.shape
+    margin = (draw.shape[0] - size) // 2
+    window = slice(margin, margin + size)
+    return weight.start + weight.deviation * draw[window, window, :inputs, :filters]
+
+
+def _joined(values: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([*values, np.zeros(0)]).astype(np.float32)
 
 
 def pad_rows(rows: Sequence[np.ndarray]) -> np.ndarray:

@@ -56,7 +56,7 @@ class MixedNetwork(keras.Model):
         kernel = rng.normal(0.0, 0.01, (space.head.width, space.num_classes))
         self.classifier_kernel = self._weight("classifier_kernel", kernel)
         self.classifier_bias = self._weight("classifier_bias", np.zeros(space.num_classes))
-        counts = np.array([len(slot.candidates) for slot in space.slots])
+        counts = np.array(space.candidate_counts)
         self.mask = np.arange(counts.max()) < counts[:, None]
         alpha = np.where(self.mask, rng.normal(0.0, 1e-3, self.mask.shape), 0.0)
         self.alpha = self._weight("alpha", alpha, trainable=False)

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nas.architecture.specs import Block, Slot
+from nas.architecture.blocks import Block, Slot
 from nas.supernet import chain_switch, gates
 from nas.supernet.candidate_group import CandidateGroup, Selection
 from nas.supernet.fresh_weights import Chain

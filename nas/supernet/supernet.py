@@ -29,7 +29,7 @@ Batch = tuple[tf.Tensor, tf.Tensor]
 
 def check_latencies(space: SearchSpace, latencies: Latencies) -> None:
     """Raises ValueError where `latencies` are of another space."""
-    counts = [len(slot.candidates) for slot in space.slots]
+    counts = list(space.candidate_counts)
     received = [len(slot) for slot in latencies.slots]
     if received != counts:
         raise ValueError(
@@ -100,8 +100,7 @@ class Supernet(replicated_fit.BuiltBeforeFit, learning_network.LearningNetwork):
         if self.algorithm.is_rewarded:
             self.trackers["reward"] = keras.metrics.Mean("reward")
         self.objective = objective or objectives.CrossEntropy()
-        counts = [len(slot.candidates) for slot in self.space.slots]
-        self.latencies = latencies or Latencies.zero(counts)
+        self.latencies = latencies or Latencies.zero(self.space.candidate_counts)
         check_latencies(self.space, self.latencies)
         self._label_smoothing = label_smoothing
         # Both steps scale their losses themselves.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from nas.distribution import replicas
-from nas.layers.keras_network import BATCH_NORM_MOMENTUM
+from nas.layers.stage_functions import BATCH_NORM_MOMENTUM
 from nas.supernet import path_optimizer, routes
 from nas.supernet.learning_network import ArchitectureGradient, LearningNetwork
 from nas.supernet.mixed_op import Selection

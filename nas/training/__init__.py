@@ -1,1 +1,1 @@
-"""Training that resumes: child networks, checkpoints, callbacks, moving moments."""
+"""Training of child networks that resumes after an interruption; checkpoints and callbacks."""

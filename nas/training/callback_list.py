@@ -1,4 +1,4 @@
-"""Callbacks of a `fit` that leave metrics on the device until one of them reads them."""
+"""A callback list for `fit` that leaves metrics on the device until a callback reads them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,18 +8,18 @@ import tensorflow as tf
 
 
 class LazyCallbackList(keras.callbacks.CallbackList):
-    """A list of callbacks whose batch ends receive scalars as tensors.
+    """A callback list that passes scalar tensors, not numbers, to `on_train_batch_end`.
 
-    Stock `fit` turns every metric into a Python number after every batch, for which it waits for
-    the device even if no callback looks at the number. Here a callback that wants it says
-    `float(logs["loss"])`, as often as it likes; at the end of an epoch all get numbers as usual.
+    Stock `fit` converts every metric to a Python number after every batch, and waits for the device
+    to do so even if no callback reads the number. Here a callback that needs it calls
+    `float(logs["loss"])`. At the end of an epoch all callbacks receive numbers as usual.
 
     Args:
         callbacks: the callbacks.
-        model: what `fit` is called on.
+        model: the model that `fit` is called on.
         epochs: as given to `fit`.
-        steps: batches an epoch.
-        first_step: how many steps were made before this `fit`.
+        steps: batches per epoch.
+        first_step: number of steps made before this `fit`.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class LazyCallbackList(keras.callbacks.CallbackList):
         )
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, tf.Tensor] | None = None) -> None:
-        """Hands `logs` on as they are."""
+        """Passes `logs` on unchanged."""
         received: dict[str, Any] = dict(logs or {})
         for callback in self.callbacks:
             callback.on_train_batch_end(batch, logs=received)

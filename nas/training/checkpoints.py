@@ -1,14 +1,14 @@
-"""What a run must keep to go on after it was killed.
+"""Checkpoints and metrics of one run, so that it resumes after being killed.
 
 A run is a `fit` whose data order is a function of seed and step (`nas/training/resumable_fit.py`).
-After every epoch its metrics row and its variables are written; its variables also every few
-minutes in between, and when somebody asks to stop. The same run started again takes the newest of
-them back, drops metrics rows written after them, and goes on with the next step to the same result
-(to the bit without oneDNN, see `nas/__init__.py`). A checkpoint that cannot be read whole is passed
-over.
+After every epoch its metrics row and a checkpoint of its variables are written. Further checkpoints
+are written every few minutes within an epoch, and on a request to stop. The same run started again
+restores the newest checkpoint, drops later metrics rows, and continues with the next step to the
+same result (to the bit without oneDNN, see `nas/__init__.py`). Damaged checkpoints are skipped.
 
-What is found may belong to another run: the folder's child was replaced, its latency model fitted
-again. `checkpoints/run.json` says which run it was, and another one starts over.
+The checkpoints in a folder may belong to another run, for example if its child was replaced or its
+latency model fitted again. `checkpoints/run.json` identifies their run; a different run starts
+over.
 """
 
 import json
@@ -28,30 +28,30 @@ from nas.distribution.hosts import Distribution
 from nas.training import interruption
 
 _PREFIX = "ckpt-"
-# Looking at a metric waits for the device, so it is done once in so many steps.
-_STEPS_BETWEEN_LOOKS = 100
+# Reading a metric waits for the device, so metrics are checked only once in this many steps.
+_STEPS_BETWEEN_CHECKS = 100
 
 
 def named_variables(owner: Any, prefix: str) -> dict[str, tf.Variable]:
-    """Every variable of a Keras model or optimizer, by a name that is the same in every process.
+    """Returns the variables of a Keras model or optimizer by names that are equal in all processes.
 
     Args:
-        owner: anything with `variables`, in a fixed order.
-        prefix: of the names.
+        owner: an object with an attribute `variables` in a fixed order.
+        prefix: prefix of the names.
     """
     return {f"{prefix}_{i:04d}": v.value for i, v in enumerate(owner.variables)}
 
 
-def look(directory: files.Path, identity: Mapping[str, Any]) -> tuple[int, str | None]:
-    """What a run would find, without touching it.
+def newest_checkpoint(directory: files.Path, identity: Mapping[str, Any]) -> tuple[int, str | None]:
+    """Finds the checkpoint that a run would resume from, without changing any file.
 
     Args:
-        directory: of the run.
-        identity: as `RunState` takes it.
+        directory: folder of the run.
+        identity: as for `RunState`.
 
     Returns:
-        The step of the newest whole checkpoint, 0 where there is none; and why the run would not go
-        on from it, None where it would.
+        The step of the newest undamaged checkpoint, 0 if there is none; and the reason why the run
+        would not resume from it, None if it would.
     """
     checkpoints = pathlib.Path(directory) / "checkpoints"
     whole = [step for step in _steps(checkpoints) if _fault(_path(checkpoints, step)) is None]
@@ -64,20 +64,20 @@ class RunState(keras.callbacks.Callback):
     """Metrics and checkpoints of one run.
 
     Args:
-        directory: gets `metrics.jsonl` and `checkpoints/`.
-        variables: everything the run changes, by name.
-        identity: everything its result depends on, as JSON values by name. Checkpoints of a run
-            with another identity are not gone on with.
-        steps_per_epoch: steps of one epoch.
-        metrics: what averages over an epoch, to go on with in the midst of one.
+        directory: folder for `metrics.jsonl` and `checkpoints/`.
+        variables: all variables that the run changes, by name.
+        identity: everything the run's result depends on, as JSON values by name. Checkpoints of a
+            run with another identity are not resumed.
+        steps_per_epoch: steps per epoch.
+        metrics: metrics that average over an epoch; saved so that an epoch can be resumed.
         keep: number of checkpoints to keep.
-        seconds_between: a checkpoint is written in the midst of an epoch after so many seconds.
-        report: is told, in one line, why earlier work is dropped.
-        distribution: the devices and hosts of the run. Of several hosts only the chief reads and
-            writes files, and it keeps whole epochs alone.
+        seconds_between: seconds after which a checkpoint is written within an epoch.
+        report: receives a line if earlier work is dropped, with the reason.
+        distribution: the devices and hosts of the run. With several hosts only the chief reads and
+            writes files, and checkpoints are written only after whole epochs.
 
     Attributes:
-        request: whether to stop, for `resumable_fit` to connect with Ctrl-C.
+        request: the request to stop, which `resumable_fit` connects with Ctrl-C.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class RunState(keras.callbacks.Callback):
         self._resumed_averages: list[np.ndarray] = []
         self._first = 0
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        # Copies: those of metrics cannot be read by one host of several.
+        # Copies, since with several hosts one host alone cannot read the variables of metrics.
         kept = [tf.Variable(tf.zeros(v.shape, v.dtype), trainable=False) for v in self._averages]
         self._kept_averages = kept
         averages = {f"metric_{i:04d}": v for i, v in enumerate(kept)}
@@ -117,12 +117,13 @@ class RunState(keras.callbacks.Callback):
         self._last_save = time.monotonic()
 
     def restore(self, complete: Callable[[int], bool] = lambda epochs: True) -> int:
-        """Takes the newest whole checkpoint back, if there is one of this run.
+        """Restores the newest undamaged checkpoint of this run, if there is one.
 
-        All hosts call it together; the others get the chief's values.
+        All hosts call it together; the others receive the chief's values.
 
         Args:
-            complete: whether other files, which the run writes too, hold so many epochs.
+            complete: given a number of epochs, returns whether the run's other files (such as
+                `alphas.npz`) cover them.
 
         Returns:
             Number of finished steps.
@@ -145,7 +146,7 @@ class RunState(keras.callbacks.Callback):
             if self._checkpoints.exists():
                 shutil.rmtree(self._checkpoints)
             files.write_json(self._checkpoints / "run.json", self._identity)
-        # It reads the folder when it is made.
+        # Made only now, because its constructor reads the folder.
         self._manager = tf.train.CheckpointManager(
             self._checkpoint, str(self._checkpoints), max_to_keep=self._keep
         )
@@ -156,7 +157,7 @@ class RunState(keras.callbacks.Callback):
         return finished
 
     def _newest_whole(self) -> int | None:
-        """Step of the newest checkpoint that can be read; newer ones are removed."""
+        """Returns the step of the newest undamaged checkpoint; removes damaged newer ones."""
         for step in _steps(self._checkpoints):
             fault = _fault(_path(self._checkpoints, step))
             if fault is None:
@@ -164,7 +165,7 @@ class RunState(keras.callbacks.Callback):
             for part in self._checkpoints.glob(f"{_PREFIX}{step}.*"):
                 part.unlink()
             path = _path(self._checkpoints, step)
-            self._report(f"{path} is damaged ({fault}); looking at the one before it")
+            self._report(f"{path} is damaged ({fault}); trying the previous one")
         return None
 
     def _reason_to_start_over(self, step: int, complete: Callable[[int], bool]) -> str | None:
@@ -178,15 +179,15 @@ class RunState(keras.callbacks.Callback):
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """The metrics so far, one row an epoch."""
+        """The metrics so far, one row per epoch."""
         if not self._metrics_path.exists():
             return []
         return [json.loads(line) for line in self._metrics_path.read_text().splitlines()]
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Gives an epoch that was begun before its averages back; every other one starts anew.
+        """Restores the averages of a resumed epoch; in any other epoch resets them.
 
-        `fit` has just reset those it knows, which are not all of them before its first step.
+        `fit` has just reset the metrics it knows, but before its first step it does not know all.
         """
         self._first = int(self._step.numpy())
         in_midst = self._first % self._steps_per_epoch > 0
@@ -194,14 +195,15 @@ class RunState(keras.callbacks.Callback):
             variable.assign(value if in_midst else np.zeros_like(value))
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Stops if asked to, and keeps the state from time to time."""
+        """Writes a checkpoint from time to time, and stops on request."""
         step = self._first + batch + 1
         if step % self._steps_per_epoch == 0:
-            return  # The epoch's end follows.
-        # Hosts have no common clock, and their averages belong to all of them.
+            return  # `on_epoch_end` follows and does this.
+        # Several hosts do not checkpoint here: they have no common clock, and can read their
+        # averages only together.
         is_alone = self._distribution.num_hosts == 1
         is_due = is_alone and time.monotonic() - self._last_save >= self._seconds_between
-        if is_due or self.request.is_made or step % _STEPS_BETWEEN_LOOKS == 0:
+        if is_due or self.request.is_made or step % _STEPS_BETWEEN_CHECKS == 0:
             self._check_finite({k: float(v) for k, v in (logs or {}).items()}, step)
         if is_due or (is_alone and self.request.is_made):
             for kept, average in zip(self._kept_averages, self._averages, strict=True):
@@ -226,7 +228,7 @@ class RunState(keras.callbacks.Callback):
             raise ValueError(
                 f"training diverged in epoch {-(-step // self._steps_per_epoch)}: expected finite "
                 f"metrics, received {shown}; lower the learning rate and start again in a new work "
-                f"dir (the last good state is in {self._checkpoints})"
+                f"dir (the last finite state is in {self._checkpoints})"
             )
 
     def _save(self, step: int) -> None:
@@ -249,7 +251,7 @@ def _path(checkpoints: pathlib.Path, step: int) -> pathlib.Path:
 
 
 def _steps(checkpoints: pathlib.Path) -> list[int]:
-    """Of every checkpoint, whole or not, the newest first."""
+    """Returns the steps of all checkpoints, damaged ones included, the newest first."""
     indices = checkpoints.glob(f"{_PREFIX}*.index")
     return sorted((int(p.stem.removeprefix(_PREFIX)) for p in indices), reverse=True)
 
@@ -257,7 +259,7 @@ def _steps(checkpoints: pathlib.Path) -> list[int]:
 def _reason_of_another_run(checkpoints: pathlib.Path, identity: dict[str, Any]) -> str | None:
     path = checkpoints / "run.json"
     if not path.exists():
-        return f"{path.name} is missing, so its checkpoints may be of another run"
+        return f"{path.name} is missing, so its checkpoints may belong to another run"
     found = files.read_json(path)
     names = sorted({*found, *identity})
     changed = [name for name in names if found.get(name) != identity.get(name)]
@@ -267,7 +269,7 @@ def _reason_of_another_run(checkpoints: pathlib.Path, identity: dict[str, Any]) 
 
 
 def _fault(path: pathlib.Path) -> str | None:
-    """What is wrong with a checkpoint; every tensor is read, since each has a checksum."""
+    """Says why a checkpoint is damaged, or None. Reads every tensor, since each has a checksum."""
     try:
         reader = tf.train.load_checkpoint(str(path))
         for name in reader.get_variable_to_shape_map():

@@ -1,4 +1,4 @@
-"""Training a child network from scratch."""
+"""Trains a child network from scratch."""
 
 import dataclasses
 import functools
@@ -25,15 +25,15 @@ class TrainConfig:
     """Settings of a training; the defaults are the reference's for ImageNet (batch 256).
 
     Attributes:
-        epochs: passes over the training and validation parts together.
-        batch_size: images a step.
-        seed: of weights and data order.
-        learning_rate: peak, reached after the warm-up, falling to zero along a cosine.
-        warmup_epochs: of linear growth; may be a fraction.
-        weight_decay: decoupled, on kernels alone (no normalization, no bias).
-        label_smoothing: of the cross-entropy.
-        precision: of activations, one of `precision.PRECISIONS`; weights are float32.
-        jit_compile: XLA, which pays on GPUs and is many times slower on CPUs.
+        epochs: passes over the training and validation splits together.
+        batch_size: images per step.
+        seed: sets the initial weights and the data order.
+        learning_rate: peak value, reached after the warm-up; then falls to zero along a cosine.
+        warmup_epochs: epochs in which the learning rate grows linearly; may be a fraction.
+        weight_decay: decoupled weight decay, on kernels only (no normalization, no bias).
+        label_smoothing: label smoothing of the cross-entropy.
+        precision: precision of activations, one of `precision.PRECISIONS`; weights are float32.
+        jit_compile: whether XLA compiles the step: faster on GPUs, many times slower on CPUs.
     """
 
     epochs: int = 300
@@ -47,7 +47,7 @@ class TrainConfig:
     jit_compile: bool = False
 
     def __post_init__(self) -> None:
-        """Refuses settings that cannot be."""
+        """Checks the fields."""
         precision.check_name(self.precision)
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
@@ -63,36 +63,34 @@ def train(
     report: Callable[[str], None] = lambda line: None,
     distribution: Distribution | None = None,
 ) -> keras.Model:
-    """Trains `network` from scratch, or goes on with a training that was interrupted.
+    """Trains `network` from scratch, or resumes an interrupted training.
 
-    All labelled images but the test part are used: the validation part has done its work in the
-    search. While training, batch normalization runs as a fused kernel; what is returned has stock
-    layers only.
+    All images outside the test split are used; the validation split is needed only by the search.
+    During training batch normalization is a fused kernel; the returned model has stock layers only.
 
     Args:
-        network: with the data set's classes and resolution.
-        dataset: what to train on.
+        network: the child, with the data set's classes and resolution.
+        dataset: data set to train on.
         config: settings.
-        directory: gets `metrics.jsonl` and `checkpoints/`; a training found there is continued
-            and ends as it would have without interruption, unless network, data set or settings
-            are others: then it starts over.
+        directory: folder for `metrics.jsonl` and `checkpoints/`. A training found there is resumed
+            and gives the same result as without interruption. If network, data set or settings
+            have changed, it starts over.
         callbacks: further Keras callbacks; at batch ends their logs are tensors.
-        report: is told, in one line, when an earlier training is dropped.
+        report: receives a line if an earlier training is dropped.
         distribution: the devices and hosts to train on; default one. All hosts make this call.
 
     Returns:
-        The trained model of stock Keras layers, in float32 whatever it was trained in; the same on
-        every host.
+        The trained model of stock Keras layers, always in float32, and the same on every host.
 
     Raises:
-        ValueError: the network does not fit the data set, or a setting this machine, before any
-            work; or training diverged.
+        ValueError: before any work, if the network does not fit the data set or a setting does not
+            fit this machine; or later, if training diverges.
     """
     if (network.num_classes, network.input_shape) != (dataset.num_classes, dataset.input_shape):
         raise ValueError(
             f"{network.name}: expected {dataset.num_classes} classes and images "
             f"{dataset.input_shape} as {dataset.name} has, received {network.num_classes} and "
-            f"{network.input_shape}"
+            f"{network.input_shape}; use a network for this data set"
         )
     examples = dataset.train_and_validation
     steps = batching.steps_per_epoch(examples, config.batch_size)
@@ -138,7 +136,7 @@ def train(
 def _compiled(
     network: Child, config: TrainConfig, steps_per_epoch: int, distribution: Distribution
 ) -> tuple[keras.Model, list[keras.metrics.Metric]]:
-    """The child ready to be trained, and its metrics."""
+    """Builds and compiles the child; returns it with its metrics."""
     batch_norm = functools.partial(
         fused_batch_norm.FusedBatchNormalization, synchronized=distribution.sync_batch_norm
     )
@@ -157,7 +155,7 @@ def _compiled(
 
 
 def evaluate(model: keras.Model, split: Split) -> float:
-    """Fraction of `split` that `model` labels correctly."""
+    """Returns the accuracy of `model` on `split`, in [0, 1]."""
     correct = keras.metrics.SparseCategoricalAccuracy()
     batch_size = split.images_at_once(_EVALUATED_AT_ONCE)
     with batching.named_faults(split):

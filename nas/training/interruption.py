@@ -1,4 +1,4 @@
-"""A stop between two steps instead of in the midst of one."""
+"""Defers Ctrl-C and SIGTERM, so that a run stops between two steps."""
 
 import contextlib
 import signal
@@ -9,10 +9,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Request:
-    """Whether somebody asked to stop.
+    """A request to stop.
 
     Attributes:
-        is_made: true once they did.
+        is_made: whether a signal has asked to stop.
     """
 
     def __init__(self) -> None:
@@ -21,14 +21,14 @@ class Request:
 
 @contextlib.contextmanager
 def deferred() -> Iterator[Request]:
-    """Keeps Ctrl-C and SIGTERM from interrupting at once.
+    """Keeps Ctrl-C and SIGTERM from interrupting the block immediately.
 
-    The first of them is noted, for the owner of the block to look at when it suits; a second one
-    acts as it would have acted without the block. Python delivers signals to the main thread
-    alone, so in another one nothing is kept.
+    The first signal only sets `is_made`, which the block checks when it can stop. A second signal
+    acts as it would without this context. Python delivers signals only to the main thread, so in
+    other threads nothing is deferred.
 
     Yields:
-        What was asked so far.
+        The request, whose `is_made` the first signal sets.
     """
     request = Request()
     if threading.current_thread() is not threading.main_thread():

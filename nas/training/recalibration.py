@@ -1,7 +1,7 @@
-"""Moving moments of batch normalization, measured anew.
+"""Recalibrates the moving moments of batch normalization.
 
-Weights inherited from a supernet come with moments that were collected behind random paths; a
-child's own differ (Yu & Huang 2019, "post-statistics of batch normalization").
+Weights inherited from a supernet come with moments that were collected on random paths. The moments
+of a single child differ (Yu & Huang 2019, "post-statistics of batch normalization").
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ _BATCH = 200
 
 
 def batches(split: Split) -> list[np.ndarray]:
-    """Class-balanced training images to measure moments on, at most 2000 of them."""
+    """Returns at most 2000 class-balanced training images, in batches, to measure moments on."""
     count = min(_IMAGES, len(split))
     batch = split.images_at_once(_BATCH)
     return np.array_split(batching.calibration_images(split, count), -(-count // batch))
@@ -28,8 +28,8 @@ def recalibrate(model: keras.Model, batches: Iterable[tf.Tensor]) -> None:
     """Replaces every moving mean and variance by the average over `batches`.
 
     Args:
-        model: any Keras model; its weights are left as they are.
-        batches: images `[batch, height, width, channels]`, as the model takes them.
+        model: any Keras model; its other weights do not change.
+        batches: images `[batch, height, width, channels]`, inputs of the model.
 
     Raises:
         ValueError: there is no batch.
@@ -40,7 +40,7 @@ def recalibrate(model: keras.Model, batches: Iterable[tf.Tensor]) -> None:
     try:
         for count, images in enumerate(batches, start=1):
             for layer in layers:
-                # The running average of the first `count` batches, whatever stood there before.
+                # Makes a running average of the first `count` batches; the old value has weight 0.
                 layer.momentum = (count - 1) / count
             model(images, training=True)
     finally:

@@ -1,4 +1,4 @@
-"""A `fit` that begins at any step, and stops between two of them."""
+"""A `fit` that starts at any step and stops between two steps on request."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,21 +20,22 @@ def fit(
 ) -> None:
     """Trains from step `finished_steps` to the end of epoch `epochs`.
 
-    On Ctrl-C or SIGTERM the step is ended and the state kept, before KeyboardInterrupt is raised.
+    On Ctrl-C or SIGTERM the current step is finished and a checkpoint written before
+    KeyboardInterrupt is raised.
 
     Args:
-        model: compiled.
-        batches: the training data from a step on.
+        model: a compiled model.
+        batches: given a step, returns the training data from that step on.
         finished_steps: steps made before.
-        epochs: of the whole training.
-        steps: an epoch.
-        state: restored; what keeps the run.
-        callbacks: all of them, `state` among them; at batch ends their logs are tensors.
+        epochs: epochs of the whole training.
+        steps: steps per epoch.
+        state: the run's state, restored; it writes metrics and checkpoints.
+        callbacks: all callbacks, including `state`; at batch ends their logs are tensors.
     """
     with interruption.deferred() as state.request:
         while finished_steps < epochs * steps:
             epoch, step = divmod(finished_steps, steps)
-            # The rest of an epoch that was begun, then all the others.
+            # First the rest of an epoch that was interrupted, then all remaining epochs.
             last = epoch + 1 if step else epochs
             model.fit(
                 batches(finished_steps),

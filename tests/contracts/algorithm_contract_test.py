@@ -13,8 +13,9 @@ import tensorflow as tf
 
 from nas import objectives
 from nas.architecture import spaces
+from nas.architecture.blocks import Head, Slot, Stem
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Head, SearchSpace, Slot, Stem
+from nas.architecture.specs import SearchSpace
 from nas.choices.candidate_costs import Latencies
 from nas.data.splits.dataset import Dataset
 from nas.data.splits.memory_split import MemorySplit

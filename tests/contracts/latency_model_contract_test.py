@@ -11,8 +11,8 @@ from latency_models.measuring import block_benchmarks, parts
 from latency_models.models import published
 from nas import files
 from nas.architecture import counting, spaces
+from nas.architecture.blocks import Block
 from nas.architecture.operations import MBConv
-from nas.architecture.specs import Block
 
 TINY = spaces.SPACES["tiny"]
 ENVIRONMENT = {

@@ -110,7 +110,7 @@ def test_a_phone_that_is_not_there(two_phones, program):
 
 def test_a_phone_that_goes_in_the_middle_of_a_run(phone, phone_root, program, model, tmp_path):
     slow = phones.stand_in(tmp_path / "benchmark_model", phone_root, before=SLOW_RUN)
-    with pytest.raises(DeviceError, match=r"lost in the middle of: .*could not be tidied up"):
+    with pytest.raises(DeviceError, match=r"lost in the middle of: .*could not be restored"):
         with device(phone, slow).session({"m": model}, 1.0) as session:
             threading.Timer(0.5, phone.stop).start()
             session.sample_ms("m")
@@ -126,7 +126,7 @@ SLOW_RUN = 'case "$*" in *--graph*) sleep 60 ;; esac'
 
 def test_a_frozen_phone_costs_a_timeout_a_call(phone, program, model):
     frozen = device(phone, program, timeout_seconds=1.0, max_run_seconds=0.5)
-    gone = r"no answer for 1 s to: shell .*could not be tidied up"
+    gone = r"no answer for 1 s to: shell .*could not be restored"
     with contextlib.ExitStack() as thaw, pytest.raises(DeviceError, match=gone):
         with frozen.session({"m": model}, 1.0) as session:
             thaw.enter_context(phone.frozen())
@@ -229,7 +229,7 @@ def test_a_run_that_warms_the_phone_is_thrown_away(phone, program, model):
 def test_a_program_for_another_processor(phone, model, tmp_path):
     other = tmp_path / "benchmark_model"
     other.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(57))
-    with pytest.raises(DeviceError, match=r"does not run on the phone .*take the one built for x"):
+    with pytest.raises(DeviceError, match=r"does not run on the phone .*use the one built for x"):
         with device(phone, other).session({"m": model}, 1.0):
             pass
     tidy(phone)

@@ -16,8 +16,9 @@ from latency_models.devices.android.phone_settings import PhoneSettings
 from latency_models.measuring import block_benchmarks, measurements, parts, timing
 from nas import files
 from nas.architecture import spec_json
+from nas.architecture.blocks import Head, Slot, Stem
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Head, SearchSpace, Slot, Stem
+from nas.architecture.specs import SearchSpace
 
 pytestmark = pytest.mark.integration
 
@@ -115,7 +116,9 @@ class After:
 
 def test_a_benchmark_goes_on_where_its_phone_was_lost(phone, program, tmp_path):
     path = tmp_path / "rows.jsonl"
-    with pytest.raises(DeviceError, match=f"adb:{phone.serial}: .*the next benchmark on it does"):
+    with pytest.raises(
+        DeviceError, match=f"adb:{phone.serial}: .*the next benchmark on the phone restores it"
+    ):
         benchmark(phone, program, path, After(phone.stop))
     kept = measurements.read(path)
     assert len(kept) == 3
@@ -151,7 +154,7 @@ def test_a_stopped_or_killed_command_leaves_nothing_for_long(number, phone, prog
     stderr = running.communicate(timeout=30)[1]
     if number == signal.SIGINT:
         assert running.returncode == 130, stderr
-        assert "stopped; the same command goes on from here" in stderr
+        assert "stopped; run the same command again to resume" in stderr
     else:
         assert phone.files() != []
         done = subprocess.run([*command, "--rounds=2"], capture_output=True, text=True)

@@ -150,7 +150,7 @@ def test_folder_that_cannot_be_written_is_refused_before_any_work(
     model_path, conversions, monkeypatch
 ):
     (model_path.parent / "file").write_text("")
-    with pytest.raises(OSError, match="file: expected a folder that can be written"):
+    with pytest.raises(OSError, match="file: expected a writable folder"):
         exporting.export(
             model_path, ["float32"], model_path.parent / "file", Examples(IMAGES, LABELS), ABOUT
         )
@@ -172,7 +172,7 @@ def test_file_whose_comparison_does_not_fit_on_the_disk_is_not_written(model_pat
 def test_network_too_small_to_quantize_is_reported(model_path):
     lines = []
     export(model_path, ["dynamic_range"], report=lines.append)
-    assert lines[1:] == ["dynamic_range: no weight has the 1024 values it takes to be quantized"]
+    assert lines[1:] == ["dynamic_range: no weights quantized, since none has 1024 values or more"]
 
 
 def test_unknown_recipe_is_refused_before_any_work(model_path, conversions):
@@ -189,7 +189,7 @@ def test_missing_calibration_leaves_no_int8_file(model_path):
 
 def test_failed_comparison_leaves_no_file(model_path, monkeypatch):
     monkeypatch.setattr(parity, "logits_of", lambda model, images: np.ones((40, 4), np.float32))
-    with pytest.raises(parity.ParityError, match="float32: the file strays"):
+    with pytest.raises(parity.ParityError, match="float32: the file differs too much"):
         export(model_path)
     assert left(model_path) == ["child.keras"]
 
@@ -201,7 +201,7 @@ def test_failed_comparison_says_that_an_earlier_file_is_left(model_path, monkeyp
     model.save(model_path)
     before = exporting.tflite_path(model_path.parent, "float32").read_bytes()
     monkeypatch.setattr(parity, "logits_of", lambda model, images: np.ones((40, 4), np.float32))
-    with pytest.raises(parity.ParityError, match="child_float32.tflite is what an earlier run"):
+    with pytest.raises(parity.ParityError, match="child_float32.tflite is from an earlier run"):
         export(model_path)
     assert exporting.tflite_path(model_path.parent, "float32").read_bytes() == before
 
@@ -212,7 +212,7 @@ def test_folder_of_another_network_is_refused(model_path, tmp_path, conversions)
     model = build()
     model.get_layer("logits").bias.assign([1, 2, 3, 4])
     model.save(other / "child.keras")
-    with pytest.raises(ValueError, match="other belongs to another network than .*child.keras"):
+    with pytest.raises(ValueError, match="other: expected the work dir of .*child.keras"):
         exporting.export(model_path, ["float32"], other, Examples(IMAGES, LABELS), ABOUT)
     assert [path.name for path in other.iterdir()] == ["child.keras"]
     assert conversions == []
@@ -265,7 +265,7 @@ def test_layers_keras_does_not_have_are_refused_by_name(tmp_path):
 
     inputs = keras.Input((8, 8, 3))
     keras.Model(inputs, Swirl()(inputs)).save(tmp_path / "custom.keras")
-    with pytest.raises(ValueError, match="Keras' own layers.*Swirl'\\)$") as caught:
+    with pytest.raises(ValueError, match="Keras' own layers.*Swirl'\\); build") as caught:
         exporting.load_model(tmp_path / "custom.keras")
     assert "\n" not in str(caught.value)
     keras.Model(inputs, keras.layers.Lambda(lambda x: 2 * x)(inputs)).save(tmp_path / "own.keras")
@@ -304,13 +304,13 @@ def test_operations_the_network_does_not_need_are_refused(model_path, monkeypatc
     keras_network.build_child(network).save(model_path)
     monkeypatch.setattr(footprint, "fewest_operators", lambda *arguments: {"CONV_2D": 1})
     writer = writing.Writer(exporting.load_model(model_path), Examples(IMAGES, LABELS), about)
-    with pytest.raises(ValueError, match="float32: expected the operations 1 CONV_2D; the conv"):
+    with pytest.raises(ValueError, match="float32: expected the operations 1 CONV_2D, received "):
         writer.write(recipes.recipe("float32"))
 
 
 def test_data_set_the_network_was_not_made_for_is_refused():
     exporting.check_task(build(), (8, 8, 3), 4)
-    with pytest.raises(ValueError, match=r"takes images \(8, 8, 3\) and knows 4 classes"):
+    with pytest.raises(ValueError, match=r"expected images \(8, 8, 3\) and 4 classes"):
         exporting.check_task(build(), (8, 8, 3), 10)
     with pytest.raises(ValueError, match=r"\(28, 28, 1\)"):
         exporting.check_task(build(), (28, 28, 1), 4)

@@ -47,6 +47,6 @@ def test_the_network_is_written_once_and_its_folder_is_its_own(path, clothes):
     before = path.read_bytes()
     assert untrained.write("proxyless_cpu", clothes, path.parent, seed=1) == path
     assert path.read_bytes() == before
-    with pytest.raises(ValueError, match="belongs to another network than proxyless_gpu"):
+    with pytest.raises(ValueError, match="expected the work dir of proxyless_gpu"):
         untrained.write("proxyless_gpu", clothes, path.parent)
     assert json.loads(path.with_name("child.json").read_text())["provenance"]

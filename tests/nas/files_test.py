@@ -127,5 +127,5 @@ def test_a_folder_that_cannot_be_written_is_refused_by_name(tmp_path):
     files.check_writable(tmp_path / "new" / "folder")
     assert not list((tmp_path / "new" / "folder").iterdir())
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="file/inside: expected a folder that can be written"):
+    with pytest.raises(OSError, match="file/inside: expected a writable folder"):
         files.check_writable(tmp_path / "file" / "inside")

@@ -17,8 +17,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from nas.architecture.blocks import Block, Head, Slot, Stem
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Block, Child, Head, SearchSpace, Slot, Stem
+from nas.architecture.specs import Child, SearchSpace
 from nas.choices.candidate_costs import Latencies
 from nas.data import loading
 from nas.distribution import hosts, tf_config

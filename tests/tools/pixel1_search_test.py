@@ -8,8 +8,8 @@ import pytest
 import latency_models
 from nas import files
 from nas.architecture import spaces
+from nas.architecture.blocks import Slot
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Slot
 from nas.data.splits.dataset import Dataset
 from nas.data.splits.memory_split import MemorySplit
 from nas.searching import search_config

@@ -39,7 +39,7 @@ def test_a_folder_is_described_with_what_was_done_to_it(tmp_path):
     assert refused.stdout == ""
     assert refused.stderr.splitlines()[-1] == (
         "error: folder:animals: 1 of 40 images cannot be read (cat/000.png: not an image, or cut "
-        "off near its beginning); mend or remove them, or leave them out with --skip_unreadable"
+        "off near its beginning); repair or remove them, or leave them out with --skip_unreadable"
     )
     done = prepare_data(*flags, "--skip_unreadable", "--resolution=16")
     assert done.returncode == 0, done.stderr
@@ -47,8 +47,8 @@ def test_a_folder_is_described_with_what_was_done_to_it(tmp_path):
         "folder:animals: 39 images of 40x32 pixels, colour, cut to a square and resized to 16x16, "
         "1 unreadable left out" in done.stdout
     )
-    assert "folder:animals: has no test part; 7 images are kept apart for it" in done.stdout
-    assert "training images of a class: 7 to 20" in done.stdout
+    assert "folder:animals: has no test split; 7 images are held out for it" in done.stdout
+    assert "training images per class: 7 to 20" in done.stdout
     assert "images: 16x16, 3 channels" in done.stdout
 
 

@@ -63,15 +63,15 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(fashion_data_dir, tiny_mod
     found = plan(*flags)
     assert not (tmp_path / "w").exists()
     assert sorted(pathlib.Path(fashion_data_dir).rglob("*")) == before
-    assert "3 slots with 7 candidates make 12 networks of " in found["space"]
+    assert "3 slots with 7 candidates give 12 networks of " in found["space"]
     assert "200 images for weights, 200 for the architecture, 300 for the test" in found["data"]
     assert found["cost"].startswith("latency from 0.0") and "target 0.06 ms" in found["cost"]
     assert "1 epochs of warm-up and 1 of search, 4 steps of 50 images each" in found["search"]
-    assert found["time"].startswith("about ") and " s where alpha learns too" in found["time"]
+    assert found["time"].startswith("about ") and " s if it also updates alpha" in found["time"]
     assert " GiB: " in found["memory"]
     for name in ("space.json", "child.json", "alphas.npz", str(tmp_path / "w/search")):
         assert name in found["writes"].replace(" ", "")
-    assert found["state"].endswith("does not exist yet; it starts at the first step")
+    assert found["state"].endswith("does not exist yet; the search starts at the first step")
 
 
 @pytest.mark.integration
@@ -84,9 +84,11 @@ def test_a_dry_run_says_how_the_work_dir_would_be_gone_on_with(fashion_data_dir,
     assert found["state"] == "finished before; the command would repeat nothing"
     assert "time" not in found and found["cost"] == "no target"
     stages.unlink()
-    assert plan(*flags)["state"] == "it goes on after step 8"
+    assert plan(*flags)["state"] == "the search resumes after step 8"
     (tmp_path / "w/search/checkpoints/run.json").write_text("{}")
-    assert plan(*flags)["state"].startswith("it starts over, since its checkpoints are of a run")
+    assert plan(*flags)["state"].startswith(
+        "the search starts over, since its checkpoints are of a run"
+    )
     assert not stages.exists()
     refused = search(*flags, "--seed=1", "--dry_run")
     assert refused.returncode == 1
@@ -98,7 +100,7 @@ def test_bad_input_is_refused_before_there_is_a_work_dir(
 ):
     model = f"--latency_model={tiny_model_file}"
     expected = {
-        ("--target_latency_ms=0.06",): "latency_model: expected a file of tools.fit_latency",
+        ("--target_latency_ms=0.06",): "latency_model: expected a file written by",
         ("--latency_model=pixel1",): "latency model of proxyless_imagenet has no entry for",
         ("--latency_model=pixel1", "--device=local"): "with device pixel1, received device local",
         ("--latency_model=none.json",): "none.json: expected a JSON file, found none",

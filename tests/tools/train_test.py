@@ -70,7 +70,7 @@ def test_a_work_dir_of_something_else_is_refused(fashion_data_dir, child_file, t
     files.write_json(tmp_path / "b/config.json", {"schema_version": 1, "pipeline": {}})
     asked = [[f"--child={child_file}", *common(fashion_data_dir, tmp_path / name)] for name in "ab"]
     another, pipelines = refusals.received("train", asked)
-    assert "child.json is another network than" in another
+    assert "child.json: expected the network of" in another
     assert "is the work dir of tools.pipeline" in pipelines
     assert not (tmp_path / "a/train").exists()
     assert not (tmp_path / "b/train").exists()

@@ -1,11 +1,11 @@
 #!/bin/sh
 # Times one .tflite file on a phone with benchmark_model, pinned to the phone's fastest cores, and
-# removes what it put there.
+# removes the files it copied there.
 #
 #     tools/adb/benchmark.sh child_int8.tflite android_aarch64_benchmark_model
 #     ANDROID_SERIAL=A1B2 tools/adb/benchmark.sh child_int8.tflite benchmark_model --use_gpu=true
 #
-# Further flags go to benchmark_model as they are. ANDROID_SERIAL chooses among several phones.
+# Further flags are passed to benchmark_model unchanged. ANDROID_SERIAL selects a phone.
 set -eu
 
 if [ $# -lt 2 ] || [ ! -f "$1" ] || [ ! -f "$2" ]; then
@@ -14,9 +14,9 @@ if [ $# -lt 2 ] || [ ! -f "$1" ] || [ ! -f "$2" ]; then
 fi
 model=$1 program=$2
 shift 2
-adb get-state >/dev/null  # Ends here, with adb's own words, where there is no phone.
+adb get-state >/dev/null  # Without a phone the script ends here with adb's own message.
 
-# One word for the phone's shell, whatever is in it.
+# Quotes one word for the phone's shell, whatever it contains.
 quoted() {
   printf "'%s' " "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"
 }
@@ -32,7 +32,7 @@ adb shell "chmod 755 $folder/benchmark_model"
 here=$(cd "$(dirname "$0")" && pwd)
 mask=$("$here/big_cores.sh")
 command="${mask:+taskset $mask }$folder/benchmark_model --graph=$folder/model.tflite"
-# Of a flag given twice, benchmark_model takes the first and only warns of the second.
+# If a flag is given twice, benchmark_model uses the first and only warns about the second.
 for default in --num_threads=1 --warmup_runs=10 --num_runs=50; do
   case " $*" in
     *" ${default%%=*}="*) ;;

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Prints the fastest cores of a phone as a mask for taskset, for example c0 for cores 6 and 7;
-# nothing where the phone does not tell its cores apart.
+# Prints the fastest cores of a phone as a mask for taskset, for example c0 for cores 6 and 7.
+# Prints nothing if the phone does not report different speeds.
 #
 #     tools/adb/big_cores.sh
 set -eu
 
-adb get-state >/dev/null  # Ends here, with adb's own words, where there is no phone.
+adb get-state >/dev/null  # Without a phone the script ends here with adb's own message.
 
-# One line a core: its number and its highest frequency in kHz. Not at the head of a pipe, which
-# would hide that the phone has gone.
+# One line per core: its number and its highest frequency in kHz. This is not the start of a pipe,
+# since a pipe would hide a lost phone.
 cores=$(adb shell 'cd /sys/devices/system/cpu && for core in cpu[0-9]*; do
   echo "${core#cpu} $(cat $core/cpufreq/cpuinfo_max_freq 2>/dev/null)"
 done')

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Prints what a latency depends on: the phone, its Android, its cores and how warm it is.
+# Prints what a latency depends on: the phone, its Android version, its cores and temperatures.
 #
 #     tools/adb/phone.sh
 set -eu
 
-adb get-state >/dev/null  # Ends here, with adb's own words, where there is no phone.
+adb get-state >/dev/null  # Without a phone the script ends here with adb's own message.
 
 for name in ro.product.manufacturer ro.product.model ro.soc.model ro.product.cpu.abi \
   ro.build.version.release ro.build.version.sdk ro.build.fingerprint; do

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Removes from a phone what an interrupted benchmark left there, and switches off what it held on.
-# The next benchmark does the same; this is for a phone that gets none.
+# Removes the files that an interrupted benchmark left on a phone, and restores the settings. The
+# next benchmark does the same; use this script if there is none.
 #
 #     tools/adb/tidy.sh
 set -eu
 
-adb get-state >/dev/null  # Ends here, with adb's own words, where there is no phone.
+adb get-state >/dev/null  # Without a phone the script ends here with adb's own message.
 
 adb shell 'folder=/data/local/tmp/proxylessnas
 runs=$(pgrep -f "proxylessnas[^/]*/[b]enchmark_model")

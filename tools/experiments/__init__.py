@@ -1,1 +1,1 @@
-"""What the commands that compare and measure have in common."""
+"""Code shared by the commands that compare and measure."""

@@ -1,4 +1,4 @@
-"""Children of a comparison: trained and exported alike, in processes of their own."""
+"""Trains and exports the children of a comparison, all in the same way, in their own processes."""
 
 import pathlib
 import time
@@ -11,12 +11,12 @@ from tools.flags import data_flags
 from tools.terminal import console
 from tools.workflow import workdir
 
-# Seeds of a child's trainings; more than anyone searches with.
+# Difference between the seeds of a child's trainings, larger than the seeds of searches.
 _SEEDS_APART = 1000
 
 
 def arguments(given: Mapping[str, Any]) -> list[str]:
-    """Command line of a tool that takes the flags `given` and the same images as this one."""
+    """Command-line flags for another tool: those `given`, and the same data flags as here."""
     given = {**given, **data_flags.for_another_process()}
     return [f"--{name}={value}" for name, value in given.items()]
 
@@ -25,9 +25,9 @@ class Training(NamedTuple):
     """One training of a child.
 
     Attributes:
-        folder: where it goes, within the work dir of the comparison.
-        seed: of the training.
-        child: the child's file, within that work dir.
+        folder: folder of its files, relative to the work dir of the comparison.
+        seed: seed of the training.
+        child: the child's file, relative to that work dir.
     """
 
     folder: str
@@ -36,7 +36,7 @@ class Training(NamedTuple):
 
 
 def trainings(folder: str, seed: int, count: int) -> list[Training]:
-    """The trainings of `folder/child.json`; the first, with the seed given, is in `folder` too."""
+    """The trainings of `folder/child.json`; the first has seed `seed` and is in `folder` itself."""
     return [
         Training(
             f"{folder}/repeat_{number}" if number else folder,
@@ -48,21 +48,21 @@ def trainings(folder: str, seed: int, count: int) -> list[Training]:
 
 
 def parity(asked: Mapping[str, Any]) -> str:
-    """File in which a training leaves the child's accuracy."""
+    """Name of the file with the child's accuracy after a training."""
     return f"parity_{asked['model']['recipe']}.json"
 
 
 def train(wanted: Sequence[Training], asked: Mapping[str, Any], owned: workdir.WorkDir) -> None:
-    """Makes what is missing of some trainings, side by side on all cores.
+    """Runs the trainings that are not finished, in parallel on all cores.
 
-    Each folder gets `child.keras`, `child_<recipe>.tflite` by the recipe of the latency model, and
-    its parity.
+    Each folder gets `child.keras`, `child_<recipe>.tflite` with the recipe of the latency model,
+    and its parity file.
 
     Args:
         wanted: the trainings.
-        asked: `train_epochs`, `max_train_examples`, `validation_size` and `model`, the content of
-            a latency model, as `tools.compare_search` has them.
-        owned: work dir of the comparison, of independent stages; remembers what is finished.
+        asked: settings of `tools.compare_search`: `train_epochs`, `max_train_examples`,
+            `validation_size`, and `model`, the content of a latency model.
+        owned: work dir of the comparison, with independent stages; records what is finished.
     """
     todo = [one for one in wanted if not owned.finished(f"train {one.folder}")]
     at_once = subcommand.core_count()

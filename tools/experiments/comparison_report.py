@@ -1,4 +1,4 @@
-"""Tables of `tools.compare_search`."""
+"""Results and tables of `tools.compare_search`."""
 
 import itertools
 import math
@@ -24,7 +24,7 @@ def row(
     images: int,
     model: str,
 ) -> dict[str, Any]:
-    """What one search left in `path`, and the trainings of its child in `trained`."""
+    """Reads the results of one search in `path` and of its child's trainings in `trained`."""
     import latency_models
     from nas import files
     from nas.architecture import spaces
@@ -61,27 +61,28 @@ def row(
 
 
 def line(found: dict[str, Any]) -> str:
-    """One cell in one line."""
+    """Describes the result of one search in one line."""
     off = found["predicted_latency_ms"] / found["target_latency_ms"] - 1.0
     accuracy = found["test_accuracy"]
     return (
-        f"predicted {found['predicted_latency_ms']:.4g} ms ({100 * off:+.1f} % of the target), "
+        f"predicted {found['predicted_latency_ms']:.4g} ms ({100 * off:+.1f} % from the target), "
         + (f"accuracy {100 * accuracy:.2f} %, " if accuracy is not None else "")
         + f"searched {console.duration(found['search_seconds'])}: {found['choices']}"
     )
 
 
 def gain(rows: list[dict[str, Any]], name: str, target: float) -> tuple[float, float | None] | None:
-    """Mean difference of accuracy to `random` over the seeds, and half its 95 % interval.
+    """Mean accuracy gain over `random`, and half the width of its 95 % confidence interval.
 
-    Seeds are the blocks of a randomized block design: what a seed does to every algorithm cancels,
-    and what is left over tells the deviation that all share (Student's t, two-sided). With
-    `random` and one other algorithm this is the paired t-test.
+    Seeds are the blocks of a randomized block design: an effect of a seed on all algorithms
+    cancels, and the residuals estimate the common standard deviation (Student's t, two-sided).
+    With `random` and one other algorithm this is the paired t-test.
 
     Args:
-        rows: searches; seeds count whose children were trained for every algorithm of the target.
-        name: of the algorithm.
-        target: of the searches.
+        rows: results of searches; only seeds with a trained child for every algorithm of the
+            target are used.
+        name: the algorithm.
+        target: the target of the searches.
 
     Returns:
         The difference and the half width, which is None for one seed; None without accuracies or
@@ -114,7 +115,7 @@ def gain(rows: list[dict[str, Any]], name: str, target: float) -> tuple[float, f
 
 
 def write(rows: list[dict[str, Any]], asked: dict[str, Any], path: pathlib.Path) -> None:
-    """Writes `comparison.json` and prints one table: a row for each algorithm and target."""
+    """Writes `comparison.json` and prints a table with one row per algorithm and target."""
     from nas import files
 
     names = list(dict.fromkeys(r["algorithm"] for r in rows))
@@ -132,7 +133,7 @@ def write(rows: list[dict[str, Any]], asked: dict[str, Any], path: pathlib.Path)
     console.title(f"Means over {len({r['seed'] for r in rows})} seeds")
     headers = ["target", "algorithm", *_SHOWN.values(), "against random"]
     console.say(console.table(headers, cells))
-    console.say(f"\n{path / 'comparison.json'} has every search")
+    console.say(f"\nall searches are in {path / 'comparison.json'}")
 
 
 _SHOWN = {

@@ -1,10 +1,10 @@
-"""How fast a split's images are prepared, whole and stage by stage, and how fast they could be.
+"""Measures how fast a split's images are prepared, as a whole and by stage, and the possible limit.
 
-The limit is what a machine does with the same operations in a plain loop: no queue, no thread that
-waits for another, no batch. One such loop runs on each core at a time.
+The limit is the speed of the same operations in a plain loop: without queues, without threads that
+wait for each other, without batches. One such loop runs on each core.
 
-A machine's speed changes from one second to the next by more than the two differ. They take short
-turns, therefore, and what is compared is always of one round.
+A machine's speed changes from one second to the next by more than pipeline and loop differ.
+Therefore they take short turns, and only measurements of the same round are compared.
 """
 
 import dataclasses
@@ -23,19 +23,19 @@ from nas.data.images import image_decoding
 from nas.data.splits.encoded_split import EncodedSplit, Unfinished
 from nas.data.splits.split import Split
 
-# Images that a plain loop goes through: enough to be an average of a data set.
+# Number of images in a plain loop, enough to represent the data set.
 _SAMPLE = 256
 
 
 @dataclasses.dataclass(frozen=True)
 class Throughput:
-    """What was measured; medians over the rounds.
+    """Results of the measurement.
 
     Attributes:
-        cores: of this process.
-        images_per_second: of the pipeline, by round.
-        limits: images a second of plain loops on all cores, by round.
-        stage_ms: milliseconds an image spends in each stage, on one core.
+        cores: number of cores that this process may use.
+        images_per_second: images per second of the pipeline, by round.
+        limits: images per second of the plain loops on all cores, by round.
+        stage_ms: milliseconds per image in each stage on one core, medians over the rounds.
     """
 
     cores: int
@@ -45,17 +45,17 @@ class Throughput:
 
     @property
     def rate(self) -> float:
-        """Images a second of the pipeline."""
+        """Median images per second of the pipeline."""
         return statistics.median(self.images_per_second)
 
     @property
     def limit(self) -> float:
-        """Images a second of plain loops."""
+        """Median images per second of the plain loops."""
         return statistics.median(self.limits)
 
     @property
     def shares(self) -> list[float]:
-        """What the pipeline reached of the plain loops' rate, by round."""
+        """Rate of the pipeline over that of the plain loops, by round."""
         return [
             rate / limit for rate, limit in zip(self.images_per_second, self.limits, strict=True)
         ]
@@ -67,7 +67,7 @@ class Throughput:
 
     @property
     def slowest(self) -> str:
-        """The stage that takes longest."""
+        """The stage that takes the most time."""
         return max(self.stage_ms, key=self.stage_ms.__getitem__)
 
 
@@ -75,13 +75,13 @@ Stage = Callable[[Any], tf.Tensor]
 
 
 def measure(split: Split, batch_size: int, rounds: int, seconds: float) -> Throughput:
-    """Runs pipeline and plain loops in turn.
+    """Times the pipeline and the plain loops in turn.
 
     Args:
-        split: whose training batches are made.
-        batch_size: images a batch.
-        rounds: how often everything is measured.
-        seconds: of each measurement, at least; of single stages a quarter.
+        split: the split whose training batches are made.
+        batch_size: images per batch.
+        rounds: number of rounds; each measures everything once.
+        seconds: least duration of each measurement; single stages take a quarter of it.
     """
     cores = len(os.sched_getaffinity(0))
     loops = {name: _Loop(split, *stage) for name, stage in _stages(split).items()}
@@ -99,7 +99,7 @@ def measure(split: Split, batch_size: int, rounds: int, seconds: float) -> Throu
             pipeline.append(_pipeline_rate(split, batch_size, seconds))
 
         for number in range(rounds):
-            # Whichever comes second finds a warmer machine: they take turns in that, too.
+            # The second measurement finds a warmer machine, so the order alternates.
             turns = (in_pipeline, on_all_cores) if number % 2 else (on_all_cores, in_pipeline)
             for turn in turns:
                 turn()
@@ -118,7 +118,7 @@ def measure(split: Split, batch_size: int, rounds: int, seconds: float) -> Throu
 
 
 def _pipeline_rate(split: Split, batch_size: int, seconds: float) -> float:
-    # A pipeline of its own each time: between measurements it would go on filling its buffers.
+    # Make a new pipeline each time, since an old one would fill its buffers between measurements.
     batches = iter(batching.training_batches(split, batch_size, seed=0))
     for _ in range(3):
         next(batches)
@@ -126,7 +126,7 @@ def _pipeline_rate(split: Split, batch_size: int, seconds: float) -> float:
 
 
 def _rate(run: Callable[[], int], seconds: float) -> float:
-    """Images a second; `run` says how many it made."""
+    """Calls `run` for `seconds`; returns images per second. `run` returns its number of images."""
     count, start = 0, time.perf_counter()
     while True:
         count += run()
@@ -136,7 +136,7 @@ def _rate(run: Callable[[], int], seconds: float) -> float:
 
 
 def _stages(split: Split) -> dict[str, tuple[Stage, bool]]:
-    """What is done to images up to the end of each stage, and whether with each by itself."""
+    """For each stage, the operations up to its end, and whether they take one image at a time."""
     if not isinstance(split, EncodedSplit):
         return {
             "crop, flip": (lambda images: images, False),
@@ -156,7 +156,7 @@ def _stages(split: Split) -> dict[str, tuple[Stage, bool]]:
 
 
 class _Loop:
-    """Prepares the same images again and again, up to the end of a stage; no `tf.data`."""
+    """Prepares the same images repeatedly up to the end of a stage, without `tf.data`."""
 
     def __init__(self, split: Split, stage: Stage, one_by_one: bool) -> None:
         count = min(_SAMPLE, len(split))
@@ -164,13 +164,13 @@ class _Loop:
         seed = tf.constant([0, 0], tf.int64)
         read = split.training_reader(split.augmentation)
         self._count = count
-        # Reading is a stage of its own where images are encoded.
+        # For encoded images, reading is a separate stage, so it is done before.
         given = read(indices, seed, 0, count) if one_by_one else None
 
         def images() -> tf.Tensor:
             if given is None:
                 return _corner(stage(read(indices, seed, 0, count))[0])
-            # A corner of each image is enough to have it made.
+            # Using one pixel of each image forces TensorFlow to make the whole image.
             return tf.while_loop(
                 lambda i, total: i < count,
                 lambda i, total: (i + 1, total + _corner(stage(_nth(given, i)))),
@@ -187,7 +187,7 @@ class _Loop:
 
 
 class _Reads:
-    """Reads encoded images from where they lie."""
+    """Reads encoded images from their files or from memory."""
 
     def __init__(self, split: Split) -> None:
         count = min(_SAMPLE, len(split))

@@ -1,4 +1,4 @@
-"""Peak memory of a training step, each measured in a process of its own (Linux)."""
+"""Measures the peak memory of a training step in its own process (Linux only)."""
 
 import concurrent.futures
 import ctypes
@@ -18,16 +18,16 @@ _DEVICE = "CPU:0"
 
 
 class Peak(NamedTuple):
-    """Peak of memory in MiB above the level after building.
+    """Peak memory in MiB above the level after building.
 
-    Building makes the network, its optimizer and the traced step, and runs nothing.
+    Building makes the network, its optimizer and the traced step, but runs no step.
 
     Attributes:
-        process: of the whole process, as the system counts it. The graph made ready to run is part
-            of it, whatever the batch, and TensorFlow's pool, which takes memory in ever larger
-            regions and keeps them.
-        tensors: of tensors alone, as TensorFlow's allocator counts them; None where it does not
-            count: without oneDNN, and where all are of a few KiB.
+        process: peak of the whole process, as the system counts it. It includes the graph prepared
+            for running, which does not depend on the batch, and TensorFlow's memory pool, which
+            grows in ever larger regions and never shrinks.
+        tensors: peak of tensors alone, as TensorFlow's allocator counts them. None if it does not
+            count them: without oneDNN, or if all tensors have only a few KiB.
     """
 
     process: float
@@ -35,21 +35,21 @@ class Peak(NamedTuple):
 
 
 def available() -> bool:
-    """Whether this system lets a process reset and read its own peak."""
+    """Whether this system lets a process reset and read its own peak memory."""
     return pathlib.Path("/proc/self/clear_refs").exists()
 
 
 def of_step(
     kind: str, space: specs.SearchSpace, choices: Sequence[int], batch_size: int, repeats: int
 ) -> Peak:
-    """The medians over `repeats` processes.
+    """Median peaks over `repeats` processes.
 
     Args:
         kind: key of `supernet_steps.STEPS`.
         space: the search space.
         choices: the path, `[slots]`.
-        batch_size: images a step.
-        repeats: number of processes, one after the other.
+        batch_size: images per step.
+        repeats: number of processes, which run one after the other.
     """
     found = []
     context = multiprocessing.get_context("spawn")
@@ -74,7 +74,7 @@ def _measure(kind: str, space_as_dict: dict, choices: Sequence[int], batch_size:
     signature = [tf.TensorSpec([None, *part.shape[1:]], part.dtype) for part in batch]
     compiled = supernet_steps.compiled(supernet_steps.STEPS[kind](space, choices))
     step = compiled.get_concrete_function(*signature)
-    # What building freed is not part of its level, nor is it to hide what the steps take.
+    # Return memory freed by building to the system; otherwise the steps would reuse it unnoticed.
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     built = _status("VmRSS")
@@ -92,7 +92,7 @@ def _measure(kind: str, space_as_dict: dict, choices: Sequence[int], batch_size:
 
 
 def _tensors(which: str) -> int | None:
-    """Bytes of tensors, `current` or `peak`; None where the allocator does not count."""
+    """Bytes of tensors, `current` or `peak`; None if the allocator does not count them."""
     import tensorflow as tf
 
     try:

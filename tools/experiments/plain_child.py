@@ -1,8 +1,8 @@
-"""A child as a hand-written training step: what a sampled path costs when nothing is sampled.
+"""A child with a hand-written training step, to measure the cost of a path without sampling.
 
-The same kernels as the supernet's, on ordinary variables of fixed shapes, stepped by a stock
-optimizer. It is the denominator of the supernet's step ratio; children that are to be used are
-built by `nas/layers/keras_network.py`.
+It uses the supernet's kernels on ordinary variables of fixed shapes and a stock optimizer. Its time
+is the denominator of the supernet's step ratio. Children for real use are built by
+`nas/layers/keras_network.py`.
 """
 
 import keras
@@ -10,18 +10,20 @@ import numpy as np
 import tensorflow as tf
 
 from nas.architecture.operations import Stage
+from nas.architecture.operations.weights import Weight
 from nas.architecture.specs import Child
-from nas.layers import chain_function, keras_network
+from nas.layers import stage_functions
+from nas.layers.stage_functions import StageForm
 
 
 class PlainChild:
     """One child network and its weight step.
 
     Args:
-        network: which child.
-        optimizer: not built yet, for this child alone.
-        label_smoothing: of the cross-entropy.
-        seed: of fresh weights.
+        network: the child.
+        optimizer: an optimizer that is not built yet and not shared.
+        label_smoothing: label smoothing of the cross-entropy.
+        seed: seed of the initial weights.
     """
 
     def __init__(
@@ -44,8 +46,9 @@ class PlainChild:
         shape = (network.head.width, network.num_classes)
         self._kernel = self._variable(shape, 0.01)
         self._bias = keras.Variable(tf.zeros(shape[1:]))
-        stages = [stage for chain, _ in self._parts for stage in chain]
-        self._weights = [v for stage in stages for v in stage[1:4]] + [self._kernel, self._bias]
+        stages = [own for chain, _ in self._parts for _, own in chain]
+        trained = [v for own in stages for v in own.values() if v.trainable]
+        self._weights = [*trained, self._kernel, self._bias]
         self._optimizer = optimizer
         optimizer.build(self._weights)
         self._loss = keras.losses.CategoricalCrossentropy(
@@ -55,17 +58,17 @@ class PlainChild:
     def _variable(self, shape: tuple[int, ...], stddev: float) -> keras.Variable:
         return keras.Variable(keras.random.normal(shape, stddev=stddev, seed=self._draw))
 
-    def _stage_variables(self, stage: Stage) -> tuple:
-        width = [stage.output_width]
-        kernel = self._variable(stage.kernel_shape, keras_network.kernel_stddev(stage))
-        scale, offset = keras.Variable(tf.ones(width)), keras.Variable(tf.zeros(width))
-        mean, variance = (
-            keras.Variable(make(width), trainable=False) for make in (tf.zeros, tf.ones)
-        )
-        return chain_function.StageForm.of(stage), kernel, scale, offset, mean, variance
+    def _stage_variables(self, stage: Stage) -> tuple[StageForm, dict[str, keras.Variable]]:
+        return StageForm.of(stage), {w.name: self._stage_variable(w) for w in stage.weights}
+
+    def _stage_variable(self, weight: Weight) -> keras.Variable:
+        if weight.deviation:
+            return self._variable(weight.shape, weight.deviation)
+        start = tf.fill(weight.shape, weight.start)
+        return keras.Variable(start, trainable=weight.bank.is_trainable)
 
     def weight_step(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Forward, backward and update; returns the loss.
+        """Runs the forward and backward pass and updates the weights; returns the loss.
 
         Args:
             images: `[batch, height, width, channels]`.
@@ -77,26 +80,26 @@ class PlainChild:
             loss = self._loss(targets, logits)
         gradients = tape.gradient(loss, [weight.value for weight in self._weights])
         self._optimizer.apply(gradients, self._weights)
-        keep = keras_network.BATCH_NORM_MOMENTUM
+        keep = stage_functions.BATCH_NORM_MOMENTUM
         for moving, batch in moments:
             moving.assign(moving.value * keep + batch * (1.0 - keep))
         return loss
 
     def get_weights(self) -> list[np.ndarray]:
-        """Weights and moving moments, in the order of `child.build_child`'s model."""
-        stages = [stage[1:] for chain, _ in self._parts for stage in chain]
-        values = [value for stage in stages for value in stage]
+        """Weights and moving moments, in the order of `keras_network.build_child`'s model."""
+        stages = [own for chain, _ in self._parts for _, own in chain]
+        values = [value for own in stages for value in own.values()]
         return [keras.ops.convert_to_numpy(v) for v in (*values, self._kernel, self._bias)]
 
     def _forward(self, x: tf.Tensor) -> tuple[tf.Tensor, list]:
         moments: list[tuple[keras.Variable, tf.Tensor]] = []
         for chain, has_residual in self._parts:
             shortcut = x
-            for form, kernel, scale, offset, mean, variance in chain:
-                x, *batch = chain_function.run_stage(
-                    x, form, kernel.value, scale.value, offset.value
-                )
-                moments += zip((mean, variance), batch, strict=True)
+            for form, own in chain:
+                trained = {name: v.value for name, v in own.items() if v.trainable}
+                x, batch = stage_functions.run_stage(x, form, trained)
+                moving = [v for v in own.values() if not v.trainable]
+                moments += zip(moving, batch, strict=True)
             x = x + shortcut if has_residual else x
         pooled = tf.reduce_mean(x, axis=[1, 2])
         return tf.matmul(pooled, self._kernel.value) + self._bias.value, moments

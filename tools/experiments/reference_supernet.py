@@ -1,12 +1,13 @@
-"""The released PyTorch supernet, one step at a time: the other side of `tools.compare_reference`.
+"""Runs the released PyTorch supernet step by step, for `tools.compare_reference`.
 
-A process of its own, under a Python that has PyTorch, numpy and PyYAML; nothing of ours is
-imported:
+It runs in its own process, with a Python that has PyTorch, numpy and PyYAML. It imports none of our
+modules:
 
     python tools/experiments/reference_supernet.py CHECKOUT BATCH_SIZE RESOLUTION THREADS
 
-For every line `weight` or `two` on stdin it takes that step on fresh paths, as the released search
-does, and answers with the seconds. The first answer is the number of weights.
+For every line `weight` or `two` on stdin it makes that step on newly sampled paths, as the released
+search does, and prints the seconds. The first line it prints has the number of weights and the
+version of PyTorch.
 """
 
 import pathlib
@@ -18,11 +19,11 @@ CANDIDATES = [f"{k}x{k}_MBConv{e}" for k in (3, 5, 7) for e in (3, 6)]
 
 
 def make_steps(batch_size: int, resolution: int) -> tuple[int, dict[str, Callable[[], None]]]:
-    """Number of weights, and both steps, with the settings of the released search's defaults.
+    """Returns the number of weights and both steps, with the released search's default settings.
 
     Args:
-        batch_size: images a step, noise.
-        resolution: their height and width.
+        batch_size: number of noise images per step.
+        resolution: height and width of the images in pixels.
     """
     import torch
     from models.super_nets.super_proxyless import SuperProxylessNASNets
@@ -65,7 +66,7 @@ def make_steps(batch_size: int, resolution: int) -> tuple[int, dict[str, Callabl
 
 
 def main() -> None:
-    """Answers until stdin ends."""
+    """Makes the steps named on stdin until it ends."""
     checkout, *numbers = sys.argv[1:]
     batch_size, resolution, threads = map(int, numbers)
     sys.path.insert(0, str(pathlib.Path(checkout) / "search"))

@@ -1,4 +1,4 @@
-"""Other command lines as processes of their own, with their time and memory."""
+"""Runs other command lines as processes and measures their time and memory."""
 
 import contextlib
 import os
@@ -13,11 +13,11 @@ _ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 class Usage(NamedTuple):
-    """What a process took.
+    """Time and memory of a process.
 
     Attributes:
-        seconds: from start to end.
-        cpu_seconds: of all its threads; on a machine that is shared, what tells work from waiting.
+        seconds: time from start to end.
+        cpu_seconds: CPU time of all threads; on a shared machine it excludes waiting.
         peak_mib: largest resident set in MiB.
     """
 
@@ -30,9 +30,9 @@ class Command(NamedTuple):
     """One command line.
 
     Attributes:
-        tool: `tools.<tool>` is run.
+        tool: name of the tool; `tools.<tool>` is run.
         arguments: its flags.
-        log: the file that gets what it prints.
+        log: file for its output.
     """
 
     tool: str
@@ -41,18 +41,18 @@ class Command(NamedTuple):
 
 
 def run(tool: str, arguments: Sequence[str], log: pathlib.Path) -> Usage:
-    """Runs `python -m tools.<tool>` on all cores; as `run_side_by_side`."""
+    """Runs `python -m tools.<tool>` on all cores; see `run_side_by_side`."""
     return run_side_by_side([Command(tool, arguments, log)])[0]
 
 
 def run_side_by_side(commands: Sequence[Command]) -> list[Usage]:
-    """Runs as many at a time as there are cores, each on its share of them.
+    """Runs as many commands in parallel as there are cores, each on its share of the cores.
 
-    Programs that seldom keep several cores busy get more done this way.
+    This is faster for programs that rarely keep several cores busy.
 
     Raises:
-        ValueError: one of them failed; the message has its last line, and where the others are.
-        KeyboardInterrupt: one was asked to stop.
+        ValueError: a command failed; the message has its last line and the path of its log.
+        KeyboardInterrupt: a command was asked to stop.
     """
     cores = _cores()
     at_once = max(1, min(len(cores), len(commands)))
@@ -72,7 +72,7 @@ def run_side_by_side(commands: Sequence[Command]) -> list[Usage]:
 
 
 class _Process:
-    """A command that runs."""
+    """A running command."""
 
     def __init__(self, command: Command) -> None:
         self._command = command
@@ -87,7 +87,7 @@ class _Process:
             )
 
     def wait(self) -> Usage:
-        """Until it ends."""
+        """Waits until the process ends and returns its time and memory."""
         _, status, usage = os.wait4(self._process.pid, 0)
         seconds = time.monotonic() - self._start
         code = self._process.returncode = os.waitstatus_to_exitcode(status)
@@ -95,21 +95,21 @@ class _Process:
             raise KeyboardInterrupt
         tool, _, log = self._command
         if code:
-            lines = log.read_text().strip().splitlines() or ["nothing was said"]
+            lines = log.read_text().strip().splitlines() or ["it printed no error"]
             raise ValueError(f"tools.{tool} ended with {code}: {lines[-1]} (see {log})")
         # Linux counts kibibytes, macOS bytes.
         unit = 2**20 if sys.platform == "darwin" else 2**10
         return Usage(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit)
 
     def stop(self) -> None:
-        """Asks it to, unless it ended, and waits until it has."""
+        """Asks the process to stop, unless it has ended, and waits for its end."""
         if self._process.returncode is None:
             self._process.terminate()
             self._process.wait()
 
 
 def core_count() -> int:
-    """Commands that run side by side."""
+    """Number of cores, which is the number of commands that run in parallel."""
     return len(_cores())
 
 
@@ -121,7 +121,7 @@ def _cores() -> list[int]:
 
 @contextlib.contextmanager
 def _on(cores: Sequence[int]) -> Iterator[None]:
-    """Processes that are started inside run on these cores, where the system can be told so."""
+    """Restricts processes started inside to these cores, if the system supports it."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return

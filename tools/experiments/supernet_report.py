@@ -1,10 +1,10 @@
-"""The numbers of `tools.benchmark_supernet` as a table."""
+"""Prints the results of `tools.benchmark_supernet` as a table."""
 
 from typing import Any
 
 from tools.terminal import console
 
-# What the table calls a step; its key in seconds; in peaks of memory.
+# Label of a step in the table, its key for seconds, and its key for peak memory.
 _ROWS = (
     ("child, stock Keras layers", "child", None),
     ("child, the same kernels", "child_same_kernels", "child"),
@@ -18,7 +18,7 @@ _ROWS = (
 
 
 def show(found: dict[str, Any]) -> None:
-    """Prints what `found` holds; it may be a part of all."""
+    """Prints the results in `found`, which may be incomplete."""
     memory, tensors = found.get("peak_memory_mib", {}), found.get("peak_tensors_mib", {})
     ratios = found | ({"weight_ratio": 1.0} if "weight_step_s" in found else {})
     cells = [
@@ -37,8 +37,8 @@ def show(found: dict[str, Any]) -> None:
     console.say()
     if "step_ratio" in found:
         console.say(
-            f"weight step: {found['step_ratio']:.3f} x the child of stock layers, "
-            f"{found['step_ratio_same_kernels']:.3f} x the child of the same kernels, "
+            f"weight step: {found['step_ratio']:.3f} x the child with stock layers, "
+            f"{found['step_ratio_same_kernels']:.3f} x the child with the same kernels, "
             f"{found['images_per_s']:.4g} images/s"
         )
         console.say(
@@ -49,5 +49,5 @@ def show(found: dict[str, Any]) -> None:
         of_tensors = found.get("peak_tensors_ratio")
         console.say(
             f"peak memory: {found['peak_memory_ratio']:.3f} x the child's"
-            + (f", of tensors alone {of_tensors:.3f} x" if of_tensors else "")
+            + (f"; tensors alone: {of_tensors:.3f} x" if of_tensors else "")
         )

@@ -1,7 +1,8 @@
-"""The training steps that `tools.benchmark_supernet` compares: a supernet's and its children's.
+"""The training steps of a supernet and its children that `tools.benchmark_supernet` compares.
 
-Every step is one compiled function of a fixed batch of noise; what is learned does not matter.
-Those whose names end in `of`, and `STEPS`, are functions of a batch still to be compiled.
+Most functions return a compiled step with a fixed batch of noise, since it does not matter what is
+learned. Functions with names ending in `of`, and `STEPS`, give functions of a batch that are not
+compiled yet.
 """
 
 import dataclasses
@@ -14,8 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from nas.architecture import spaces
+from nas.architecture.blocks import Block, Slot
 from nas.architecture.operations import MBConv
-from nas.architecture.specs import Block, SearchSpace, Slot
+from nas.architecture.specs import SearchSpace
 from nas.choices import sampling
 from nas.layers import keras_network
 from nas.searching import algorithms
@@ -35,24 +37,24 @@ LABEL_SMOOTHING = 0.1
 
 
 def compiled(step: Callable) -> Function:
-    """`step` as a graph, traced as `fit` traces a training step."""
+    """Compiles `step` to a graph in the same way as `fit`."""
     return tf.function(step, jit_compile=False, autograph=False)
 
 
 def optimizer() -> keras.optimizers.Optimizer:
-    """The optimizer of every step, a search's default."""
+    """Makes the optimizer of a step, with the default settings of a search."""
     return keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True, weight_decay=4e-4)
 
 
 def noise(space: SearchSpace, batch_size: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Images `[batch, height, width, channels]` and labels `[batch]`."""
+    """Makes random images `[batch, height, width, channels]` and labels `[batch]`."""
     images = tf.random.stateless_uniform([batch_size, *space.input_shape], [0, 1], -1.0, 1.0)
     labels = tf.random.stateless_uniform([batch_size], [0, 2], 0, space.num_classes, tf.int32)
     return images, labels
 
 
 def random_paths(space: SearchSpace, count: int, seed: int) -> list[tuple[int, ...]]:
-    """Paths drawn uniformly, as a warm-up draws them."""
+    """Draws paths uniformly, as a warm-up does."""
     generator = np.random.default_rng(seed)
     return [
         tuple(int(generator.integers(len(slot.candidates))) for slot in space.slots)
@@ -61,9 +63,9 @@ def random_paths(space: SearchSpace, count: int, seed: int) -> list[tuple[int, .
 
 
 def with_candidates(space: SearchSpace, count: int) -> SearchSpace:
-    """`space` with `count` MBConv candidates in every slot, k3 e3 the first of them.
+    """`space` with `count` MBConv candidates in every slot, beginning with k3 e3.
 
-    A space needs a choice, so that with a `count` of one the last slot keeps two.
+    A space needs at least one choice. If `count` is one, the last slot therefore keeps two.
     """
     mbconvs = tuple(MBConv(k, e) for e in (3, 6) for k in (3, 5, 7))
     last = space.slots[-1]
@@ -82,8 +84,8 @@ class SupernetSteps:
     """The steps of one supernet.
 
     Args:
-        space: its space.
-        batch_size: images a step.
+        space: the search space.
+        batch_size: images per step.
     """
 
     def __init__(self, space: SearchSpace, batch_size: int) -> None:
@@ -107,7 +109,7 @@ class SupernetSteps:
         return lambda: self._weight(path)
 
     def architecture(self, algorithm: algorithms.SupernetAlgorithm) -> Function:
-        """The architecture step of `algorithm`, with fresh draws in every call."""
+        """The architecture step of `algorithm`, with new random draws in every call."""
         step = self.architecture_of(algorithm)
         return compiled(lambda: step(*self.batch))
 
@@ -118,12 +120,12 @@ class SupernetSteps:
 
     def weight_of(self, choices: Choices) -> StepOfBatch:
         """The weight step on one path."""
-        # A variable, lest the graph be simplified for this path.
+        # A variable, so that TensorFlow cannot simplify the graph for this path.
         path = tf.Variable(choices, dtype=tf.int32)
         return lambda x, labels: self.net.weight_step(x, labels, routes.Path(path.value()))
 
     def architecture_of(self, algorithm: algorithms.SupernetAlgorithm) -> StepOfBatch:
-        """The architecture step of `algorithm`, in a supernet of its own, with fresh draws."""
+        """The architecture step of `algorithm` on its own supernet, with new random draws."""
         net = self._supernet(algorithm)
 
         def run(images: tf.Tensor, labels: tf.Tensor) -> None:
@@ -143,7 +145,7 @@ class SupernetSteps:
         return run
 
     def compile_search(self) -> tuple[float, float]:
-        """Seconds to trace the whole training step as `fit` does, and of its first run."""
+        """Seconds to trace the whole training step as `fit` does, and seconds of its first run."""
         specs = tuple(tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in self.batch)
         start = time.perf_counter()
         concrete = compiled(self.net.train_step).get_concrete_function((specs, specs))
@@ -153,7 +155,7 @@ class SupernetSteps:
 
 
 def stock_child(space: SearchSpace, choices: Choices, batch_size: int) -> Function:
-    """The child's own step as a functional model of stock Keras layers."""
+    """The training step of a child built as a functional model of stock Keras layers."""
     batch = noise(space, batch_size)
     model = keras_network.build_child(space.child(choices))
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=LABEL_SMOOTHING)
@@ -164,7 +166,7 @@ def stock_child(space: SearchSpace, choices: Choices, batch_size: int) -> Functi
 
 
 def same_kernels_child(space: SearchSpace, choices: Choices, batch_size: int) -> Function:
-    """The child's own step from the supernet's kernels."""
+    """The training step of a child that uses the supernet's kernels."""
     batch, step = noise(space, batch_size), _same_kernels_child_of(space, choices)
     return compiled(lambda: step(*batch))
 
@@ -174,7 +176,7 @@ def _same_kernels_child_of(space: SearchSpace, choices: Choices) -> StepOfBatch:
     return child.weight_step
 
 
-# What peak memory is measured of.
+# The steps whose peak memory is measured.
 STEPS: dict[str, Callable[[SearchSpace, Choices], StepOfBatch]] = {
     "child": _same_kernels_child_of,
     "supernet": lambda space, path: SupernetSteps(space, 1).weight_of(path),
@@ -187,6 +189,6 @@ STEPS: dict[str, Callable[[SearchSpace, Choices], StepOfBatch]] = {
 
 
 def load_space(name: str, resolution: int | None) -> SearchSpace:
-    """The space `name`, at `resolution` if one is given."""
+    """Loads the space `name`, at `resolution` if it is given."""
     space = spaces.load_space(name)
     return space.with_task(space.num_classes, resolution, None)

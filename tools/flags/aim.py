@@ -1,87 +1,99 @@
-"""What a search aims at, as flags: a latency or another cost, exactly or as a limit."""
+"""Flags for the target of a search: a latency or another cost, to reach or as a limit."""
 
 import dataclasses
 from typing import Any
 
 from absl import flags
 
-_MODEL = flags.DEFINE_string("latency_model", None, "File that tools.fit_latency wrote, or pixel1.")
+_MODEL = flags.DEFINE_string("latency_model", None, "File written by tools.fit_latency, or pixel1.")
 _DEVICE = flags.DEFINE_string(
-    "device", None, "Refuse a latency model of another device; adb stands for any phone."
+    "device", None, "Refuse a latency model of another device; adb accepts any phone."
 )
 _DELEGATE = flags.DEFINE_string("delegate", None, "Refuse a latency model of another delegate.")
 _RECIPE = flags.DEFINE_string(
-    "recipe", None, "Refuse a latency model of another recipe; with --target_bytes, the file's."
+    "recipe",
+    None,
+    "Refuse a latency model of another recipe. With --target_bytes: the recipe whose bytes count.",
 )
 _THREADS = flags.DEFINE_integer(
     "num_threads", None, "Refuse a latency model of another number of threads.", lower_bound=1
 )
 _TARGETS = {
     "latency_ms": flags.DEFINE_float(
-        "target_latency_ms", 0.0, "Latency aimed at; 0 for accuracy alone.", lower_bound=0.0
+        "target_latency_ms",
+        0.0,
+        "Target latency in milliseconds; 0 searches for accuracy alone.",
+        lower_bound=0.0,
     ),
     "macs": flags.DEFINE_float(
-        "target_macs", 0.0, "Instead: multiply-accumulates aimed at.", lower_bound=0.0
+        "target_macs", 0.0, "Instead: target number of multiply-accumulates.", lower_bound=0.0
     ),
     "params": flags.DEFINE_float(
-        "target_params", 0.0, "Instead: trainable parameters aimed at.", lower_bound=0.0
+        "target_params", 0.0, "Instead: target number of trainable parameters.", lower_bound=0.0
     ),
     "bytes": flags.DEFINE_float(
         "target_bytes",
         0.0,
-        "Instead: bytes of the weights, as --recipe writes them.",
+        "Instead: target size in bytes of the weights, as --recipe writes them.",
         lower_bound=0.0,
     ),
 }
 _RELATIVE = flags.DEFINE_float(
     "target_latency",
     None,
-    "Instead: the fraction of the way from the space's fastest to its slowest child.",
+    "Instead: target latency as a fraction; 0 is the space's fastest child, 1 its slowest.",
     lower_bound=0.0,
     upper_bound=1.0,
 )
 _HARD_LIMIT = flags.DEFINE_bool(
-    "hard_limit", False, "The target is a limit: the child never takes more."
+    "hard_limit",
+    False,
+    "Treat the target as a limit that the child's predicted cost never exceeds.",
 )
 _OBJECTIVE = flags.DEFINE_string(
     "objective",
     "target",
-    "target lands on the target; add_linear and mul_log weigh latency against accuracy.",
+    "Objective of alpha: target reaches the target; add_linear and mul_log weigh latency against "
+    "accuracy.",
 )
 
-# Bytes of a kernel's value and of a channel: its bias, and for int8 its scale and zero point.
+# Bytes of one kernel value, and of one channel: its bias, and for int8 its scale and zero point.
 _BYTES = {"float32": (4, 4), "float16": (2, 2), "dynamic_range": (1, 16), "int8": (1, 16)}
 
 
 @dataclasses.dataclass(frozen=True)
 class Aim:
-    """What the flags say, checked as far as it can be without a data set.
+    """The target given by the flags, checked as far as possible without a data set.
 
     Attributes:
         quantity: as in `nas.choices.candidate_costs.Latencies`.
-        target: of that quantity; 0 for none, or for a relative one.
-        relative: fraction of the way from the cheapest to the most expensive child, or None.
-        table: the latency model, if one was given.
+        target: value of that quantity; 0 for no target or a relative one.
+        relative: the target as a fraction, from 0 for the cheapest child to 1 for the most
+            expensive; None if not given.
+        latency_model: the latency model; None if not given.
     """
 
     quantity: str
     target: float
     relative: float | None
-    table: Any
+    latency_model: Any
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What of it belongs to a search's settings, the target apart."""
+        """The fields of `SearchConfig` that these flags set, except the target."""
         return {"objective": _OBJECTIVE.value, "is_limit": _HARD_LIMIT.value}
 
     def costs(self, space: Any) -> Any:
-        """Of every candidate of `space`, a `Latencies`; None when nothing is aimed at or known."""
+        """The costs of the candidates of `space` as `Latencies`; None without a latency model."""
         from nas.architecture import counting
         from nas.choices.candidate_costs import Latencies
         from tools.workflow import stages
 
+        self._check_support(space)
         if self.quantity == "latency_ms":
-            return stages.latencies_of(self.table, space) if self.table else None
+            if self.latency_model is None:
+                return None
+            return stages.latencies_of(self.latency_model, space)
         if self.quantity == "macs":
             counted = counting.by_candidate(space, counting.block_macs, counting.num_macs)
         elif self.quantity == "params":
@@ -97,16 +109,25 @@ class Aim:
             )
         return Latencies(*counted, self.quantity)
 
+    def _check_support(self, space: Any) -> None:
+        """Refuses a space with an operation that the recipe of the latency model cannot write."""
+        from export import support
+
+        model = self.latency_model
+        recipe = _RECIPE.value if model is None else model.recipe_
+        if recipe is not None:
+            support.check(space, recipe)
+
     def cautions(self, space: Any) -> list[str]:
-        """What the latency model only estimates in `space`, in sentences."""
+        """Sentences about the parts of `space` for which the latency model has only an estimate."""
         from latency_models.measuring import parts
 
-        if self.table is None or self.quantity != "latency_ms":
+        if self.latency_model is None or self.quantity != "latency_ms":
             return []
-        return self.table.cautions(parts.space_parts(space))
+        return self.latency_model.cautions(parts.space_parts(space))
 
     def resolve(self, latencies: Any) -> float:
-        """The target in its own unit, checked against what `latencies` can reach; 0 for none."""
+        """The target in its own unit, checked against the range of `latencies`; 0 for none."""
         if latencies is None:
             return 0.0
         target = self.target if self.relative is None else latencies.at(self.relative)
@@ -116,18 +137,18 @@ class Aim:
 
 
 def flags_given() -> dict[str, Any]:
-    """The flags as they were given, for a work dir's `config.json`."""
+    """Values of these flags as given, for a work dir's `config.json`."""
     holders = (_MODEL, _RELATIVE, _HARD_LIMIT, _OBJECTIVE, *_TARGETS.values())
     return {flag.name: flag.value for flag in holders}
 
 
 def input_files() -> list[str]:
-    """Files the flags name."""
+    """Files that the flags name."""
     return [_MODEL.value] if _MODEL.value and _MODEL.value.endswith(".json") else []
 
 
 def check_flags() -> None:
-    """Refuses flags that contradict each other, before anything heavy is imported."""
+    """Refuses flags that contradict each other; imports nothing heavy."""
     given = [f"--{flag.name}" for flag in _TARGETS.values() if flag.value]
     given += ["--target_latency"] if _RELATIVE.value is not None else []
     if len(given) > 1:
@@ -135,11 +156,14 @@ def check_flags() -> None:
     of_latency = [flag for flag in given if flag.startswith("--target_latency")]
     if of_latency and _MODEL.value is None:
         raise ValueError(
-            "latency_model: expected a file of tools.fit_latency with a target latency, "
-            "received none; benchmark and fit one, or leave the target out"
+            "latency_model: expected a file written by tools.fit_latency, since a target latency "
+            "is given, received none; benchmark and fit one, or leave the target out"
         )
     if _HARD_LIMIT.value and not given:
-        raise ValueError("hard_limit: expected a target with it, received none")
+        raise ValueError(
+            "hard_limit: expected a target with it, received none; give a target, or leave "
+            "--hard_limit out"
+        )
     if _TARGETS["bytes"].value and (_RECIPE.value or "float32") not in _BYTES:
         raise ValueError(
             f"recipe: expected one of {', '.join(_BYTES)} with --target_bytes; "
@@ -148,27 +172,27 @@ def check_flags() -> None:
 
 
 def read() -> Aim:
-    """The aim, its latency model read and checked."""
+    """Reads and checks the latency model, and returns the target that the flags give."""
     import latency_models
     from nas import objectives
 
     objectives.check_name(_OBJECTIVE.value)
     quantities = [name for name, flag in _TARGETS.items() if flag.value]
     quantity = quantities[0] if quantities else "latency_ms"
-    table = None
+    latency_model = None
     if _MODEL.value is not None:
-        table = latency_models.load(_MODEL.value)
-        _check_use(table)
-    return Aim(quantity, _TARGETS[quantity].value, _RELATIVE.value, table)
+        latency_model = latency_models.load(_MODEL.value)
+        _check_use(latency_model)
+    return Aim(quantity, _TARGETS[quantity].value, _RELATIVE.value, latency_model)
 
 
-def _check_use(table: Any) -> None:
-    """Refuses a latency model that was measured otherwise than the flags say."""
-    own = table.to_dict()
+def _check_use(latency_model: Any) -> None:
+    """Refuses a latency model whose device, recipe, threads or delegate differ from the flags."""
+    own = latency_model.to_dict()
     wanted = {"device": _DEVICE.value, "recipe": _RECIPE.value, "num_threads": _THREADS.value}
     if _DEVICE.value == "adb" and own["device"].startswith("adb:"):
         wanted["device"] = None
-    table.check(**{k: own[k] if value is None else value for k, value in wanted.items()})
+    latency_model.check(**{k: own[k] if value is None else value for k, value in wanted.items()})
     if _DELEGATE.value not in (None, own["delegate"]):
         raise ValueError(
             f"the latency model was measured with delegate {own['delegate']}, received delegate "

@@ -1,4 +1,4 @@
-"""Which images: the flags that every command with a data set has."""
+"""Flags for the data set and its images, shared by every command that reads images."""
 
 import os
 from collections.abc import Mapping
@@ -12,41 +12,44 @@ if TYPE_CHECKING:
 DATASET = flags.DEFINE_string(
     "dataset",
     "cifar10",
-    "TFDS name of an image data set, or folder:DIR for images of your own in DIR/<class>/ or "
-    "DIR/<split>/<class>/; for tools.pipeline the preset's, if not given.",
+    "TFDS name of an image data set, or folder:DIR for your own images in DIR/<class>/ or "
+    "DIR/<split>/<class>/. tools.pipeline uses the preset's data set if this is not given.",
 )
 DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
 RESOLUTION = flags.DEFINE_integer(
     "resolution",
     None,
-    "Height and width that images are resized to; without it their own size, or for various sizes "
-    "the median of their shorter sides, at most 224.",
+    "Height and width to resize images to. If not given: their own size, or, if sizes differ, the "
+    "median of their shorter sides, at most 224.",
     lower_bound=1,
 )
 FLIP = flags.DEFINE_bool(
-    "flip", None, "Mirror training images at random; without it all but digits and letters are."
+    "flip",
+    None,
+    "Mirror training images at random. If not given, all images but digits and letters are.",
 )
 SKIP_UNREADABLE = flags.DEFINE_bool(
-    "skip_unreadable", False, "Leave out images that cannot be read, instead of refusing them."
+    "skip_unreadable", False, "Leave out images that cannot be read, instead of stopping."
 )
 
 CACHE = flags.DEFINE_enum(
     "cache",
     "auto",
     ["auto", "pixels", "memory", "files"],
-    "How images are kept: as pixels in memory; encoded, in memory or in their files, and decoded "
-    "anew for every batch with random crops of any size; auto is pixels, unless they are too many.",
+    "How to keep images. pixels: decoded, in memory. memory or files: encoded, in memory or in "
+    "their files, and decoded anew for every batch, with random crops of any size. auto: pixels, "
+    "unless they need too much memory.",
 )
 
 _OF_IMAGES = (RESOLUTION, FLIP, SKIP_UNREADABLE, CACHE)
 
 
 def options(preferred_resolution: int | None = None) -> "ImageOptions":
-    """What the flags ask of the images.
+    """The image options that the flags give.
 
     Args:
-        preferred_resolution: without the flag, of a folder's images and of TFDS images of various
-            sizes.
+        preferred_resolution: used without --resolution, for a folder's images and for TFDS images
+            of various sizes.
     """
     from nas.data.image_options import ImageOptions
 
@@ -60,18 +63,18 @@ def options(preferred_resolution: int | None = None) -> "ImageOptions":
 
 
 def given() -> dict[str, Any]:
-    """The flags about images that were given, for a work dir's settings; empty if none was."""
+    """The image flags that were given, for a work dir's settings; empty if none was."""
     return {flag.name: flag.value for flag in _OF_IMAGES if flag.value != flag.default}
 
 
 def take(asked: Mapping[str, Any]) -> None:
-    """Sets the flags to what a work dir's settings have, for a command that goes on from them."""
+    """Sets the flags to the values in a work dir's settings, for a command that builds on it."""
     for flag in (DATASET, *_OF_IMAGES):
         flags.FLAGS[flag.name].value = asked.get(flag.name, flag.default)
 
 
 def for_another_process() -> dict[str, Any]:
-    """All of these flags that another command needs to read the same images from any folder."""
+    """The flags with which another command, run in any folder, reads the same images."""
     from nas.data.folder import image_folder
 
     name = DATASET.value

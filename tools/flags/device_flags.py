@@ -1,4 +1,4 @@
-"""The flags that say where latency is measured; for every tool that measures."""
+"""Flags for the device on which latency is measured, shared by every tool that measures."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from latency_models.devices.android import adb
 from latency_models.devices.android.phone_settings import DELEGATES
 
 DEVICE = flags.DEFINE_string(
-    "device", "local", "Where to time: local is this machine, adb or adb:SERIAL a phone."
+    "device", "local", "Device to measure on: local is this machine, adb or adb:SERIAL a phone."
 )
 THREADS = flags.DEFINE_integer("num_threads", 1, "Threads of the runtime.", lower_bound=1)
 _PROGRAM = flags.DEFINE_string(
@@ -20,34 +20,43 @@ _PROGRAM = flags.DEFINE_string(
     f"For phones: the benchmark_model program on this machine. {adb.WHERE_TO_GET_IT}",
 )
 _DELEGATE = flags.DEFINE_enum(
-    "delegate", "none", DELEGATES, "For phones: what runs the model; none is the CPU."
+    "delegate", "none", DELEGATES, "For phones: delegate that runs the model; none is the CPU."
 )
 _MASK = flags.DEFINE_string(
-    "cpu_mask", "auto", "For phones: auto pins to the fastest cores; none; or hexadecimal, as f0."
+    "cpu_mask",
+    "auto",
+    "For phones: cores to run on. auto pins to the fastest cores; none does not pin; or a "
+    "hexadecimal mask such as f0.",
 )
 _WARMUP_RUNS = flags.DEFINE_integer(
-    "warmup_runs", 10, "For phones: runs before those that count, in a sample.", lower_bound=1
+    "warmup_runs", 10, "For phones: warm-up runs in each sample.", lower_bound=1
 )
 _NUM_RUNS = flags.DEFINE_integer(
-    "num_runs", 50, "For phones: runs that count, in a sample.", lower_bound=1
+    "num_runs", 50, "For phones: timed runs in each sample.", lower_bound=1
 )
 _MAX_SECONDS = flags.DEFINE_float(
-    "max_run_seconds", 20.0, "For phones: the most the runs of a sample take.", lower_bound=0.01
+    "max_run_seconds",
+    20.0,
+    "For phones: most seconds for the timed runs of a sample.",
+    lower_bound=0.01,
 )
 _COOLING = flags.DEFINE_float(
-    "cooling_seconds", 600.0, "For phones: how long to wait for a warm one.", lower_bound=0.0
+    "cooling_seconds",
+    600.0,
+    "For phones: most seconds to wait for a warm phone to cool down.",
+    lower_bound=0.0,
 )
 _ADB = flags.DEFINE_string("adb", "adb", "For phones: the adb program.")
 _TIMEOUT = flags.DEFINE_float(
-    "adb_timeout_seconds", 30.0, "For phones: the most an adb call takes.", lower_bound=0.1
+    "adb_timeout_seconds", 30.0, "For phones: timeout of an adb call in seconds.", lower_bound=0.1
 )
 
 
 def phone_settings() -> PhoneSettings:
-    """How models run on a phone.
+    """The settings for phones that the flags give.
 
     Raises:
-        ValueError: a flag that makes no sense.
+        ValueError: the value of a flag is not allowed.
     """
     return PhoneSettings(
         benchmark_model=_PROGRAM.value,
@@ -63,14 +72,14 @@ def phone_settings() -> PhoneSettings:
 
 
 def device_of(environment: Mapping[str, Any]) -> Device:
-    """The device of an environment, where the flags do not name another.
+    """The device of an environment, unless the flags name another.
 
     Args:
-        environment: as a latency model's `environment_`: its device, threads and delegate stand
-            for the flags that were not given.
+        environment: as a latency model's `environment_`. Its device, threads and delegate are the
+            defaults of the flags that were not given.
 
     Raises:
-        ValueError: there is none of that name, or flags do not fit it.
+        ValueError: no device has that name, or the flags do not fit it.
     """
     for name in ("device", "num_threads", "delegate"):
         flag = flags.FLAGS[name]
@@ -83,7 +92,7 @@ def device() -> Device:
     """The device that the flags name.
 
     Raises:
-        ValueError: there is none of that name, or other flags do not fit it.
+        ValueError: no device has that name, or other flags do not fit it.
     """
     settings = phone_settings()
     if DEVICE.value == "local" and (settings.delegate != "none" or settings.cpu_mask != "auto"):

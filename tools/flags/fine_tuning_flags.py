@@ -1,20 +1,25 @@
-"""The flags of recipes that train a network further: int8_qat, sparse, sparse_int8, clustered."""
+"""Flags for recipes that train a network further: int8_qat, sparse, sparse_int8, clustered."""
 
 from typing import Any
 
 from absl import flags
 
 _EPOCHS = flags.DEFINE_integer(
-    "fine_tune_epochs", 3, "Passes over the training images, where a recipe trains.", lower_bound=1
+    "fine_tune_epochs", 3, "Epochs of fine-tuning, for recipes that train.", lower_bound=1
 )
-_BATCH_SIZE = flags.DEFINE_integer("fine_tune_batch_size", 128, "Images a step.", lower_bound=1)
+_BATCH_SIZE = flags.DEFINE_integer(
+    "fine_tune_batch_size", 128, "Images per step of fine-tuning.", lower_bound=1
+)
 _RATE = flags.DEFINE_float(
-    "fine_tune_learning_rate", 0.05, "At their first step, falling to zero.", lower_bound=1e-9
+    "fine_tune_learning_rate",
+    0.05,
+    "Learning rate at the first step of fine-tuning; it falls to zero.",
+    lower_bound=1e-9,
 )
 
 
 def settings() -> dict[str, Any]:
-    """Fields of `export.fine_tuning.process.Settings`, which takes seconds to import."""
+    """Fields of `export.fine_tuning.jobs.Settings` as a dict, since its module imports slowly."""
     return {
         "epochs": _EPOCHS.value,
         "batch_size": _BATCH_SIZE.value,

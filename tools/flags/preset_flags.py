@@ -1,4 +1,4 @@
-"""Flags that change a preset: its network, its sizes, what is exported."""
+"""Flags that change a preset: its network, its sizes and its recipes."""
 
 import dataclasses
 from typing import TYPE_CHECKING, Any
@@ -11,26 +11,32 @@ if TYPE_CHECKING:
 _CHILD = flags.DEFINE_string(
     "child",
     None,
-    "A child.json, or the name of a published network, that is trained instead of a search.",
+    "A child.json, or the name of a published network, to train without a search.",
 )
 _BATCH_SIZE = flags.DEFINE_integer(
-    "batch_size", None, "Of search and training; the preset's if not given.", lower_bound=1
+    "batch_size",
+    None,
+    "Images per step of search and training; the preset's if not given.",
+    lower_bound=1,
 )
 _PRECISION = flags.DEFINE_enum(
     "precision",
     None,
     ["float32", "mixed_bfloat16", "mixed_float16"],
-    "Of activations in search and training; the preset's if not given. Mixed ones are for GPUs.",
+    "Precision of activations in search and training; the preset's if not given. Mixed precision "
+    "is for GPUs.",
 )
 _NETWORKS = flags.DEFINE_integer(
-    "networks", None, "Whole networks measured for the latency model; the preset's if not given.",
+    "networks",
+    None,
+    "Number of whole networks to measure for the latency model; the preset's if not given.",
     lower_bound=1,
-)  # fmt: skip
-_RECIPES = flags.DEFINE_list("recipes", None, "What is exported; the preset's if not given.")
+)
+_RECIPES = flags.DEFINE_list("recipes", None, "Recipes to export; the preset's if not given.")
 
 
 def changed(preset: "Preset") -> "Preset":
-    """The preset with what was given on the command line."""
+    """The preset with the values given on the command line."""
     both: dict[str, Any] = {
         flag.name: flag.value for flag in (_BATCH_SIZE, _PRECISION) if flag.value is not None
     }

@@ -1,4 +1,4 @@
-"""Flags on what can be seen of a run, before and while it works."""
+"""Flags to watch a run: curves for TensorBoard, and a dry run that prints the plan."""
 
 from absl import flags
 
@@ -6,10 +6,10 @@ TENSORBOARD = flags.DEFINE_bool(
     "tensorboard",
     True,
     "Write curves for TensorBoard into the work dir: losses, entropy, latency against the target, "
-    "the probability of every candidate. Look at them with `tensorboard --logdir=WORKDIR`.",
+    "the probability of every candidate. View them with `tensorboard --logdir=WORKDIR`.",
 )
 DRY_RUN = flags.DEFINE_bool(
     "dry_run",
     False,
-    "Write nothing: check everything, make a few steps to see what they take, and print the plan.",
+    "Write nothing: check the flags, time a few steps and print the plan.",
 )

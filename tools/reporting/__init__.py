@@ -1,1 +1,1 @@
-"""The report of a work dir: plain data, pictures drawn from it, and one page that holds them."""
+"""The HTML report of a work dir: reads its files, draws figures and writes one page."""

@@ -1,4 +1,4 @@
-"""One or several runs as one page of HTML, with nothing outside of it."""
+"""Writes one self-contained HTML page about one or several runs."""
 
 import functools
 import pathlib
@@ -27,17 +27,17 @@ _HERE = pathlib.Path(__file__).parent
 
 
 def write(paths: Sequence[str], output: str | None = None) -> pathlib.Path:
-    """Writes the page about the work dir `paths[0]`, compared with the others, if any.
+    """Writes the page about the work dir `paths[0]` and compares it with any others.
 
     Args:
         paths: work dirs.
-        output: where; `report/index.html` in the first of them if not given.
+        output: file to write; by default `report/index.html` in the first work dir.
 
     Returns:
-        Where it is.
+        Path of the page.
 
     Raises:
-        ValueError: one of them is no work dir, or a file in it is damaged.
+        ValueError: a path is not a work dir, or a file in it is damaged.
     """
     runs = [reading.read(path) for path in paths]
     target = pathlib.Path(output) if output else pathlib.Path(paths[0]) / "report" / "index.html"
@@ -46,7 +46,7 @@ def write(paths: Sequence[str], output: str | None = None) -> pathlib.Path:
 
 
 def html(runs: Sequence[Run]) -> str:
-    """The page about the first run; where there are several, compared with the others."""
+    """The HTML of the page about the first run, compared with any others."""
     return _template().render(page=page(runs), css=(_HERE / "page.css").read_text("utf-8"))
 
 
@@ -63,7 +63,7 @@ def _template() -> jinja2.Template:
 
 
 def page(runs: Sequence[Run]) -> Page:
-    """What stands on the page."""
+    """The content of the page."""
     run = runs[0]
     sections = [
         network_section.section(run),
@@ -85,7 +85,7 @@ def page(runs: Sequence[Run]) -> Page:
 
 
 def _name(dataset: str) -> str:
-    """Of a folder of images, the folder's own name."""
+    """Name of a data set; for an image folder, the last part of its path."""
     if not dataset.startswith("folder:"):
         return dataset
     return pathlib.PurePath(dataset.removeprefix("folder:")).name or dataset
@@ -110,7 +110,7 @@ def _lead(run: Run) -> str:
 
 
 def _state(run: Run) -> str:
-    """What is not there yet, in one sentence."""
+    """A sentence that lists the stages that are not finished; empty if all are."""
     lacking = []
     if run.space is not None and run.child is None:
         lacking.append("the search")
@@ -123,7 +123,7 @@ def _state(run: Run) -> str:
     if not lacking:
         return ""
     listed = ", ".join(lacking[:-1]) + (" and " if len(lacking) > 1 else "") + lacking[-1]
-    return f"Not there yet: {listed}."
+    return f"Still missing: {listed}."
 
 
 def _headlines(run: Run) -> list[Headline]:
@@ -139,7 +139,7 @@ def _accuracy(run: Run) -> Headline | None:
     validated = [row for row in run.search_rows if "validation_accuracy" in row]
     if validated:
         value = f"{100 * validated[-1]['validation_accuracy']:.1f}"
-        return Headline("Validation accuracy", value, "%", "of paths, in the search")
+        return Headline("Validation accuracy", value, "%", "of sampled paths, in the search")
     return None
 
 
@@ -178,4 +178,4 @@ def _work(run: Run) -> Headline | None:
     if not run.macs or not run.params:
         return None
     value, unit = f"{run.macs / 1e6:.3g}", "million MACs"
-    return Headline("Work an image", value, unit, f"{figures.count(run.params)} parameters")
+    return Headline("Work per image", value, unit, f"{figures.count(run.params)} parameters")

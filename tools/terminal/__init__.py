@@ -1,1 +1,1 @@
-"""What a person sees on the terminal: errors, tables, progress."""
+"""Output on the terminal: errors, tables and progress."""

@@ -1,4 +1,4 @@
-"""The manners of every command line: errors, titles, tables, progress, a clean stop."""
+"""What all command lines share: error messages, titles, tables, progress and a clean stop."""
 
 import math
 import os
@@ -16,7 +16,7 @@ from absl import app, flags, logging
 
 _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 
-# What a user can mend: bad input, a busy work dir, a missing or unwritable file, a full disk.
+# Errors a user can fix: bad input, a work dir in use, a missing or unwritable file, a full disk.
 USER_ERRORS: tuple[type[Exception], ...] = (ValueError, OSError)
 
 STOPPED = 130
@@ -28,13 +28,13 @@ T = TypeVar("T")
 def run(main: Callable[[], None]) -> None:
     """Parses the flags, runs `main`, and ends the process with an exit code.
 
-    One of `USER_ERRORS` becomes one line on stderr and exit code 1; `--debug` adds the traceback,
-    which every other exception always has. Ctrl-C and SIGTERM end with exit code 130.
+    One of `USER_ERRORS` becomes one line on stderr and exit code 1; `--debug` adds the traceback.
+    Any other exception always shows its traceback. Ctrl-C and SIGTERM end with exit code 130.
 
     Args:
-        main: takes nothing; what it returns is ignored.
+        main: takes no arguments; its return value is ignored.
     """
-    # Third-party warnings are for developers; `python -W default` brings them back.
+    # Third-party warnings are for developers; `python -W default` shows them again.
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     app.run(lambda argv: sys.exit(_exit_code(main, argv[1:])))
@@ -51,10 +51,10 @@ def _exit_code(main: Callable[[], None], leftover: Sequence[str]) -> int:
         sys.stdout.flush()
         return 0
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr, flush=True)
+        print("\nstopped; run the same command again to resume", file=sys.stderr, flush=True)
         return STOPPED
     except BrokenPipeError:
-        # The reader of our output left, as `head` does. Python would complain again at exit.
+        # The reader of our output, such as `head`, has ended. Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
     except USER_ERRORS as error:
@@ -73,32 +73,32 @@ def _fail(message: str) -> int:
 
 
 def title(text: str) -> None:
-    """Prints the heading of a stage, after an empty line; bold on a terminal."""
+    """Prints the heading of a stage after an empty line, in bold on a terminal."""
     say("\n" + (f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text))
 
 
 def say(text: str = "") -> None:
-    """Prints one line, at once even into a pipe."""
+    """Prints one line and flushes it, so that it appears at once even in a pipe."""
     print(text, flush=True)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Aligned columns under a rule; columns of numbers stand to the right.
+    """Formats a table with aligned columns; columns of numbers are aligned to the right.
 
     Args:
-        headers: one text a column.
-        rows: cells a row; None shows as `-`, floats with four significant digits.
+        headers: one text per column.
+        rows: the cells of each row; None shows as `-`, floats with four significant digits.
 
     Returns:
         The table as text, without a newline at its end.
 
     Raises:
-        ValueError: a row with another number of cells than there are headers.
+        ValueError: the number of cells in a row differs from the number of headers.
     """
     rows = [list(row) for row in rows]
     for row in rows:
         if len(row) != len(headers):
-            raise ValueError(f"table: expected {len(headers)} cells a row, received {row}")
+            raise ValueError(f"table: expected {len(headers)} cells per row, received {row}")
     columns = []
     for i, header in enumerate(headers):
         values = [row[i] for row in rows]
@@ -123,19 +123,19 @@ def _cell(value: Any) -> str:
 
 
 def compact(value: float) -> str:
-    """A number in a few characters: `0.0378`, `78.2`, `4750`, `2.31M`, `2.2e+17`."""
+    """Formats a number in a few characters: `0.0378`, `78.2`, `4750`, `2.31M`, `2.2e+17`."""
     magnitude = abs(value)
     if magnitude >= 1e15:
         return f"{value:.2g}"
     thousands = int(math.log10(magnitude) / 3) if magnitude >= 1e4 else 0
     scaled = value / 1000**thousands
-    # Without an exponent, which `g` takes from 1000 on.
+    # The format `g` would write an exponent from 1000 on.
     digits = f"{scaled:.3g}" if abs(scaled) < 999.5 else f"{scaled:.0f}"
     return digits + ["", "k", "M", "G", "T"][thousands]
 
 
 def duration(seconds: float) -> str:
-    """A time as people say it: `0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`."""
+    """Formats a time as people say it: `0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -147,10 +147,9 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """A bar with rate and time left on a terminal; elsewhere a line every 20 s and one at the end.
+    """A progress bar on a terminal; without one, a line every 20 s and one at the end.
 
-    Everything goes to stderr, so that stdout holds results alone. Calls from several threads are
-    safe.
+    Everything goes to stderr, so that stdout holds only results. Several threads may call it.
 
     Example:
         with console.Progress(total=500, label="blocks", unit="runs") as bar:
@@ -168,12 +167,12 @@ class Progress:
         """Shows the bar at once.
 
         Args:
-            total: number of steps; None when it is not known.
-            label: what is going on.
+            total: number of steps; None if unknown.
+            label: name of the work.
             unit: what is counted, in the plural.
-            initial: steps already done, when earlier work goes on.
-            bar_counts: whether a terminal's bar shows the count beside the percentage, which
-                leaves less of a narrow line to the values.
+            initial: steps already done, if earlier work is resumed.
+            bar_counts: whether a terminal's bar shows the count beside the percentage. Without
+                it, a narrow line has more room for the values.
         """
         self.total, self.label, self.unit = total, label, unit
         self.count = self._initial = initial
@@ -202,7 +201,7 @@ class Progress:
         self.close(failed=error[0] is not None)
 
     def update(self, steps: int = 1, **values: Any) -> None:
-        """Counts `steps` more and shows `values` beside them."""
+        """Adds `steps` to the count and shows `values` beside it."""
         with self._lock:
             self.count += steps
             self.values.update(values)
@@ -216,7 +215,7 @@ class Progress:
                 self._print(self._line(now - self._started))
 
     def note(self, line: str) -> None:
-        """Prints a line that stays, above the bar where there is one."""
+        """Prints a line that stays on the screen, above the bar if there is one."""
         with self._lock:
             if self._bar is not None:
                 self._bar.write(f"  {line}", file=sys.stderr)
@@ -224,7 +223,7 @@ class Progress:
                 self._print(line)
 
     def close(self, failed: bool = False) -> None:
-        """Shows the last state; without a terminal, says how long it took unless it failed."""
+        """Shows the last state; without a terminal, prints the duration unless it failed."""
         with self._lock:
             if self._bar is not None:
                 self._bar.set_postfix_str(self._values_text(), refresh=False)
@@ -254,14 +253,14 @@ class Progress:
         print(f"  {line}", file=sys.stderr, flush=True)
 
 
-# Without a width, the bar takes what the text leaves of the line.
+# `{bar}` has no width here, so it fills the rest of the line.
 _BAR = "  {desc} {percentage:3.0f}% {bar} {n_fmt}/{total_fmt}{unit}, {time_left} left{postfix}"
 _BAR_ALONE = "  {desc} {percentage:3.0f}% {bar} {time_left} left{postfix}"
 _COUNT = "  {desc} {n_fmt}{unit} in {time_spent}{postfix}"
 
 
 class _Bar(tqdm.tqdm):
-    """tqdm with times written as everywhere else."""
+    """A tqdm bar that formats times with `duration`."""
 
     @property
     def format_dict(self) -> dict[str, Any]:
@@ -277,12 +276,12 @@ class _Bar(tqdm.tqdm):
 def progress(
     iterable: Iterable[T], total: int | None = None, label: str = "", unit: str = ""
 ) -> Iterator[T]:
-    """Yields from `iterable` and shows how far it is; see `Progress`.
+    """Yields the items of `iterable` and shows the progress; see `Progress`.
 
     Args:
-        iterable: what to go through.
-        total: how many items it has; its length by default, where it has one.
-        label: what is going on.
+        iterable: the items.
+        total: number of items; by default the length of `iterable`, if it has one.
+        label: name of the work.
         unit: what the items are, in the plural.
     """
     if total is None and isinstance(iterable, Sized):

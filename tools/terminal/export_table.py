@@ -1,4 +1,4 @@
-"""What exported files are like, one row a file."""
+"""A table of exported files, one row per recipe."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,13 +9,14 @@ _HEADERS = ("recipe", "kB", "compressed", "ms", "max difference", "same top-1 %"
 
 
 def table(comparisons: Mapping[str, Mapping[str, Any]]) -> str:
-    """Sizes, latency and how close each file is to what it was written from.
+    """Tabulates size, latency, and how close each file is to the network it was made from.
 
-    `lost` is in percentage points: against the Keras network, or, where it was trained further for
-    the file, against the same network trained as long in float.
+    `lost` is the accuracy lost in percentage points, compared with the Keras network. If the
+    recipe trained the network further, the comparison is with the same network trained as long in
+    float.
 
     Args:
-        comparisons: what stands in `parity_<recipe>.json`, by recipe.
+        comparisons: content of `parity_<recipe>.json`, by recipe.
     """
     rows = [
         (

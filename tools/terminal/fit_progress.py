@@ -1,4 +1,4 @@
-"""One line of progress for a whole `fit`."""
+"""A Keras callback that shows one line of progress for a whole `fit`."""
 
 import threading
 import time
@@ -13,13 +13,13 @@ _SECONDS_BETWEEN_UPDATES = 0.5
 
 
 class ProgressCallback(keras.callbacks.Callback):
-    """Shows epoch, step, time left and metrics of a `fit` on one line; use `verbose=0` with it.
+    """Shows epoch, step, time left and metrics of a `fit` on one line; call `fit` with `verbose=0`.
 
-    Metrics are read only when the line is shown again, so under `callback_list.LazyCallbackList`
-    training does not wait for the screen.
+    It reads metrics only when it updates the line. With `callback_list.LazyCallbackList`, training
+    therefore does not wait for the screen.
 
     Args:
-        label: what is being trained.
+        label: name of the training.
         metrics: names of the logs to show; all of them by default.
     """
 
@@ -40,7 +40,7 @@ class ProgressCallback(keras.callbacks.Callback):
         self._last_update = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Opens the line at the first epoch, which is not 0 where earlier training goes on."""
+        """Opens the line at the first epoch, which is not 0 if training was resumed."""
         with self._lock:
             self._epoch = epoch
             if self._bar is None:
@@ -49,7 +49,7 @@ class ProgressCallback(keras.callbacks.Callback):
 
     def _open(self, epoch: int) -> None:
         epochs, steps = self.params["epochs"], self.params.get("steps")
-        # A `fit` that goes on in the midst of an epoch says so in its parameters.
+        # A `fit` that resumes in the middle of an epoch has `first_step` in its parameters.
         before = max(epoch * (steps or 0), self.params.get("first_step", 0))
         self._shown_steps = before if steps else 0
         total = epochs * steps if steps else None
@@ -57,17 +57,17 @@ class ProgressCallback(keras.callbacks.Callback):
         self._bar.values = self.values({})
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Moves the line on, at most twice a second."""
+        """Updates the line, at most twice a second."""
         now = time.monotonic()
         with self._lock:
-            # Batches are reported from several threads, so one may come late.
+            # Several threads report batches, so a report may arrive late.
             self._step = max(self._step, batch + 1)
             if now - self._last_update >= _SECONDS_BETWEEN_UPDATES:
                 self._last_update = now
                 self._show(logs or {})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Shows the epoch's metrics, the validation's among them."""
+        """Shows the epoch's metrics, including those of the validation."""
         with self._lock:
             self._show(logs or {})
             if self._bar is not None:
@@ -98,15 +98,15 @@ class ProgressCallback(keras.callbacks.Callback):
 
     @property
     def epoch_text(self) -> str:
-        """The epoch, from 1, of all epochs."""
+        """The number of the epoch, counted from 1, and the number of epochs, such as `3/10`."""
         return f"{self._epoch + 1}/{self.params['epochs']}"
 
     def values(self, logs: Mapping[str, Any]) -> dict[str, Any]:
-        """What stands beside the bar, by name; on a narrow terminal the end is cut off."""
+        """Values beside the bar, by name; a narrow terminal cuts off the last ones."""
         shown = {name: float(logs[name]) for name in (self.metrics or logs) if name in logs}
         return {"epoch": self.epoch_text, **shown}
 
     def epoch_lines(self, logs: Mapping[str, Any]) -> Iterable[str]:
-        """Lines that stay after an epoch; here none."""
+        """Lines to print after an epoch; none here."""
         del logs
         return ()

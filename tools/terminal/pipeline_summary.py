@@ -1,4 +1,4 @@
-"""What a pipeline says at its end."""
+"""The summary that a pipeline prints at its end."""
 
 import pathlib
 from typing import Any
@@ -47,5 +47,5 @@ def show(summary: dict[str, Any], path: pathlib.Path) -> None:
 
 
 def target_text(target_ms: float) -> str:
-    """A latency target in words; 0 is none."""
+    """A latency target as text; 0 means no target."""
     return f"{target_ms:.3g} ms" if target_ms else "none"

@@ -1,4 +1,4 @@
-"""What a search shows while it runs: how far it is, and where it stands."""
+"""Progress of a search: the bar, and lines after each epoch."""
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,21 +13,22 @@ _COLUMNS = 80
 
 
 def notation(space: SearchSpace, choices: Sequence[int]) -> str:
-    """A network in a few characters a slot, `k5e3 - k3e6`; `-` is a slot that is left out."""
+    """Writes a network in short form, such as `k5e3 - k3e6`; `-` is a slot that is left out."""
     blocks = [slot.block(choice) for slot, choice in zip(space.slots, choices, strict=True)]
     return " ".join("-" if b.is_identity else b.op.label.replace(" ", "") for b in blocks)
 
 
 class SearchProgress(fit_progress.ProgressCallback):
-    """The bar with the child's latency against the target and the entropy; lines for every epoch.
+    """Shows latency, target and entropy beside the bar, and prints lines after every epoch.
 
-    While architecture parameters are learned, an epoch leaves two lines: the validation accuracy
-    of the sampled paths, latency (of the most probable network, and E[latency] over all paths) and
-    entropy; and the most probable network. Everything fits a terminal of 80 columns.
+    While architecture parameters are learned, it prints two lines after an epoch. The first has
+    the validation accuracy of the sampled paths, the latency of the most probable network,
+    E[latency] over all paths, and the entropy. The second is the most probable network. Everything
+    fits a terminal of 80 columns.
 
     Args:
-        target: of the search; 0 for none.
-        quantity: of the target, as in `nas.choices.candidate_costs.Latencies`.
+        target: target of the search; 0 for none.
+        quantity: quantity of the target, as in `nas.choices.candidate_costs.Latencies`.
     """
 
     bar_counts = False
@@ -39,7 +40,7 @@ class SearchProgress(fit_progress.ProgressCallback):
         self._quantity = quantity
 
     def values(self, logs: Mapping[str, Any]) -> dict[str, Any]:
-        """See `ProgressCallback`; what matters most first."""
+        """See `ProgressCallback`; the most important values come first."""
         shown: dict[str, Any] = {}
         if _learns(logs):
             if self._target:
@@ -72,7 +73,7 @@ class SearchProgress(fit_progress.ProgressCallback):
         if not isinstance(supernet, Supernet):
             return []
         most_probable = derive.most_probable(supernet.probabilities)
-        # The console indents every line by two more.
+        # The console indents every line by another two columns.
         return textwrap.wrap(
             notation(supernet.space, most_probable),
             _COLUMNS - 3,
@@ -82,5 +83,5 @@ class SearchProgress(fit_progress.ProgressCallback):
 
 
 def _learns(logs: Mapping[str, Any]) -> bool:
-    """Whether architecture steps are made; before and without them nothing is validated."""
+    """Whether this epoch makes architecture steps; only such epochs have validation metrics."""
     return "validation_accuracy" in logs

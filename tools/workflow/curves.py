@@ -1,6 +1,7 @@
-"""What TensorBoard shows of a run."""
+"""A Keras callback that writes curves for TensorBoard."""
 
 import pathlib
+import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -14,28 +15,28 @@ from tensorboard.plugins.custom_scalar import summary as custom_scalar
 
 from nas.supernet.supernet import Supernet
 
-# Probabilities and latency are read so often, since an epoch may take hours.
+# An epoch may take hours, so probabilities and latency are written several times per epoch.
 _POINTS_PER_EPOCH = 20
 
 
 class Curves(keras.callbacks.Callback):
     """Writes every metric after each epoch, and the state of alpha twenty times an epoch.
 
-    Of a supernet that learns its architecture: the probability of each slot's candidates
-    (`slot_03/k5e3`), the entropy, and the latency that is expected, of the most probable child, and
-    aimed at. TensorBoard's tab "Custom scalars" draws all candidates of a slot, and all latencies,
-    in one picture each. The horizontal axis counts steps.
+    For a supernet that learns its architecture, it writes the probability of each slot's candidates
+    (`slot_03/k5e3`), the entropy, the expected latency, the latency of the most probable child and
+    the target. TensorBoard's tab "Custom scalars" draws one chart per slot with all its candidates,
+    and one chart with all latencies. The horizontal axis counts steps.
 
-    Each network that is trained has a folder of its own, by its name; one that is trained from its
-    first step has it emptied before.
+    Each trained network has its own folder, named after the network. The folder is emptied when
+    training starts from the first step.
 
     Args:
         directory: `tensorboard/` of a run.
-        target: of the search; 0 for none.
+        target: target of the search; 0 for none.
     """
 
     def __init__(self, directory: pathlib.Path, target: float = 0.0) -> None:
-        """Stores the arguments; nothing is written before a `fit` begins."""
+        """Stores the arguments; writes nothing before `fit` begins."""
         super().__init__()
         self._directory = directory
         self._target = target
@@ -44,7 +45,7 @@ class Curves(keras.callbacks.Callback):
         self._began = 0.0
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Opens the folder of this network."""
+        """Opens the folder of this network for writing."""
         del logs
         folder = self._directory / self.model.name
         if not self.params.get("first_step", 0):
@@ -56,24 +57,24 @@ class Curves(keras.callbacks.Callback):
                 tf.summary.experimental.write_raw_pb(layout, step=0)
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Closes it."""
+        """Closes the folder."""
         del logs
         if self._writer is not None:
             self._writer.close()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Counts steps from here, which is in the midst of an epoch where a run goes on."""
+        """Notes the first step of this epoch; a resumed run may start in the middle of one."""
         del logs
         self._first = max(epoch * self._steps, self.params.get("first_step", 0))
         self._began = time.monotonic()
 
     @property
     def _steps(self) -> int:
-        """Steps of an epoch."""
+        """Steps per epoch."""
         return self.params["steps"]
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Writes the state of alpha, from time to time."""
+        """Writes the state of alpha, twenty times per epoch."""
         step = self._first + batch + 1
         period = -(-self._steps // _POINTS_PER_EPOCH)
         if step % period == 0 and _learns_alpha(self.model):
@@ -88,7 +89,7 @@ class Curves(keras.callbacks.Callback):
         self._write(step, dict(logs or {}) | architecture | speed)
 
     def _architecture(self, logs: Mapping[str, Any]) -> dict[str, Any]:
-        """The state of alpha; of `logs`, what belongs to it."""
+        """Values that describe alpha: its probabilities, and its metrics among `logs`."""
         quantity = self.model.latencies.quantity
         names = ("entropy", f"expected_{quantity}", f"most_probable_{quantity}")
         found = {name: logs[name] for name in names if name in logs}
@@ -112,17 +113,17 @@ def _learns_alpha(model: keras.Model) -> bool:
 
 
 def _tags(supernet: Supernet, slot: int) -> list[str]:
-    """Names of the candidates of slot number `slot`."""
+    """TensorBoard tags of the candidates of slot number `slot`."""
     labels = [op.label.replace(" ", "") for op in supernet.space.slots[slot].candidates]
     return [f"slot_{slot:02d}/{label}" for label in labels]
 
 
 def _layout(supernet: Supernet) -> layout_pb2.Layout:
-    """Which curves belong in one picture."""
+    """Groups the curves into charts."""
 
     def picture(title: str, tags: list[str]) -> layout_pb2.Chart:
         # Tags are regular expressions here.
-        exact = [f"^{tag}$" for tag in tags]
+        exact = [f"^{re.escape(tag)}$" for tag in tags]
         return layout_pb2.Chart(title=title, multiline=layout_pb2.MultilineChartContent(tag=exact))
 
     quantity = supernet.latencies.quantity

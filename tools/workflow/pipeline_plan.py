@@ -1,4 +1,4 @@
-"""What a pipeline would do: which stages are left, what they write, and what they take."""
+"""The dry run of a pipeline: which stages are left, which files they write and the time needed."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from tools.workflow import pipeline_run, search_plan, stages
 from tools.workflow.pipeline_settings import Settings
 from tools.workflow.workdir import WorkDir
 
-# In their order, with what each writes.
+# The stages in order, and the files that each writes.
 STAGES = {
     "data": "",
     "benchmark": "measurements.jsonl",
@@ -22,7 +22,7 @@ STAGES = {
     "measure": "rows of measurements.jsonl; then summary.json",
     "report": "report/index.html",
 }
-# The same without a search.
+# The stages if a given child is trained without a search.
 CHILD_STAGES = {
     "data": "",
     "child": "child.json",
@@ -31,29 +31,29 @@ CHILD_STAGES = {
 _FINISHED = "finished before"
 
 
-def rows(directory: WorkDir, stages_of: Mapping[str, str] = STAGES) -> list[tuple[str, str, str]]:
-    """Each stage, whether it is left, and what it writes."""
+def rows(directory: WorkDir, written_by: Mapping[str, str] = STAGES) -> list[tuple[str, str, str]]:
+    """Name, state and files of each stage."""
     found = []
     is_done = True
-    for name, written in stages_of.items():
-        # A stage that runs makes all after it run again.
+    for name, written in written_by.items():
+        # When a stage runs, all stages after it run again.
         is_done = is_done and directory.finished(name)
         found.append((name, _FINISHED if is_done else "to do", written))
     return found
 
 
 def show(settings: Settings, directory: WorkDir) -> None:
-    """Prints the plan after a few steps that tell what a step takes; writes nothing.
+    """Times a few steps and prints the plan; writes nothing.
 
     Args:
-        settings: what to do, checked.
+        settings: the checked settings.
         directory: the work dir, which need not exist.
 
     Raises:
         ValueError: the work dir belongs to a pipeline with other flags, or the data set is not
             prepared or too small.
     """
-    owner = directory.look()
+    owner = directory.inspect()
     dataset = pipeline_run.load_dataset(settings, prepare=False)
     preset = settings.preset
     console.title("Plan (nothing is written)")
@@ -77,7 +77,7 @@ def show(settings: Settings, directory: WorkDir) -> None:
             f"target {console.compact(aimed)} ms"
             if aimed is not None
             else f"target {100 * preset.target_latency:g} % of the way from the space's fastest "
-            "network to its slowest, known once blocks are measured"
+            "network to its slowest; its milliseconds are known once blocks are measured"
         ),
     )
     space = stages.for_dataset(spaces.load_space(preset.space), dataset)
@@ -94,6 +94,6 @@ def show(settings: Settings, directory: WorkDir) -> None:
         seconds = images * trial.weight_step_seconds / preset.search.batch_size
         search_plan.say(
             "",
-            f"about {console.duration(seconds)} for the training, if the child's images take what "
-            "the supernet's take; measuring and exporting come on top",
+            f"about {console.duration(seconds)} for the training, if the child takes as long per "
+            "image as the supernet; measuring and exporting take more time",
         )

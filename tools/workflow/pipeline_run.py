@@ -1,4 +1,4 @@
-"""The pipeline's stages in their order, and the summary at the end."""
+"""Runs the pipeline's stages in order and writes the summary."""
 
 import dataclasses
 import functools
@@ -28,10 +28,10 @@ T = TypeVar("T")
 
 
 def load_dataset(settings: Settings, prepare: bool = True) -> Dataset:
-    """Reads the data set, after preparing it where `prepare` allows that.
+    """Reads the data set; prepares it first if `prepare` is set.
 
     Raises:
-        ValueError: it cannot be had, or has too few images for the preset's batches.
+        ValueError: the data set is not available, or has too few images for the preset's batches.
     """
     preset = settings.preset
     dataset = stages.load_dataset(
@@ -47,9 +47,9 @@ def load_dataset(settings: Settings, prepare: bool = True) -> Dataset:
     fewest = min(len(dataset.train), len(dataset.validation))
     if preset.child is None and fewest < batch_size:
         raise ValueError(
-            f"{dataset.name}: expected at least {batch_size} images, the preset's batch, for "
-            f"weights and as many for the architecture; received {len(dataset.train)} and "
-            f"{len(dataset.validation)}; take more images and another --workdir"
+            f"{dataset.name}: expected at least {batch_size} images (the preset's batch size) for "
+            f"the weights and as many for the architecture; received {len(dataset.train)} and "
+            f"{len(dataset.validation)}; use more images and another --workdir"
         )
     batching.steps_per_epoch(dataset.train_and_validation, preset.train.batch_size)
     return dataset
@@ -59,27 +59,27 @@ class Pipeline:
     """Runs the stages that are not finished.
 
     Args:
-        settings: what to do, checked.
-        stages_of: the entered work dir; remembers what is finished.
+        settings: the checked settings.
+        work_dir: the entered work dir; it records which stages are finished.
         path: the work dir's path.
         tensorboard: whether search and training write curves.
     """
 
     def __init__(
-        self, settings: Settings, stages_of: WorkDir, path: pathlib.Path, tensorboard: bool = True
+        self, settings: Settings, work_dir: WorkDir, path: pathlib.Path, tensorboard: bool = True
     ) -> None:
         """Stores the arguments."""
         self._settings = settings
         self._preset = settings.preset
-        self._stages_of = stages_of
+        self._work_dir = work_dir
         self._path = path
         self._tensorboard = tensorboard
 
     def run(self) -> None:
-        """Everything, in order."""
+        """Runs all stages in order."""
         preset = self._preset
         console.title("Data")
-        # Read also when the stage was finished: whatever follows depends on the images.
+        # The images are read even if this stage is finished, since all later stages need them.
         splits = stages.record_splits(self._dataset, self._path)
         self._stage("data", None, self._prepare_data, splits, splits)
         if preset.child is None:
@@ -104,7 +104,7 @@ class Pipeline:
         pipeline_summary.show(summary, self._path)
 
     def _find_child(self) -> None:
-        """What a search needs, and the search."""
+        """Measures the blocks, fits the latency model and searches."""
         preset = self._preset
         self._stage(
             "benchmark",
@@ -133,10 +133,10 @@ class Pipeline:
     ) -> None:
         if title is not None:
             console.title(title)
-        if not self._stages_of.stage(name, action, outputs, inputs):
+        if not self._work_dir.stage(name, action, outputs, inputs):
             console.say("  finished before")
         else:
-            console.say(f"  {console.duration(self._stages_of.stage_seconds[name])}")
+            console.say(f"  {console.duration(self._work_dir.stage_seconds[name])}")
 
     def _check_target(self) -> None:
         if not self._target_ms:
@@ -145,8 +145,8 @@ class Pipeline:
             self._latencies.check_target(self._target_ms)
         except ValueError as error:
             raise ValueError(
-                f"{error}; give another target and another --workdir (with a copy of "
-                f"{self._path / 'measurements.jsonl'} in it, nothing is measured again)"
+                f"{error}; give another target and another --workdir (copy "
+                f"{self._path / 'measurements.jsonl'} into it to measure nothing again)"
             ) from error
 
     @functools.cached_property
@@ -164,12 +164,12 @@ class Pipeline:
         return stages.for_dataset(spaces.load_space(self._preset.space), self._dataset)
 
     @functools.cached_property
-    def _table(self) -> LatencyModel:
+    def _latency_model(self) -> LatencyModel:
         return self._read("latency_model.json", latency_models.load)
 
     @functools.cached_property
     def _latencies(self) -> Latencies:
-        return stages.latencies_of(self._table, self._space)
+        return stages.latencies_of(self._latency_model, self._space)
 
     @property
     def _child(self) -> Child:
@@ -179,7 +179,9 @@ class Pipeline:
         try:
             return load(str(self._path / name))
         except ValueError as error:
-            raise ValueError(f"{error}; delete it, and the same command makes it again") from error
+            raise ValueError(
+                f"{error}; delete it and run the same command again to make it anew"
+            ) from error
 
     @property
     def _target_ms(self) -> float:
@@ -214,8 +216,8 @@ class Pipeline:
         networks = table.evaluation_["networks"]
         tau = networks["kendall_tau"]
         console.say(
-            f"  {len(table.entries_)} blocks; on {networks['count']} whole networks, each left "
-            f"out in turn: error {100 * networks['mape']:.1f} %, "
+            f"  {len(table.entries_)} blocks; leave-one-out on {networks['count']} whole "
+            f"networks: error {100 * networks['mape']:.1f} %, "
             f"rank correlation {'-' if tau is None else f'{tau:.2f}'}"
         )
 
@@ -241,7 +243,7 @@ class Pipeline:
         )
         child = self._child
         console.say(f"  found: {stages.describe(child)}")
-        console.say(f"  predicted {self._table.predict(child):.3g} ms")
+        console.say(f"  predicted {self._latency_model.predict(child):.3g} ms")
 
     def _take_child(self) -> None:
         child = stages.for_dataset(spaces.load_child(str(self._preset.child)), self._dataset)
@@ -260,9 +262,9 @@ class Pipeline:
         stages.run_export(self._preset.recipes, self._dataset, self._settings.seed, self._path)
 
     def _measure(self) -> None:
-        # `--device=adb` may by now be another phone.
+        # `--device=adb` may mean another phone by now.
         if self._preset.child is None:
-            self._table.check(
+            self._latency_model.check(
                 device=self._device.name,
                 recipe=self._preset.recipe,
                 num_threads=self._settings.num_threads,
@@ -276,22 +278,22 @@ class Pipeline:
         names = self._preset.recipes
         child, recipe = self._child, self._preset.recipe
         found = self._preset.child is None
-        reference_ms = self._table.reference_ms_ if found else None
+        reference_ms = self._latency_model.reference_ms_ if found else None
         measured = stages.measured_exports(names, reference_ms, self._path)
         parities = {n: files.read_json(exporting.parity_path(self._path, n)) for n in names}
-        # The report is made from the summary, so its own seconds are not in it.
-        seconds = {k: v for k, v in self._stages_of.stage_seconds.items() if k != "report"}
+        # The report reads the summary, so the summary cannot contain the report's own seconds.
+        seconds = {k: v for k, v in self._work_dir.stage_seconds.items() if k != "report"}
         summary = {
             "schema_version": 1,
             "space": self._space.name if found else None,
             "dataset": self._preset.dataset,
             "algorithm": self._preset.search.algorithm if found else None,
             "seed": self._settings.seed,
-            "device": self._table.to_dict()["device"] if found else self._device.name,
+            "device": self._latency_model.to_dict()["device"] if found else self._device.name,
             "recipe": recipe,
             "num_threads": self._settings.num_threads,
             "target_latency_ms": self._target_ms if found else 0.0,
-            "predicted_latency_ms": self._table.predict(child) if found else None,
+            "predicted_latency_ms": self._latency_model.predict(child) if found else None,
             "measured_latency_ms": measured[recipe],
             **stages.size_of(child),
             "test_accuracy": parities[names[0]]["accuracy_keras"],
@@ -308,5 +310,5 @@ class Pipeline:
 
 
 def _files(name: str) -> list[str]:
-    """The file that a name is, unless it is that of something built in."""
+    """The absolute path of `name` if it is a .json file; empty for built-in names."""
     return [os.path.abspath(name)] if name.endswith(".json") else []

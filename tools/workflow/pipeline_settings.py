@@ -1,13 +1,14 @@
-"""What a pipeline is asked to do, checked before anything is done."""
+"""Settings of a pipeline, and the checks before it starts."""
 
 import dataclasses
 from typing import Any
 
 import latency_models
-from export import recipes
+from export import recipes, support
 from latency_models import PhoneSettings
 from latency_models.models import selection
 from nas.architecture import spaces
+from nas.architecture.specs import Child, SearchSpace
 from nas.data import image_options
 from nas.data.image_options import ImageOptions
 from nas.searching import algorithms
@@ -16,19 +17,19 @@ from tools.workflow import presets
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What a pipeline is asked to do.
+    """Settings of a pipeline.
 
     Attributes:
         preset: the experiment.
         data_dir: TFDS folder; None for TFDS' own default.
         device: name of the device.
         num_threads: threads of the interpreter.
-        target_latency_ms: instead of the preset's relative target; None for the latter.
-        is_limit: the child's predicted latency never exceeds the target.
-        seed: of everything random.
-        max_train_examples: 0 for all.
-        images: how they become arrays of one size.
-        phone: how models run on the device, where it is a phone.
+        target_latency_ms: target in milliseconds; None to use the preset's relative target.
+        is_limit: whether the target is a limit for the child's predicted latency.
+        seed: seed of all random draws.
+        max_train_examples: number of training images to use; 0 for all.
+        images: how images become arrays of one size.
+        phone: how models run on the device, if it is a phone.
     """
 
     preset: presets.Preset
@@ -43,9 +44,9 @@ class Settings:
     phone: PhoneSettings | None = None
 
     def as_config(self) -> dict[str, Any]:
-        """The settings as a work dir keeps them: of the phone, only what a latency depends on."""
+        """The settings for a work dir; of the phone, only those that affect the latency."""
         config = dataclasses.asdict(self)
-        # The preset's are among them.
+        # `images` already includes the preset's options.
         del config["preset"]["images"]
         if self.images == image_options.SUITABLE:
             del config["images"]
@@ -59,21 +60,25 @@ class Settings:
 
 
 def checked(settings: Settings) -> Settings:
-    """Refuses what would fail later, before anything is written or done.
+    """Refuses settings that would fail later, before anything is written or run.
 
     Returns:
-        The settings, the recipe aimed at among the recipes that are exported.
+        The settings, with the target's recipe added to the exported recipes if it is missing.
 
     Raises:
-        ValueError: names that do not exist, or numbers that cannot be.
+        ValueError: a name that does not exist, or a number that is not allowed.
     """
     preset = settings.preset
     for name in (preset.recipe, *preset.recipes):
         recipes.recipe(name)
+    network: Child | SearchSpace
     if preset.child is not None:
-        spaces.load_child(preset.child)
+        network = spaces.load_child(preset.child)
     else:
-        _check_search(preset)
+        network = spaces.load_space(preset.space)
+        _check_search(preset, network)
+    for name in (preset.recipe, *preset.recipes):
+        support.check(network, name)
     latency_models.device(settings.device, settings.num_threads, settings.phone)
     if preset.recipe in preset.recipes:
         return settings
@@ -81,9 +86,8 @@ def checked(settings: Settings) -> Settings:
     return dataclasses.replace(settings, preset=preset)
 
 
-def _check_search(preset: presets.Preset) -> None:
+def _check_search(preset: presets.Preset, space: SearchSpace) -> None:
     algorithms.algorithm(preset.search.algorithm, preset.search)
-    space = spaces.load_space(preset.space)
     if space.cardinality < selection.MIN_NETWORKS:
         raise ValueError(
             f"space {space.name}: expected at least {selection.MIN_NETWORKS} networks to "

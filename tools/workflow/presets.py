@@ -1,4 +1,4 @@
-"""Experiments by name: everything a pipeline needs to know, on one readable page."""
+"""Presets: complete settings of experiments, by name."""
 
 import dataclasses
 
@@ -13,19 +13,19 @@ class Preset:
     """One experiment.
 
     Attributes:
-        description: what it is for, how long it takes and where.
+        description: its purpose, and how long it takes on which hardware.
         dataset: TFDS name.
         space: name or path of the search space.
-        recipe: the export recipe whose latency is predicted and aimed at.
-        recipes: every recipe that is exported, `recipe` among them.
-        target_latency: the latency aimed at, as a fraction of the way from the space's fastest
-            to its slowest child.
-        networks: whole networks measured for the latency model.
-        validation_size: training images kept for the architecture parameters.
+        recipe: the export recipe whose latency is predicted and has the target.
+        recipes: every recipe to export, including `recipe`.
+        target_latency: target as a fraction of the way from the latency of the space's fastest
+            child to that of its slowest.
+        networks: number of whole networks to measure for the latency model.
+        validation_size: training images held out for the architecture parameters.
         search: settings of the search; the target is filled in once latencies are known.
         train: settings of the child's training.
-        child: a published network or a child.json that is trained instead of a search; then what
-            only a search needs is not looked at.
+        child: a published network or a child.json to train without a search; settings that only a
+            search needs are then ignored.
         images: how images become arrays of one size, and how they are kept.
     """
 
@@ -45,7 +45,7 @@ class Preset:
 
 _ALL_RECIPES = ("float32", "float16", "dynamic_range", "int8")
 
-# Decoded for every batch, since random crops of any size are part of the recipe.
+# The training recipe takes random crops of any size, so images are decoded for every batch.
 _PHOTOGRAPHS = ImageOptions(preferred_resolution=224, cache="files")
 
 PRESETS = {
@@ -58,8 +58,8 @@ PRESETS = {
         target_latency=0.2,
         networks=48,
         validation_size=5000,
-        # In so few steps the accuracies of whole networks say more than gradients of gates do:
-        # docs/results.md has both.
+        # With so few steps, accuracies of whole networks are a better signal than gradients of
+        # gates; docs/results.md has both.
         search=SearchConfig(
             algorithm="proxyless_reinforce",
             warmup_epochs=2,
@@ -72,7 +72,7 @@ PRESETS = {
             evolution_population=16,
             evolution_generations=6,
         ),
-        # So few epochs need no smoothing of labels.
+        # So few epochs need no label smoothing.
         train=TrainConfig(
             epochs=7,
             batch_size=128,
@@ -94,11 +94,12 @@ PRESETS = {
             warmup_epochs=40,
             epochs=120,
             batch_size=128,
-            # 20,000 steps of alpha, a fifth of the reference's for ImageNet, so five times as far.
+            # 20,000 steps of alpha are a fifth of the reference's for ImageNet, so the rate is
+            # five times as high.
             arch_learning_rate=5e-3,
             arch_period=2,
         ),
-        # Decay 5e-3, decoupled, is the customary 5e-4 as L2 through momentum 0.9.
+        # Decoupled decay 5e-3 equals the customary L2 penalty 5e-4 with momentum 0.9.
         train=TrainConfig(
             epochs=300, batch_size=128, learning_rate=0.1, warmup_epochs=5, weight_decay=5e-3
         ),
@@ -112,7 +113,7 @@ PRESETS = {
         target_latency=0.3,
         networks=96,
         validation_size=50_000,
-        # Every setting is the reference's: warm-up 40 epochs, search 120, batch 256.
+        # All settings are the reference's: 40 epochs of warm-up, 120 of search, batch size 256.
         search=SearchConfig(),
         train=TrainConfig(),
         images=_PHOTOGRAPHS,
@@ -133,7 +134,7 @@ PRESETS = {
         images=_PHOTOGRAPHS,
     ),
     "tiny": Preset(
-        description="a smoke test on Fashion-MNIST; its network is of no use",
+        description="a smoke test on Fashion-MNIST; its network is not useful",
         dataset="fashion_mnist",
         space="tiny",
         recipe="float32",
@@ -162,7 +163,7 @@ def preset(name: str) -> Preset:
     """The preset called `name`.
 
     Raises:
-        ValueError: no such preset; the known ones are listed.
+        ValueError: no preset has that name; the message lists the known names.
     """
     if name not in PRESETS:
         known = ", ".join(PRESETS)

@@ -1,4 +1,4 @@
-"""What a search would do: its size, what it takes, and what it would write where."""
+"""The dry run of a search: its size, its time and memory, and the files it would write."""
 
 import textwrap
 
@@ -19,18 +19,18 @@ _INDENT = 10
 
 
 def show(task: Task, algorithm: algorithms.Algorithm, directory: WorkDir, measured: bool) -> None:
-    """Prints the plan after a few steps that tell what a step takes; writes nothing.
+    """Times a few steps and prints the plan; writes nothing.
 
     Args:
-        task: the search, checked; its directory is `search/` of the work dir.
-        algorithm: of the search.
+        task: the checked search; its directory is `search/` of the work dir.
+        algorithm: the search algorithm.
         directory: the work dir, which need not exist.
         measured: whether `task.latencies` come from a latency model.
 
     Raises:
         ValueError: the work dir belongs to a search with other flags.
     """
-    owner = directory.look()
+    owner = directory.inspect()
     console.title("Plan (nothing is written)")
     say("space", space_text(task.space))
     say("data", data_text(task.dataset))
@@ -48,7 +48,7 @@ def show(task: Task, algorithm: algorithms.Algorithm, directory: WorkDir, measur
 
 
 def space_text(space: SearchSpace) -> str:
-    """Size of a space, and the range of its networks' parameters and multiply-accumulates."""
+    """Describes the size of a space and the range of its networks' parameters and MACs."""
     params = Latencies(
         *counting.by_candidate(
             space, lambda block, _: counting.block_params(block), counting.num_params
@@ -57,7 +57,7 @@ def space_text(space: SearchSpace) -> str:
     macs = Latencies(*counting.by_candidate(space, counting.block_macs, counting.num_macs))
     return (
         f"{space.name}: {space.resolution}x{space.resolution} pixels, {space.num_classes} classes; "
-        f"{len(space.slots)} slots with {space.num_candidates} candidates make "
+        f"{len(space.slots)} slots with {space.num_candidates} candidates give "
         f"{_count(space.cardinality)} networks of {console.compact(params.fastest_ms)} to "
         f"{console.compact(params.slowest_ms)} parameters and {console.compact(macs.fastest_ms)} "
         f"to {console.compact(macs.slowest_ms)} MACs; the supernet has "
@@ -70,15 +70,15 @@ def _count(number: int) -> str:
 
 
 def say(name: str, text: str) -> None:
-    """Prints a paragraph beside its name, within 80 columns."""
-    # Paths stay whole.
+    """Prints a paragraph beside its name, wrapped to 80 columns."""
+    # Do not break paths.
     lines = textwrap.wrap(text, _COLUMNS - _INDENT, break_on_hyphens=False, break_long_words=False)
     for i, line in enumerate(lines):
         console.say(f"{name if not i else '':{_INDENT}}{line}")
 
 
 def data_text(dataset: Dataset) -> str:
-    """Number of images of each part."""
+    """Describes the number of images in each split."""
     return (
         f"{dataset.name}: {len(dataset.train):,} images for weights, {len(dataset.validation):,} "
         f"for the architecture, {len(dataset.test):,} for the test"
@@ -93,7 +93,7 @@ def _cost_text(latencies: Latencies, target: float) -> str:
 
 
 def schedule_text(task: Task) -> str:
-    """The algorithm, epochs and steps."""
+    """Describes the algorithm, epochs and steps."""
     config = task.config
     steps = batching.steps_per_epoch(task.dataset.train, config.batch_size)
     return (
@@ -103,26 +103,26 @@ def schedule_text(task: Task) -> str:
 
 
 def _state(task: Task, directory: WorkDir, owner: str | None) -> tuple[int | None, str]:
-    """Steps that would not be made again, None where none would be made; the same in words."""
+    """Number of steps already made, or None if the command would make none; the state in words."""
     if owner is not None:
         return None, f"in use by process {owner}: the command would be refused until that ends"
     if not directory.path.exists():
-        return 0, f"{directory.path} does not exist yet; it starts at the first step"
+        return 0, f"{directory.path} does not exist yet; the search starts at the first step"
     if directory.finished("search"):
         return None, "finished before; the command would repeat nothing"
-    step, reason = checkpoints.look(task.directory, task.identity)
+    step, reason = checkpoints.newest_checkpoint(task.directory, task.identity)
     if reason:
-        return 0, f"it starts over, since {reason}"
+        return 0, f"the search starts over, since {reason}"
     if not step:
-        return 0, "no checkpoint yet; it starts at the first step"
-    return step, f"it goes on after step {step:,}"
+        return 0, "no checkpoint yet; the search starts at the first step"
+    return step, f"the search resumes after step {step:,}"
 
 
 def say_trial(task: Task, algorithm: algorithms.Algorithm, done: int) -> trial_steps.Trial | None:
-    """Makes a few steps, and prints time and memory of the search from step number `done` on.
+    """Times a few steps, and prints time and memory of the search from step number `done` on.
 
     Returns:
-        What the steps took; None for an algorithm that trains no supernet.
+        Times of the steps; None for an algorithm that trains no supernet.
     """
     if not isinstance(algorithm, algorithms.SupernetAlgorithm):
         say("time", f"not estimated: {task.config.algorithm} trains networks one by one")
@@ -134,19 +134,18 @@ def say_trial(task: Task, algorithm: algorithms.Algorithm, done: int) -> trial_s
     left_warmup, left_search = max(warmup - done, 0), min(searching, warmup + searching - done)
     seconds = trial.first_seconds + trial.seconds_of(left_warmup, left_search, config.arch_period)
     both = trial.both_steps_seconds
-    and_alpha = f", {both:.3g} s where alpha learns too" if both is not None else ""
-    after = "" if algorithm.learns_alpha else "; judging networks afterwards comes on top"
+    and_alpha = f", {both:.3g} s if it also updates alpha" if both is not None else ""
+    after = "" if algorithm.learns_alpha else "; evaluating networks afterwards takes more time"
     say(
         "time",
-        f"about {console.duration(seconds)} for the search{after}. {trial.steps} steps were made "
-        f"to see, on this machine as it is now: {console.duration(trial.first_seconds)} until the "
-        f"first, {trial.weight_step_seconds:.3g} s a step{and_alpha}",
+        f"about {console.duration(seconds)} for the search{after}. Estimated from {trial.steps} "
+        f"steps on this machine as it is now: {console.duration(trial.first_seconds)} until the "
+        f"first, {trial.weight_step_seconds:.3g} s per step{and_alpha}",
     )
     gpu = trial.gpu_peak_bytes
     on_gpu = f", {gpu / 2**30:.2f} GiB on the GPU" if gpu is not None else ""
     say(
         "memory",
-        f"{trial.peak_bytes / 2**30:.2f} GiB{on_gpu}: the most this process has taken, the images "
-        "included",
+        f"{trial.peak_bytes / 2**30:.2f} GiB{on_gpu}: peak of this process, including the images",
     )
     return trial

@@ -1,7 +1,7 @@
-"""One command on several devices or hosts: its flags, its start, and stages that the chief keeps.
+"""Runs one command on several devices or hosts: flags, start, and stages recorded by the chief.
 
-Of the hosts that run a command, the first one, the chief, takes the work dir, reads and writes it;
-the others do the same work and keep nothing.
+The first host is the chief. Only the chief locks, reads and writes the work dir; the others do the
+same work and write nothing.
 """
 
 import contextlib
@@ -23,35 +23,36 @@ _DISTRIBUTE = flags.DEFINE_enum(
     "distribute",
     "none",
     ["none", "mirrored", "multiworker"],
-    "What shares each batch: nothing, all GPUs of this host, or all hosts of TF_CONFIG.",
+    "Devices that share each batch: none is one device, mirrored all GPUs of this host, "
+    "multiworker all hosts of TF_CONFIG.",
 )
 _SYNC_BATCH_NORM = flags.DEFINE_bool(
     "sync_batch_norm",
     True,
-    "With --distribute: normalize by the whole batch, as one device would. Without it each device "
-    "normalizes by its own images, which is faster.",
+    "With --distribute: normalize over the whole batch, as one device would. Otherwise each "
+    "device normalizes over its own images, which is faster.",
 )
 
 
 def check() -> None:
-    """Checks what --distribute needs; call it before TensorFlow is imported.
+    """Checks the environment that --distribute needs; call it before TensorFlow is imported.
 
     Raises:
         ValueError: TF_CONFIG is missing or wrong.
     """
     if _DISTRIBUTE.value == "multiworker":
         tf_config.read(os.environ)
-        # The loss of a host is told in one line; TensorFlow would add a dozen.
+        # We report the loss of a host in one line; TensorFlow would add a dozen.
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 
 def start(batch_size: int) -> "Distribution":
-    """The devices or hosts of --distribute; waits until all hosts are there.
+    """Sets up the devices or hosts of --distribute; waits until all hosts are connected.
 
-    Call it before anything makes TensorFlow work.
+    Call it before any TensorFlow computation.
 
     Raises:
-        ValueError: the batch cannot be shared equally.
+        ValueError: the batch cannot be divided equally.
         ConnectionError: the hosts do not find each other.
     """
     from nas.distribution import hosts
@@ -63,14 +64,14 @@ def start(batch_size: int) -> "Distribution":
 
 @contextlib.contextmanager
 def owned(directory: "WorkDir", distribution: "Distribution") -> Iterator[None]:
-    """The folder taken by the chief, and left alone by the others, until all are done.
+    """A context in which the chief holds the work dir until all hosts are done.
 
     Raises:
         ConnectionError: another host was lost.
     """
     with distribution.watch(), directory if distribution.is_chief else contextlib.nullcontext():
         yield
-        # A host that ended earlier would look lost to the others.
+        # Wait for all hosts, since a host that ends early looks lost to the others.
         distribution.from_chief(0)
     if not distribution.is_chief:
         console.say("done on this host; the first host has the results")
@@ -88,16 +89,16 @@ def stage(
     """Runs a stage on all hosts, unless the chief finds it finished.
 
     Args:
-        directory: the work dir, taken by the chief.
+        directory: the work dir, held by the chief.
         distribution: the hosts.
-        name: of the stage.
-        action: what the chief does.
-        assist: what every other host does at the same time.
+        name: name of the stage.
+        action: the work of the chief.
+        assist: the work of every other host at the same time.
         outputs: as for `WorkDir.stage`.
-        inputs: likewise.
+        inputs: as for `WorkDir.stage`.
 
     Returns:
-        Whether it ran.
+        Whether the stage ran.
     """
     finished = distribution.is_chief and directory.finished(name)
     if distribution.from_chief(int(finished)):

@@ -1,4 +1,4 @@
-"""One command on several phones at once: a process each, with a file of results each."""
+"""Runs one command on several phones at once, with a process and a result file for each phone."""
 
 import pathlib
 import re
@@ -14,24 +14,25 @@ _SECONDS_TO_TIDY_UP = 60.0
 
 
 def output_for(path: str, device: str) -> str:
-    """Where the results of `device` go: `rows.jsonl` and `adb:A1` make `rows_A1.jsonl`."""
+    """Path of the result file of `device`: `rows.jsonl` and `adb:A1` give `rows_A1.jsonl`."""
     serial = re.sub(r"[^\w.-]", "_", device.partition(":")[2] or device)
     whole = pathlib.Path(path)
     return str(whole.with_name(f"{whole.stem}_{serial}{whole.suffix}"))
 
 
 def run(arguments: Sequence[str], devices: Sequence[str], output: str) -> None:
-    """Runs a tool for every device at the same time and passes on what each says.
+    """Runs a tool for all devices at the same time and relays the output of each.
 
     A phone that fails does not stop the others.
 
     Args:
         arguments: the command without `--device` and `--output`.
         devices: different names, as `--device` takes them.
-        output: what `--output` would be for one.
+        output: value of `--output` as it would be for one device.
 
     Raises:
-        ValueError: two devices are the same, or one failed; says which, after all have ended.
+        ValueError: two devices are the same, or, after all have ended, some failed; the message
+            names them.
     """
     if len(set(devices)) < len(devices) or "" in devices:
         raise ValueError(f"device: expected different devices, received {','.join(devices)}")
@@ -42,8 +43,8 @@ def run(arguments: Sequence[str], devices: Sequence[str], output: str) -> None:
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            # Ctrl-C reaches this process alone, which then stops each once: a second signal would
-            # interrupt the tidying up of the first.
+            # Ctrl-C reaches only this process, which then signals each process once. A second
+            # signal would interrupt the clean-up that the first one starts.
             start_new_session=True,
         )
         for device in devices
@@ -65,8 +66,8 @@ def run(arguments: Sequence[str], devices: Sequence[str], output: str) -> None:
             relay.join()
     if failed:
         raise ValueError(
-            f"{len(failed)} of {len(devices)} devices failed: {', '.join(failed)}; what was "
-            "measured is kept, and the same command goes on from there"
+            f"{len(failed)} of {len(devices)} devices failed: {', '.join(failed)}; the "
+            "measurements so far are kept; run the same command again to resume"
         )
 
 
@@ -76,7 +77,7 @@ def _relay(device: str, stream, target) -> None:
 
 
 def _stop(processes: Sequence[subprocess.Popen]) -> None:
-    """Ends the processes as Ctrl-C does, with time to leave their phones as they were."""
+    """Stops the processes as Ctrl-C does, and gives them time to restore their phones."""
     for process in processes:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

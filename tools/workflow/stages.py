@@ -1,7 +1,7 @@
-"""The stages between a data set and a measured `.tflite`, as every command line runs them.
+"""The stages between a data set and a measured `.tflite`, shared by all command lines.
 
-Each reads files of a work dir and writes files of it; `tools.pipeline` runs them in order, the
-other command lines one at a time.
+Each stage reads and writes files of a work dir. `tools.pipeline` runs them in order, the other
+command lines run one of them.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ from tools.workflow import curves
 
 
 def track(iterable: Any, total: int, label: str) -> Any:
-    """Progress of whatever the libraries go through."""
+    """Shows progress while a library iterates over `iterable`."""
     return console.progress(iterable, total, label)
 
 
@@ -48,7 +48,7 @@ def load_dataset(
     images: ImageOptions = image_options.SUITABLE,
     prepare: bool = True,
 ) -> Dataset:
-    """Prepares a data set unless it is prepared, and reads it; writes nothing without `prepare`."""
+    """Reads a data set; with `prepare`, prepares it first if needed. Otherwise writes nothing."""
     if prepare:
         sources.prepare(name, data_dir, report=_indented, track=track)
     images = dataclasses.replace(images, keep_decoded=prepare)
@@ -65,7 +65,7 @@ def load_dataset(
 
 
 def for_dataset(network: Any, dataset: Dataset) -> Any:
-    """A space or a child with the classes, resolution and channels of `dataset`.
+    """Adapts a space or a child to the classes, resolution and channels of `dataset`.
 
     Raises:
         ValueError: the images are too small or far too large for the network's strides.
@@ -79,10 +79,10 @@ def for_dataset(network: Any, dataset: Dataset) -> Any:
 
 
 def record_splits(dataset: Dataset, workdir: pathlib.Path) -> list[str]:
-    """Writes which file of a folder of images serves for what, and says what changed.
+    """Records which split each file of an image folder belongs to, and prints what changed.
 
     Returns:
-        The files, relative to the work dir, on which every stage with images depends.
+        Files, relative to the work dir, on which every stage that reads images depends.
     """
     changed = split_record.update(dataset, workdir)
     if changed:
@@ -90,9 +90,9 @@ def record_splits(dataset: Dataset, workdir: pathlib.Path) -> list[str]:
     return [split_record.FILE_NAME] if dataset.files else []
 
 
-def latencies_of(table: LatencyModel, space: SearchSpace) -> Latencies:
-    """What a search of `space` needs to know from a latency model."""
-    return Latencies(*table.slot_latencies(space))
+def latencies_of(latency_model: LatencyModel, space: SearchSpace) -> Latencies:
+    """The latencies of all candidates of `space`, as a search needs them."""
+    return Latencies(*latency_model.slot_latencies(space))
 
 
 def run_search(
@@ -106,7 +106,7 @@ def run_search(
 ) -> None:
     """Searches; writes `space.json`, `search/` and `child.json`.
 
-    `tensorboard`: whether there are curves in `search/tensorboard/`.
+    `tensorboard` says whether to write curves into `search/tensorboard/`.
     """
     files.write_json(
         workdir / "space.json", {**spec_json.to_dict(space), "provenance": files.provenance()}
@@ -140,13 +140,13 @@ def run_search(
         {**spec_json.to_dict(child), "provenance": files.provenance(**notes)},
     )
     _indented(
-        f"with its weights from the search {100 * found.validation_accuracy:.2f} % on the "
-        "architecture-validation images"
+        f"accuracy {100 * found.validation_accuracy:.2f} % on the architecture-validation images, "
+        "with the weights of the search"
     )
 
 
 def describe(child: Child) -> str:
-    """A network's choices in one line."""
+    """Lists a network's operations in one line."""
     return " | ".join(block.op.label for block in child.layers)
 
 
@@ -160,7 +160,7 @@ def run_train(
 ) -> float:
     """Trains `child`; writes `train/` and `child.keras`.
 
-    `tensorboard`: whether there are curves in `train/tensorboard/`.
+    `tensorboard` says whether to write curves into `train/tensorboard/`.
 
     Returns:
         Accuracy on the test images, in [0, 1].
@@ -200,7 +200,7 @@ def measure_exports(recipes: Sequence[str], device: devices.Device, workdir: pat
 def time_exports(
     recipes: Sequence[str], device: devices.Device, workdir: pathlib.Path
 ) -> list[measurements.Measurement]:
-    """Times every exported file; what was found stands in `parity_<recipe>.json` too."""
+    """Times every exported file; also writes the latencies into `parity_<recipe>.json`."""
     paths = {recipe: exporting.tflite_path(workdir, recipe) for recipe in recipes}
     rows = block_benchmarks.benchmark_models(
         {path.stem: path for path in paths.values()},
@@ -220,7 +220,8 @@ def measured_exports(
 ) -> dict[str, float]:
     """Latency of every exported file in milliseconds, comparable with the latency model's.
 
-    A published latency model has no `reference_ms`; then these are the milliseconds of the moment.
+    A published latency model has no `reference_ms`. The milliseconds are then those measured, not
+    corrected for drift of the machine's speed.
     """
     by_label = {row.label: row for row in measurements.read(workdir / "measurements.jsonl")}
     labels = {recipe: exporting.tflite_path(workdir, recipe).stem for recipe in recipes}
@@ -231,5 +232,5 @@ def measured_exports(
 
 
 def size_of(child: Child) -> dict[str, int]:
-    """Parameters and multiply-accumulates."""
+    """Numbers of parameters and multiply-accumulates of `child`."""
     return {"params": counting.num_params(child), "macs": counting.num_macs(child)}

@@ -1,4 +1,4 @@
-"""A few steps of a search, made to see what they take; nothing of them is kept."""
+"""Times a few steps of a search for its dry run; keeps nothing of them."""
 
 import dataclasses
 import resource
@@ -16,22 +16,23 @@ from nas.searching import algorithms, search
 from nas.searching.algorithms import Task
 from nas.training import callback_list
 
-# Of each half of the schedule.
+# Each `fit` ends after this time if it made enough steps, and after `_MOST_STEPS` in any case.
 _SECONDS = 10.0
 _MOST_STEPS = 40
 
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """What a few steps took on this machine, as busy as it was.
+    """Time and memory of a few steps on this machine under its present load.
 
     Attributes:
-        first_seconds: until the end of the first step: building, tracing, first use.
-        weight_step_seconds: a step that updates weights alone, the mean over random paths.
-        both_steps_seconds: one that updates alpha too; None where alpha is not learned.
-        steps: how many were made.
-        peak_bytes: this process's largest size until now, the data set in memory included.
-        gpu_peak_bytes: of the first GPU; None without one.
+        first_seconds: time until the end of the first step, including building and tracing.
+        weight_step_seconds: mean time of a step that updates only weights, over random paths.
+        both_steps_seconds: mean time of a step that also updates alpha; None if alpha is not
+            learned.
+        steps: number of steps made.
+        peak_bytes: peak memory of this process so far, including the data set.
+        gpu_peak_bytes: peak memory of the first GPU; None without a GPU.
     """
 
     first_seconds: float
@@ -42,7 +43,7 @@ class Trial:
     gpu_peak_bytes: int | None
 
     def seconds_of(self, warmup_steps: int, search_steps: int, arch_period: int) -> float:
-        """Estimate for so many steps; every `arch_period`-th of the latter updates alpha."""
+        """Estimates the seconds of these steps; every `arch_period`-th search step learns alpha."""
         seconds = self.weight_step_seconds * (warmup_steps + search_steps)
         if self.both_steps_seconds is None:
             return seconds
@@ -51,7 +52,7 @@ class Trial:
 
 
 def run(task: Task, algorithm: algorithms.SupernetAlgorithm) -> Trial:
-    """Makes steps of both kinds with the task's own images."""
+    """Times steps of both kinds with the task's own images."""
     begin = time.perf_counter()
     config = task.config
     steps_per_epoch = batching.steps_per_epoch(task.dataset.train, config.batch_size)
@@ -76,7 +77,7 @@ def run(task: Task, algorithm: algorithms.SupernetAlgorithm) -> Trial:
         )
         return clock.seconds
 
-    # Before the first architecture step there are weight steps alone, also without a warm-up.
+    # The steps before the first architecture step update only weights, also without a warm-up.
     first_of_search = config.warmup_epochs * steps_per_epoch
     period = config.arch_period
     if not algorithm.learns_alpha:
@@ -99,15 +100,15 @@ def run(task: Task, algorithm: algorithms.SupernetAlgorithm) -> Trial:
 
 
 def _without(seconds: Sequence[float], period: int) -> list[float]:
-    """The steps between those that update alpha."""
+    """Seconds of the steps that do not update alpha."""
     return [value for i, value in enumerate(seconds) if (i + 1) % period]
 
 
 class _Clock(keras.callbacks.Callback):
-    """Times steps, the first one apart, until there are enough and time is up.
+    """Times steps until there are enough of them and `_SECONDS` have passed.
 
     Attributes:
-        seconds: of each step after the first.
+        seconds: time of each step after the first.
     """
 
     def __init__(self, enough: int) -> None:
@@ -120,7 +121,7 @@ class _Clock(keras.callbacks.Callback):
         return [end - begin for begin, end in zip(self._ends, self._ends[1:], strict=False)]
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Waits for the device, and looks at the clock."""
+        """Waits for the device to finish the step and notes the time."""
         float((logs or {})["loss"])
         self._ends.append(time.perf_counter())
         if len(self._ends) > self._enough and self._ends[-1] - self._ends[0] > _SECONDS:

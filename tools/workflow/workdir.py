@@ -1,4 +1,4 @@
-"""A work dir: owned by one command at a time, bound to its flags, aware of what is finished."""
+"""A work dir: locked by one process at a time, bound to its flags, with a record of its stages."""
 
 import contextlib
 import fcntl
@@ -17,11 +17,11 @@ _MISSING = object()
 
 
 class WorkDir:
-    """The folder in which a command keeps everything it makes.
+    """The folder in which a command keeps all its files.
 
-    Use it as a context manager: entering creates the folder, takes its lock, and writes
-    `config.json` or compares with it. The lock is the operating system's, so it is released
-    whenever its owner ends, killed or not.
+    Use it as a context manager. Entering creates the folder, takes its lock, and writes
+    `config.json` or compares the flags with it. The operating system releases the lock when its
+    owner ends, even if it is killed.
 
     Example:
         with WorkDir("runs/quick", {"seed": 0}, command="pipeline") as workdir:
@@ -29,8 +29,8 @@ class WorkDir:
 
     Attributes:
         path: the folder.
-        command: which command's flags and stages these are; one folder may serve several.
-        config: the flags, as JSON holds them.
+        command: the command whose flags and stages these are; several may share a folder.
+        config: the flags as JSON values.
     """
 
     def __init__(
@@ -42,18 +42,18 @@ class WorkDir:
         apart_from: Collection[str] = (),
         independent: bool = False,
     ) -> None:
-        """Stores the arguments; nothing is written before the folder is entered.
+        """Stores the arguments; writes nothing before the folder is entered.
 
         Args:
             path: the folder; it need not exist.
             config: flags and their values, of types that JSON has. Tuples become lists.
-            free: keys that may change from run to run, such as verbosity. They are not kept.
-            command: the name under which flags and stages are kept.
+            free: keys that may change from run to run, such as verbosity. They are not stored.
+            command: the name under which flags and stages are stored.
             apart_from: commands that write the same files; a folder of one of them is refused.
-            independent: stages follow from their inputs alone, not from the stages before them.
+            independent: whether stages depend only on their inputs, not on the stages before them.
 
         Raises:
-            ValueError: a value that JSON does not have.
+            ValueError: a value has a type that JSON does not have.
         """
         self.path = pathlib.Path(path)
         self.command = command
@@ -65,12 +65,12 @@ class WorkDir:
         self._lock: int | None = None
 
     def __enter__(self) -> "WorkDir":
-        """Takes the folder.
+        """Creates and locks the folder.
 
         Raises:
             BlockingIOError: another process owns it; the message names the process.
-            ValueError: `config.json` holds other values; the message names each difference. Or the
-                folder is that of a command in `apart_from`.
+            ValueError: `config.json` has other values; the message names each difference. Or the
+                folder belongs to a command in `apart_from`.
             OSError: the folder cannot be made or written.
         """
         try:
@@ -80,7 +80,7 @@ class WorkDir:
             raise
         except OSError as error:
             raise OSError(
-                f"{self.path}: expected a folder that can be written ({error.strerror}); "
+                f"{self.path}: expected a writable folder ({error.strerror}); "
                 "choose another --workdir"
             ) from error
         try:
@@ -91,7 +91,7 @@ class WorkDir:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Gives the folder back."""
+        """Unlocks the folder."""
         self._release()
 
     def _acquire(self) -> int:
@@ -114,11 +114,11 @@ class WorkDir:
             os.close(self._lock)
             self._lock = None
 
-    def look(self) -> str | None:
-        """Checks the folder as entering it would, without touching it.
+    def inspect(self) -> str | None:
+        """Checks the folder as entering it would, but changes nothing.
 
         Returns:
-            The process that owns it at this moment, if one does.
+            Id of the process that owns the folder now; None if there is none.
 
         Raises:
             ValueError: as on entering.
@@ -148,8 +148,8 @@ class WorkDir:
         for other in self._apart_from:
             if other in record:
                 raise ValueError(
-                    f"{self.path} is the work dir of tools.{other}, whose files tools."
-                    f"{self.command} would replace: choose another --workdir"
+                    f"{self.path} is the work dir of tools.{other}, and tools.{self.command} "
+                    "would replace its files: choose another --workdir"
                 )
         differences = _differences(record.get(self.command, self.config), self.config)
         if differences:
@@ -178,9 +178,9 @@ class WorkDir:
         files.write_json(path, self._read(path) | {self.command: stages})
 
     def finished(self, name: str, inputs: Iterable[files.Path] | None = None) -> bool:
-        """Whether stage `name` was marked, its outputs are there and its inputs unchanged.
+        """Whether stage `name` is recorded, its outputs exist and its inputs are unchanged.
 
-        With `inputs`, it must have read these files and no others.
+        If `inputs` are given, the stage must also have read exactly these files.
         """
         record = self._stages().get(name)
         if record is None or not record["finished"]:
@@ -206,19 +206,17 @@ class WorkDir:
         outputs: Iterable[files.Path] = (),
         inputs: Iterable[files.Path] = (),
     ) -> None:
-        """Records stage `name` as finished; stages recorded after it are to be done again.
-
-        Those of a folder of independent stages are not.
+        """Records stage `name` as finished; unless stages are independent, later ones run again.
 
         Args:
             name: the stage.
             seconds: how long it took.
-            outputs: what it wrote, relative to the folder.
-            inputs: files it read, relative to the folder; the stage counts as finished as long
-                as their content stays.
+            outputs: files it wrote, relative to the folder.
+            inputs: files it read, relative to the folder; if their content changes, the stage is
+                no longer finished.
 
         Raises:
-            ValueError: an output is not there.
+            ValueError: an output does not exist.
         """
         names = [os.fspath(output) for output in outputs]
         for output in names:
@@ -245,14 +243,14 @@ class WorkDir:
     ) -> bool:
         """Runs `action` unless stage `name` is finished.
 
-        An action that was stopped runs again, and its earlier seconds count; only a killed
-        process loses them.
+        A stopped action runs again, and its earlier seconds are added; only a killed process loses
+        them.
 
         Args:
             name: the stage.
-            action: does the work; it goes on from its own checkpoints, if it has any.
+            action: does the work; it resumes from its own checkpoints, if it has any.
             outputs: files it writes, relative to the folder.
-            inputs: files it reads, likewise; when one changes, the stage is to be done again.
+            inputs: files it reads, relative to the folder; if one changes, the stage runs again.
 
         Returns:
             Whether the action ran.
@@ -283,7 +281,7 @@ class WorkDir:
 
 
 def _owner(descriptor: int) -> str:
-    """The process that wrote itself into a lock."""
+    """Id of the process that wrote it into the lock file."""
     return os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
 
 

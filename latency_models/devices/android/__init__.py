@@ -1,1 +1,1 @@
-"""Phones, driven through adb."""
+"""Android phones as devices, driven through adb."""

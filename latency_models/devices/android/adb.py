@@ -1,8 +1,8 @@
 """A phone as a device: models are pushed through adb and run by `benchmark_model`.
 
-Each sample is one run of `benchmark_model`, pinned to the phone's big cores, between two looks at
-the thermal status; one during which the phone began to throttle is thrown away. What is changed on
-the phone for the time of a session is put back at its end, and what was pushed is removed.
+Each sample is one run of `benchmark_model`, pinned to the phone's big cores. The thermal status is
+read before and after; if the phone began to throttle during the run, the sample is discarded. At
+the end of a session all changed settings are restored and all pushed files are removed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WHERE_TO_GET_IT = (
     "https://ai.google.dev/edge/litert/models/measurement"
 )
 
-# A sample is a process on the phone, some 50 times as dear as one of this machine.
+# A sample is a process on the phone and takes about 50 times as long as one on this machine.
 _PLAN = Plan(
     rounds=10,
     min_rounds=5,
@@ -42,10 +42,7 @@ _PLAN = Plan(
 
 
 class AdbDevice:
-    """A phone.
-
-    Nothing is asked of it before `environment` or `session`.
-    """
+    """A phone, which is not contacted before `environment` or `session`."""
 
     def __init__(
         self, serial: str | None, num_threads: int = 1, settings: PhoneSettings | None = None
@@ -53,12 +50,12 @@ class AdbDevice:
         """Stores the arguments.
 
         Args:
-            serial: its serial number, or HOST:PORT; None for the only one there is.
-            num_threads: threads the runtime uses.
+            serial: serial number or HOST:PORT; None for the only attached phone.
+            num_threads: threads of the runtime.
             settings: how models run; `benchmark_model` must be given.
 
         Raises:
-            ValueError: no threads, or no such `benchmark_model`.
+            ValueError: `num_threads` is less than 1, or the file `benchmark_model` does not exist.
         """
         protocol.check_threads(num_threads)
         self.settings = settings or PhoneSettings()
@@ -76,7 +73,7 @@ class AdbDevice:
 
     @property
     def name(self) -> str:
-        """`adb:SERIAL`; asks adb which phone there is, where none was named."""
+        """`adb:SERIAL`; if no serial was given, asks adb for the attached phone."""
         return f"adb:{self._adb.serial}"
 
     @property
@@ -87,7 +84,7 @@ class AdbDevice:
         return adb_client.Adb(self._serial, settings.adb, settings.timeout_seconds)
 
     def _read_state(self) -> dict[str, str]:
-        """The phone's properties, asked for once; its cores with them."""
+        """Reads the phone's properties and cores once; returns the properties."""
         if self._properties is None:
             self._adb.connect()
             properties = phone_state.parse_properties(self._adb.check_shell("getprop"))
@@ -105,10 +102,10 @@ class AdbDevice:
         return phone_state.cores_of(chosen)
 
     def environment(self) -> dict[str, Any]:
-        """See `protocol.Device`. The runtime is named by a fingerprint of `benchmark_model`.
+        """See `protocol.Device`. The runtime's name has a fingerprint of `benchmark_model`.
 
         Raises:
-            DeviceError: the phone is not there, or does not answer.
+            DeviceError: the phone is missing or does not answer.
         """
         found = phone_state.environment(self._read_state(), self._cores)
         program = pathlib.Path(self.settings.benchmark_model).read_bytes()
@@ -128,7 +125,7 @@ class AdbDevice:
         """See `protocol.Device`.
 
         Raises:
-            DeviceError: the phone is not there, does not answer, or is in use by another benchmark.
+            DeviceError: the phone is missing, does not answer, or is in use by another benchmark.
         """
         adb = self._adb
         with _owned(adb.serial):
@@ -148,9 +145,9 @@ class AdbDevice:
 
 @contextlib.contextmanager
 def _owned(serial: str) -> Iterator[None]:
-    """One benchmark a phone at a time: two would spoil each other's times, and files.
+    """Locks a phone, since two benchmarks would disturb each other's times and files.
 
-    The lock is the operating system's: it goes with its owner, killed or not.
+    The operating system releases the lock when its owner ends, even if it is killed.
     """
     name = re.sub(r"\W", "_", serial)
     path = pathlib.Path(tempfile.gettempdir()) / f"proxylessnas_adb_{name}_{os.getuid()}.lock"
@@ -159,7 +156,7 @@ def _owned(serial: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DeviceError(
-                f"adb:{serial}: expected a phone that nothing else measures, but another benchmark "
-                "is running on it; wait for its end"
+                f"adb:{serial}: expected a phone that is free, but another benchmark is running "
+                "on it; wait until it ends"
             ) from None
         yield

@@ -1,8 +1,8 @@
-"""Talking to one phone through the `adb` program.
+"""Controls one phone through the `adb` program.
 
-Three rules hold for every call: it has a timeout, since adb waits for ever on a phone that is
-frozen; what goes to this machine is a list of arguments, never a line for a shell; what goes to the
-phone's shell is quoted word by word.
+Three rules hold for every call. It has a timeout, since adb waits forever on a frozen phone. On
+this machine it is a list of arguments, never a shell command. Words for the phone's shell are
+quoted one by one.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from collections.abc import Sequence
 from latency_models.devices.protocol import DeviceError
 from nas import files
 
-# adb's own failures and a command's look alike (exit 1, or 255), so the phone says at the very end
-# how its command ended; where that line is missing, the connection broke.
+# Failures of adb and of a command have the same exit codes (1 or 255). So the phone prints the
+# command's exit status in its last line; if that line is missing, the connection broke.
 _STATUS = "exit-status:"
 _STATUS_LINE = re.compile(rf"(?:\A|\n){_STATUS}(\d+)\s*\Z")
 
-# What adb says, and what to do about it.
+# Messages of adb, and what the user can do.
 _REMEDIES = (
     ("unauthorized", "confirm the dialog on the phone's screen"),
     ("authorizing", "confirm the dialog on the phone's screen"),
     ("no permissions", "give this user access to the USB device (udev rules)"),
     ("insufficient permissions", "give this user access to the USB device (udev rules)"),
     ("offline", "unplug it and plug it in again, or adb reconnect"),
-    ("not found", "plug it in, switch USB debugging on, and look at adb devices"),
-    ("no devices", "plug it in, switch USB debugging on, and look at adb devices"),
+    ("not found", "plug it in, switch USB debugging on, and check adb devices"),
+    ("no devices", "plug it in, switch USB debugging on, and check adb devices"),
     ("more than one", "name one with --device=adb:SERIAL; adb devices lists them"),
     ("Connection refused", "switch network debugging on: adb tcpip PORT while it is plugged in"),
     ("No space left", "make room on the phone"),
@@ -40,7 +40,7 @@ _REMEDIES = (
 
 @dataclasses.dataclass(frozen=True)
 class Output:
-    """What a command on the phone printed, and how it ended."""
+    """Output and exit status of a command on the phone."""
 
     status: int
     stdout: str
@@ -48,20 +48,20 @@ class Output:
 
     @property
     def text(self) -> str:
-        """Everything printed."""
+        """All output: stdout, then stderr."""
         return self.stdout + self.stderr
 
 
 @dataclasses.dataclass(frozen=True)
 class Listed:
-    """A line of `adb devices`: a serial number and its state, `device` where it is ready."""
+    """A line of `adb devices`: a serial number and its state, which is `device` if it is ready."""
 
     serial: str
     state: str
 
 
 def parse_devices(text: str) -> list[Listed]:
-    """The phones in the output of `adb devices`; other lines are left out."""
+    """Parses the output of `adb devices`; skips lines that are not phones."""
     listed = []
     for line in text.splitlines():
         serial, tab, state = line.partition("\t")
@@ -75,7 +75,7 @@ class Adb:
 
     Attributes:
         serial: its serial number, or HOST:PORT.
-        timeout_seconds: the most a call may take, where it does not say otherwise.
+        timeout_seconds: timeout of calls that do not give their own.
     """
 
     def __init__(self, serial: str, program: str = "adb", timeout_seconds: float = 30.0) -> None:
@@ -85,12 +85,12 @@ class Adb:
         self._program = program
 
     def shell(self, script: str, timeout_seconds: float | None = None) -> Output:
-        """Runs a script in the phone's shell. Quote what it is made of with `shlex.quote`.
+        """Runs a script in the phone's shell. Quote its words with `quoted`.
 
         Raises:
-            DeviceError: the phone was lost or did not answer; a script that fails is an `Output`.
+            DeviceError: the phone was lost or did not answer. A script that fails does not raise.
         """
-        # A subshell, so that the script's own `exit` does not skip the line with the status.
+        # The script runs in a subshell, so that its own `exit` does not skip the status line.
         marked = f"(\n{script}\n)\nstatus=$?\necho\necho {_STATUS}$status"
         done = self._run(["shell", marked], timeout_seconds, f"shell {_first_line(script)}")
         stdout = done.stdout.replace("\r\n", "\n")
@@ -103,7 +103,7 @@ class Adb:
         return Output(int(found[1]), stdout[: found.start()], done.stderr)
 
     def check_shell(self, script: str, timeout_seconds: float | None = None) -> str:
-        """As `shell`, and raises DeviceError too when the script fails. Returns its stdout."""
+        """Like `shell`, but raises DeviceError if the script fails. Returns its stdout."""
         output = self.shell(script, timeout_seconds)
         if output.status:
             raise self._error(
@@ -113,7 +113,7 @@ class Adb:
         return output.stdout
 
     def push(self, path: files.Path, remote: str, timeout_seconds: float | None = None) -> None:
-        """Copies a file of this machine to the phone.
+        """Copies a file from this machine to the phone.
 
         Raises:
             DeviceError: the phone was lost, or the copy failed.
@@ -123,7 +123,7 @@ class Adb:
             raise self._error(f"could not write {remote}", done.stderr or done.stdout)
 
     def state(self) -> str:
-        """`device` when it is ready, or what `adb devices` says; `not listed` when it is not there.
+        """The state in `adb devices`: `device` if the phone is ready; or `not listed`.
 
         Raises:
             DeviceError: the adb program is missing, or its server does not answer.
@@ -132,24 +132,24 @@ class Adb:
         return listed.get(self.serial, "not listed")
 
     def listed(self) -> list[Listed]:
-        """Every phone that adb knows of."""
+        """All phones that adb lists."""
         done = self._run_plain(["devices"], None, "devices")
         if done.returncode:
             raise DeviceError(f"adb devices failed: {last_line(done.stderr)}")
         return parse_devices(done.stdout)
 
     def connect(self) -> None:
-        """Makes sure that the phone is ready; one at HOST:PORT is connected to first.
+        """Checks that the phone is ready; connects first to a phone at HOST:PORT.
 
         Raises:
-            DeviceError: it is not there, or not ready; says what to do.
+            DeviceError: the phone is missing or not ready; the message says what to do.
         """
         state = self.state()
         if state != "device" and ":" in self.serial:
-            # A connection whose other end went away stays `offline` until it is closed.
+            # A broken connection stays `offline` until it is closed.
             self._run_plain(["disconnect", self.serial], None, "disconnect")
             said = self._run_plain(["connect", self.serial], None, f"connect {self.serial}").stdout
-            # adb ends with 0 even when it could not connect.
+            # adb exits with 0 even if it could not connect.
             if not re.match(r"(already )?connected to ", said):
                 raise self._error("adb connect failed", said)
             state = self._settled_state()
@@ -162,11 +162,11 @@ class Adb:
             raise self._error(f"expected a phone that is ready, received state {state}", state)
 
     def _settled_state(self) -> str:
-        """The state after connecting, which is `offline` for a moment."""
+        """The state after connecting, once it is no longer `offline`."""
         try:
             self._run(["wait-for-device"], 5.0, "wait-for-device")
         except DeviceError:
-            pass  # The state says it better.
+            pass  # The state below explains the failure better.
         return self.state()
 
     def _run(
@@ -190,7 +190,8 @@ class Adb:
         except subprocess.TimeoutExpired:
             raise DeviceError(
                 f"adb:{self.serial}: no answer for {limit:.3g} s to: {doing}; wake the phone up, "
-                "unplug it and plug it in again, or restart it; the same command goes on from here"
+                "unplug it and plug it in again, or restart it, then run the same command again to "
+                "resume"
             ) from None
         except FileNotFoundError:
             raise DeviceError(
@@ -206,15 +207,15 @@ class Adb:
 
 
 def quoted(*words: str) -> str:
-    """`words` as one command for the phone's shell."""
+    """Joins `words` into one command for the phone's shell."""
     return shlex.join(words)
 
 
 def only_phone(program: str = "adb", timeout_seconds: float = 30.0) -> str:
-    """The serial number of the one phone that is attached; `ANDROID_SERIAL` chooses among several.
+    """Serial number of the only attached phone, or of the one that `ANDROID_SERIAL` names.
 
     Raises:
-        DeviceError: there is none, or there are several.
+        DeviceError: no phone is ready, or several are.
     """
     chosen = os.environ.get("ANDROID_SERIAL")
     if chosen:
@@ -236,18 +237,18 @@ def only_phone(program: str = "adb", timeout_seconds: float = 30.0) -> str:
 
 
 def _first_line(text: str) -> str:
-    """The first line that is not empty, without what would fill the screen."""
+    """The first line that is not empty, cut to a length that fits the screen."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[0][:160] if lines else ""
 
 
 def last_line(text: str) -> str:
-    """The last line that names an error, or the last one: counts and greetings surround it."""
+    """The last line that mentions an error; the last line if none does."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower() or "failed" in line.lower()]
     return printable((errors or lines or [""])[-1][:300])
 
 
 def printable(text: str) -> str:
-    """`text` without control characters, which a phone's output may hold."""
+    """Replaces control characters, which a phone's output may contain."""
     return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,4 +1,4 @@
-"""A session on a phone: files pushed and removed, settings changed and put back, samples taken."""
+"""A session on a phone: pushes files, changes settings, takes samples, and undoes all changes."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from latency_models.devices.android.adb_client import last_line, quoted
 from latency_models.devices.android.phone_settings import PhoneSettings
 from latency_models.devices.protocol import DeviceError
 
-# The one folder that every Android lets adb's user write to and run programs from.
+# In this folder every Android lets adb's user write files and run programs.
 FOLDER = "/data/local/tmp/proxylessnas"
 
-_STAY_ON_ALWAYS = "15"  # AC, USB, wireless, dock: a bit each.
-# A run goes on when this machine lets go of it. The brackets keep the pattern from matching the
-# shell that holds it.
+_STAY_ON_ALWAYS = "15"  # One bit each for AC, USB, wireless and dock.
+# A run continues on the phone when adb ends, so it must be killed there. The brackets keep the
+# pattern from matching the shell whose command line contains it.
 _END_RUNS = (
     f'runs=$(pgrep -f {quoted(FOLDER + "/[b]enchmark_model")}); [ -z "$runs" ] || kill -9 $runs'
 )
-_SECONDS_BETWEEN_LOOKS = 5.0
+_SECONDS_BETWEEN_READINGS = 5.0
 _MOST_WARM_SAMPLES = 5
-# Loading a model may take long where a delegate compiles it for the phone.
+# Loading a model may take long if a delegate compiles it for the phone.
 _LOADING_TIMEOUTS = 3
 
 
@@ -43,7 +43,7 @@ class AdbSession:
         fixed_performance: bool,
         min_sample_ms: float,
     ) -> None:
-        """Stores the arguments; `opened` does the rest."""
+        """Stores the arguments; `opened` prepares the phone."""
         self._adb = adb
         self._settings = settings
         self._num_threads = num_threads
@@ -59,11 +59,11 @@ class AdbSession:
 
     @contextlib.contextmanager
     def opened(self, models: Mapping[str, bytes]) -> Iterator[None]:
-        """Prepares the phone for `models`, and leaves it as it was.
+        """Prepares the phone for `models`, and restores it afterwards.
 
         Raises:
-            DeviceError: whatever goes wrong; where the phone could not be left as it was, the
-                message says what is left on it.
+            DeviceError: a step failed; if the phone could not be restored, the message says what is
+                left on it.
         """
         self._undo = [_END_RUNS, quoted("rm", "-rf", FOLDER)]
         try:
@@ -83,18 +83,18 @@ class AdbSession:
         for _ in range(_MOST_WARM_SAMPLES):
             before = self._cooled()
             latency_ms = self._run(key)
-            after = self._look()
+            after = self._read_thermal()
             if before.status is None or after.status is None or after.status <= before.status:
                 return latency_ms
             self._warm_samples += 1
         raise DeviceError(
             f"adb:{self._adb.serial}: expected a thermal status that stays 0, but each of "
             f"{_MOST_WARM_SAMPLES} runs in a row raised it; cool the phone (out of its case, "
-            "screen dark, away from the charger); the same command goes on from here"
+            "screen dark, away from the charger), then run the same command again to resume"
         )
 
     def conditions(self) -> dict[str, Any]:
-        """See `protocol.Session`: the temperatures before and at the end, and what was held."""
+        """See `protocol.Session`: temperatures at the start and the end, and other observations."""
         first, last = self._thermal[0], self._thermal[-1]
         return {
             "thermal_status": [first.status, last.status],
@@ -105,15 +105,14 @@ class AdbSession:
         }
 
     def _push(self, models: Mapping[str, bytes]) -> None:
-        """Puts the program and the models on the phone, named by their checksums."""
+        """Copies the program and the models to the phone, with checksums in their names."""
         self._adb.check_shell(quoted("mkdir", "-p", FOLDER))
         program = pathlib.Path(self._settings.benchmark_model).read_bytes()
         self._program = _remote_path("benchmark_model", program, "")
         self._remote = {key: _remote_path("model", models[key], ".tflite") for key in models}
         contents = {self._program: program}
         contents |= {self._remote[key]: content for key, content in models.items()}
-        # What a killed benchmark left is used where it is whole, and removed at the end with the
-        # rest.
+        # Complete files that a killed benchmark left are used again, and removed at the end.
         present = self._whole(contents)
         with tempfile.TemporaryDirectory() as folder:
             for remote, content in contents.items():
@@ -125,15 +124,15 @@ class AdbSession:
         missing = set(contents) - self._whole(contents)
         if missing:
             raise DeviceError(
-                f"adb:{self._adb.serial}: expected what was pushed to arrive whole, but "
-                f"{len(missing)} of {len(contents)} files have another checksum; look at the "
+                f"adb:{self._adb.serial}: expected the pushed files to arrive complete, but "
+                f"{len(missing)} of {len(contents)} files have a wrong checksum; check the "
                 "phone's free space and the cable"
             )
-        # Pushed files arrive without the bit that lets them run.
+        # Pushed files are not executable.
         self._adb.check_shell(quoted("chmod", "755", self._program))
 
     def _whole(self, contents: Mapping[str, bytes]) -> set[str]:
-        """Which of the remote files are there and have the right content."""
+        """The remote files that exist with the right content."""
         names = self._adb.check_shell(f"cd {quoted(FOLDER)} && ls").split()
         there = [path for path in contents if path.rpartition("/")[2] in names]
         if not there:
@@ -143,13 +142,13 @@ class AdbSession:
         return {path for path in there if (_sha256(contents[path]), path) in found}
 
     def _check_program(self) -> None:
-        """Learns which benchmark_model it is; refuses one that does not run on this phone."""
+        """Finds out which benchmark_model this is; refuses one that does not run on the phone."""
         output = self._adb.shell(f"{quoted(*self._pinned(), self._program, '--help')} 2>&1")
         try:
             self._kind = benchmark_output.program(output.stdout)
         except ValueError as error:
             abi = self._adb.check_shell("getprop ro.product.cpu.abi").strip()
-            hint = f"take the one built for {abi or 'its processor'}"
+            hint = f"use the one built for {abi or 'its processor'}"
             if self._affinity is not None:
                 hint += ", or try --cpu_mask=none"
             raise DeviceError(
@@ -158,27 +157,27 @@ class AdbSession:
             ) from None
         if self._kind == "litert" and self._settings.delegate == "nnapi":
             raise ValueError(
-                "delegate: LiteRT's benchmark_model has no nnapi, received nnapi; take gpu or "
-                "none, or TensorFlow Lite's benchmark_model"
+                "delegate: expected gpu or none, since LiteRT's benchmark_model has no nnapi, "
+                "received nnapi; use one of them, or TensorFlow Lite's benchmark_model"
             )
 
     def _hold_clocks(self) -> None:
-        """Fixed performance mode, where Android and the phone have it."""
+        """Turns on fixed performance mode, if Android and the phone support it."""
         if not self._fixed_performance:
             return
         command = ("cmd", "power", "set-fixed-performance-mode-enabled")
         if self._adb.shell(quoted(*command, "true")).status:
-            self._fixed_performance = False  # Android has it, this phone's hardware does not.
+            self._fixed_performance = False  # Android supports it, this phone's hardware does not.
             return
         self._undo.insert(0, quoted(*command, "false"))
 
     def _keep_awake(self) -> None:
-        """Screen on: a phone that dozes runs on its small cores."""
+        """Keeps the screen on, since a phone in doze mode uses its small cores."""
         setting = ("global", "stay_on_while_plugged_in")
         now = self._adb.shell(quoted("settings", "get", *setting))
         if now.status:
-            return  # No settings service, as on bare boards: no doze either.
-        # Where a killed benchmark left its own value behind, the user's is in this file.
+            return  # Bare boards have no settings service, and no doze mode either.
+        # If a killed benchmark left its own value in the setting, this file has the user's value.
         kept = f"{FOLDER}/stay_on_before"
         self._adb.check_shell(
             f"[ -f {quoted(kept)} ] || {quoted('echo', now.stdout.strip())} >{quoted(kept)}"
@@ -190,10 +189,10 @@ class AdbSession:
         self._adb.shell(quoted("input", "keyevent", "KEYCODE_WAKEUP"))
 
     def _put_back(self, earlier: BaseException | None) -> None:
-        """Undoes everything in one call, so that a phone that is gone costs one timeout.
+        """Undoes all changes in one call, so that a lost phone costs only one timeout.
 
         Raises:
-            DeviceError: the phone did not do it; the message holds the earlier error, too.
+            DeviceError: the call failed; the message includes the earlier error.
         """
         script = "\n".join([*(f"{line} || failed=1" for line in self._undo), "exit ${failed:-0}"])
         try:
@@ -201,11 +200,11 @@ class AdbSession:
         except DeviceError as failure:
             first = earlier if isinstance(earlier, DeviceError) else failure
             raise DeviceError(
-                f"{first}; the phone could not be tidied up: files are left in {FOLDER}, and the "
-                "screen may stay on; the next benchmark on it does that"
+                f"{first}; the phone could not be restored: files are left in {FOLDER}, and the "
+                "screen may stay on; the next benchmark on the phone restores it"
             ) from earlier
 
-    def _look(self) -> phone_state.Thermal:
+    def _read_thermal(self) -> phone_state.Thermal:
         seen = phone_state.parse_thermal(self._adb.check_shell(phone_state.THERMAL_SCRIPT))
         self._thermal.append(seen)
         return seen
@@ -214,23 +213,23 @@ class AdbSession:
         """Waits until nothing is throttled.
 
         Raises:
-            DeviceError: it stays warm.
+            DeviceError: the phone is still throttled after `cooling_seconds`.
         """
-        seen = self._thermal[-1] if self._thermal else self._look()
+        seen = self._thermal[-1] if self._thermal else self._read_thermal()
         limit = time.monotonic() + self._settings.cooling_seconds
         while seen.status:
             if time.monotonic() > limit:
                 raise DeviceError(
                     f"adb:{self._adb.serial}: expected thermal status 0, received {seen.status} "
-                    f"for {self._settings.cooling_seconds:g} s; cool the phone; the same command "
-                    "goes on from here"
+                    f"for {self._settings.cooling_seconds:g} s; cool the phone, then run the same "
+                    "command again to resume"
                 )
-            time.sleep(min(_SECONDS_BETWEEN_LOOKS, max(0.0, limit - time.monotonic()) + 0.01))
-            seen = self._look()
+            time.sleep(min(_SECONDS_BETWEEN_READINGS, max(0.0, limit - time.monotonic()) + 0.01))
+            seen = self._read_thermal()
         return seen
 
     def _run(self, key: str) -> float:
-        """One run of benchmark_model, in milliseconds an invocation."""
+        """Runs benchmark_model once; returns milliseconds per invocation."""
         script = f"{quoted(*self._command(self._remote[key]))} 2>&1"
         limit = _LOADING_TIMEOUTS * self._settings.timeout_seconds
         limit += 2 * self._settings.max_run_seconds
@@ -258,7 +257,7 @@ class AdbSession:
             "max_secs": settings.max_run_seconds,
         }
         if settings.delegate == "gpu" and self._kind == "litert":
-            # Fails where the GPU cannot run all of it; otherwise the CPU would quietly help.
+            # Fail if the GPU cannot run the whole model; otherwise the CPU would silently help.
             flags |= {"use_cpu": "false", "use_gpu": "true", "require_full_delegation": "true"}
         elif settings.delegate != "none":
             flags[f"use_{settings.delegate}"] = "true"

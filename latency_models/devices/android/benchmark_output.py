@@ -1,13 +1,13 @@
-"""What `benchmark_model` prints, of both programs that carry this name.
+"""Parses the output of `benchmark_model`, for both programs of this name.
 
-TensorFlow Lite's and LiteRT's share most flags and print the same statistics, one line for the
+TensorFlow Lite's and LiteRT's programs share most flags. Both print one line of statistics for the
 warm-up and one for the measured runs, in microseconds, for example
 
     INFO: count=50 first=121183 curr=115199 min=111222 max=121324 avg=116066 std=1906
     count=50 curr=12(all same) p5=12 median=12 p95=12
 
-with or without `INFO:` or a prefix of Android's log before it. Percentiles exist in newer builds
-alone, and large numbers may stand as `1.23457e+06`.
+A line may start with `INFO:` or a prefix of Android's log. Only newer builds print percentiles.
+Large numbers may be printed as `1.23457e+06`.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import math
 import re
 from typing import Literal
 
-# Which of the two programs it is.
+# TensorFlow Lite's program or LiteRT's.
 Program = Literal["tflite", "litert"]
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _FIELD = re.compile(rf"\b(count|first|curr|min|max|avg|std|p5|median|p95)=({_NUMBER})(?![\w.])")
 _AVERAGE = re.compile(rf"Inference(?: \(avg\))?: ({_NUMBER})(?![\w.])")
 _FINAL = re.compile(r"nference timings in us: ")
-# How far the mean may be from the median, which is printed in whole microseconds, to count as finer
-# and not as disturbed.
+# The median is printed in whole microseconds. If the mean is this near to it, the mean is used as
+# the more precise value; if not, the mean counts as disturbed by slow runs.
 _ROUNDING_US = 1.0
 
 _FAILURES = (
@@ -47,9 +47,9 @@ class Runs:
     Attributes:
         count: number of runs.
         mean_us: their mean, in microseconds.
-        min_us: the quickest.
-        max_us: the slowest.
-        median_us: their median; None from older builds.
+        min_us: the fastest run, in microseconds.
+        max_us: the slowest run, in microseconds.
+        median_us: their median, in microseconds; None for older builds.
     """
 
     count: int
@@ -60,7 +60,7 @@ class Runs:
 
     @property
     def latency_ms(self) -> float:
-        """Milliseconds of a run: the median, or the mean where it says the same more finely."""
+        """Milliseconds per run: the median, or the mean if both agree, as it is more precise."""
         median_us = self.median_us
         if median_us is None or abs(self.mean_us - median_us) <= _ROUNDING_US:
             return self.mean_us / 1e3
@@ -68,22 +68,22 @@ class Runs:
 
 
 def parse(text: str) -> Runs:
-    """The measured runs in everything `benchmark_model` printed.
+    """Parses the measured runs in the whole output of `benchmark_model`.
 
     Raises:
-        ValueError: it failed, ignored a flag, or printed other than the statistics of a warm-up and
-            of at least one run; the message is one line.
+        ValueError: the program failed, ignored a flag, or did not print the statistics of a warm-up
+            and of at least one run; the message is one line.
     """
     failure = fault(text)
     if failure:
         raise ValueError(f"benchmark_model: {failure}")
-    # A line without its end was cut short, and its last number may be, too.
+    # A last line without a newline is incomplete, and its last number may be cut short.
     whole = text[: text.rfind("\n") + 1].splitlines()
     phases = [fields for fields in map(_fields, whole) if "count" in fields]
     if len(phases) != 2:
         raise ValueError(
-            "benchmark_model: expected two lines of statistics (count=...), the warm-up's and the "
-            f"runs', received {len(phases)} and at the end {_ending(text)}"
+            "benchmark_model: expected two lines of statistics (count=...), of the warm-up and of "
+            f"the runs, received {len(phases)}; the output ends with {_ending(text)}"
         )
     runs = _runs(phases[1])
     stated = _stated_average(text)
@@ -96,7 +96,7 @@ def parse(text: str) -> Runs:
 
 
 def fault(text: str) -> str | None:
-    """The line in which `benchmark_model` says what went wrong; None where it says nothing."""
+    """The line in which `benchmark_model` reports an error; None if there is none."""
     for line in text.splitlines():
         if any(words in line for words in _FAILURES):
             return line.strip()[:300]
@@ -104,31 +104,31 @@ def fault(text: str) -> str | None:
 
 
 def check_delegate(text: str, delegate: str) -> None:
-    """Refuses runs that TensorFlow Lite's program took to the CPU instead.
+    """Refuses runs that TensorFlow Lite's program executed on the CPU instead of the delegate.
 
-    It goes on without a delegate that the phone or the model does not support, and times the CPU.
+    If the phone or the model does not support a delegate, the program silently times the CPU.
 
     Args:
-        text: what it printed.
+        text: output of the program.
         delegate: `gpu`, `nnapi`, or `none`.
 
     Raises:
-        ValueError: it does not say that the delegate was applied.
+        ValueError: the output does not say that the delegate was applied.
     """
     if delegate == "none":
         return
     if f"Explicitly applied {_SUPPORT[delegate]} delegate" not in text:
         raise ValueError(
             f"benchmark_model: expected the {delegate} delegate to run the model, but the CPU did; "
-            "the phone or the model does not support it"
+            "the phone or the model does not support the delegate; use another --delegate"
         )
 
 
 def program(usage: str) -> Program:
-    """Which program it is, from what it prints for `--help`.
+    """Recognises the program by its output for `--help`.
 
     Raises:
-        ValueError: neither.
+        ValueError: it is neither of the two.
     """
     if "--use_npu=" in usage or "--use_profiler=" in usage:
         return "litert"
@@ -141,7 +141,7 @@ def program(usage: str) -> Program:
 
 
 def _fields(line: str) -> dict[str, float]:
-    """The statistics on one line, by name; none where it says something else."""
+    """The statistics on one line, by name; empty for other lines."""
     found = {name: float(value) for name, value in _FIELD.findall(line)}
     return found if "count" in found and "curr" in found else {}
 
@@ -153,7 +153,7 @@ def _runs(fields: dict[str, float]) -> Runs:
             "benchmark_model: expected min, max and avg in its statistics, received "
             f"{', '.join(fields)}"
         )
-    # Where all runs took the same time, it is printed once, as `curr`.
+    # If all runs took the same time, it is printed once, as `curr`.
     same = fields["curr"]
     runs = Runs(
         count=int(fields["count"]),

@@ -1,4 +1,4 @@
-"""How models run on a phone: what a user may set."""
+"""Settings of a user for running models on a phone."""
 
 import dataclasses
 from typing import Literal
@@ -13,15 +13,15 @@ class PhoneSettings:
     """How models run on a phone.
 
     Attributes:
-        benchmark_model: the program's file on this machine, built for the phone.
+        benchmark_model: path of the program on this machine, built for the phone.
         delegate: `none` for the CPU, `gpu`, or `nnapi`.
         cpu_mask: `auto` for the fastest cores, `none` for any, or a hexadecimal mask.
-        warmup_runs: runs before those that count.
-        num_runs: runs that count, in a sample.
-        max_run_seconds: the warm-up and the runs each stop after this.
-        cooling_seconds: how long to wait for a warm phone.
+        warmup_runs: warm-up runs in each sample.
+        num_runs: timed runs in each sample.
+        max_run_seconds: the warm-up and the timed runs each stop after this time.
+        cooling_seconds: longest wait for a warm phone to cool down.
         adb: the adb program.
-        timeout_seconds: the longest an adb call may take, besides the runs themselves.
+        timeout_seconds: timeout of an adb call, not counting the runs themselves.
     """
 
     benchmark_model: str = ""
@@ -35,7 +35,7 @@ class PhoneSettings:
     timeout_seconds: float = 30.0
 
     def __post_init__(self) -> None:
-        """Raises ValueError where a value makes no sense."""
+        """Raises ValueError if a value is not allowed."""
         if self.delegate not in DELEGATES:
             raise ValueError(
                 f"delegate: expected one of {', '.join(DELEGATES)}, received {self.delegate!r}"

@@ -1,4 +1,4 @@
-"""What an Android phone says of itself: properties, cores, temperatures. Pure parsers."""
+"""Parsers for the state of an Android phone: properties, cores and temperatures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Prints one line a core: name, highest frequency in kHz, governor; empty where it cannot be read.
+# Prints one line per core: name, highest frequency in kHz, governor. Unreadable fields are empty.
 CORES_SCRIPT = (
     "cd /sys/devices/system/cpu || exit 0\n"
     "for core in cpu[0-9]*; do\n"
@@ -21,18 +21,18 @@ _PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]$", re.MULTILINE | re.DOTALL)
 _CORE = re.compile(r"^cpu(\d{1,4}),(\d{0,12}),([\w.-]*)$", re.MULTILINE)
 _STATUS = re.compile(r"^\s*Thermal Status: (\d{1,3})\s*$", re.MULTILINE)
 _TEMPERATURE = re.compile(r"Temperature\{mValue=(-?\d+(?:\.\d+)?), mType=(-?\d+), mName=([^,{}]+),")
-# Sections of the report: what was read just now, and what was seen last.
+# The report has a section of cached temperatures, and this one with the current ones.
 _NOW = "Current temperatures from HAL:"
 # Android's Temperature.TYPE_*.
 _TYPES = {"0": "cpu", "1": "gpu", "2": "battery", "3": "skin", "9": "npu"}
 
-# First Android with fixed performance mode.
+# First Android API level with fixed performance mode.
 _FIXED_PERFORMANCE_SDK = 30
 
 
 @dataclasses.dataclass(frozen=True)
 class Core:
-    """One core; None for what the phone does not say."""
+    """One core; None for values that the phone does not tell."""
 
     index: int
     max_khz: int | None
@@ -41,10 +41,10 @@ class Core:
 
 @dataclasses.dataclass(frozen=True)
 class Thermal:
-    """How warm a phone is.
+    """Thermal state of a phone.
 
     Attributes:
-        status: 0 where nothing is throttled, up to 6; None from phones before Android 10.
+        status: from 0, nothing is throttled, to 6; None for phones before Android 10.
         temperatures_c: the highest temperature of each kind (cpu, gpu, battery, skin, npu).
     """
 
@@ -53,12 +53,12 @@ class Thermal:
 
 
 def parse_properties(text: str) -> dict[str, str]:
-    """The output of `getprop`. A value may hold several lines."""
+    """Parses the output of `getprop`. A value may span several lines."""
     return dict(_PROPERTY.findall(text))
 
 
 def parse_cores(text: str) -> list[Core]:
-    """The output of `CORES_SCRIPT`, by index."""
+    """Parses the output of `CORES_SCRIPT`; returns the cores by index."""
     cores = {
         int(index): Core(int(index), int(khz) if khz else None, governor or None)
         for index, khz, governor in _CORE.findall(text)
@@ -67,7 +67,7 @@ def parse_cores(text: str) -> list[Core]:
 
 
 def parse_thermal(text: str) -> Thermal:
-    """The output of `dumpsys thermalservice`."""
+    """Parses the output of `dumpsys thermalservice`."""
     found = _STATUS.search(text)
     _, has_now, now = text.partition(_NOW)
     temperatures: dict[str, float] = {}
@@ -79,10 +79,10 @@ def parse_thermal(text: str) -> Thermal:
 
 
 def big_cores(cores: Sequence[Core], num_threads: int) -> list[int] | None:
-    """The fastest cores, at least one a thread; None where the phone does not tell them apart.
+    """The fastest cores, at least one per thread; None if the phone does not tell speeds apart.
 
-    Cores of one highest frequency are taken together: the scheduler may move a thread among them
-    without changing its speed.
+    Cores with the same highest frequency are taken together, since the scheduler may move a thread
+    among them without changing its speed.
     """
     speeds = {core.index: core.max_khz for core in cores if core.max_khz is not None}
     if len(speeds) < len(cores) or len(set(speeds.values())) < 2:
@@ -96,7 +96,7 @@ def big_cores(cores: Sequence[Core], num_threads: int) -> list[int] | None:
 
 
 def mask(cores: Sequence[int]) -> str:
-    """Core numbers as `taskset` takes them: hexadecimal, without `0x`."""
+    """Formats core numbers as a mask for `taskset`: hexadecimal, without `0x`."""
     return f"{sum(1 << core for core in set(cores)):x}"
 
 
@@ -104,7 +104,7 @@ def cores_of(mask: str) -> list[int]:
     """The inverse of `mask`.
 
     Raises:
-        ValueError: no hexadecimal number above 0.
+        ValueError: `mask` is not a hexadecimal number above 0.
     """
     try:
         bits = int(mask, 16)
@@ -118,7 +118,7 @@ def cores_of(mask: str) -> list[int]:
 
 
 def environment(properties: Mapping[str, str], cores: Sequence[Core]) -> dict[str, Any]:
-    """What the phone's properties say of it, under the names of `protocol.ENVIRONMENT_KEYS`."""
+    """Describes the phone from its properties, under the names of `protocol.ENVIRONMENT_KEYS`."""
 
     def first(*names: str) -> str | None:
         return next((properties[name] for name in names if properties.get(name)), None)
@@ -137,6 +137,6 @@ def environment(properties: Mapping[str, str], cores: Sequence[Core]) -> dict[st
 
 
 def has_fixed_performance(properties: Mapping[str, str]) -> bool:
-    """Whether Android can hold the clocks at a level that it can sustain."""
+    """Whether Android can fix the clocks at a level that the phone can sustain."""
     sdk = properties.get("ro.build.version.sdk", "")
     return sdk.isdecimal() and int(sdk) >= _FIXED_PERFORMANCE_SDK

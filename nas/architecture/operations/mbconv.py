@@ -5,11 +5,14 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from nas.architecture.operations.stage import STRICT, Activation, Stage
+from nas.architecture.operations.activations import Activation
+from nas.architecture.operations.convolutions import Conv, Depthwise
+from nas.architecture.operations.operation import Operation
+from nas.architecture.operations.stage import STRICT, Stage
 
 
 @dataclass(frozen=True, config=STRICT)
-class MBConv:
+class MBConv(Operation):
     """Inverted bottleneck (MobileNetV2, Sandler et al. 2018, figure 3b).
 
     1x1 expansion, depthwise convolution, linear 1x1 projection; the input is added where the
@@ -29,13 +32,14 @@ class MBConv:
 
     @property
     def label(self) -> str:
-        """Short name used in tables and plots, for example `k5 e3`."""
-        return f"k{self.kernel_size} e{self.expansion}"
+        """For example `k5 e3`; the activation is named unless it is ReLU6."""
+        activation = "" if self.activation == "relu6" else f" {self.activation}"
+        return f"k{self.kernel_size} e{self.expansion}{activation}"
 
     def stages(self, input_width: int, output_width: int, stride: int) -> tuple[Stage, ...]:
-        """The chain this operation runs on an input of `input_width` channels."""
+        """See `Operation`."""
         inner = input_width * self.expansion
-        expand = Stage("conv", 1, 1, input_width, inner, self.activation)
-        depthwise = Stage("depthwise", self.kernel_size, stride, inner, inner, self.activation)
-        project = Stage("conv", 1, 1, inner, output_width, None)
+        expand = Conv(1, 1, input_width, inner, self.activation)
+        depthwise = Depthwise(self.kernel_size, stride, inner, self.activation)
+        project = Conv(1, 1, inner, output_width, None)
         return (depthwise, project) if self.expansion == 1 else (expand, depthwise, project)

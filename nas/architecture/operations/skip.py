@@ -4,11 +4,13 @@ from typing import ClassVar, Literal
 
 from pydantic.dataclasses import dataclass
 
+from nas.architecture.operations.convolutions import Conv
+from nas.architecture.operations.operation import Operation
 from nas.architecture.operations.stage import STRICT, Stage
 
 
 @dataclass(frozen=True, config=STRICT)
-class Skip:
+class Skip(Operation):
     """The paper's zero operation inside a residual block: the input itself.
 
     Where stride or width change it is a 1x1 convolution with batch normalization.
@@ -20,11 +22,11 @@ class Skip:
 
     @property
     def label(self) -> str:
-        """Short name used in tables and plots."""
+        """Always `skip`."""
         return "skip"
 
     def stages(self, input_width: int, output_width: int, stride: int) -> tuple[Stage, ...]:
         """No stage where the shape is kept, otherwise the projection."""
         if stride == 1 and input_width == output_width:
             return ()
-        return (Stage("conv", 1, stride, input_width, output_width, None),)
+        return (Conv(1, stride, input_width, output_width, None),)

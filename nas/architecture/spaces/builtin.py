@@ -1,14 +1,15 @@
 """The spaces that come with the package."""
 
-from nas.architecture.operations import Candidate, MBConv, Skip
-from nas.architecture.specs import Block, Head, SearchSpace, Slot, Stem, Stride
+from nas.architecture.blocks import Block, Head, Slot, Stem, Stride
+from nas.architecture.operations import AnyOperation, MBConv, Skip
+from nas.architecture.specs import SearchSpace
 
 Layer = Block | Slot
 # Width, number of slots, stride of the first.
 StageRow = tuple[int, int, Stride]
 
 
-def _slots(width: int, rows: list[StageRow], candidates: tuple[Candidate, ...]) -> list[Layer]:
+def _slots(width: int, rows: list[StageRow], candidates: tuple[AnyOperation, ...]) -> list[Layer]:
     """Slots stage by stage; where the shape is kept, skip is a candidate too."""
     layers: list[Layer] = []
     for output_width, depth, stride in rows:

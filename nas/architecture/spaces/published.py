@@ -4,8 +4,9 @@ Each row is a stage: kernel size and expansion of its blocks, `Z` where the sear
 operation, then the stage's width and the stride of its first block.
 """
 
+from nas.architecture.blocks import Block, Head, Stem, Stride
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Block, Child, Head, Stem, Stride
+from nas.architecture.specs import Child
 
 Row = tuple[str, int, Stride]
 

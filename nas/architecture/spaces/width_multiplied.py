@@ -6,8 +6,9 @@ size 3 and expansion 6, and a multiplier on all widths.
 
 import dataclasses
 
+from nas.architecture.blocks import Block
 from nas.architecture.operations import MBConv
-from nas.architecture.specs import Block, Child, SearchSpace
+from nas.architecture.specs import Child, SearchSpace
 
 _LEAST_WIDTH = 8
 

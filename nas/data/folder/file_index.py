@@ -1,8 +1,8 @@
-"""A user's folder of images that stay encoded: each is a file of its own.
+"""An index of a user's folder of images that stay encoded in their files.
 
-Making an index reads and decodes every file once, so that what cannot be read is named before any
-training begins. What was learned is kept where decoded images would be, some 30 bytes a file; it is
-made anew when a file changes.
+Making the index reads and decodes every file once, so that unreadable files are named before any
+training begins. The index is stored in the folder for decoded images, some 30 bytes per file, and
+made again when a file changes.
 """
 
 import collections
@@ -31,19 +31,19 @@ _ARRAYS = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FileIndex(ImageIndex):
-    """The encoded images of a folder, one a file.
+    """The encoded images of a folder, one per file.
 
     Attributes:
-        name: of the data set, such as `folder:photos`.
+        name: name of the data set, such as `folder:photos`.
         root: the folder.
-        names: of the files, below the folder.
-        lengths: int64 `[n]`, of how many bytes each is.
+        names: paths of the files below the folder.
+        lengths: int64 `[n]`, bytes of each file.
         sizes: int32 `[n, 2]`, height and width of the upright image.
-        digests: uint8 `[n, 8]`, of each file's bytes.
-        by_pillow: bool `[n]`: not JPEG or PNG, turned by the camera, transparent, or of other
-            colours than 8 bits of gray or RGB.
-        damaged: why files cannot be read, by their rows; all else about these is 0.
-        recent: rows that were read last.
+        digests: uint8 `[n, 8]`, digest of each file's bytes.
+        by_pillow: bool `[n]`, whether Pillow decodes the image: it is neither JPEG nor PNG, turned
+            by the camera, transparent, or not 8-bit gray or RGB.
+        damaged: for each unreadable file, by its row, the reason; its other entries are 0.
+        recent: rows that were read last, to name an image that cannot be decoded.
     """
 
     name: str
@@ -57,35 +57,35 @@ class FileIndex(ImageIndex):
     recent: collections.deque[int] = dataclasses.field(
         default_factory=image_index.recent_rows, repr=False
     )
-    advice = "mend or remove it"
+    advice = "repair or remove it"
 
     @property
     def kept(self) -> np.ndarray:
-        """Rows of the files that can be read, ascending."""
+        """Rows of the readable files, ascending."""
         return np.array([i for i in range(len(self)) if i not in self.damaged], np.int64)
 
     def title(self, row: int) -> str:
-        """An image in messages, such as `folder:photos: cat/1.jpg`."""
+        """Names an image in messages, such as `folder:photos: cat/1.jpg`."""
         return f"{self.name}: {image_folder.printable(self.names[row])}"
 
     def read(self, row: int) -> bytes:
-        """The bytes of a file. Threads may read at the same time.
+        """Reads the bytes of a file. Several threads may read at the same time.
 
         Raises:
-            ValueError: it cannot be read, or is not as long as it was; it is named.
+            ValueError: the file cannot be read or its length has changed; the message names it.
         """
         length = int(self.lengths[row])
         try:
             content = (self.root / self.names[row]).read_bytes()
         except OSError as error:
             raise ValueError(
-                f"{self.title(row)}: expected a file that can be read, received "
-                f"{error.strerror or type(error).__name__}"
+                f"{self.title(row)}: expected a readable file, received "
+                f"{error.strerror or type(error).__name__}; {self.advice}"
             ) from error
         if len(content) != length:
             raise ValueError(
                 f"{self.title(row)}: expected {length:,} bytes as before, received "
-                f"{len(content):,}; give the command again to read changed files anew"
+                f"{len(content):,}; run the command again to read the changed files"
             )
         return content
 
@@ -98,15 +98,15 @@ def load(
     track: Track,
     report: Callable[[str], None],
 ) -> FileIndex:
-    """What an earlier call learned of a folder's files, or what they tell now.
+    """Loads the index of a folder, or makes and stores it.
 
     Args:
         source: the images.
-        root: the folder that they lie in.
-        names: of their files, below it.
-        cache: where the index is kept; None to keep none.
+        root: the folder that holds them.
+        names: paths of their files below it.
+        cache: folder in which the index is stored; None not to store it.
         track: may show progress.
-        report: is told when it cannot be kept.
+        report: receives a line if the index cannot be stored.
     """
     identity = f"{_VERSION} {decoded_cache.key_of(source)}"
     stored = None if cache is None else cache / "files.npz"
@@ -126,7 +126,7 @@ def _collected(source: ImageSource, track: Track) -> dict[str, Any]:
     shapes = {"lengths": [count], "sizes": [count, 2], "digests": [count, 8], "by_pillow": [count]}
     arrays: dict[str, Any] = {name: np.zeros(shapes[name], _ARRAYS[name]) for name in _ARRAYS}
 
-    def look(i: int, opener: Opener) -> None:
+    def examine_one(i: int, opener: Opener) -> None:
         with opener() as file:
             content = file.read()
         found = decoding.examine(content)
@@ -135,5 +135,5 @@ def _collected(source: ImageSource, track: Track) -> dict[str, Any]:
         arrays["digests"][i] = np.frombuffer(decoded_images.digest(content), np.uint8)
         arrays["by_pillow"][i] = not found.is_plain
 
-    damaged = decoded_images.for_all(source, look, track, "reading all images once")
+    damaged = decoded_images.for_all(source, examine_one, track, "reading all images once")
     return arrays | {"damaged": np.array(json.dumps(damaged))}

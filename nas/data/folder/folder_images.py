@@ -1,4 +1,4 @@
-"""A user's own folder of images, read into splits."""
+"""Reads a user's own folder of images into splits."""
 
 import dataclasses
 import functools
@@ -24,18 +24,18 @@ from nas.data.splits.split import Split
 
 @dataclasses.dataclass(frozen=True)
 class _FolderSource:
-    """The files of a folder, as `nas.data.images.decoded_images` reads them."""
+    """The files of a folder as an `ImageSource`."""
 
     title: str
     found: ImageFolder
 
     @functools.cached_property
     def files(self) -> tuple[ImageFile, ...]:
-        """Of all splits, one after the other."""
+        """The files of all splits, one split after the other."""
         return tuple(file for split in self.found.splits.values() for file in split)
 
     def labelled(self, kept: np.ndarray) -> dict[str, Any]:
-        """What every split holds of the files `kept`."""
+        """Returns the attributes of `Split` for the files numbered `kept`."""
         sources = [name for name, split in self.found.splits.items() for _ in split]
         return {
             "labels": np.array([self.files[i].label for i in kept], np.int64),
@@ -61,7 +61,7 @@ def _open(path: pathlib.Path) -> BinaryIO:
 
 
 def title(dataset: str) -> str:
-    """The data set's name in messages and files: without the way to the folder."""
+    """Returns the data set's name for messages and files: the folder's name without its path."""
     path = pathlib.Path(dataset.removeprefix(image_folder.PREFIX)).expanduser().resolve()
     return image_folder.PREFIX + image_folder.printable(path.name)
 
@@ -76,14 +76,14 @@ def read(
     """Reads a folder of images.
 
     Args:
-        dataset: `folder:` and the folder.
-        data_dir: the decoded images are kept in its folder `decoded_images`.
+        dataset: `folder:` followed by the path of the folder.
+        data_dir: TFDS folder; decoded images are stored below it in `decoded_images`.
         options: how images become arrays of one size.
         track: may show progress.
-        report: is told what was found, a line at a time.
+        report: receives lines that describe the images.
 
     Raises:
-        ValueError: the folder has another form, or images that cannot be read.
+        ValueError: the folder does not have the expected form, or images cannot be read.
     """
     found = image_folder.scan(dataset.removeprefix(image_folder.PREFIX))
     source = _FolderSource(title(dataset), found)
@@ -120,7 +120,7 @@ def read(
 
 
 def _stays_encoded(survey: Survey, count: int, options: ImageOptions) -> bool:
-    """Whether images are decoded for every batch: on request, or where pixels are too many."""
+    """Returns whether images are decoded for every batch: on request, or if pixels are too many."""
     if options.cache != "auto":
         return options.cache != "pixels"
     side = survey.resolution(options)
@@ -136,7 +136,7 @@ def _encoded(
     track: Track,
     report: Callable[[str], None],
 ) -> tuple[EncodedSplit, Sequence[str]]:
-    """The files that can be read, with the digest of each."""
+    """Returns a split of the readable files, and the digest of each."""
     names = tuple(file.name for file in source.files)
     place = cache if options.keep_decoded else None
     index = file_index.load(source, source.found.root, names, place, track, report)
@@ -156,12 +156,12 @@ def _encoded(
 
 
 def _are_characters(class_names: Sequence[str]) -> bool:
-    """Whether all classes are single letters or digits, which a mirror makes others of."""
+    """Returns whether all classes are single letters or digits, which must not be mirrored."""
     return all(len(name) == 1 and name.isalnum() for name in class_names)
 
 
 def _refuse_empty_classes(source: _FolderSource, kept: np.ndarray) -> None:
-    """A class none of whose training images could be read."""
+    """Raises a ValueError if a class has no readable training image."""
     count = len(source.found.splits["train"])
     train = {source.files[i].label for i in kept if i < count}
     names = source.found.class_names
@@ -169,5 +169,5 @@ def _refuse_empty_classes(source: _FolderSource, kept: np.ndarray) -> None:
     if missing:
         raise ValueError(
             f"{source.title}: expected training images of every class, but none of "
-            f"{image_folder.shortened(missing)} can be read; mend or remove them"
+            f"{image_folder.shortened(missing)} can be read; repair or remove them"
         )

@@ -1,11 +1,12 @@
-"""A user's own folder of images: which file belongs to which part and class. No image is opened.
+"""Finds the split and the class of every file in a user's own image folder, without opening it.
 
-Two forms are taken:
+The folder has one of two forms:
 
-    DIR/<class>/*.jpg                    everything is training material
-    DIR/<split>/<class>/*.jpg            <split>: train, and perhaps validation (val), test
+    DIR/<class>/*.jpg                    all images are for training
+    DIR/<split>/<class>/*.jpg            <split>: train, optionally validation (val) and test
 
-A folder with a split's name directly in DIR means the second. What could be either is refused.
+If a folder directly in DIR has the name of a split, DIR has the second form. An ambiguous folder is
+refused.
 """
 
 import dataclasses
@@ -25,7 +26,7 @@ _SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
-# What systems and archivers leave in folders, beside names that begin with a dot.
+# Files of operating systems and archivers; names that begin with a dot are ignored as well.
 _HIDDEN = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "Thumbs.db", "desktop.ini")
 _SHOWN = 3
 _FORMS = "DIR/<class>/<images> or DIR/train/<class>/<images>"
@@ -33,13 +34,13 @@ _FORMS = "DIR/<class>/<images> or DIR/train/<class>/<images>"
 
 @dataclasses.dataclass(frozen=True)
 class ImageFile:
-    """One image, not yet opened.
+    """One image file, not yet opened.
 
     Attributes:
         name: path below the folder, with `/` between its parts.
         label: number of its class.
-        size_bytes: of the file.
-        modified_ns: when the file was last written.
+        size_bytes: size of the file.
+        modified_ns: time when the file was last written, in nanoseconds.
     """
 
     name: str
@@ -50,13 +51,13 @@ class ImageFile:
 
 @dataclasses.dataclass(frozen=True)
 class ImageFolder:
-    """What a scan of a folder found.
+    """Classes and files found by a scan of an image folder.
 
     Attributes:
         root: the folder.
-        class_names: sorted; an image's label is the place of its folder's name here.
-        splits: images by split, sorted by name; always `train`.
-        remarks: what was left out or may surprise, a line each.
+        class_names: names of the class folders, sorted; a label is an index into them.
+        splits: images by split, sorted by name; `train` is always present.
+        remarks: one line for each thing that was left out or may surprise.
     """
 
     root: pathlib.Path
@@ -66,21 +67,23 @@ class ImageFolder:
 
 
 def is_folder(dataset: str) -> bool:
-    """Whether the name of a data set means a folder of the user's own."""
+    """Returns whether the name of a data set denotes a user's own folder."""
     return dataset.startswith(PREFIX)
 
 
 def scan(root: str | os.PathLike[str]) -> ImageFolder:
-    """Looks through a folder of images.
+    """Scans a folder of images.
 
     Raises:
-        ValueError: the folder is missing, has neither form, has fewer than two classes, or a class
-            without images; the message names the place and says what to do.
+        ValueError: the folder is missing, has neither form, has fewer than two classes, or has a
+            class without images; the message names the place and says what to do.
     """
     root = pathlib.Path(root).expanduser()
     if not root.is_dir():
         found = "a file" if root.exists() else "nothing"
-        raise ValueError(f"{root}: expected a folder of images ({_FORMS}), found {found}")
+        raise ValueError(
+            f"{root}: expected a folder of images ({_FORMS}), found {found}; check the path"
+        )
     left_out: list[str] = []
     split_roots = _split_roots(root, left_out)
     by_split = {
@@ -109,7 +112,7 @@ def scan(root: str | os.PathLike[str]) -> ImageFolder:
 
 
 def _split_roots(root: pathlib.Path, left_out: list[str]) -> dict[str, pathlib.Path]:
-    """Where the class folders of every split lie; `root` itself for the form without splits."""
+    """Returns the folder of each split; for the form without splits, `root` is that of `train`."""
     named: dict[str, pathlib.Path] = {}
     others = []
     for folder in _folders(root):
@@ -119,7 +122,7 @@ def _split_roots(root: pathlib.Path, left_out: list[str]) -> dict[str, pathlib.P
         elif split in named:
             raise ValueError(
                 f"{root}: expected one folder of {split} images, found {named[split].name} and "
-                f"{folder.name}; join them"
+                f"{folder.name}; merge them"
             )
         else:
             named[split] = folder
@@ -153,19 +156,19 @@ def _split_roots(root: pathlib.Path, left_out: list[str]) -> dict[str, pathlib.P
 def _classes(
     root: pathlib.Path, folder: pathlib.Path, left_out: list[str]
 ) -> Iterator[tuple[str, list[ImageFile]]]:
-    """The classes below `folder`, with the images of each."""
+    """Yields the classes below `folder`, with the images of each."""
     left_out.extend(_visible_names(root, folder))
     for class_folder in _folders(folder):
         if not class_folder.name.isprintable():
             raise ValueError(
                 f"{folder}: expected class names of printable characters, found "
-                f"{class_folder.name!r}"
+                f"{class_folder.name!r}; rename the folder"
             )
         for deeper in _folders(class_folder):
             if any(_is_image(name) for _, _, names in os.walk(deeper) for name in names):
                 raise ValueError(
                     f"{deeper}: expected images directly in the class folder {class_folder.name}, "
-                    f"found a folder of images; the forms are {_FORMS}"
+                    f"found another folder of images; arrange them as {_FORMS}"
                 )
         found = []
         for path in _files(class_folder):
@@ -176,14 +179,14 @@ def _classes(
                 left_out.append(name)
         if not found:
             raise ValueError(
-                f"{class_folder}: expected images ({_kinds()}), found none; put some in, or remove "
-                "the folder if this is no class"
+                f"{class_folder}: expected images ({_kinds()}), found none; add some, or remove "
+                "the folder if it is no class"
             )
         yield class_folder.name, found
 
 
 def _image_file(path: pathlib.Path, name: str) -> ImageFile:
-    # A link to nowhere is found here, and refused by name when it is read.
+    # A broken link is listed here too; reading it raises an error with its name.
     status = path.stat() if path.exists() else path.lstat()
     return ImageFile(name, 0, status.st_size, status.st_mtime_ns)
 
@@ -197,19 +200,20 @@ def _class_names(
     if not names:
         raise ValueError(
             f"{split_roots['train']}: expected a folder of images for each class ({_FORMS}), "
-            "found no folder"
+            "found no folder; sort the images into one folder per class"
         )
     for split, classes in by_split.items():
         unknown = sorted(set(classes) - set(names))
         if unknown:
             raise ValueError(
-                f"{root}: expected the classes of {split} among those of train, found "
-                f"{shortened(unknown)} in {split} alone; train has {shortened(names)}"
+                f"{root}: expected the classes of {split} to be classes of train "
+                f"({shortened(names)}), found {shortened(unknown)} only in {split}; add training "
+                "images or remove the folder"
             )
     if len(names) < 2:
         raise ValueError(
-            f"{split_roots['train']}: expected at least two classes to tell apart, found one "
-            f"({names[0]}); add a folder of images that show something else"
+            f"{split_roots['train']}: expected at least two classes, found one ({names[0]}); add "
+            "a folder with images of another class"
         )
     return names
 
@@ -225,7 +229,7 @@ def _folders(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _files(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Files, and links to nowhere; no pipes or sockets, which would be waited on for ever."""
+    """Lists files and broken links, but no pipes or sockets, since reading those may block."""
     return [
         pathlib.Path(entry.path)
         for entry in _entries(folder)
@@ -246,17 +250,17 @@ def _kinds() -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number of things in words, such as `1 file` or `2,000 files`."""
+    """Writes a number with its noun, such as `1 file` or `2,000 files`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def shortened(names: Iterable[str], limit: int = _SHOWN) -> str:
-    """The first of some names, and how many more there are."""
+    """Lists the first names, and says how many more there are."""
     names = [printable(name) for name in names]
     more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more
 
 
 def printable(name: str) -> str:
-    """A file name that any terminal takes; names need not be text."""
+    """Returns a file name that any terminal can print; undecodable bytes become `?`."""
     return name.encode(errors="replace").decode()

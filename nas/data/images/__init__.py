@@ -1,1 +1,1 @@
-"""From encoded images to arrays of one size, and random changes to them."""
+"""Decodes images to arrays of one size and changes them at random."""

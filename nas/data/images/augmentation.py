@@ -1,4 +1,4 @@
-"""Random crops and flips of a batch of images, a pure function of its seed."""
+"""Random crops and flips of a batch of small images, as a pure function of a seed."""
 
 import dataclasses
 
@@ -7,12 +7,12 @@ import tensorflow as tf
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """What is done at random to a training image.
+    """Settings of the random changes to a training image.
 
     Attributes:
         flip: whether half of the images are mirrored left to right.
-        pad_fraction: how far a crop may lie off the image, as a fraction of its height; 1/8 is the
-            customary 4 pixels at 32x32. Pixels beyond the border are those reflected in it.
+        pad_fraction: largest shift of a crop, as a fraction of the image height; 1/8 is the
+            customary 4 pixels at 32x32. Beyond the border the image is reflected.
     """
 
     flip: bool = True
@@ -37,13 +37,13 @@ def crop_and_flip(
 
     Args:
         images: `[batch, height, width, channels]`, any type; height and width static.
-        augmentation: what to do.
+        augmentation: which changes are made.
         seed: two integers; the same seed gives the same result.
-        first: of a larger batch, the position at which `images` begins.
-        total: the size of that batch, in which every image is treated as here.
+        first: position of `images` in a larger batch, if they are a slice of one.
+        total: size of that larger batch; each image gets the changes it would get in the whole.
 
     Returns:
-        Shape and type of `images`.
+        The changed images, with shape and type of `images`.
     """
     height, width = images.shape[1], images.shape[2]
     count = tf.shape(images)[0]
@@ -62,7 +62,7 @@ def crop_and_flip(
 
 
 def take_pixels(images: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-    """Image i of the result is `images[i][rows[i]][:, columns[i]]`.
+    """Picks pixels: image i of the result is `images[i][rows[i]][:, columns[i]]`.
 
     Args:
         images: `[batch, height, width, channels]`.
@@ -74,5 +74,5 @@ def take_pixels(images: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Te
 
 
 def _reflect(index: tf.Tensor, size: int) -> tf.Tensor:
-    """Folds indices up to `size - 1` outside of `[0, size)` back into it, edge not repeated."""
+    """Reflects indices at most `size - 1` outside of `[0, size)` back; the edge is not repeated."""
     return size - 1 - tf.abs(size - 1 - tf.abs(index))

@@ -1,8 +1,8 @@
-"""Decoded images, kept for the next time.
+"""Stores decoded images on disk, so that the next process need not decode them.
 
-A source has a folder with `survey.json`, what the headers told, and for each resolution a folder
-with the array and an `index.json`. Each says what it was made from; when that changes, it is made
-anew.
+A source has a folder with `survey.json`, the survey of the headers, and for each resolution a
+folder with the array and an `index.json`. Each file names what it was made from, and is made again
+when that changes.
 """
 
 import dataclasses
@@ -27,12 +27,12 @@ _VERSION = 1
 
 
 def folder(data_dir: str | None, title: str, place: str) -> pathlib.Path:
-    """Where the decoded images of a source lie.
+    """Returns the folder for the decoded images of a source.
 
     Args:
-        data_dir: TFDS folder; TFDS' own default when None.
-        title: the source's.
-        place: where the encoded images lie; tells apart sources of one title.
+        data_dir: TFDS folder; None for TFDS' default.
+        title: title of the source.
+        place: where the encoded images lie; distinguishes sources with the same title.
     """
     key = hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()[:12]
     name = re.sub(r"[^\w.-]+", "_", title.rpartition(":")[2])
@@ -40,17 +40,17 @@ def folder(data_dir: str | None, title: str, place: str) -> pathlib.Path:
 
 
 def key_of(source: ImageSource) -> str:
-    """Tells whether what was kept was made from the same images."""
+    """Returns a key of the source's images; stored files with another key are out of date."""
     return hashlib.sha256(json.dumps([_VERSION, source.identity]).encode()).hexdigest()
 
 
 def load_survey(
     source: ImageSource, options: ImageOptions, cache: pathlib.Path, track: Track, report: Report
 ) -> Survey:
-    """What the headers of all images told an earlier call, or tell now; arguments as of `load`.
+    """Loads the survey of a source, or makes and stores it; for the arguments see `load`.
 
     Raises:
-        ValueError: not one of them is an image.
+        ValueError: no file of the source is an image.
     """
     key = key_of(source)
     survey = _kept_survey(cache, key)
@@ -69,18 +69,19 @@ def load(
     report: Report,
     survey: Survey | None = None,
 ) -> DecodedImages:
-    """Reads what an earlier call decoded, or decodes it.
+    """Loads the decoded images of a source, or decodes and stores them.
 
     Args:
         source: the images.
-        options: resolution, what to do with damaged images, and whether to keep the others.
-        cache: folder of this source, made where it is missing.
+        options: resolution, what to do with damaged images, and whether to store the decoded ones.
+        cache: folder of this source; made if it is missing.
         track: may show progress.
-        report: is told what was found, and when it cannot be kept.
-        survey: what the headers told; None to find out.
+        report: receives a line on the images, and one if they cannot be stored.
+        survey: the survey of the source; None to load or make it.
 
     Raises:
-        ValueError: images that cannot be read, named; or more than fit in memory.
+        ValueError: images cannot be read (the message names them), or exceed the limit for images
+            in memory.
     """
     key = key_of(source)
     if survey is None:
@@ -100,17 +101,19 @@ def load(
 
 
 def keep(write: Callable[[], None], cache: pathlib.Path, report: Report) -> None:
-    """Writes, or says that another time will have to do the work again.
+    """Calls `write`; reports an OSError instead of raising it, since the cache is optional.
 
     Args:
-        write: may raise an OSError.
-        cache: what it writes, for the message.
-        report: is told what happened.
+        write: writes to the cache; may raise an OSError.
+        cache: the path it writes to, for the message.
+        report: receives a line if writing failed.
     """
     try:
         write()
     except OSError as error:
-        report(f"{cache} cannot be written ({error.strerror or error}): no decoded image is kept")
+        report(
+            f"{cache} cannot be written ({error.strerror or error}): decoded images are not stored"
+        )
 
 
 def _kept_survey(cache: pathlib.Path, key: str) -> Survey | None:
@@ -134,7 +137,7 @@ def _kept_images(cache: pathlib.Path, key: str) -> DecodedImages | None:
     try:
         images = np.load(cache / content["images"], mmap_mode="r")
     except (OSError, ValueError):
-        # Removed by hand, or not whole: it is made again.
+        # Removed by hand or incomplete: it is made again.
         return None
     return DecodedImages(
         images=images,
@@ -165,7 +168,7 @@ def _signed(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(path: pathlib.Path, key: str) -> dict[str, Any] | None:
-    """What was kept under this key; None where there is nothing of it."""
+    """Reads a stored JSON file; None if it is missing, damaged or has another key."""
     try:
         content = files.read_json(path)
     except (ValueError, OSError):

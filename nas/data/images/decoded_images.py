@@ -1,4 +1,4 @@
-"""Encoded images of any size as one array, decoded on all cores."""
+"""Decodes images of any size into one array, on all cores."""
 
 import concurrent.futures
 import dataclasses
@@ -21,7 +21,7 @@ T = TypeVar("T")
 LARGEST_BYTES = 8 << 30
 
 _USUAL_RESOLUTION = 224
-# Large enough to keep all cores busy, small enough for the encoded images of a chunk in memory.
+# Large enough to keep all cores busy; small enough to hold a chunk's encoded images in memory.
 _CHUNK = 512
 _NAMED = 5
 
@@ -31,31 +31,31 @@ class ImageSource(Protocol):
 
     @property
     def title(self) -> str:
-        """What messages call the whole."""
+        """Name of the source in messages."""
 
     @property
     def identity(self) -> Any:
-        """JSON values that change when an image does."""
+        """JSON values that change when an image changes."""
 
     @property
     def names(self) -> Sequence[str]:
-        """What messages call the images."""
+        """Names of the images in messages."""
 
     def openers(self) -> Iterator[Opener]:
-        """For every image, in order, a function that opens its content, called in any thread."""
+        """Yields for every image, in order, a function that opens it; any thread may call it."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Survey:
-    """What the headers of all images tell.
+    """Sizes and colours of all images, collected from their headers.
 
     Attributes:
-        smallest: width and height of the image of fewest pixels.
-        largest: of that of most.
-        median_short_side: of all images, in pixels.
-        one_size: whether all have the same width and height.
-        channels: 1 when all are gray, otherwise 3.
-        transparent: how many have transparent parts.
+        smallest: width and height of the image with the fewest pixels.
+        largest: width and height of the image with the most pixels.
+        median_short_side: median of the images' shorter sides, in pixels.
+        one_size: whether all images have the same width and height.
+        channels: 1 if all images are gray, otherwise 3.
+        transparent: number of images with transparent parts.
     """
 
     smallest: tuple[int, int]
@@ -66,10 +66,10 @@ class Survey:
     transparent: int
 
     def resolution(self, options: ImageOptions) -> int:
-        """What was asked for or is preferred, or a size to which few images are enlarged.
+        """Returns the requested or preferred resolution, or else one that enlarges few images.
 
-        Squares of one size up to 224 stay as they are. Otherwise it is the median of the shorter
-        sides, at most 224, rounded down to a multiple of 32, or of 8 where it is below 64.
+        Square images of one size up to 224 keep their size. Otherwise the resolution is the median
+        of the shorter sides, at most 224, rounded down to a multiple of 32 (of 8 if below 64).
         """
         asked = options.resolution or options.preferred_resolution
         if asked is not None:
@@ -82,14 +82,14 @@ class Survey:
         return max(8, side // step * step)
 
     def describe_stored(self) -> str:
-        """Sizes and colours, as the images lie there."""
+        """Describes sizes and colours of the stored images."""
         sizes = "x".join(map(str, self.smallest))
         if not self.one_size:
             sizes += " to " + "x".join(map(str, self.largest))
         return f"{sizes} pixels, {'gray' if self.channels == 1 else 'colour'}"
 
     def describe(self, resolution: int, skipped: int) -> str:
-        """Sizes, and what is done to the images that become pixels."""
+        """Describes the stored images and how they are decoded to `resolution`."""
         text = self.describe_stored()
         if self.smallest != (resolution, resolution) or not self.one_size:
             is_square = self.one_size and self.smallest[0] == self.smallest[1]
@@ -107,10 +107,10 @@ class DecodedImages:
     """All readable images of a source, at one size.
 
     Attributes:
-        images: uint8 `[n, resolution, resolution, channels]`; perhaps mapped from a file.
+        images: uint8 `[n, resolution, resolution, channels]`; may be mapped from a file.
         kept: numbers of these images in the source, ascending.
-        digests: of each image's encoded content, in hexadecimal.
-        damaged: why the others could not be read, by their numbers.
+        digests: digest of each image's encoded content, in hexadecimal.
+        damaged: for each unreadable image, by its number in the source, the reason.
     """
 
     images: np.ndarray
@@ -120,18 +120,18 @@ class DecodedImages:
 
 
 def survey(source: ImageSource, track: Track) -> Survey:
-    """Looks at the headers of all images.
+    """Reads the headers of all images.
 
     Raises:
-        ValueError: not one of them is an image.
+        ValueError: none of them is an image.
     """
     headers: list[decoding.Header | None] = [None] * len(source.names)
 
-    def look(i: int, opener: Opener) -> None:
+    def read_one(i: int, opener: Opener) -> None:
         with opener() as file:
             headers[i] = decoding.read_header(file)
 
-    damaged = for_all(source, look, track, "looking at the images")
+    damaged = for_all(source, read_one, track, "reading image headers")
     known = [header for header in headers if header is not None]
     if not known:
         raise refusal(source, damaged)
@@ -150,7 +150,7 @@ def decode(source: ImageSource, resolution: int, channels: int, track: Track) ->
     """Decodes all images of a source.
 
     Raises:
-        ValueError: they are more than fit in memory.
+        ValueError: the decoded images exceed the limit for images in memory, `LARGEST_BYTES`.
     """
     count, shape = len(source.names), (resolution, resolution, channels)
     check_fits(source.title, count, shape)
@@ -174,32 +174,32 @@ def decode(source: ImageSource, resolution: int, channels: int, track: Track) ->
 
 
 def digest(content: bytes) -> bytes:
-    """Eight bytes that tell one encoded image from another."""
+    """Returns a digest of 8 bytes that identifies an encoded image."""
     return hashlib.blake2b(content, digest_size=8).digest()
 
 
 def check_fits(title: str, count: int, shape: Sequence[int]) -> None:
-    """Refuses more pixels than are kept in memory.
+    """Checks that the pixels stay within the limit for images in memory, `LARGEST_BYTES`.
 
     Raises:
-        ValueError: they are more; the message says what to do.
+        ValueError: they exceed it; the message says what to do.
     """
     needed = count * int(np.prod(shape))
     if needed > LARGEST_BYTES:
         raise ValueError(
             f"{title}: expected at most {LARGEST_BYTES >> 30} GiB of images, which are kept in "
             f"memory; received {needed / (1 << 30):.1f} GiB ({count:,} of {shape[0]}x{shape[1]} "
-            "pixels); take a smaller --resolution, or --cache=files"
+            "pixels); choose a smaller --resolution, or --cache=files"
         )
 
 
 def refusal(source: ImageSource, damaged: dict[int, str]) -> ValueError:
-    """The error that names the first images that cannot be read."""
+    """Makes the error that names the first unreadable images."""
     first = "; ".join(f"{source.names[i]}: {damaged[i]}" for i in sorted(damaged)[:_NAMED])
     more = len(damaged) - _NAMED
     return ValueError(
         f"{source.title}: {len(damaged):,} of {len(source.names):,} images cannot be read "
-        f"({first}{f'; and {more:,} more' if more > 0 else ''}); mend or remove them, or leave "
+        f"({first}{f'; and {more:,} more' if more > 0 else ''}); repair or remove them, or leave "
         "them out with --skip_unreadable"
     )
 
@@ -207,16 +207,16 @@ def refusal(source: ImageSource, damaged: dict[int, str]) -> ValueError:
 def for_all(
     source: ImageSource, work: Callable[[int, Opener], None], track: Track, label: str
 ) -> dict[int, str]:
-    """Does `work` for every image, on all cores.
+    """Calls `work` for every image, on all cores.
 
     Args:
         source: the images.
-        work: is given the number of an image and what opens it.
+        work: called with the number of an image and the function that opens it.
         track: may show progress.
-        label: what is being done, for that.
+        label: what is being done, for the progress display.
 
     Returns:
-        Why images could not be read, by their numbers.
+        For each unreadable image, by its number, the reason.
     """
     damaged: dict[int, str] = {}
 

@@ -1,7 +1,7 @@
-"""An image file as an array of one size, by Pillow.
+"""Decodes an image file with Pillow into an array of a given size.
 
-A photo is turned upright as its EXIF data say, what shows through is laid on white, 16-bit gray
-keeps its upper byte; then the largest square in the middle is resized.
+A photo is turned upright as its EXIF data say, transparent parts are laid on white, and 16-bit gray
+keeps its upper byte. Then the largest square in the middle is resized.
 """
 
 import dataclasses
@@ -15,10 +15,10 @@ from PIL import ExifTags, Image, ImageOps
 
 _FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF")
 _PLAIN_FORMATS = ("JPEG", "PNG")
-# Values of EXIF's field Orientation.
+# Values of the EXIF field Orientation.
 _UPRIGHT, _TURNED, _ON_ITS_SIDE = 1, range(2, 9), range(5, 9)
 _GRAY = ("1", "L", "LA", "La")
-# What Pillow raises on damaged files.
+# Exceptions that Pillow raises on damaged files.
 _DAMAGED = (
     OSError,
     SyntaxError,
@@ -35,18 +35,18 @@ _DAMAGED = (
 
 
 class UnreadableImageError(ValueError):
-    """A file could not be read as an image; the message says why, and not which."""
+    """A file could not be read as an image; the message gives the reason but no file name."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What the first bytes of a file tell.
+    """Properties of an image that its header tells, without decoding.
 
     Attributes:
-        width: in pixels, before turning.
+        width: in pixels, before the image is turned upright.
         height: likewise.
-        is_gray: has no colours.
-        is_transparent: has an alpha channel or a transparent colour.
+        is_gray: whether the image has no colours.
+        is_transparent: whether it has an alpha channel or a transparent colour.
     """
 
     width: int
@@ -57,12 +57,13 @@ class Header:
 
 @dataclasses.dataclass(frozen=True)
 class Examined:
-    """What decoding a file has shown.
+    """Properties of an image found by decoding it.
 
     Attributes:
         height: in pixels, of the upright image.
         width: likewise.
-        is_plain: a photo or PNG picture of gray or colour, stored upright, as any decoder has it.
+        is_plain: whether it is an opaque JPEG or PNG of 8-bit gray or RGB that is stored upright,
+            which every decoder reads alike.
     """
 
     height: int
@@ -71,10 +72,10 @@ class Examined:
 
 
 def read_header(file: BinaryIO) -> Header:
-    """Size and kind of an image, not decoded; of a large file only the beginning is read.
+    """Reads size and colours of an image without decoding; reads only the beginning of the file.
 
     Raises:
-        UnreadableImageError: the content begins like no image.
+        UnreadableImageError: the content does not begin like an image.
     """
     try:
         with Image.open(file, formats=_FORMATS) as image:
@@ -85,10 +86,10 @@ def read_header(file: BinaryIO) -> Header:
 
 
 def decode(content: bytes, resolution: int, channels: int) -> np.ndarray:
-    """Decodes an image.
+    """Decodes an image, cut to a square and resized.
 
     Args:
-        content: of a JPEG, PNG, BMP, WebP or GIF file.
+        content: bytes of a JPEG, PNG, BMP, WebP or GIF file.
         resolution: height and width of the result.
         channels: 3 for colour, 1 for gray.
 
@@ -96,11 +97,11 @@ def decode(content: bytes, resolution: int, channels: int) -> np.ndarray:
         uint8 `[resolution, resolution, channels]`.
 
     Raises:
-        UnreadableImageError: the content is damaged, or none of these.
+        UnreadableImageError: the content is damaged or has none of these formats.
     """
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            # JPEG decoders give halves, quarters and eighths of an image at once.
+            # JPEG decoders can decode directly to a half, a quarter or an eighth of the size.
             image.draft(None, (2 * resolution, 2 * resolution))
             upright = _upright(image)
             plain = _plain(upright, "L" if channels == 1 else "RGB")
@@ -111,7 +112,7 @@ def decode(content: bytes, resolution: int, channels: int) -> np.ndarray:
 
 
 def examine(content: bytes) -> Examined:
-    """Decodes an image, in small where that is faster, to see that it can be.
+    """Checks that an image can be decoded, at a reduced size where that is faster.
 
     Raises:
         UnreadableImageError: the content is damaged, or no image.
@@ -139,7 +140,7 @@ def decode_crop(content: bytes, box: Sequence[int], channels: int) -> np.ndarray
     """Decodes part of an image.
 
     Args:
-        content: of a JPEG, PNG, BMP, WebP or GIF file.
+        content: bytes of a JPEG, PNG, BMP, WebP or GIF file.
         box: top, left, height and width in pixels, within the upright image.
         channels: 3 for colour, 1 for gray.
 
@@ -147,7 +148,7 @@ def decode_crop(content: bytes, box: Sequence[int], channels: int) -> np.ndarray
         uint8 `[height, width, channels]`.
 
     Raises:
-        UnreadableImageError: the content is damaged, or none of these.
+        UnreadableImageError: the content is damaged or has none of these formats.
     """
     top, left, height, width = box
     try:
@@ -166,7 +167,7 @@ def _unreadable(error: BaseException) -> UnreadableImageError:
 
 
 def _orientation(image: Image.Image) -> int:
-    """How a camera was held, as EXIF counts."""
+    """Returns the image's EXIF orientation, 1 to 8; 1 (upright) if it is missing or damaged."""
     try:
         noted = image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT)
     except _DAMAGED:
@@ -179,12 +180,12 @@ def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
     except _DAMAGED:
-        # The pixels are whole; only what a camera noted about them is not.
+        # Only the EXIF data are damaged; the pixels are complete.
         return image
 
 
 def _plain(image: Image.Image, mode: str) -> Image.Image:
-    """Without transparency, 8 bits, in the mode `L` or `RGB`."""
+    """Converts to 8 bits in the mode `L` or `RGB`; transparent parts are laid on white."""
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     elif image.has_transparency_data:
@@ -195,7 +196,7 @@ def _plain(image: Image.Image, mode: str) -> Image.Image:
 
 
 def _square(image: Image.Image, resolution: int) -> Image.Image:
-    """The largest square in the middle, resized."""
+    """Cuts out the largest square in the middle and resizes it."""
     if image.size == (resolution, resolution):
         return image
     side = min(image.size)

@@ -1,19 +1,19 @@
-"""One encoded image to pixels of a given size: only what is needed of it is decoded."""
+"""Decodes one image in the TensorFlow graph: a crop, its resizing, flip and colours."""
 
 import tensorflow as tf
 
-# A crop of more than so many times the wanted size is smoothed while it shrinks, which takes as
-# long as decoding; below, each pixel takes part in what bilinear interpolation gives.
+# A crop more than this many times larger than the result is resized with antialiasing, which takes
+# as long as decoding. For smaller crops bilinear interpolation already uses every pixel.
 _SMOOTHED = 2
 
 
 def decode_crop(encoded: tf.Tensor, box: tf.Tensor, channels: int) -> tf.Tensor:
-    """Part of an image; of a JPEG, what lies outside is not decoded.
+    """Decodes part of an image; a JPEG is decoded only inside the box.
 
     Args:
         encoded: content of a JPEG, PNG, GIF or BMP file, a string.
         box: int32 `[4]`: top, left, height and width in pixels, within the image.
-        channels: 3 or 1; gray, CMYK and transparent images are brought to it.
+        channels: 3 or 1; gray, CMYK and transparent images are converted.
 
     Returns:
         uint8 `[height, width, channels]`.
@@ -28,7 +28,7 @@ def decode_crop(encoded: tf.Tensor, box: tf.Tensor, channels: int) -> tf.Tensor:
 
     return tf.cond(
         tf.io.is_jpeg(encoded),
-        # As phones decode; TensorFlow's own choice is off by up to ten at high qualities.
+        # Phones decode this way; TensorFlow's default method is off by up to 10 at high qualities.
         lambda: tf.io.decode_and_crop_jpeg(
             encoded, box, channels=channels, dct_method="INTEGER_ACCURATE"
         ),
@@ -37,7 +37,11 @@ def decode_crop(encoded: tf.Tensor, box: tf.Tensor, channels: int) -> tf.Tensor:
 
 
 def resize(pixels: tf.Tensor, resolution: int) -> tf.Tensor:
-    """Bilinear, smoothed where much is lost: float32 `[resolution, resolution, channels]`."""
+    """Resizes bilinearly, with antialiasing where the image shrinks much.
+
+    Returns:
+        float32 `[resolution, resolution, channels]`.
+    """
     size = [resolution, resolution]
     return tf.cond(
         tf.reduce_max(tf.shape(pixels)[:2]) > _SMOOTHED * resolution,
@@ -47,12 +51,12 @@ def resize(pixels: tf.Tensor, resolution: int) -> tf.Tensor:
 
 
 def colour(pixels: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
-    """Every pixel times a matrix `[channels, channels]`, kept between 0 and 255."""
+    """Multiplies every pixel by a matrix `[channels, channels]` and clips to 0 to 255."""
     shape = pixels.shape
     changed = tf.matmul(tf.reshape(pixels, [-1, shape[-1]]), matrix)
     return tf.clip_by_value(tf.reshape(changed, shape), 0.0, 255.0)
 
 
 def flip(pixels: tf.Tensor, is_flipped: tf.Tensor) -> tf.Tensor:
-    """Mirrors an image left to right where asked."""
+    """Mirrors an image left to right if `is_flipped`."""
     return tf.cond(is_flipped, lambda: tf.reverse(pixels, [1]), lambda: pixels)

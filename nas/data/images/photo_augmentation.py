@@ -1,8 +1,8 @@
-"""Random crops, flips and colours of photographs of any size; pure functions of a seed.
+"""Random crops, flips and colours of photographs of any size, as pure functions of a seed.
 
 A crop covers a random part of the area at a random aspect ratio (Szegedy et al. 2015, "Going
 deeper with convolutions", section 6), and is resized afterwards. All random numbers of a batch are
-drawn at once, and what is done with each image is small: a box, a flip, a matrix of colours.
+drawn at once. The result is small for each image: a box, a flip and a colour matrix.
 """
 
 import dataclasses
@@ -11,25 +11,24 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-# A crop that does not fit into its image is drawn anew so often.
+# Number of crops drawn for each image; the first that fits into the image is used.
 _ATTEMPTS = 10
-# ITU-R BT.601: how bright red, green and blue are.
+# Weights of red, green and blue in the luma of ITU-R BT.601.
 _LUMA = (0.299, 0.587, 0.114)
-# Of the short side, what the central crop of an evaluation keeps: 224 of 256 pixels.
+# Side of the central crop in evaluation over the image's short side: 224 of 256 pixels.
 _EVALUATED = 224 / 256
 
 
 @dataclasses.dataclass(frozen=True)
 class PhotoAugmentation:
-    """What is done at random to a training photograph; the defaults are the reference's.
+    """Settings of the random changes to a training photograph; defaults as in the reference.
 
     Attributes:
         flip: whether half of the images are mirrored left to right.
-        min_area: the smallest part of an image's area that a crop covers; the largest is all.
-        max_stretch: the largest aspect ratio of a crop, width over height; the smallest is its
-            inverse.
-        brightness: pixels are multiplied by up to this much more or less than 1.
-        saturation: likewise the distance of a colour from its gray.
+        min_area: smallest fraction of an image's area that a crop covers; the largest is 1.
+        max_stretch: largest aspect ratio of a crop, width over height; the smallest is its inverse.
+        brightness: pixels are multiplied by a factor from 1 - brightness to 1 + brightness.
+        saturation: likewise the difference of a colour from its gray.
     """
 
     flip: bool = True
@@ -51,12 +50,12 @@ class PhotoAugmentation:
 
 
 class Changes(NamedTuple):
-    """What is done to each of `n` images.
+    """The changes to each of `n` images.
 
     Attributes:
         boxes: int32 `[n, 4]`, top, left, height and width of a crop in pixels.
-        flips: bool `[n]`.
-        colours: float32 `[n, channels, channels]`, by which pixels are multiplied.
+        flips: bool `[n]`, whether the image is mirrored left to right.
+        colours: float32 `[n, channels, channels]`, matrices that multiply the pixels.
     """
 
     boxes: tf.Tensor
@@ -72,15 +71,15 @@ def draw(
     first: tf.Tensor | int = 0,
     total: int | None = None,
 ) -> Changes:
-    """Draws what is done to each image of a batch.
+    """Draws the random changes to each image of a batch.
 
     Args:
-        augmentation: within which limits.
+        augmentation: limits of the changes.
         sizes: int32 `[n, 2]`, height and width of each image.
         channels: 3 or 1.
         seed: two integers; the same seed gives the same result.
-        first: of a larger batch, the position at which these images begin.
-        total: the size of that batch, in which every image is treated as here.
+        first: position of these images in a larger batch, if they are a slice of one.
+        total: size of that larger batch; each image gets the changes it would get in the whole.
     """
     count = tf.shape(sizes)[0]
     numbers = tf.random.stateless_uniform([total or count, 2 * _ATTEMPTS + 5], seed)
@@ -94,7 +93,7 @@ def draw(
 
 
 def unchanged(sizes: tf.Tensor, channels: int) -> Changes:
-    """What an evaluation does: the central crop that is left of a short side of 256 at 224.
+    """Returns the changes for evaluation: only the central crop, 224/256 of the short side.
 
     Args:
         sizes: int32 `[n, 2]`, height and width of each image.
@@ -117,18 +116,18 @@ def crop_boxes(
     stretches: tf.Tensor,
     places: tf.Tensor,
 ) -> tf.Tensor:
-    """Random crops as boxes of whole pixels, each within its image.
+    """Turns random numbers into crops: boxes of whole pixels, each within its image.
 
     Args:
-        augmentation: within which limits.
+        augmentation: limits of area and aspect ratio.
         sizes: int32 `[n, 2]`, height and width of each image.
-        areas: `[n, attempts]`, random numbers from 0 to 1: how much of the area, evenly.
-        stretches: likewise, how wide over how high, evenly on a logarithmic scale.
-        places: `[n, 2]`, likewise, from top to bottom and from left to right.
+        areas: `[n, attempts]`, random numbers from 0 to 1 that set the area, uniformly.
+        stretches: likewise for the aspect ratio (width over height), uniformly in its logarithm.
+        places: `[n, 2]`, likewise for the vertical and the horizontal position.
 
     Returns:
-        int32 `[n, 4]`: top, left, height, width, of the first attempt that fits. Where none does,
-        the largest central crop that is stretched no further than allowed.
+        int32 `[n, 4]`: top, left, height and width of the first attempt that fits. If none fits,
+        the largest central crop with an allowed aspect ratio.
     """
     size = tf.cast(sizes, tf.float32)
     height, width = size[:, :1], size[:, 1:]
@@ -148,12 +147,12 @@ def crop_boxes(
 
 
 def colour_matrices(brightness: tf.Tensor, saturation: tf.Tensor, channels: int) -> tf.Tensor:
-    """Brightness and saturation as one linear map a pixel, `pixel @ matrix`.
+    """Returns brightness and saturation as one linear map of a pixel, `pixel @ matrix`.
 
     Args:
         brightness: float32 `[n]`, factor of every pixel.
-        saturation: float32 `[n]`: 0 gives grays, 1 changes nothing; gray pixels stay.
-        channels: 3 or 1; with one there is no saturation.
+        saturation: float32 `[n]`: 0 gives gray, 1 changes nothing; gray pixels never change.
+        channels: 3 or 1; with 1 the saturation is ignored.
 
     Returns:
         float32 `[n, channels, channels]`.

@@ -1,1 +1,1 @@
-"""The parts of a data set, and the ways in which their images are kept."""
+"""The splits of a data set, with images as pixels in memory or encoded in files."""

@@ -12,11 +12,11 @@ from nas.data.splits.split import Split
 
 @dataclasses.dataclass(frozen=True)
 class FileRecord:
-    """One file of a folder of images.
+    """One file of an image folder.
 
     Attributes:
         name: path below the folder.
-        digest: of its content, in hexadecimal; None where it could not be read.
+        digest: digest of its content, in hexadecimal; None if it could not be read.
     """
 
     name: str
@@ -25,15 +25,15 @@ class FileRecord:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Parts:
-    """What a source of images holds, before `nas.data.loading.load` makes a data set of it.
+    """The splits that a source of images has; `nas.data.loading.load` makes a data set of them.
 
     Attributes:
         class_names: name of each label.
-        train: where the parts that are missing are taken from.
-        test: None where the source has none.
-        validation: None where the source has none.
-        files: where each image is a file of its own; then positions are places here.
-        title: what the data set is called, where that is not the name it was asked for by.
+        train: training split; missing splits are taken from it.
+        test: test split; None if the source has none.
+        validation: validation split; None if the source has none.
+        files: the files, if each image is one file; a split's positions are then indices into it.
+        title: name of the data set in messages, if it differs from the requested name.
     """
 
     class_names: tuple[str, ...]
@@ -46,15 +46,15 @@ class Parts:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set cut in three parts that share no example.
+    """A data set in three splits that share no example.
 
     Attributes:
-        name: as in TFDS, or `folder:` and the name of a folder.
+        name: TFDS name, or `folder:` followed by the name of a folder.
         class_names: name of each label.
-        train: for weights.
-        validation: for architecture parameters; no example of the test part.
-        test: never used before the end.
-        files: of a folder of images; then positions are places here.
+        train: trains the weights.
+        validation: trains the architecture parameters; never contains test examples.
+        test: used only at the end.
+        files: the files of an image folder; a split's positions are then indices into it.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Dataset:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """Name, shape and sizes, as JSON values: what tells two data sets apart."""
+        """Name, shape and sizes, as JSON values, to tell whether two data sets are the same."""
         content = {"content": self.digest} if self.files else {}
         return {
             "name": self.name,
@@ -99,7 +99,7 @@ class Dataset:
 
     @property
     def digest(self) -> str:
-        """Of the labels in their order and of what files hold: tells apart what sizes do not."""
+        """Digest of labels and file contents in order; differs where the sizes may be the same."""
         digest = hashlib.sha256()
         for split in (self.train, self.validation):
             digest.update(split.labels.astype("<i8").tobytes())
@@ -108,25 +108,25 @@ class Dataset:
         return digest.hexdigest()
 
     def files_of(self, split: Split) -> list[FileRecord]:
-        """The files of a split in its order; none where the images are no files."""
+        """Returns the files of a split in its order; empty if the source is no image folder."""
         return [self.files[i] for i in split.positions] if self.files else []
 
     @property
     def train_and_validation(self) -> Split:
-        """All labelled images but the test part; what a child is trained on after the search."""
+        """All images outside the test split, on which a child is trained after the search."""
         return self.train.join(self.validation)
 
 
 def balanced_order(labels: np.ndarray, seed: int, purpose: int = 0) -> np.ndarray:
-    """A random order of all examples, each beginning of which has its classes balanced.
+    """Returns a random order of all examples in which the first k are class-balanced for every k.
 
     Args:
         labels: `[n]`.
-        seed: picks the order.
-        purpose: keeps orders of one seed apart.
+        seed: sets the order.
+        purpose: separates different orders of one seed.
 
     Returns:
-        Indices `[n]`. Where a class runs out, the others go on among themselves.
+        Indices `[n]`. After a class runs out, the order is balanced over the others.
     """
     shuffled = np.random.default_rng([seed, purpose]).permutation(len(labels))
     rank = _rank_in_class(labels[shuffled])
@@ -134,15 +134,15 @@ def balanced_order(labels: np.ndarray, seed: int, purpose: int = 0) -> np.ndarra
 
 
 def held_out(labels: np.ndarray, order: np.ndarray, count: int) -> np.ndarray:
-    """Examples to set apart, their classes balanced.
+    """Picks class-balanced examples to hold out.
 
-    Of each class a fifth is taken at most, or one example of two to four, so that no class is
-    missing where most is learned.
+    At most a fifth of each class is taken, or one example of a class of two to four, so that every
+    class stays in the training split.
 
     Args:
         labels: `[n]`.
-        order: indices `[n]`, in which the examples of a class are picked.
-        count: how many to take, at most.
+        order: indices `[n]`, the order in which the examples of a class are picked.
+        count: largest number of examples to take.
 
     Returns:
         Indices, ascending.
@@ -156,7 +156,7 @@ def held_out(labels: np.ndarray, order: np.ndarray, count: int) -> np.ndarray:
 
 
 def _rank_in_class(labels: np.ndarray) -> np.ndarray:
-    """For every example, how many of its class stand before it."""
+    """Returns for every example how many examples of its class precede it."""
     by_class = np.argsort(labels, kind="stable")
     sorted_labels = labels[by_class]
     rank = np.empty(len(labels), np.int64)
@@ -165,11 +165,11 @@ def _rank_in_class(labels: np.ndarray) -> np.ndarray:
 
 
 def count_duplicates(dataset: Dataset) -> dict[str, int]:
-    """Counts images that stand, exactly the same, in two splits.
+    """Counts identical images that occur in two splits.
 
     Returns:
         For every pair of splits, under a key such as `test in train`, how many images of the first
-        also stand in the second.
+        also occur in the second.
     """
     digests = {
         name: split.image_digests()

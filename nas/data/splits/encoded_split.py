@@ -1,8 +1,8 @@
-"""A split whose images stay encoded: photographs of differing sizes, too many for memory.
+"""A split whose images stay encoded: photographs of various sizes, too many for memory as pixels.
 
-Each is read from the data set's own files (or from memory, where all of them fit), decoded as far
-as a crop needs it, and resized. What is random, and which crop, is settled for a batch at once;
-decoding and all that follows is done with each image alone, on all cores.
+Each image is read from the data set's own files (or from memory, if all encoded images fit),
+decoded as far as its crop needs, and resized. Crops and all random numbers are drawn for a whole
+batch at once; decoding and the steps after it run image by image, on all cores.
 """
 
 import dataclasses
@@ -22,18 +22,18 @@ from nas.data.splits import machine_memory
 from nas.data.splits.image_index import ImageIndex
 from nas.data.splits.split import Finisher, Reader, Split, TrainingReader
 
-# Images read at a time where a whole split is read: disks answer faster to several.
+# Threads that read a whole split into memory; disks are faster with several requests at a time.
 _READERS = 16
 _AT_ONCE = 64
 
 
 class Unfinished(NamedTuple):
-    """Encoded images and what is to be done with each; of one image, without the first axis.
+    """Encoded images and the changes to each. For one image the first axis is missing.
 
     Attributes:
         encoded: strings `[n]`.
         changes: crops, flips and colours.
-        by_pillow: bool `[n]`, which of them Pillow decodes.
+        by_pillow: bool `[n]`, whether Pillow decodes the image.
     """
 
     encoded: tf.Tensor
@@ -46,14 +46,14 @@ class EncodedSplit(Split):
     """Labelled photographs, encoded.
 
     Attributes:
-        index: where the images of the data set lie.
+        index: index of the data set's images.
         labels: int64 `[n]`.
-        source: name of the split that they are of; or one name for each, `[n]`.
-        positions: int64 `[n]`, which of its images these are.
-        augmentation: what suits them.
-        resolution: height and width of what a network is given, in pixels.
+        source: name of the source split of all images; or one name for each, `[n]`.
+        positions: int64 `[n]`, number of each image in its source split.
+        augmentation: random changes that suit these images.
+        resolution: height and width of the network's input, in pixels.
         channels: 3 or 1.
-        contents: the encoded images themselves, bytes `[n]`; None to read them when needed.
+        contents: the encoded images, bytes `[n]`; None to read them from files when needed.
     """
 
     index: ImageIndex
@@ -66,7 +66,7 @@ class EncodedSplit(Split):
     contents: np.ndarray | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the images themselves: another process reads them from their files."""
+        """Leaves out the images; another process reads them from their files."""
         return {**self.__dict__, "contents": None}
 
     @property
@@ -76,33 +76,36 @@ class EncodedSplit(Split):
 
     @functools.cached_property
     def rows(self) -> np.ndarray:
-        """int64 `[n]`, which images of the index these are."""
+        """Rows of these images in the index, int64 `[n]`."""
         return self.index.rows(self.source, self.positions)
 
     @property
     def size_bytes(self) -> int:
-        """Of all encoded images together."""
+        """Size of all encoded images together."""
         return int(self.index.lengths[self.rows].sum())
 
     def take(self, indices: np.ndarray) -> "EncodedSplit":
-        """The examples at `indices`, in that order."""
+        """Returns the examples at `indices`, in that order."""
         contents = None if self.contents is None else self.contents[indices]
         return dataclasses.replace(self, contents=contents, **self._taken(indices))
 
     def join(self, other: Split) -> "EncodedSplit":
-        """These examples, followed by others of the same data set."""
+        """Returns these examples, followed by others of the same data set."""
         if not isinstance(other, EncodedSplit) or other.index is not self.index:
-            raise TypeError("expected two parts of one data set of encoded images")
+            raise TypeError(
+                "expected another split with the same index of encoded images, received "
+                f"{type(other).__name__}; join splits of one data set only"
+            )
         contents = None
         if self.contents is not None and other.contents is not None:
             contents = np.concatenate([self.contents, other.contents])
         return dataclasses.replace(self, contents=contents, **self._joined(other))
 
     def in_memory(self) -> "EncodedSplit":
-        """The same with its encoded images read into memory, which is faster on slow disks.
+        """Returns this split with its encoded images in memory, which is faster on slow disks.
 
         Raises:
-            ValueError: they take more than half of the memory that is free.
+            ValueError: they take more than half of the free memory.
         """
         machine_memory.check(self.size_bytes, f"{len(self):,} encoded images", "--cache=files")
         contents = np.empty(len(self), object)
@@ -114,10 +117,10 @@ class EncodedSplit(Split):
         return dataclasses.replace(self, contents=contents)
 
     def pixels(self, indices: np.ndarray | slice) -> np.ndarray:
-        """Images as a network is evaluated on them, uint8 `[n, height, width, channels]`.
+        """Returns images as used for evaluation, uint8 `[n, height, width, channels]`.
 
         Raises:
-            ValueError: one of them cannot be decoded; it is named.
+            ValueError: an image cannot be decoded; the message names it.
         """
         chosen = np.arange(len(self))[indices]
         found = np.empty((len(chosen), *self.input_shape), np.uint8)
@@ -132,15 +135,15 @@ class EncodedSplit(Split):
         return found
 
     def image_digests(self) -> list[bytes]:
-        """One digest an image, of its encoded bytes."""
+        """Returns one digest per image, of its encoded bytes."""
         return [digest.tobytes() for digest in self.index.digests[self.rows]]
 
     def evaluation_reader(self) -> Reader:
-        """Reads images and says which crop an evaluation takes."""
+        """Makes the function that reads images with their crops for evaluation."""
         return self._reader(lambda sizes, *draw: photo_augmentation.unchanged(sizes, self.channels))
 
     def training_reader(self, augmentation: PhotoAugmentation) -> TrainingReader:
-        """Reads images and draws what is done with each."""
+        """Makes the function that reads images and draws the changes to each."""
         return self._reader(
             lambda sizes, *draw: photo_augmentation.draw(augmentation, sizes, self.channels, *draw)
         )
@@ -159,7 +162,7 @@ class EncodedSplit(Split):
         return read
 
     def read(self, indices: np.ndarray) -> np.ndarray:
-        """Encoded images, bytes `[n]`."""
+        """Reads encoded images, bytes `[n]`."""
         contents = np.empty(len(indices), object)
         self.index.recent.extend(self.rows[indices].tolist())
         for place, index in enumerate(indices):
@@ -168,7 +171,7 @@ class EncodedSplit(Split):
         return contents
 
     def finisher(self, augmented: bool) -> Finisher:
-        """Decodes and resizes; for an evaluation to whole pixels, as an app has them."""
+        """Makes the function that decodes and resizes; evaluation rounds pixels as an app does."""
         if augmented:
             return self._augmented
         return lambda image: tf.round(self._resized(image))
@@ -178,7 +181,7 @@ class EncodedSplit(Split):
         return image_decoding.colour(pixels, image.changes.colours)
 
     def decode(self, image: Unfinished) -> tf.Tensor:
-        """The crop of one image, uint8 `[height, width, channels]`."""
+        """Decodes the crop of one image, uint8 `[height, width, channels]`."""
         encoded, box = image.encoded, image.changes.boxes
         if not self._any_by_pillow:
             return image_decoding.decode_crop(encoded, box, self.channels)
@@ -203,7 +206,7 @@ class EncodedSplit(Split):
         return pixels
 
     def explain(self, error: Exception) -> str | None:
-        """Names the image that made a reader or decoder fail: one of those that were read last."""
+        """Names the image that made a reader or decoder fail, found among those read last."""
         if not re.search("jpeg|png|gif|bmp|image|expected", str(error), re.IGNORECASE):
             return None
         for row in dict.fromkeys(self.index.recent):
@@ -225,15 +228,15 @@ class EncodedSplit(Split):
 
 
 def kept(whole: EncodedSplit, options: ImageOptions, report: Callable[[str], None]) -> EncodedSplit:
-    """The same examples, in memory if that is asked for.
+    """Returns the same split, with its encoded images in memory if the options say so.
 
     Args:
         whole: all examples of a data set.
         options: with `cache="memory"` the encoded images are read into memory.
-        report: is told where they are and what is done to them.
+        report: receives a line that says where the images are kept and how they are resized.
 
     Raises:
-        ValueError: less memory than asked for.
+        ValueError: there is too little memory.
     """
     in_memory = options.cache == "memory"
     where = "in memory" if in_memory else "in their files"

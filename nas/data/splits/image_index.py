@@ -1,4 +1,4 @@
-"""Where encoded images lie, so that any one can be read alone."""
+"""An index of encoded images: where each lies, so that it can be read on its own."""
 
 import abc
 import collections
@@ -12,28 +12,28 @@ import numpy as np
 
 from nas import files
 
-# More than are ever read ahead of the image that is decoded.
+# More images than are ever read ahead of the one being decoded.
 _RECENT = 1 << 16
 
 
 def recent_rows() -> collections.deque[int]:
-    """An empty memory of what was read last."""
+    """Makes an empty queue for the rows that were read last."""
     return collections.deque(maxlen=_RECENT)
 
 
 class ImageIndex(abc.ABC):
-    """Encoded images in a fixed order; a row is the number of one of them.
+    """Encoded images in a fixed order; a row is the number of an image.
 
     A subclass is a frozen dataclass with the attributes below; it can be pickled.
 
     Attributes:
         lengths: int64 `[n]`, bytes of each image.
-        sizes: int32 `[n, 2]`, height and width, of an upright image.
-        digests: uint8 `[n, d]`, of each image's bytes.
-        by_pillow: bool `[n]`, which images TensorFlow would decode otherwise than Pillow, or not
-            at all.
-        recent: rows that were read last, for the message about one that cannot be decoded.
-        advice: what to do about an image that cannot be decoded.
+        sizes: int32 `[n, 2]`, height and width of the upright image.
+        digests: uint8 `[n, d]`, digest of each image's bytes.
+        by_pillow: bool `[n]`, whether Pillow decodes the image, because TensorFlow would decode it
+            differently or not at all.
+        recent: rows that were read last, to name an image that cannot be decoded.
+        advice: for messages: what to do about an image that cannot be decoded.
     """
 
     lengths: np.ndarray
@@ -48,25 +48,25 @@ class ImageIndex(abc.ABC):
         return len(self.lengths)
 
     def rows(self, source: str | np.ndarray, positions: np.ndarray) -> np.ndarray:
-        """Where images stand here, int64 `[n]`.
+        """Returns the rows of images, int64 `[n]`.
 
         Args:
-            source: of which split they are; one name, or `[n]`.
-            positions: int64 `[n]`, where in it.
+            source: name of their source split; one for all, or `[n]`.
+            positions: int64 `[n]`, numbers of the images in their source split.
         """
         return positions
 
     @abc.abstractmethod
     def title(self, row: int) -> str:
-        """An image in messages."""
+        """Names an image in messages."""
 
     @abc.abstractmethod
     def read(self, row: int) -> bytes:
-        """An encoded image. Threads may read at the same time.
+        """Reads one encoded image. Several threads may read at the same time.
 
         Raises:
             OSError: its file cannot be read.
-            ValueError: it is not what it was.
+            ValueError: the file has changed since the index was made.
         """
 
 
@@ -76,8 +76,8 @@ class JoinedIndex(ImageIndex):
 
     Attributes:
         parts: the index of each split, by its name.
-        starts: int64 `[k]`, of each split the first row.
-        lengths: as every index has them, and so on.
+        starts: int64 `[k]`, first row of each split.
+        lengths: this and the following attributes are as in `ImageIndex`.
     """
 
     parts: Mapping[str, ImageIndex]
@@ -94,7 +94,7 @@ class JoinedIndex(ImageIndex):
         return next(iter(self.parts.values())).advice
 
     def rows(self, source: str | np.ndarray, positions: np.ndarray) -> np.ndarray:
-        """Where images of these splits stand here."""
+        """Returns the rows of images of these splits."""
         starts = dict(zip(self.parts, self.starts.tolist(), strict=True))
         if isinstance(source, str):
             return positions + starts[source]
@@ -102,12 +102,12 @@ class JoinedIndex(ImageIndex):
         return positions + np.array([starts[str(name)] for name in names], np.int64)[which]
 
     def title(self, row: int) -> str:
-        """As its split calls an image."""
+        """Names an image as its split's index does."""
         part, place = self._found(row)
         return part.title(place)
 
     def read(self, row: int) -> bytes:
-        """Reads an image from its split."""
+        """Reads an image through its split's index."""
         part, place = self._found(row)
         return part.read(place)
 
@@ -117,7 +117,7 @@ class JoinedIndex(ImageIndex):
 
 
 def joined(parts: Mapping[str, ImageIndex]) -> JoinedIndex:
-    """One index of several splits.
+    """Joins the indices of several splits.
 
     Args:
         parts: the index of each split, by its name.
@@ -134,27 +134,27 @@ def joined(parts: Mapping[str, ImageIndex]) -> JoinedIndex:
 
 
 def kept_arrays(path: pathlib.Path, identity: str) -> dict[str, Any] | None:
-    """What `keep_arrays` wrote; None where there is nothing, half a file, or another's.
+    """Reads the arrays of an index; None if the file is missing, incomplete or out of date.
 
     Args:
-        path: of the file.
-        identity: tells what the arrays were made from, and by which version.
+        path: file that `keep_arrays` wrote.
+        identity: identifies the images and the version of the format; the file must have the same.
     """
     if not path.exists():
         return None
     try:
         with np.load(path, allow_pickle=False) as content:
             arrays = dict(content)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):  # Half a file, as from a full disk.
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):  # Incomplete, as on a full disk.
         return None
     return arrays if str(arrays.pop("identity", "")) == identity else None
 
 
 def keep_arrays(path: pathlib.Path, identity: str, arrays: Mapping[str, Any]) -> None:
-    """Writes an index for the next time; arguments as of `kept_arrays`.
+    """Stores the arrays of an index for later runs; for the arguments see `kept_arrays`.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
 
     def save(to: files.Path) -> None:

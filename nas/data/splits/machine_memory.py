@@ -1,11 +1,11 @@
-"""How much memory is left, and refusing what would not fit."""
+"""Measures the free memory of the machine and refuses what would not fit."""
 
 import os
 import pathlib
 
 
 def available_bytes() -> int:
-    """Memory that could be had now; where the system does not say, all there is."""
+    """Returns the memory available now, or all memory if the system does not say."""
     try:
         lines = pathlib.Path("/proc/meminfo").read_text().splitlines()
         fields = dict(line.split(":", 1) for line in lines)
@@ -15,19 +15,19 @@ def available_bytes() -> int:
 
 
 def check(wanted: int, what: str, instead: str) -> None:
-    """Refuses to put into memory what takes more than half of what is left.
+    """Checks that something takes at most half of the free memory.
 
     Args:
-        wanted: bytes.
-        what: is to be kept, for the message.
-        instead: what to do, likewise.
+        wanted: bytes that it takes.
+        what: its name in the message.
+        instead: what the message says to use instead.
 
     Raises:
-        ValueError: it does not fit.
+        ValueError: it takes more.
     """
     limit = available_bytes() // 2
     if wanted > limit:
         raise ValueError(
-            f"{what}: expected at most {limit / 1e9:.1f} GB, half of the memory that is free, "
+            f"{what}: expected at most {limit / 1e9:.1f} GB, half of the free memory, "
             f"received {wanted / 1e9:.1f} GB; use {instead}"
         )

@@ -18,9 +18,9 @@ class MemorySplit(Split):
     Attributes:
         images: uint8 `[n, height, width, channels]`.
         labels: int64 `[n]`.
-        source: where these examples come from.
-        positions: int64 `[n]`, where in that source each example stands.
-        augmentation: what suits the images of this data set.
+        source: name of the source of the examples; or one name for each, `[n]`.
+        positions: int64 `[n]`, number of each example in its source.
+        augmentation: random changes that suit these images.
     """
 
     images: np.ndarray
@@ -43,31 +43,31 @@ class MemorySplit(Split):
         return tuple(self.images.shape[1:])
 
     def take(self, indices: np.ndarray) -> "MemorySplit":
-        """The examples at `indices`, in that order."""
+        """Returns the examples at `indices`, in that order."""
         return dataclasses.replace(self, images=self.images[indices], **self._taken(indices))
 
     def join(self, other: Split) -> "MemorySplit":
-        """These examples, followed by those of another split in memory."""
+        """Returns these examples, followed by those of another split in memory."""
         if not isinstance(other, MemorySplit):
             raise TypeError(f"expected a split in memory, received {type(other).__name__}")
         images = np.concatenate([self.images, other.images])
         return dataclasses.replace(self, images=images, **self._joined(other))
 
     def pixels(self, indices: np.ndarray | slice) -> np.ndarray:
-        """The images at `indices`, uint8."""
+        """Returns the images at `indices`, uint8."""
         return self.images[indices]
 
     def image_digests(self) -> list[bytes]:
-        """One digest an image, of its pixels."""
+        """Returns one digest per image, of its pixels."""
         return [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in self.images]
 
     def evaluation_reader(self) -> Reader:
-        """Picks images; all are copied once, to host memory."""
+        """Makes the function that picks images; all images are first copied to host memory."""
         images = self._tensor()
         return lambda indices: tf.gather(images, indices)
 
     def training_reader(self, augmentation: Augmentation) -> TrainingReader:
-        """Picks images, crops and flips them; all are copied once, to host memory."""
+        """Makes the function that picks, crops and flips images; all are first copied to memory."""
         images = self._tensor()
 
         def read(
@@ -80,5 +80,5 @@ class MemorySplit(Split):
 
     def _tensor(self) -> tf.Tensor:
         with tf.device("CPU"):
-            # A tensor: an array would become a constant of the graph, which is ten times slower.
+            # A NumPy array would become a constant of the graph, which is ten times slower.
             return tf.constant(self.images)

@@ -1,4 +1,4 @@
-"""Batches of images that are read together and finished each by itself, on all cores."""
+"""Makes batches of images that are read together and decoded one by one, on all cores."""
 
 import os
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-# Batches that are read at a time, images under way for each core, finished batches that wait.
+# Batches read at the same time, images in work per core, and finished batches in the queue.
 _BATCHES_READ, _IMAGES_A_CORE, _BATCHES_READY = 4, 4, 2
 
 
@@ -17,18 +17,18 @@ def batches(
     batch_size: int,
     drop_remainder: bool,
 ) -> tf.data.Dataset:
-    """Batches of finished images and labels, in their order.
+    """Returns batches of finished images and labels, in the order of the stream.
 
-    Whoever finishes an image copies it into its batch, so that no core waits while another one
-    puts a batch together. Nothing is tuned on the way: all cores are to be busy from the first
-    batch on, and keeping the time of every image costs more than it could gain.
+    The thread that finishes an image also copies it into its batch, so that no core waits while
+    another assembles a batch. tf.data's autotuning is off: all cores should be busy from the first
+    batch on, and timing every image costs more than tuning could gain.
 
     Args:
-        stream: of what `read` takes.
-        read: gives some images, still to be finished, and their labels.
-        finish: makes one image of what was read of it.
-        batch_size: images a batch.
-        drop_remainder: leave out a last, smaller batch.
+        stream: elements that are passed to `read`.
+        read: returns several unfinished images and their labels.
+        finish: turns one unfinished image into pixels.
+        batch_size: images per batch.
+        drop_remainder: whether a last, smaller batch is left out.
     """
     options = tf.data.Options()
     options.deterministic = True

@@ -1,4 +1,4 @@
-"""What every split of a data set promises, however its images are kept."""
+"""The interface of every split of a data set, however its images are kept."""
 
 import abc
 import dataclasses
@@ -12,63 +12,71 @@ import tensorflow as tf
 from nas.data.images.augmentation import Augmentation
 from nas.data.images.photo_augmentation import PhotoAugmentation
 
-# 1000 images of 40x40 pixels, or 32 of 224x224: a Keras model keeps all activations of a batch.
+# 1000 images of 40x40 pixels, or 32 of 224x224. The limit exists because a Keras model keeps all
+# activations of a batch.
 _PIXELS_AT_ONCE = 1_606_000
 
 
 class Reader(Protocol):
-    """Gives images in a graph, as a network is evaluated on them."""
+    """Reads images in a graph, as used for evaluation."""
 
     def __call__(self, indices: tf.Tensor, /) -> Any:
-        """Pixels 0 to 255, of any type, `[n, height, width, channels]`, or what `finisher` takes.
+        """Returns pixels, or the input of `Split.finisher`.
 
         Args:
-            indices: integers `[n]`, which examples of the split.
+            indices: integers `[n]`, numbers of examples in the split.
+
+        Returns:
+            Pixels 0 to 255, of any type, `[n, height, width, channels]`; if the split has a
+            finisher, its input for `n` images.
         """
 
 
 class TrainingReader(Protocol):
-    """Gives augmented images in a graph."""
+    """Reads augmented images in a graph."""
 
     def __call__(
         self, indices: tf.Tensor, seed: tf.Tensor, first: tf.Tensor | int, total: int, /
     ) -> Any:
-        """Pixels 0 to 255, of any type, `[n, height, width, channels]`, or what `finisher` takes.
+        """Returns pixels, or the input of `Split.finisher`.
 
-        Every random number is a function of the seed and of the place in the batch, `first` and on
-        of `total`, so that hosts that share a batch treat its images as one host would.
+        Every random number is a function of the seed and of the example's position in the whole
+        batch. So hosts that share a batch augment its images as a single host would.
 
         Args:
-            indices: integers `[n]`, which examples of the split.
+            indices: integers `[n]`, numbers of examples in the split.
             seed: two integers; the same seed gives the same result.
-            first: place of the first of these examples in the whole batch.
+            first: position of the first of these examples in the whole batch.
             total: size of the whole batch.
+
+        Returns:
+            As from a `Reader`.
         """
 
 
 class Finisher(Protocol):
-    """What is still to be done with each image by itself, in a graph."""
+    """Turns a reader's output for one image into pixels, in a graph."""
 
     def __call__(self, image: Any, /) -> tf.Tensor:
-        """Pixels 0 to 255, of any type, `[height, width, channels]`.
+        """Returns pixels 0 to 255, of any type, `[height, width, channels]`.
 
         Args:
-            image: what a reader gave for one image, its tensors without the first axis.
+            image: a reader's output for one image, its tensors without the first axis.
         """
 
 
 class Split(abc.ABC):
     """Labelled images of one data set, however they are kept.
 
-    A subclass is a frozen dataclass with the attributes below and how its images are kept; it
-    can be pickled, since some trainings run in a process of their own.
+    A subclass is a frozen dataclass with the attributes below and its own for the images. It can
+    be pickled, since some trainings run in a separate process.
 
     Attributes:
         labels: int64 `[n]`.
-        source: name of the source that the examples come from, such as a TFDS split; or one name
-            for each example, `[n]`.
-        positions: int64 `[n]`, where in its source each example stands.
-        augmentation: what suits the images of this data set.
+        source: name of the source of the examples, such as a TFDS split; or one name for each
+            example, `[n]`.
+        positions: int64 `[n]`, number of each example in its source.
+        augmentation: random changes that suit these images.
     """
 
     labels: np.ndarray
@@ -82,29 +90,29 @@ class Split(abc.ABC):
 
     @property
     def ids(self) -> np.ndarray:
-        """Strings `[n]` such as `train/123`: stable, and unique within the data set."""
+        """Strings `[n]` such as `train/123`, stable and unique within the data set."""
         return np.char.add(np.char.add(self.source, "/"), self.positions.astype(str))
 
     @property
     @abc.abstractmethod
     def input_shape(self) -> tuple[int, int, int]:
-        """Height, width, channels of what a network is given."""
+        """Height, width and channels of the network's input."""
 
     def images_at_once(self, most: int) -> int:
-        """Images a batch where a network is only evaluated: `most`, fewer of large images."""
+        """Returns the batch size for evaluation: `most`, or fewer if the images are large."""
         height, width, _ = self.input_shape
         return max(1, min(most, _PIXELS_AT_ONCE // (height * width)))
 
     @abc.abstractmethod
     def take(self, indices: np.ndarray) -> Self:
-        """The examples at `indices`, in that order."""
+        """Returns the examples at `indices`, in that order."""
 
     @abc.abstractmethod
     def join(self, other: "Split") -> Self:
-        """These examples, followed by those of another split of the same kind."""
+        """Returns these examples, followed by those of another split of the same kind."""
 
     def cut(self, sources: Iterable[str]) -> dict[str, Self]:
-        """The examples of each source, by its name."""
+        """Divides the split by source; returns the examples of each source by its name."""
         parts: dict[str, Any] = {
             name: self.take(np.flatnonzero(self.source == name)) for name in sources
         }
@@ -112,40 +120,41 @@ class Split(abc.ABC):
 
     @abc.abstractmethod
     def pixels(self, indices: np.ndarray | slice) -> np.ndarray:
-        """Images as a network is evaluated on them, uint8 `[n, height, width, channels]`."""
+        """Returns images as used for evaluation, uint8 `[n, height, width, channels]`."""
 
     @abc.abstractmethod
     def image_digests(self) -> list[bytes]:
-        """One digest an image: equal for equal images."""
+        """Returns one digest per image; equal images have equal digests."""
 
     @abc.abstractmethod
     def evaluation_reader(self) -> Reader:
-        """Makes the function that gives images for evaluation; call it outside of graphs."""
+        """Makes the function that reads images for evaluation; call this outside of graphs."""
 
     @abc.abstractmethod
     def training_reader(self, augmentation: Any) -> TrainingReader:
-        """Makes the function that gives augmented images; call it outside of graphs."""
+        """Makes the function that reads augmented images; call this outside of graphs."""
 
     def finisher(self, augmented: bool) -> Finisher | None:
-        """What is to be done after a reader, image by image; None where readers give pixels.
+        """Makes the function that finishes a reader's images; None if readers return pixels.
 
         Args:
-            augmented: after the training reader; otherwise after the one for evaluation.
+            augmented: whether the images come from the training reader; otherwise they come from
+                the evaluation reader.
         """
         return None
 
     def explain(self, error: Exception) -> str | None:
-        """What is wrong with which image, where an error came from one; None where not."""
+        """Names the image that caused `error` and its fault; None if no image caused it."""
         return None
 
     @property
     def digest(self) -> str:
-        """Of all images and labels in their order."""
+        """Digest of all images and labels, in order."""
         labels = self.labels.astype("<i8").tobytes()
         return hashlib.sha256(b"".join([*self.image_digests(), labels])).hexdigest()
 
     def _taken(self, indices: np.ndarray) -> dict[str, Any]:
-        """The attributes of this class at `indices`."""
+        """Returns the attributes of this class at `indices`."""
         source = self.source if isinstance(self.source, str) else self.source[indices]
         return {
             "labels": self.labels[indices],
@@ -154,7 +163,7 @@ class Split(abc.ABC):
         }
 
     def _joined(self, other: "Split") -> dict[str, Any]:
-        """The attributes of this class, followed by those of another split."""
+        """Returns the attributes of this class, followed by those of another split."""
         source: str | np.ndarray = self.source
         if not isinstance(source, str) or source != other.source:
             each = [np.broadcast_to(split.source, len(split)) for split in (self, other)]

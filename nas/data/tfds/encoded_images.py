@@ -1,4 +1,4 @@
-"""Photographs that stay encoded, cut into splits; no image is decoded yet."""
+"""Reads photographs of a TFDS data set into splits that keep them encoded."""
 
 from collections.abc import Callable, Sequence
 
@@ -22,20 +22,20 @@ def read(
     track: tfds_layout.Track = tfds_layout.untracked,
     report: Callable[[str], None] = lambda line: None,
 ) -> dict[str, EncodedSplit]:
-    """Splits of a prepared TFDS data set.
+    """Reads splits of a prepared TFDS data set; no image is decoded yet.
 
     Args:
-        builder: of the data set.
-        splits: names of its splits.
+        builder: TFDS builder of the data set.
+        splits: names of the splits to read.
         flip: whether training images are mirrored at random.
-        options: how images become arrays of one size; 224x224 where that is not said. With
-            `cache="memory"` the encoded images are kept in memory.
-        track: may show the progress of the first reading; see `nas.data.tfds.record_index`.
-        report: is told what is done to the images.
+        options: how images become arrays of one size; 224x224 by default. With `cache="memory"`
+            the encoded images are kept in memory.
+        track: may show the progress of the first pass; see `nas.data.tfds.record_index`.
+        report: receives a line that says what is done to the images.
 
     Raises:
-        ValueError: an image that cannot be read (it is named), files of another format, or less
-            memory than asked for.
+        ValueError: an image cannot be read (the message names it), the files have another format,
+            or there is too little memory.
     """
     image, _ = tfds_layout.image_and_label(builder)
     indices = {split: record_index.load(builder, split, track) for split in splits}

@@ -1,9 +1,10 @@
-"""Where each encoded image of a prepared TFDS split lies, so that any one can be read alone.
+"""An index of the encoded images in a prepared TFDS split, so that each can be read on its own.
 
-Making an index reads the whole split once: for ImageNet minutes on a local disk, as long as the
-disk takes for 140 GB. It is kept beside the split's files, 70 bytes an image, and read from there
-afterwards. With it an image is one `pread`: an epoch is shuffled evenly over all images, training
-goes on at any step without reading what came before, and a host reads its own share alone.
+Making the index reads the whole split once. For ImageNet that takes as long as the disk needs for
+140 GB, minutes on a local disk. The index is stored beside the split's files, 70 bytes per image,
+and loaded from there afterwards. With it, reading an image is one `pread`. An epoch is therefore
+shuffled evenly over all images, training resumes at any step without reading earlier images, and
+each host reads only its own share.
 """
 
 import collections
@@ -26,10 +27,10 @@ from nas.data.splits.image_index import ImageIndex
 from nas.data.tfds import tfds_layout
 
 _VERSION = 1
-# What TensorFlow decodes.
+# Formats that TensorFlow decodes.
 _FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP")
 _FORMAT_NAMES = "JPEG, PNG, GIF or BMP"
-# A record in a file: its length and a checksum, its content, another checksum.
+# A TFRecord file stores each record as: length and checksum, content, another checksum.
 _BEFORE, _AFTER = 12, 4
 _ARRAYS = {
     "names": np.bytes_,
@@ -48,17 +49,17 @@ class RecordIndex(ImageIndex):
     """The encoded images of a split, in stored order.
 
     Attributes:
-        name: of data set and split, such as `imagenet2012 train`.
+        name: names of data set and split, such as `imagenet2012 train`.
         paths: the split's files.
-        names: bytes `[n]`, the data set's own names of its images, where it has them, for messages.
-        files: int32 `[n]`, in which of `paths` an image lies.
-        offsets: int64 `[n]`, where in it.
-        lengths: int64 `[n]`, of how many bytes.
+        names: bytes `[n]`, the data set's own image names, for messages; empty if it has none.
+        files: int32 `[n]`, which of `paths` holds the image.
+        offsets: int64 `[n]`, byte offset of the image in that file.
+        lengths: int64 `[n]`, bytes of the image.
         sizes: int32 `[n, 2]`, height and width.
         labels: int64 `[n]`.
-        digests: uint8 `[n, 16]`, of each image's bytes.
-        by_pillow: bool `[n]`, none of them: what TensorFlow does not decode is refused.
-        recent: which images were read last, for the message about one that cannot be decoded.
+        digests: uint8 `[n, 16]`, digest of each image's bytes.
+        by_pillow: bool `[n]`, all false: images that TensorFlow does not decode are refused.
+        recent: rows that were read last, to name an image that cannot be decoded.
     """
 
     name: str
@@ -74,18 +75,18 @@ class RecordIndex(ImageIndex):
     recent: collections.deque[int] = dataclasses.field(
         default_factory=image_index.recent_rows, repr=False
     )
-    advice = "mend or remove it and prepare the data set anew"
+    advice = "repair or remove it and prepare the data set again"
 
     def title(self, row: int) -> str:
-        """An image in messages, such as `imagenet2012 train/123 (n01440764_10026.JPEG)`."""
+        """Names an image in messages, such as `imagenet2012 train/123 (n01440764_10026.JPEG)`."""
         return _title(self.name, row, self.names[row])
 
     def read(self, row: int) -> bytes:
-        """An encoded image. Threads may read at the same time.
+        """Reads one encoded image. Several threads may read at the same time.
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it is shorter than it was.
+            ValueError: the file is shorter than when the index was made.
         """
         path = self.paths[self.files[row]]
         length = int(self.lengths[row])
@@ -95,29 +96,32 @@ class RecordIndex(ImageIndex):
         finally:
             os.close(descriptor)
         if len(content) != length:
-            raise ValueError(f"{path}: expected more bytes than it has; prepare the data set anew")
+            raise ValueError(
+                f"{path}: expected {length:,} bytes of an image, received {len(content):,}: the "
+                "file has become shorter; prepare the data set again"
+            )
         return content
 
 
 def load(
     builder: tfds.core.DatasetBuilder, split: str, track: tfds_layout.Track = tfds_layout.untracked
 ) -> RecordIndex:
-    """The index of a split; made now if it was not, and kept where the data set lies.
+    """Loads the index of a split, or makes it and stores it in the data set's folder.
 
     Args:
-        builder: of a prepared data set.
-        split: its name.
-        track: may show the progress of making it.
+        builder: TFDS builder of a prepared data set.
+        split: name of the split.
+        track: may show the progress of making the index.
 
     Raises:
-        ValueError: files of another format, or an image that cannot be read; it is named.
+        ValueError: the files have another format, or an image cannot be read; the message names it.
     """
     info = builder.info.splits[split]
     kind = builder.info.file_format
     if kind is not None and kind.value != "tfrecord":
         raise ValueError(
             f"{builder.name}: expected files of the format tfrecord, which can be read in any "
-            f"order, found {kind.value}; prepare it anew in another folder"
+            f"order, found {kind.value}; prepare the data set again in another folder"
         )
     paths = tuple(os.fspath(path) for path in info.filepaths)
     lengths = tuple(info.shard_lengths)
@@ -129,7 +133,7 @@ def load(
         try:
             image_index.keep_arrays(stored, identity, arrays)
         except OSError:
-            pass  # Where others prepared it and it cannot be written to: made anew each time.
+            pass  # The folder is read-only, as for shared data sets: made again each time.
     by_pillow = np.zeros(len(arrays["labels"]), bool)
     return RecordIndex(f"{builder.name} {split}", paths, **arrays, by_pillow=by_pillow)
 
@@ -203,10 +207,10 @@ def _title(split: str, number: int, name: bytes) -> str:
 
 
 def _size(encoded: bytes, where: str) -> tuple[int, int]:
-    """Height and width of an image, of which the header alone is read.
+    """Returns height and width of an image, read from its header alone.
 
     Raises:
-        ValueError: it is none, or it has no end.
+        ValueError: the bytes are no image, or the end of a JPEG is missing.
     """
     try:
         with PIL.Image.open(io.BytesIO(encoded)) as image:
@@ -215,14 +219,17 @@ def _size(encoded: bytes, where: str) -> tuple[int, int]:
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
         reason = str(error).partition(" <_io")[0]
         raise ValueError(
-            f"{where}: expected an image, received {len(encoded)} bytes that are none ({reason}); "
-            "mend or remove it and prepare the data set anew"
+            f"{where}: expected an image, received {len(encoded)} bytes of something else "
+            f"({reason}); {RecordIndex.advice}"
         ) from None
     if kind not in _FORMATS:
-        raise ValueError(f"{where}: expected a {_FORMAT_NAMES} file, received {kind}")
+        raise ValueError(
+            f"{where}: expected a {_FORMAT_NAMES} file, received {kind}; convert it and prepare "
+            "the data set again"
+        )
     if kind == "JPEG" and _END_OF_JPEG not in encoded[len(encoded) // 2 :]:
         raise ValueError(
-            f"{where}: expected a whole JPEG, received {len(encoded)} bytes whose end is missing; "
-            "mend or remove it and prepare the data set anew"
+            f"{where}: expected a complete JPEG, received {len(encoded)} bytes without its end; "
+            f"{RecordIndex.advice}"
         )
     return height, width

@@ -18,7 +18,7 @@ from nas.data.splits.memory_split import MemorySplit
 from nas.data.splits.split import Split
 from nas.data.tfds import encoded_images, tfds_layout
 
-# Characters and digits change their meaning in a mirror.
+# Mirrored characters and digits have another meaning or none.
 _NOT_FLIPPED = ("mnist", "kmnist", "emnist", "qmnist", "mnist_corrupted", "svhn_cropped")
 
 
@@ -32,14 +32,14 @@ def read(
     """Reads a prepared data set of labelled images.
 
     Args:
-        name: as TFDS calls it.
-        data_dir: where it was prepared; TFDS' own default folder when None.
+        name: TFDS name of the data set.
+        data_dir: TFDS folder in which it was prepared; None for TFDS' default.
         options: how its images become arrays of one size.
         track: may show the progress of reading.
-        report: is told what was done to images of various sizes.
+        report: receives a line that says what was done to images of various sizes.
 
     Raises:
-        ValueError: the data set is unknown, not prepared, not of this kind, or too large.
+        ValueError: the data set is unknown, not prepared, has no labelled images, or is too large.
     """
     builder = tfds_layout.prepared_builder(name, data_dir)
     image, label = tfds_layout.image_and_label(builder)
@@ -66,7 +66,7 @@ def read(
 def _stays_encoded(
     builder: tfds.core.DatasetBuilder, splits: Sequence[str], options: ImageOptions
 ) -> bool:
-    """Whether images are decoded for every batch: on request, or where pixels are too many."""
+    """Returns whether images are decoded for every batch: on request, or if pixels are too many."""
     if options.cache != "auto":
         return options.cache != "pixels"
     shape = builder.info.features[tfds_layout.image_and_label(builder)[0]].shape
@@ -78,9 +78,9 @@ def _stays_encoded(
 
 
 def _labelled_splits(builder: tfds.core.DatasetBuilder) -> dict[str, str]:
-    """Which stored split serves as `train`, `test` and, if there are three, `validation`.
+    """Chooses the stored split for `train`, `test` and, if there are three, `validation`.
 
-    Competitions keep the labels of their test images to themselves; such a split is none.
+    A split without labels, such as the test split of a competition, is ignored.
     """
     label = tfds_layout.image_and_label(builder)[1]
     labelled = []
@@ -117,7 +117,7 @@ def _read(builder: tfds.core.DatasetBuilder, split: str, augmentation: Augmentat
 
 @dataclasses.dataclass(frozen=True)
 class _TfdsSource:
-    """Several splits of a data set one after the other, as `decoded_images` reads them."""
+    """Several splits of a data set, one after the other, as an `ImageSource`."""
 
     title: str
     builder: tfds.core.DatasetBuilder
@@ -145,7 +145,7 @@ class _TfdsSource:
                 yield _opener(content)
 
     def labels(self) -> np.ndarray:
-        """Of all examples, int64."""
+        """Returns the labels of all examples, int64."""
         _, label = tfds_layout.image_and_label(self.builder)
         found = []
         with chatter.silenced():

@@ -1,4 +1,4 @@
-"""The folders of TensorFlow Datasets (TFDS): finding, reading and writing them."""
+"""Finds, reads and writes the folders of TensorFlow Datasets (TFDS)."""
 
 import contextlib
 import io
@@ -17,15 +17,15 @@ Track = Callable[[Iterable[Example], int, str], Iterable[Example]]
 
 
 def untracked(examples: Iterable[Example], total: int, label: str) -> Iterable[Example]:
-    """The `Track` that shows nothing."""
+    """A `Track` that shows no progress."""
     return examples
 
 
 def builder(name: str, data_dir: str | None = None) -> tfds.core.DatasetBuilder:
-    """TFDS' own builder of the data set `name` in `data_dir` (None: TFDS' default folder).
+    """Returns TFDS' builder of the data set `name` in `data_dir` (None: TFDS' default folder).
 
     Raises:
-        ValueError: TFDS knows no such data set.
+        ValueError: TFDS has no such data set.
     """
     found = None
     with chatter.silenced():
@@ -35,28 +35,28 @@ def builder(name: str, data_dir: str | None = None) -> tfds.core.DatasetBuilder:
             pass
     if found is None:
         raise ValueError(
-            f"expected the name of a data set in TensorFlow Datasets, received {name!r}; "
-            "https://www.tensorflow.org/datasets/catalog lists them"
+            f"expected the name of a data set in TensorFlow Datasets, received {name!r}; choose "
+            "one of https://www.tensorflow.org/datasets/catalog"
         )
     return found
 
 
 def is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
-    """Whether the data set lies in the builder's folder, complete."""
+    """Returns whether the builder's folder holds the complete data set."""
     with chatter.silenced():
         return builder.is_prepared()
 
 
 def prepared_builder(name: str, data_dir: str | None = None) -> tfds.core.DatasetBuilder:
-    """The builder of a data set that is prepared and holds labelled images.
+    """Returns the builder of a data set, which must be prepared and hold labelled images.
 
     Raises:
-        ValueError: it does not; the message says what to do.
+        ValueError: it is not prepared or has no labelled images; the message says what to do.
     """
     found = builder(name, data_dir)
     if not is_prepared(found):
         raise ValueError(
-            f"expected {name} in {found.data_dir}, found nothing; prepare it with "
+            f"expected {name} in {found.data_dir}, found no prepared data set; prepare it with "
             f"python -m tools.prepare_data --dataset={name} --data_dir={found.data_dir_root}"
         )
     features = dict(found.info.features.items())
@@ -65,8 +65,8 @@ def prepared_builder(name: str, data_dir: str | None = None) -> tfds.core.Datase
         label, tfds.features.ClassLabel
     ):
         raise ValueError(
-            f"{name}: expected an image and its class in every example, as the features image and "
-            f"label, found {list(features)}"
+            f"{name}: expected examples with the features image and label (its class), found "
+            f"{list(features)}; choose a data set for image classification"
         )
     if image.np_dtype != np.uint8:
         raise ValueError(f"{name}: expected 8-bit images, found {image.np_dtype.__name__}")
@@ -78,7 +78,7 @@ def prepared_builder(name: str, data_dir: str | None = None) -> tfds.core.Datase
 
 
 def image_and_label(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
-    """Names of the features that a classifier is given and is to tell."""
+    """Returns the names of the image feature and of the label feature."""
     keys = builder.info.supervised_keys
     if keys and len(keys) == 2 and all(isinstance(key, str) for key in keys):
         return keys
@@ -88,12 +88,12 @@ def image_and_label(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
 def in_stored_order(
     builder: tfds.core.DatasetBuilder, split: str, encoded: bool = False
 ) -> tf.data.Dataset:
-    """Examples of a prepared split as they lie on disk, shard by shard: always the same order.
+    """Reads a prepared split in the order of its shards on disk, which is always the same.
 
     Args:
-        builder: of a prepared data set.
-        split: which of its splits.
-        encoded: whether images come as the bytes of their files.
+        builder: TFDS builder of a prepared data set.
+        split: name of the split.
+        encoded: whether images are returned as the bytes of their files.
     """
     config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
     decoders = {image_and_label(builder)[0]: tfds.decode.SkipDecoding()} if encoded else None
@@ -104,7 +104,7 @@ def in_stored_order(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps TFDS' own lines and bars back, and leaves stderr to ours."""
+    """Hides TFDS' own messages and progress bars, so that only ours appear on stderr."""
     tfds.disable_progress_bar()
     try:
         with contextlib.redirect_stdout(io.StringIO()):
@@ -125,11 +125,11 @@ def write(
     The folder appears only when it is complete.
 
     Args:
-        builder_class: TFDS' own builder, which gives name, version and features.
-        splits: for every split its examples, as that builder's features. They are numbered in
-            order, as TFDS' builders of small images do it, and so are stored in the same order.
+        builder_class: TFDS' own builder, which defines name, version and features.
+        splits: the examples of each split, with that builder's features. They are numbered and
+            stored in order, as TFDS' own builders of small images do.
         data_dir: TFDS folder.
-        class_names: names of the labels, where that builder learns them from the download.
+        class_names: names of the labels, if that builder takes them from the download.
         track: called as `track(examples, count, label)`; may show progress while it yields them.
     """
     with tfds.core.registered.skip_registration():
@@ -151,6 +151,6 @@ def write(
         try:
             target.download_and_prepare()
         except OSError:
-            # Another process may have put the same data in place in the meantime.
+            # Another process may have prepared the same data set in the meantime.
             if not target.is_prepared():
                 raise

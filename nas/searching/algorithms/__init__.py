@@ -1,7 +1,7 @@
 """Search algorithms: how weights are trained and how the child is chosen.
 
-An algorithm is one file, one class of the Protocol and one row in `ALGORITHMS`, with its line in
-`nas/searching/algorithm_names.py`. The search calls it and never asks which one it is.
+An algorithm is one file with a class of the Protocol, one row in `ALGORITHMS`, and one line in
+`nas/searching/algorithm_names.py`. The search only uses the Protocol, never a specific class.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ __all__ = [
 
 
 def algorithm(name: str, config: SearchConfig | None = None, steps_per_epoch: int = 1) -> Algorithm:
-    """The algorithm called `name`.
+    """Makes the algorithm called `name`.
 
     Args:
         name: key of `ALGORITHMS`.
@@ -47,8 +47,8 @@ def algorithm(name: str, config: SearchConfig | None = None, steps_per_epoch: in
         steps_per_epoch: weight steps in one epoch.
 
     Raises:
-        ValueError: no such algorithm, where the known ones are listed; or a setting it does not
-            take.
+        ValueError: the algorithm is unknown (the message lists the known ones), or does not accept
+            a setting.
     """
     algorithm_names.check_name(name)
     return ALGORITHMS[name](config or SearchConfig(), steps_per_epoch)

@@ -1,11 +1,12 @@
 """DARTS, the first-order form (Liu, Simonyan & Yang, ICLR 2019), which ProxylessNAS argues against.
 
-Every slot puts out sum_j p_j o_j(x) with p = softmax(alpha), in weight steps and in architecture
-steps, so every candidate is computed and kept. alpha's gradient is that of
+The output of every slot is sum_j p_j o_j(x) with p = softmax(alpha), in weight steps and in
+architecture steps, so the activations of all candidates are computed and stored. The gradient of
+alpha is that of
 
     w_ce CE + w_latency E[latency]
 
-by automatic differentiation up to p, and from there to alpha by hand.
+by automatic differentiation with respect to p, and from p to alpha by the softmax's Jacobian.
 """
 
 import tensorflow as tf
@@ -19,18 +20,18 @@ from nas.supernet.supernet import Supernet
 
 
 class Darts(SupernetAlgorithm):
-    """The softmax mixture."""
+    """First-order DARTS: the softmax mixture of all candidates."""
 
     def weight_route(self, supernet: Supernet, seed: tf.Tensor) -> routes.Route:
-        """All candidates, weighted by their probabilities."""
+        """Returns the mixture of all candidates, weighted by their probabilities."""
         del seed
         return routes.Mixture(sampling.path_probabilities(supernet.alpha.value, supernet.mask))
 
     def architecture_gradient(
         self, supernet: Supernet, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
     ) -> ArchitectureGradient:
-        """One forward and one backward through the mixture."""
+        """Computes alpha's gradient by one forward and one backward pass through the mixture."""
         del seed
         p = sampling.path_probabilities(supernet.alpha.value, supernet.mask)
-        found = gate_gradient.look(supernet, images, labels, p, routes.Mixture)
+        found = gate_gradient.evaluate_gates(supernet, images, labels, p, routes.Mixture)
         return gate_gradient.over_all_candidates(supernet, found)

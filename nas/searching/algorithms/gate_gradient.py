@@ -1,6 +1,7 @@
-"""What the gradient algorithms share: one look at a validation batch, and the step to alpha.
+"""Functions shared by the gradient algorithms: the gradient of the gates, and that of alpha.
 
-With gates g, dCE/dg_j = sum(dCE/dm * o_j(x)); together with the latencies F and through the softmax
+For gates g, dCE/dg_j = sum(dCE/dm * o_j(x)). With the latencies F, the gradient through the softmax
+is
 
     dL/dalpha_i = sum_j (w_ce dCE/dg_j + w_latency F_j) p_j (delta_ij - p_i)
 """
@@ -18,11 +19,11 @@ from nas.supernet.routes import Route
 from nas.supernet.supernet import Supernet
 
 
-class Look(NamedTuple):
-    """Result of one forward and one backward.
+class GateEvaluation(NamedTuple):
+    """Result of one forward and one backward pass on a validation batch.
 
     Attributes:
-        by_gate: dCE/dg, in the shape of the gates.
+        by_gate: dCE/dg, with the shape of the gates.
         cross_entropy: scalar, mean over the batch.
         accuracy: scalar, in [0, 1].
     """
@@ -32,32 +33,33 @@ class Look(NamedTuple):
     accuracy: tf.Tensor
 
 
-def look(
+def evaluate_gates(
     supernet: Supernet,
     images: tf.Tensor,
     labels: tf.Tensor,
     gate_values: tf.Tensor,
     route_of: Callable[[tf.Tensor], Route],
-) -> Look:
-    """Runs a validation batch along `route_of(gate_values)`; weights are read only.
+) -> GateEvaluation:
+    """Computes the loss of a validation batch and its gradient by the gates; changes no weights.
 
     Args:
         supernet: the supernet.
         images: `[batch, height, width, channels]`.
         labels: `[batch]`.
         gate_values: `[slots, n]`, float32.
-        route_of: how the gates form each slot's output.
+        route_of: given the gates, returns the route that forms each slot's output.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(gate_values)
         logits = supernet.logits(images, route_of(gate_values), training=True)
         cross_entropy = supernet.cross_entropy(labels, logits)
     by_gate = supernet.loss_scale.gradient(tape, cross_entropy, gate_values)
-    return Look(*replicas.mean((by_gate, cross_entropy, supernet.accuracy(labels, logits))))
+    means = replicas.mean((by_gate, cross_entropy, supernet.accuracy(labels, logits)))
+    return GateEvaluation(*means)
 
 
-def over_all_candidates(supernet: Supernet, found: Look) -> ArchitectureGradient:
-    """The gradient of alpha from every candidate's gate, `found.by_gate` `[slots, candidates]`."""
+def over_all_candidates(supernet: Supernet, found: GateEvaluation) -> ArchitectureGradient:
+    """Returns the gradient of alpha if `found.by_gate` is `[slots, candidates]`: all gates."""
     alpha = tf.convert_to_tensor(supernet.alpha.value)
     weights = supernet.gradient_weights(found.cross_entropy, alpha)
     matrix = tf.constant(supernet.latencies.matrix, tf.float32)

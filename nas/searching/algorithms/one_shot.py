@@ -1,19 +1,21 @@
-"""One-Shot: a supernet that learns no architecture parameters, and evolution on its paths.
+"""One-Shot: trains a supernet without architecture parameters, then evolves its paths.
 
-The weights are trained alone, without a look at the validation part. Then evolution
-(`nas/searching/evolution.py`) looks for the path that is the most accurate on it under the latency
-limit, batch normalization measured anew for every path (`nas/searching/path_accuracy.py`).
+Only the weights are trained; the validation split is not used for that. Then evolution
+(`nas/searching/evolution.py`) finds the path with the highest validation accuracy under the latency
+limit. The moments of batch normalization are measured again for every path
+(`nas/searching/path_accuracy.py`).
 
 Two ways of training the weights:
 
-- Path dropout (Bender et al., ICML 2018). All candidates are computed and kept. Each is dropped by
-  itself, with a rate that rises linearly from 0 to r^(1/k) at the last step; k is the slot's number
-  of candidates, so r is how probable it is that all of them are dropped. Where that happens, one
-  drawn uniformly is kept. What is kept is divided by its number: a plain sum would multiply the
-  signal slot by slot, since every candidate that keeps its input's shape adds that input, and a
-  single path, as it is judged, would not resemble it. Dropped weights get no step.
-- Uniform paths (Guo et al., ECCV 2020, "single path one-shot"). Every step trains one path, each
-  slot's candidate drawn uniformly. As much memory as one network.
+- Path dropout (Bender et al., ICML 2018). All candidates are computed and their activations stored.
+  Each candidate is dropped independently, with a rate that rises linearly from 0 to r^(1/k) at the
+  last step, where k is the slot's number of candidates. So r is the probability that all of them
+  are dropped; in that case one, drawn uniformly, is kept. The slot's output is the mean of the kept
+  candidates. A sum would multiply the signal from slot to slot, since every candidate that keeps
+  its input's shape adds that input, and would not resemble the single path that is evaluated later.
+  Weights of dropped candidates are not updated.
+- Uniform paths (Guo et al., ECCV 2020, "single path one-shot"). Every step trains one path; each
+  slot's candidate is drawn uniformly. It needs as much memory as one network.
 """
 
 import numpy as np
@@ -30,12 +32,12 @@ from nas.supernet.supernet import Supernet
 
 
 class _Evolved(SupernetAlgorithm):
-    """What both have in common: the choice."""
+    """Base of both algorithms: chooses the child by evolution."""
 
     learns_alpha = False
 
     def choose(self, task: Task, supernet: Supernet) -> tuple[int, ...]:
-        """The most accurate path that evolution finds under the limit."""
+        """Returns the most accurate path that evolution finds under the limit."""
         judged = JudgedNetworks(task.directory / "networks.json", task.identity, task.report)
         best = evolution.evolve(
             UniformChildren(task.latencies, task.config.target or None),
@@ -48,24 +50,24 @@ class _Evolved(SupernetAlgorithm):
 
 
 class UniformPaths(_Evolved):
-    """Single path one-shot."""
+    """Single path one-shot: every step trains one uniformly drawn path."""
 
     def weight_route(self, supernet: Supernet, seed: tf.Tensor) -> routes.Route:
-        """One candidate a slot, drawn uniformly."""
+        """Returns a path with one uniformly drawn candidate per slot."""
         equal = tf.zeros(supernet.alpha.shape)
         return routes.Path(sampling.sample_path(equal, supernet.mask, seed))
 
 
 class PathDropout(_Evolved):
-    """The mean of the candidates that were not dropped."""
+    """Path dropout: a slot's output is the mean of the candidates that were not dropped."""
 
     def weight_route(self, supernet: Supernet, seed: tf.Tensor) -> routes.Route:
-        """All candidates that were not dropped, with equal weights."""
+        """Returns the mixture of all candidates that were not dropped, with equal weights."""
         kept = tf.cast(self.kept(supernet.mask, supernet.step.value, seed), tf.float32)
         return routes.Mixture(kept / tf.reduce_sum(kept, axis=1, keepdims=True))
 
     def kept(self, mask: np.ndarray, step: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """`[slots, most candidates]` bool: which candidates are computed in this step.
+        """Draws which candidates are not dropped, `[slots, most candidates]` bool.
 
         Args:
             mask: the same shape, true where a candidate exists.
@@ -77,6 +79,6 @@ class PathDropout(_Evolved):
         final_rate = self.config.path_dropout ** (1.0 / mask.sum(axis=1, keepdims=True))
         draw = tf.random.stateless_uniform(mask.shape, seed)
         draw = tf.where(mask, draw, -1.0)
-        # The largest draw is kept by itself wherever any is, and is uniform among the candidates.
+        # The candidate with the largest draw is always kept; which one it is is uniform.
         largest = tf.reduce_max(draw, axis=1, keepdims=True)
         return (draw >= tf.minimum(progress * final_rate.astype(np.float32), largest)) & mask

@@ -1,4 +1,4 @@
-"""What every search algorithm offers: to the search, and to the supernet's training step."""
+"""The interface of search algorithms to the search and to the supernet's training step."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -15,32 +15,32 @@ from nas.supernet.supernet import Supernet
 
 
 class Algorithm(Protocol):
-    """A way of searching."""
+    """A search algorithm."""
 
     def search(self, task: Task) -> SearchResult:
-        """Searches, or goes on with what an interrupted search left in `task.directory`.
+        """Runs the search, or resumes an interrupted one from `task.directory`.
 
-        The folder gets `metrics.jsonl` and `alphas.npz`; whatever is left there makes an
-        interrupted search end as it would have without interruption. Where `config.is_limit`, a
-        child slower than the target is never returned.
+        It writes `metrics.jsonl` and `alphas.npz` there, and any other file that a resumed search
+        needs to give the same result as without interruption. If `config.is_limit`, the child is
+        never slower than the target.
         """
 
 
 class SupernetAlgorithm(Algorithm):
-    """An algorithm that trains a supernet, with what most of them have in common.
+    """Base of the algorithms that train a supernet, with the methods that most of them share.
 
-    Every draw is a function of alpha, the seed and the number of steps made, so that replicas
-    agree on it.
+    Every draw must be a function of alpha, the seed and the number of steps made, so that replicas
+    draw the same.
 
     Args:
         config: settings of the search; the defaults if not given.
         steps_per_epoch: weight steps in one epoch.
 
     Attributes:
-        variables: state to be kept in checkpoints, by name.
-        learns_alpha: whether there are architecture steps. Where there are none, no validation
-            images are loaded, and `architecture_gradient`, `observe` and `finish` are not called.
-        is_rewarded: whether networks have a reward, which then is a metric of every epoch.
+        variables: state that is saved in checkpoints, by name.
+        learns_alpha: whether there are architecture steps. If there are none, no validation images
+            are loaded, and `architecture_gradient`, `observe` and `finish` are not called.
+        is_rewarded: whether networks have a reward, which is then logged as a metric.
     """
 
     variables: Mapping[str, tf.Variable] = {}
@@ -52,43 +52,46 @@ class SupernetAlgorithm(Algorithm):
         self.steps_per_epoch = steps_per_epoch
 
     def weight_route(self, supernet: Supernet, seed: tf.Tensor) -> routes.Route:
-        """How a weight step goes through the slots; here along one path, drawn from p."""
+        """Returns the route of a weight step; by default one path, drawn from p."""
         return routes.Path(sampling.sample_path(supernet.alpha.value, supernet.mask, seed))
 
     def architecture_gradient(
         self, supernet: Supernet, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
     ) -> ArchitectureGradient:
-        """Gradient of the objective with respect to alpha on one validation batch.
+        """Returns the gradient of the objective with respect to alpha on one validation batch.
 
-        Weights, their moving moments and `variables` are read only. May run inside a branch.
-        Whatever is differentiated by a tape goes through `supernet.loss_scale.gradient`, and
-        whatever is computed from images through `replicas.mean` before anything depends on it, so
-        that replicas agree on the result.
+        It may only read weights, their moving moments and `variables`. It may run inside a branch.
+        Take gradients of a tape with `supernet.loss_scale.gradient`. Pass everything computed from
+        images through `replicas.mean` before anything depends on it, so that all replicas get the
+        same result.
         """
-        raise NotImplementedError(f"{type(self).__name__} learns no architecture parameters")
+        raise NotImplementedError(
+            f"{type(self).__name__} learns no architecture parameters; set learns_alpha to False "
+            "or define architecture_gradient"
+        )
 
     def observe(self, found: ArchitectureGradient) -> None:
-        """Moves `variables` on, after a step along `found`; here there is nothing to move."""
+        """Updates `variables` after a step along `found`; by default does nothing."""
         del found
 
     def finish(
         self, supernet: Supernet, before: tf.Tensor, after: tf.Tensor, seed: tf.Tensor
     ) -> tf.Tensor:
-        """The final alpha, given alpha before and after the optimizer's update.
+        """Returns the final alpha of a step, given alpha before and after the optimizer's update.
 
         Args:
-            supernet: whose `alpha` is already `after`, or not yet.
+            supernet: the supernet; its `alpha` may be `before` or `after`.
             before: `[slots, candidates]`.
             after: `[slots, candidates]`.
-            seed: the one `architecture_gradient` had.
+            seed: the seed that `architecture_gradient` received.
         """
         del supernet, before, seed
         return after
 
     def choose(self, task: Task, supernet: Supernet) -> tuple[int, ...]:
-        """The child; here the most probable one that keeps to the target or the limit.
+        """Chooses the child; by default the most probable one that meets the target or the limit.
 
-        An objective that only trades accuracy for latency has no target to keep to.
+        An objective that only trades accuracy for latency has no target to meet.
         """
         config, p = task.config, supernet.probabilities
         if config.target and config.is_limit:
@@ -99,7 +102,7 @@ class SupernetAlgorithm(Algorithm):
         return derive.most_probable(p)
 
     def search(self, task: Task) -> SearchResult:
-        """Trains the supernet, chooses from it, and looks how good the choice is."""
+        """Trains the supernet, chooses the child, and measures its validation accuracy."""
         supernet = task.train_supernet(self)
         choices = self.choose(task, supernet)
         return SearchResult(

@@ -6,13 +6,15 @@ Weight step: one path drawn from p = softmax(alpha). Architecture step:
 
 with dCE/dg_j = sum(dCE/dm * o_j(x)) in a network whose active candidates were sampled.
 
-Two paths: two candidates a slot are drawn without replacement, q is softmax of their two alphas,
-the active one is drawn from q, and the formula runs over the pair with q for p. After the
-optimizer's update the pair is shifted so that every other candidate keeps its probability, which
-needs an optimizer that leaves a zero gradient's parameter alone: Adam with beta_1 = 0.
+Two paths: for each slot two candidates are drawn without replacement. q is the softmax of their two
+alphas, the active candidate is drawn from q, and the formula is applied to the pair with q in place
+of p. After the optimizer's update the pair's alphas are shifted so that every other candidate keeps
+its probability. This needs an optimizer that does not change a parameter whose gradient is zero:
+Adam with beta_1 = 0.
 
-Full: one path is drawn from p and the formula runs over all candidates, which are computed again
-one at a time. As slow as their number, exact, and no more memory than a path.
+Full: one path is drawn from p, and the formula is applied to all candidates, which are computed
+again one at a time. This is exact and needs no more memory than a path; its time grows with the
+number of candidates.
 """
 
 import functools
@@ -28,17 +30,20 @@ from nas.supernet.supernet import Supernet
 
 
 class TwoPathGradient(SupernetAlgorithm):
-    """The two-path form."""
+    """The two-path form: the gradient of two candidates per slot."""
 
     def architecture_gradient(
         self, supernet: Supernet, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
     ) -> ArchitectureGradient:
-        """Two forwards, one backward through the active path's activations."""
+        """Computes alpha's gradient from a sampled pair of candidates per slot.
+
+        It runs both paths forward, and backward only through the activations of the active path.
+        """
         alpha = tf.convert_to_tensor(supernet.alpha.value)
         pair = sampling.sample_two_paths(alpha, supernet.mask, seed)
         values = tf.one_hot(tf.zeros_like(pair.choices[:, 0]), 2)
         route_of = functools.partial(routes.TwoPaths, pair.choices)
-        found = gate_gradient.look(supernet, images, labels, values, route_of)
+        found = gate_gradient.evaluate_gates(supernet, images, labels, values, route_of)
         weights = supernet.gradient_weights(found.cross_entropy, alpha)
         matrix = tf.constant(supernet.latencies.matrix, tf.float32)
         pair_ms = tf.gather(matrix, pair.choices, batch_dims=1)
@@ -48,20 +53,20 @@ class TwoPathGradient(SupernetAlgorithm):
         return ArchitectureGradient(gradient, found.cross_entropy, found.accuracy)
 
     def finish(self, supernet, before, after, seed):
-        """Every candidate outside the pair keeps its probability."""
+        """Shifts the pair's alphas so that every other candidate keeps its probability."""
         pair = sampling.sample_two_paths(before, supernet.mask, seed)
         return gates.rescale_pair(before, after, pair.choices)
 
 
 class FullGradient(SupernetAlgorithm):
-    """The exact form: all gates."""
+    """The exact form: the gradient of all candidates."""
 
     def architecture_gradient(
         self, supernet: Supernet, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
     ) -> ArchitectureGradient:
-        """One forward, one backward, and every candidate once more."""
+        """Computes alpha's gradient by one forward, one backward, and every candidate once more."""
         choices = sampling.sample_path(supernet.alpha.value, supernet.mask, seed)
         values = tf.one_hot(choices, supernet.alpha.shape[1])
         route_of = functools.partial(routes.AllGates, choices)
-        found = gate_gradient.look(supernet, images, labels, values, route_of)
+        found = gate_gradient.evaluate_gates(supernet, images, labels, values, route_of)
         return gate_gradient.over_all_candidates(supernet, found)

@@ -1,20 +1,20 @@
 """ProxylessNAS, REINFORCE form (Cai, Zhu & Han, ICLR 2019, section 3.3.2; Williams 1992).
 
 Weight step: one path drawn from p = softmax(alpha), as in the gradient form. Architecture step:
-some networks are drawn from p and run forwards, one after the other, on one validation batch. With
-R a network's reward (`nas/searching/rewards.py`) and b a moving average of rewards, alpha climbs
-along
+several networks are drawn from p and run forward, one after the other, on one validation batch.
+With R a network's reward (`nas/searching/rewards.py`) and b a moving average of rewards, alpha
+follows
 
     mean over networks of (R - b) * grad log p(network),    grad log p = g - p in every slot
 
-(g one-hot at the slot's candidate), which is the expected reward's gradient on average, whatever b
-is, as long as it does not depend on the networks just drawn. What is returned is its negative, for
-an optimizer that descends. Latency enters by the reward, that of each network itself. Of the
-search's objective the weights of gradients have no part in it; what moves alpha after the step,
-and so leads it to its target, does.
+(g one-hot at the slot's candidate). This is an unbiased estimate of the expected reward's gradient
+for every b that does not depend on the networks just drawn. The algorithm returns its negative,
+since the optimizer minimises. Latency enters through each network's reward. The weights that the
+search's objective gives to gradients are not used; its change of alpha after the step, which leads
+to the target, is.
 
-Before the first step there is no average; then b is that batch's own mean, which shortens this one
-gradient by a factor (n - 1) / n on average and turns it nowhere.
+Before the first step there is no average. Then b is the mean reward of the batch, which scales this
+one gradient by (n - 1) / n on average and does not change its direction.
 """
 
 from collections.abc import Callable
@@ -31,12 +31,12 @@ from nas.supernet import routes
 from nas.supernet.learning_network import ArchitectureGradient
 from nas.supernet.supernet import Supernet
 
-# Of the moving average; TuNAS' value (Bender et al. 2020).
+# Momentum of the moving average; TuNAS' value (Bender et al. 2020).
 BASELINE_MOMENTUM = 0.95
 
 
 class Networks(NamedTuple):
-    """What sampled networks showed on one batch; the first dimension counts the networks.
+    """Results of sampled networks on one batch; the first dimension counts the networks.
 
     Attributes:
         choices: `[networks, slots]` int32.
@@ -52,14 +52,14 @@ class Networks(NamedTuple):
 
 
 class Reinforce(SupernetAlgorithm):
-    """Policy gradient of the reward."""
+    """The REINFORCE form: the policy gradient of the reward."""
 
     is_rewarded = True
 
     def __init__(self, config: SearchConfig | None = None, steps_per_epoch: int = 1) -> None:
         super().__init__(config, steps_per_epoch)
         self.reward = rewards.reward(self.config)
-        # Replicas see the same rewards, so each keeps its own copy, and they agree.
+        # Replicas see the same rewards, so their own copies stay equal.
         self.baseline = tf.Variable(0.0, trainable=False)
         self.baseline_steps = tf.Variable(0, trainable=False)
         self.variables = {
@@ -70,7 +70,7 @@ class Reinforce(SupernetAlgorithm):
     def architecture_gradient(
         self, supernet: Supernet, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
     ) -> ArchitectureGradient:
-        """As many forwards as networks, one after the other, and no backward."""
+        """Computes alpha's gradient by one forward pass per sampled network, and no backward."""
         seeds = tf.random.split(seed, self.config.reinforce_networks)
         alpha = tf.convert_to_tensor(supernet.alpha.value)
         found = self._run(supernet, images, labels, alpha, seeds)
@@ -94,9 +94,10 @@ class Reinforce(SupernetAlgorithm):
         alpha: tf.Tensor,
         seeds: tf.Tensor,
     ) -> Networks:
-        """Draws a network for every seed and runs it; one traced network, one in memory.
+        """Draws a network for every seed and runs it; only one is traced and in memory at a time.
 
-        Where replicas normalize together, every network is traced: they cannot wait in a loop.
+        If replicas normalize together, every network is traced, since replicas cannot wait for each
+        other in a loop.
         """
         count = self.config.reinforce_networks
 
@@ -137,7 +138,7 @@ class Reinforce(SupernetAlgorithm):
         return [rows.stack() for rows in found]
 
     def observe(self, found: ArchitectureGradient) -> None:
-        """Moves the baseline towards the mean reward."""
+        """Updates the baseline with the mean reward."""
         is_first = self.baseline_steps < 1
         kept = tf.where(is_first, 0.0, BASELINE_MOMENTUM)
         self.baseline.assign(kept * self.baseline + (1.0 - kept) * found.reward)

@@ -1,12 +1,12 @@
-"""Random search: the best of some random networks (Li & Talwalkar, UAI 2019).
+"""Random search: the best of several random networks (Li & Talwalkar, UAI 2019).
 
-The honest baseline: it takes no more passes over the training images than a search with a supernet
-does. Networks are drawn uniformly among the children under the latency limit, all different. Each
-is trained from scratch on the training part for an equal share of the epochs, warm-up included
-(what does not divide is left out), with the search's settings, and judged on the validation part.
-The best is the child.
+This is the fair baseline: it makes no more passes over the training images than a search with a
+supernet. Different networks are drawn uniformly from the children under the latency limit. Each is
+trained from scratch on the training split with the search's settings, for an equal share of the
+epochs, warm-up included and rounded down, and evaluated on the validation split. The best one is
+the child.
 
-`networks.json` gets every finished network; the one in work goes on from its own checkpoints.
+`networks.json` stores every finished network; the unfinished one resumes from its own checkpoints.
 """
 
 import dataclasses
@@ -29,14 +29,15 @@ from nas.training import child_training
 
 
 class RandomNetworks(Algorithm):
-    """Best of random networks.
+    """Random search: trains random networks and returns the best.
 
     Args:
         config: settings of the search; the defaults if not given.
-        steps_per_epoch: not needed.
+        steps_per_epoch: not used.
 
     Raises:
-        ValueError: a setting that a child's training does not have, or fewer epochs than networks.
+        ValueError: the optimizer is not that of a child's training, or there are fewer epochs than
+            networks.
     """
 
     def __init__(self, config: SearchConfig | None = None, steps_per_epoch: int = 1) -> None:
@@ -44,8 +45,8 @@ class RandomNetworks(Algorithm):
         config = config or SearchConfig()
         if config.optimizer != "sgd":
             raise ValueError(
-                f"optimizer: expected sgd with algorithm random, received {config.optimizer}; "
-                "children are trained with it"
+                "optimizer: expected sgd with algorithm random, which trains children as always, "
+                f"received {config.optimizer}; use sgd or another algorithm"
             )
         epochs = config.warmup_epochs + config.epochs
         self._epochs = epochs // config.random_networks
@@ -56,7 +57,7 @@ class RandomNetworks(Algorithm):
             )
 
     def search(self, task: Task) -> SearchResult:
-        """Draws, trains and judges; writes `networks.json` beside the usual files."""
+        """Draws, trains and evaluates networks; also writes `networks.json`."""
         children = UniformChildren(task.latencies, task.config.target or None)
         rng = random.Random(f"random networks {task.config.seed}")
         networks = children.draw_different(rng, task.config.random_networks)
@@ -71,10 +72,10 @@ class RandomNetworks(Algorithm):
             model = self._trained(task, task.space.child(choices, f"random_{i}"), directory)
             accuracy = child_training.evaluate(model, task.dataset.validation)
             judged.add_round([Judged(choices, accuracy, children.cost(choices), i)])
-            # Its metrics stay; with its accuracy known, nothing goes on from its checkpoints.
+            # Its accuracy is stored, so its checkpoints are no longer needed; its metrics stay.
             shutil.rmtree(directory / "checkpoints")
             task.report(
-                f"network {i + 1} of {len(networks)}: {100 * accuracy:.2f} % on the validation part"
+                f"network {i + 1} of {len(networks)}: validation accuracy {100 * accuracy:.2f} %"
             )
         counts = children.num_candidates
         _write_usual_files(task, judged, self._epochs, counts)
@@ -89,7 +90,7 @@ class RandomNetworks(Algorithm):
 
     def _trained(self, task: Task, child: Child, directory: pathlib.Path) -> keras.Model:
         config = task.config
-        # `train` would take the validation part too, which is to judge here.
+        # `train` would also use the validation split, which evaluates the networks here.
         nothing = task.dataset.validation.take(np.arange(0))
         return child_training.train(
             child,
@@ -115,7 +116,7 @@ def _uniform(counts: list[int]) -> np.ndarray:
 
 
 def _write_usual_files(task: Task, judged: JudgedNetworks, epochs: int, counts: list[int]) -> None:
-    """One row of metrics a network, and no alphas, for there are none."""
+    """Writes one row of metrics per network, and an empty alphas.npz, since no alpha is learned."""
     rows = [
         {
             "epoch": (network.round + 1) * epochs,

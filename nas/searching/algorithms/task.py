@@ -1,4 +1,4 @@
-"""What a search algorithm is given, and what it gives back."""
+"""The input and the result of a search algorithm."""
 
 import dataclasses
 import pathlib
@@ -19,20 +19,19 @@ from nas.supernet.supernet import Supernet
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One search: its input, checked, and the folder in which it may leave what it made.
+    """The checked input of one search.
 
     Attributes:
-        space: with the data set's classes and resolution.
-        dataset: its `train` part is for weights, its `validation` part for choices.
-        latencies: of every candidate; zero where no latency model was given.
+        space: the search space, with the data set's classes and resolution.
+        dataset: its `train` split trains weights, its `validation` split the architecture.
+        latencies: latencies of all candidates; zero if no latency model was given.
         config: settings.
-        directory: where the search keeps its files.
-        identity: what the result depends on, as JSON values by name; files of a search with
-            another one are not gone on with.
-        train_supernet: trains a supernet as an algorithm wants it, or takes it back from
-            checkpoints.
+        directory: folder for the search's files.
+        identity: everything the result depends on, as JSON values by name; files of a search with
+            another identity are not resumed.
+        train_supernet: trains a supernet for an algorithm, or restores it from checkpoints.
         callbacks: Keras callbacks for every `fit`.
-        report: is told lines for the user.
+        report: receives lines for the user.
         track: shows progress: (iterable, number of items, label) -> the same items.
         distribution: the devices and hosts that train the supernet.
     """
@@ -52,18 +51,17 @@ class Task:
 
 @dataclasses.dataclass(frozen=True)
 class SearchResult:
-    """What a search found.
+    """The result of a search.
 
     Attributes:
         choices: the child's candidate in every slot.
-        most_probable: the same by the largest probabilities alone, whatever they cost; None where
-            no probabilities are learned.
+        most_probable: the most probable candidate in every slot, whatever its cost; None if no
+            probabilities are learned.
         probabilities: `[slots, most candidates]`, NaN in the padding.
         predicted_cost: the child's latency in milliseconds, or its cost in the unit of the
             latencies that the search was given; None without a target.
-        validation_accuracy: on the validation part, in [0, 1], of the child with the weights it
-            has in the search. It is trained from scratch afterwards; this only says how far the
-            search got.
+        validation_accuracy: in [0, 1], of the child with its weights from the search. It only shows
+            the progress of the search, since the child is trained from scratch afterwards.
     """
 
     choices: tuple[int, ...]
@@ -74,6 +72,6 @@ class SearchResult:
 
     @property
     def entropy(self) -> float:
-        """Of the path probabilities, mean over the slots, in nats."""
+        """Entropy of the path probabilities, mean over the slots, in nats."""
         p = np.nan_to_num(self.probabilities)
         return float(np.mean(np.sum(-p * np.log(np.maximum(p, 1e-30)), axis=1)))

@@ -52,7 +52,7 @@ def test_file_that_does_not_load_is_reported_with_the_reason(path, tmp_path):
     half.write_bytes(path.read_bytes()[:200])
     found = other_runtime.check(sys.executable, half, IMAGES, np.zeros((20, 5)))
     assert not found.loads
-    assert "expected a whole .tflite file" in found.reason
+    assert "expected a complete .tflite file" in found.reason
 
 
 def test_python_that_is_none_or_has_no_runtime_is_refused(path, tmp_path):

@@ -1,8 +1,9 @@
 from export import recipes
 from export.content import footprint
 from nas.architecture import spaces
+from nas.architecture.blocks import Block, Head, Stem
 from nas.architecture.operations import MBConv
-from nas.architecture.specs import Block, Child, Head, Stem
+from nas.architecture.specs import Child
 
 # Weights 3*3*3*8 + (8*24 + 9*24 + 24*8) + (9*8 + 8*16) + 16*32 + 32*5, channels 8 + 24 + 24 + 8 +
 # 8 + 16 + 32 + 5.

@@ -133,7 +133,7 @@ def test_network_that_ends_in_softmax_is_said_to_put_out_probabilities():
 def test_loss_of_the_last_bytes_is_noticed(packaged):
     assert interpreter.load(packaged) is not None
     for cut in (1, 30, 400):
-        with pytest.raises(ValueError, match="expected a whole .tflite file"):
+        with pytest.raises(ValueError, match="expected a complete .tflite file"):
             interpreter.load(packaged[:-cut])
     with pytest.raises(ValueError, match="expected a .tflite file with files inside"):
         metadata.read_files(packaged[:-400])

@@ -86,7 +86,9 @@ def test_a_fault_far_smaller_than_the_rounding_is_found(model, content):
     bias[0] += 2e-4 * np.abs(logits).max()
     rounded.get_layer("logits").set_weights([kernel, bias])
     held = parity.logits_of(rounded, IMAGES)
-    with pytest.raises(parity.ParityError, match="from the network rounded alike .* 0.0001"):
+    with pytest.raises(
+        parity.ParityError, match="from the network with the same rounded weights .* 0.0001"
+    ):
         parity.compare(content, FLOAT16, IMAGES, LABELS, logits, held_logits=held)
 
 

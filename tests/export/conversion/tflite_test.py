@@ -8,8 +8,8 @@ from export.checks import interpreter
 from export.content import flatbuffer
 from export.conversion import tflite
 from nas.architecture import spaces
+from nas.architecture.blocks import Block
 from nas.architecture.operations import MBConv
-from nas.architecture.specs import Block
 from nas.layers import keras_network
 from nas.supernet import supernet
 
@@ -91,7 +91,7 @@ def test_input_without_fixed_shape_is_refused():
 
 
 def test_supernet_instead_of_a_child_is_refused():
-    with pytest.raises(ValueError, match="received Supernet; derive a child"):
+    with pytest.raises(ValueError, match="received Supernet; first derive a child"):
         tflite.convert(supernet.Supernet(spaces.SPACES["tiny"]), FLOAT32)
 
 

@@ -270,7 +270,7 @@ def test_training_that_diverges_ends_in_one_line(workdir, clothes, tmp_path, mon
     monkeypatch.setattr(
         sys.modules[__name__], "SETTINGS", dataclasses.replace(SETTINGS, learning_rate=1e12)
     )
-    with pytest.raises(ValueError, match="training further diverged; take a smaller learning rate"):
+    with pytest.raises(ValueError, match="the training diverged; use a smaller learning rate"):
         export(workdir, clothes, ["sparse"], tmp_path)
     assert list(tmp_path.iterdir()) == []
 

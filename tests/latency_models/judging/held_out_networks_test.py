@@ -101,5 +101,7 @@ def test_comparison_by_hand(cifar):
     equal = held_out_networks.compare(model, groups, [exact, exact])
     assert equal["repeats"]["spread_over_noise"] is None
     other = [dataclasses.replace(r, reference="network-other") for r in exact]
-    with pytest.raises(ValueError, match="beside network-other; benchmark and fit again"):
+    with pytest.raises(
+        ValueError, match="with reference model network-other; benchmark and fit again"
+    ):
         held_out_networks.compare(model, groups, [exact, other])

@@ -4,8 +4,8 @@ import pytest
 
 from latency_models.measuring import parts
 from nas.architecture import counting, spaces
-from nas.architecture.operations import MBConv
-from nas.architecture.specs import Block, Slot
+from nas.architecture.blocks import Block, Slot
+from nas.architecture.operations import MBConv, Skip
 
 
 @pytest.mark.parametrize("name", spaces.SPACES)
@@ -71,3 +71,44 @@ def test_a_part_builds_what_it_says():
     assert parts.head_part(child).build().output_shape == (None, 10)
     assert parts.network_part(child).build().input_shape == (None, 32, 32, 3)
     assert parts.block_part(slot.block(1), 16).build().output_shape == (None, 8, 8, 8)
+
+
+MOBILE = spaces.PUBLISHED_CHILDREN["proxyless_mobile"]
+
+
+@pytest.mark.parametrize(
+    ("part", "key"),
+    [
+        (parts.stem_part(MOBILE), "stem-e352b97eb56c"),
+        (parts.head_part(MOBILE), "head-85b1af7c0446"),
+        (parts.network_part(MOBILE), "network-8e5b9b475a42"),
+        (parts.network_part(spaces.SPACES["tiny"].child([1, 1, 2])), "network-cb2368134778"),
+        (parts.block_part(Block(MBConv(3, 3), 8, 8), 16), "block-97379f915e05"),
+        (parts.block_part(Block(MBConv(5, 6, "relu"), 8, 16, 2), 16), "block-b1962f44a361"),
+        (parts.block_part(Block(Skip(), 8, 16, 2), 16), "block-7102d6c9c817"),
+    ],
+)
+def test_keys_are_those_of_what_users_have_measured(part, key):
+    assert part.key == key
+
+
+def later(spec, **fields):
+    """A spec of the same class after fields with a default of None were added to it."""
+    extended = dataclasses.make_dataclass(
+        type(spec).__name__,
+        [(name, object, dataclasses.field(default=None)) for name in fields],
+        bases=(type(spec),),
+        frozen=True,
+    )
+    own = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
+    return extended(**own, **{k: v for k, v in fields.items() if v is not None})
+
+
+def test_a_new_field_changes_a_key_only_where_it_is_not_at_its_default():
+    block = Block(MBConv(3, 3), 8, 8)
+    # Past the validation of the block, which knows the operations of today alone.
+    at_default, other = Block(MBConv(3, 3), 8, 8), Block(MBConv(3, 3), 8, 8)
+    object.__setattr__(at_default, "op", later(block.op, se_ratio=None))
+    object.__setattr__(other, "op", later(block.op, se_ratio=0.25))
+    assert parts.block_part(at_default, 16).key == parts.block_part(block, 16).key
+    assert parts.block_part(other, 16).key != parts.block_part(block, 16).key

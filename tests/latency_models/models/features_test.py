@@ -5,8 +5,8 @@ import pytest
 from latency_models.measuring import parts
 from latency_models.models import features
 from nas.architecture import spaces
+from nas.architecture.blocks import Block
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Block
 
 
 def by_name(part, tile=features.SMALLEST_TILE):

@@ -4,8 +4,8 @@ from latency_models.measuring import parts
 from latency_models.models import nearest
 from latency_models.models.nearest import NearestWidths
 from nas.architecture import spaces
+from nas.architecture.blocks import Block
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Block
 
 RULE = NearestWidths(1.5)
 

@@ -31,7 +31,7 @@ def test_proxyless_mobile_by_the_table_and_with_its_uncovered_blocks(pixel1):
 
 def test_what_is_estimated_is_said(pixel1):
     (caution,) = pixel1.cautions(parts.child_parts(MOBILE))
-    assert caution.startswith("3 parts are not in the table and count as the nearest")
+    assert caution.startswith("3 parts are not in the table; each gets the latency of its nearest")
     assert "block k7 e3, 32 -> 40 / 2 at 56x56 as k7 e3, 24 -> 40 / 2" in caution
     assert pixel1.cautions(parts.space_parts(IMAGENET)) == []
 

@@ -14,8 +14,9 @@ from latency_models.models import features
 from latency_models.models.regression import Regression
 from nas import files
 from nas.architecture import spaces
+from nas.architecture.blocks import Block, Head, Slot, Stem
 from nas.architecture.operations import MBConv
-from nas.architecture.specs import Block, Head, SearchSpace, Slot, Stem
+from nas.architecture.specs import SearchSpace
 
 CIFAR = spaces.SPACES["cifar"]
 ENVIRONMENT = {"device": "local", "runtime": "r", "num_threads": 1, "delegate": "none"}
@@ -116,7 +117,7 @@ def test_a_kernel_nobody_measured_is_refused_with_those_that_were(model):
     space = space_like_cifar(kernels=(3, 7))
     with pytest.raises(
         ValueError,
-        match="block k7 e3, .*: nothing that was measured has depthwise_7x7_macs; "
+        match="block k7 e3, .*: no measured part has depthwise_7x7_macs; "
         "the nearest it knows: depthwise_3x3_macs, depthwise_5x5_macs",
     ):
         model.slot_latencies(space)

@@ -6,8 +6,9 @@ import pytest
 
 from nas import files
 from nas.architecture import counting, spaces, spec_json
+from nas.architecture.blocks import Block, Head, Stem
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Block, Child, Head, Stem
+from nas.architecture.specs import Child
 from nas.layers import keras_network
 
 # Parameters and multiply-accumulates (224x224 pixels, convolutions and classifier).

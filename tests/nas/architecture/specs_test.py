@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.architecture import spaces, spec_json
+from nas.architecture.blocks import Block, Head, Slot, Stem
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Block, Child, Head, SearchSpace, Slot, Stem
+from nas.architecture.specs import Child, SearchSpace
 
 OPERATIONS = st.one_of(
     st.just(Skip()),
@@ -197,3 +198,30 @@ def test_blocks_know_their_shortcut():
     assert Block(Skip(), 8, 8).is_identity and not Block(Skip(), 8, 8).has_residual
     assert not Block(Skip(), 8, 16).is_identity
     assert Block(MBConv(5, 3), 24, 40, 2).label == "k5 e3, 24 -> 40 / 2"
+
+
+@pytest.fixture
+def picky(monkeypatch):
+    """Inverted bottlenecks that refuse stride 2."""
+
+    def refusal(self, input_width, output_width, stride):
+        return "expected stride 1" if stride == 2 else None
+
+    monkeypatch.setattr(MBConv, "refusal", refusal)
+
+
+def test_an_operation_refuses_a_place_by_its_name_in_the_file(picky):
+    data = as_json(spaces.SPACES["tiny"])
+    strides = [layer["stride"] for layer in data["layers"]]
+    i = strides.index(2)
+    with pytest.raises(ValueError) as refused:
+        spec_json.from_dict(SearchSpace, data, "space.json")
+    assert str(refused.value).startswith(
+        f"space.json: layers[{i}].slot: candidates[0]: k3 e1 cannot stand here: expected stride 1"
+    )
+
+
+def test_an_operation_refuses_a_place_in_a_child(picky):
+    with pytest.raises(ValueError, match="op: k3 e3 cannot stand here: expected stride 1"):
+        Block(MBConv(3, 3), 8, 8, 2)
+    Block(MBConv(3, 3), 8, 8, 1)

@@ -51,13 +51,13 @@ def test_what_changed_is_told_in_one_line_and_recorded(load, animals, tmp_path):
 def test_another_seed_is_told_as_another_place(load, tmp_path):
     split_record.update(load(), tmp_path)
     told = split_record.update(load(seed=1), tmp_path)
-    assert "in another part" in told and "added" not in told
+    assert "in another split" in told and "added" not in told
 
 
 def test_a_record_that_cannot_be_read_is_written_anew(load, tmp_path):
     split_record.update(load(), tmp_path)
     (tmp_path / "splits.json").write_text('{"train": 3}')
-    assert "written anew" in split_record.update(load(), tmp_path)
+    assert "has been rewritten" in split_record.update(load(), tmp_path)
     assert split_record.update(load(), tmp_path) is None
 
 

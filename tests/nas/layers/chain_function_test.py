@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nas.architecture.blocks import Block
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Block
 from nas.layers import chain_function, keras_network
+from nas.layers.stage_functions import StageForm
 
 BLOCKS = [
     Block(MBConv(3, 3, "relu6"), 4, 6, 1),
@@ -45,7 +46,7 @@ def test_a_chain_computes_what_keras_layers_compute(block, training, padding):
     padded = [tf.constant(np.pad(part, (0, padding), constant_values=1e6)) for part in flat]
     found, moments = chain_function.run_chain(
         x,
-        [chain_function.StageForm.of(stage) for stage in block.stages],
+        [StageForm.of(stage) for stage in block.stages],
         chain_function.ChainWeights(*padded),
         chain_function.ChainShapes.of(block.stages),
         training,
@@ -69,7 +70,7 @@ def test_batch_moments_come_back_in_the_order_of_the_moving_ones():
     )
     _, moments = chain_function.run_chain(
         tf.constant(x),
-        [chain_function.StageForm.of(stage)],
+        [StageForm.of(stage)],
         weights,
         chain_function.ChainShapes.of([stage]),
         True,
@@ -81,13 +82,13 @@ def test_batch_moments_come_back_in_the_order_of_the_moving_ones():
 
 
 def test_one_traced_chain_serves_every_size():
-    forms = [chain_function.StageForm.of(stage) for stage in BLOCKS[0].stages]
+    forms = [StageForm.of(stage) for stage in BLOCKS[0].stages]
     traces = []
 
     @tf.function
-    def run(x, weights, kernel_shapes, widths):
+    def run(x, weights, shapes):
         traces.append(1)
-        shapes = chain_function.ChainShapes(kernel_shapes, widths)
+        shapes = chain_function.ChainShapes(*shapes)
         return chain_function.run_chain(
             x, forms, chain_function.ChainWeights(*weights), shapes, False
         )[0]
@@ -99,6 +100,6 @@ def test_one_traced_chain_serves_every_size():
         flat = random_weights(model, rng)
         padded = [tf.constant(np.pad(part, (0, 2000 - len(part)))) for part in flat]
         shapes = chain_function.ChainShapes.of(block.stages)
-        found = run(x, padded, tf.constant(shapes.kernels), tf.constant(shapes.widths))
+        found = run(x, padded, list(map(tf.constant, shapes)))
         np.testing.assert_allclose(found, model(x, training=False), rtol=2e-4, atol=2e-4)
     assert len(traces) == 1

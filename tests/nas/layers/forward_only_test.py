@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nas.architecture.blocks import Block
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Block
 from nas.layers import chain_function, forward_only
+from nas.layers.stage_functions import StageForm
 
 BLOCKS = [
     Block(MBConv(3, 6, "relu6"), 4, 6, 1),
@@ -17,12 +18,12 @@ BLOCKS = [
 def chain(block, rng):
     """Forms, weights (moving moments among them) and shapes of a block."""
     widths = [stage.output_width for stage in block.stages]
-    kernels_ = [rng.normal(size=np.prod(stage.kernel_shape)) for stage in block.stages]
+    kernels_ = [rng.normal(size=k.size) for stage in block.stages for k in stage.kernels]
     affine = [rng.normal(size=2 * width) for width in widths]
     moments = [np.concatenate([rng.normal(size=w), rng.uniform(0.5, 2, w)]) for w in widths]
     flat = [np.concatenate(part).astype(np.float32) for part in (kernels_, affine, moments)]
     weights = chain_function.ChainWeights(*map(tf.constant, flat))
-    forms = [chain_function.StageForm.of(stage) for stage in block.stages]
+    forms = [StageForm.of(stage) for stage in block.stages]
     return forms, weights, chain_function.ChainShapes.of(block.stages)
 
 

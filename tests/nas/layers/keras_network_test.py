@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from nas.architecture import spaces
-from nas.architecture.specs import Stem
+from nas.architecture.blocks import Stem
 from nas.layers import keras_network
 
 SPACE = spaces.SPACES["tiny"]

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from nas.architecture import spaces
-from nas.layers import chain_function, precision
+from nas.layers import precision, stage_functions
 from nas.searching.algorithms import proxyless_gradient
 from nas.supernet import gates, routes, supernet, train_steps
 
@@ -242,7 +242,7 @@ def test_a_machine_without_kernels_is_found_out_before_work(name, monkeypatch):
     def refuse(x, *args):
         raise tf.errors.UnimplementedError(None, None, f"no kernel for {x.dtype.name}\nsecond line")
 
-    monkeypatch.setattr(chain_function, "run_stage", refuse)
+    monkeypatch.setattr(stage_functions, "run_stage", refuse)
     precision.check("float32")
     with pytest.raises(ValueError, match=rf"{name} on this machine \(no kernel for \w+\); use"):
         precision.check(name)

@@ -58,7 +58,9 @@ def test_mul_log_at_its_reference_by_hand():
 
 
 def test_mul_log_refuses_latencies_whose_logarithms_change_sign():
-    with pytest.raises(ValueError, match="every child above 1 ms.*has 0.8; take target"):
+    with pytest.raises(
+        ValueError, match="every child above 1 ms.*received 0.8 for the fastest; use target"
+    ):
         MulLog(Latencies([np.array([0.5, 9.0])], 0.3), 2.0)
 
 

@@ -32,7 +32,7 @@ def test_another_search_drops_it_and_says_so(path):
     judged = JudgedNetworks(path, {"settings": {"seed": 2}}, told.append)
     assert (judged.rounds, judged.networks) == (0, [])
     (line,) = told
-    assert "networks.json: of a search with other settings; starting over" in line
+    assert "networks.json belongs to a search with other settings; starting over" in line
 
 
 def test_the_file_says_where_it_comes_from(path):

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nas.architecture.blocks import Head, Slot, Stem
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Head, SearchSpace, Slot, Stem
+from nas.architecture.specs import SearchSpace
 from nas.data.splits.dataset import Dataset
 from nas.data.splits.memory_split import MemorySplit
 from nas.searching import path_accuracy

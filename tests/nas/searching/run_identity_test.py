@@ -56,14 +56,14 @@ def test_other_files_of_the_run_have_a_say(tmp_path):
     assert asked == [2]
 
 
-def test_a_look_finds_what_a_run_would_and_touches_nothing(tmp_path):
-    assert checkpoints.look(tmp_path, {"seed": 0}) == (0, None)
+def test_the_newest_checkpoint_is_the_one_a_run_would_restore_and_no_file_changes(tmp_path):
+    assert checkpoints.newest_checkpoint(tmp_path, {"seed": 0}) == (0, None)
     run(tmp_path, {"seed": 0}, 3)
     # Its newest checkpoint is damaged, so the one before it counts.
     (tmp_path / "checkpoints/ckpt-3.index").write_bytes(b"nothing")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    assert checkpoints.look(tmp_path, {"seed": 0}) == (2, None)
-    step, reason = checkpoints.look(tmp_path, {"seed": 1})
+    assert checkpoints.newest_checkpoint(tmp_path, {"seed": 0}) == (2, None)
+    step, reason = checkpoints.newest_checkpoint(tmp_path, {"seed": 1})
     assert step == 2 and reason == "its checkpoints are of a run with another seed"
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert run(tmp_path, {"seed": 0}, 2) == (2.0, 2)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nas.architecture.operations import MBConv, Skip, Stage
-from nas.architecture.specs import Slot
+from nas.architecture.blocks import Slot
+from nas.architecture.operations import Conv, MBConv, Skip
 from nas.layers import keras_network
 from nas.supernet import mixed_op
 
@@ -111,7 +111,7 @@ def test_gate_gradients_are_the_inner_products_with_every_output(op, slot, x):
 
 def test_an_input_that_some_candidates_add_belongs_to_their_gates(x):
     """Kinds of candidates that are yet to come: without residual, with an activation at the end."""
-    stages = Stage("conv", 1, 1, 4, 4, None), Stage("conv", 3, 1, 4, 4, "relu6")
+    stages = Conv(1, 1, 4, 4, None), Conv(3, 1, 4, 4, "relu6")
     chains = [mixed_op.Chain(stages[:1], True), mixed_op.Chain(stages[1:]), mixed_op.Chain(())]
     op = mixed_op.MixedOp(chains, (1, 2), name="op")
     upstream = tf.random.stateless_normal([3, 8, 8, 4], [5, 6])

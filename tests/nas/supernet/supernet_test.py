@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 from nas.architecture import counting, spaces
+from nas.architecture.blocks import Block, Head, Slot, Stem
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Block, Head, SearchSpace, Slot, Stem
+from nas.architecture.specs import SearchSpace
 from nas.choices import sampling
 from nas.searching import algorithms
 from nas.searching.algorithms import proxyless_gradient
@@ -169,7 +170,7 @@ def test_padding_of_the_banks_stays_zero(bench):
     bench.algorithm.path.assign([1, 1])
     bench.step((batch(2), NOTHING))
     group = bench.net.mixed_ops[0].weighted_groups[0]
-    used = sum(np.prod(stage.kernel_shape) for stage in group.chains[0].stages)
+    used = sum(k.size for stage in group.chains[0].stages for k in stage.kernels)
     assert used < group.kernels.shape[1]
     assert not np.array(group.kernels)[0, used:].any()
 

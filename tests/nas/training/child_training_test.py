@@ -9,8 +9,9 @@ import tensorflow as tf
 from interrupts import CtrlCAt, InterruptAt
 
 from nas.architecture import counting
+from nas.architecture.blocks import Block, Head, Stem
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Block, Child, Head, Stem
+from nas.architecture.specs import Child
 from nas.data import batching, loading
 from nas.training import child_training
 from nas.training.child_training import TrainConfig

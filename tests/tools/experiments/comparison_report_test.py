@@ -69,5 +69,5 @@ def test_the_table_has_means_and_the_file_every_search(tmp_path, capsys):
 
 
 def test_one_line_says_how_far_off_the_target_it_is():
-    assert "+1.0 % of the target" in comparison_report.line(ROWS[0])
+    assert "+1.0 % from the target" in comparison_report.line(ROWS[0])
     assert "accuracy 70.00 %" in comparison_report.line(ROWS[0])

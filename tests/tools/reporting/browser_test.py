@@ -121,7 +121,7 @@ def test_every_figure_is_seen_with_its_text(browser, reports, width):
 def test_what_only_one_algorithm_has_is_seen_with_its_text(browser, reports, name):
     show(browser, reports[name], PHONE)
     figures = {figure["key"]: figure for figure in browser.execute_script(FIGURES)}
-    own, word = {"judged": ("judged-networks", "taken"), "rewarded": ("reward", "mean")}[name]
+    own, word = {"judged": ("judged-networks", "chosen"), "rewarded": ("reward", "mean")}[name]
     figure = figures[f"figure-{own}"]
     assert figure["pictures"] == 1 and word in figure["words"][0]
     assert figure["title"] and figure["caption"] and all(figure["labels"])
@@ -198,7 +198,7 @@ def test_numbers_open_by_keyboard_and_the_first_stop_leads_to_the_content(browse
     assert table.is_displayed()
     assert [th.text for th in table.find_elements("css selector", "thead th")] == [
         "epoch",
-        "nats a slot",
+        "nats per slot",
     ]
 
 

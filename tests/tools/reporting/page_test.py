@@ -68,7 +68,7 @@ class Outline(html.parser.HTMLParser):
 def test_a_finished_run_has_every_figure_and_the_numbers_that_matter(workdir):
     text = written(workdir)
     assert figures(text) == FIGURES
-    assert "Not there yet" not in text and 'class="missing"' not in text
+    assert "Still missing" not in text and 'class="missing"' not in text
     for number in ("60.00", "0.0640", "16.0", "target 0.0600, predicted 0.0610"):
         assert number in text
     assert "Found by proxyless_gradient among 12 networks of the space tiny, for int8" in text
@@ -114,9 +114,9 @@ def test_a_search_alone_says_what_is_missing(workdir):
         (workdir / name).unlink()
     shutil.rmtree(workdir / "train")
     text = written(workdir)
-    assert "Not there yet: the training, the export and the measurement" in text
+    assert "Still missing: the training, the export and the measurement" in text
     assert "No epoch of the training is finished yet." in text
-    assert "No .tflite file was written yet." in text
+    assert "No .tflite file is written yet." in text
     assert FIGURES - figures(text) == {
         "recipe-accuracy",
         "recipe-latency",
@@ -132,8 +132,8 @@ def test_a_killed_search_says_how_far_it_is(workdir):
     rows = (workdir / "search/metrics.jsonl").read_text().splitlines(keepends=True)
     (workdir / "search/metrics.jsonl").write_text("".join(rows[:2]))
     text = written(workdir)
-    assert "2 of 4 epochs are finished; the same command goes on." in text
-    assert "The network so far" in text and "Not there yet: the search" in text
+    assert "2 of 4 epochs are finished; the same command resumes the search." in text
+    assert "The network so far" in text and "Still missing: the search" in text
 
 
 def test_a_run_that_has_only_begun_gives_a_page(workdir):
@@ -142,7 +142,7 @@ def test_a_run_that_has_only_begun_gives_a_page(workdir):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     text = written(workdir)
     assert figures(text) == set()
-    assert "There is no space and no network yet" in text
+    assert "There is no search space and no network yet" in text
 
 
 @pytest.mark.parametrize("algorithm", ["one_shot", "one_shot_single_path", "random"])
@@ -153,15 +153,15 @@ def test_a_search_without_probabilities_shows_what_it_judged(workdir, algorithm)
     assert "judged-networks" in figures(text)
     assert not figures(text) & {"path-probabilities", "entropy", "expected-cost"}
     assert "This algorithm learns no path probabilities" in text
-    assert "2 networks judged, the best 70.0\xa0% accurate" in text
+    assert "2 networks evaluated; the best has accuracy 70.0\xa0%" in text
     shared = "epochs shared by 2 networks" if algorithm == "random" else "1 of them warm-up"
     assert shared in text
     # Such a search takes no network above it.
-    assert "limit 0.0600\xa0ms" in text and "target" not in text.partition("Make it again")[0]
+    assert "limit 0.0600\xa0ms" in text and "target" not in text.partition("Reproduce this run")[0]
 
 
 @pytest.mark.parametrize(
-    ("form", "told"), [("absolute", "less 0.3 times how far"), ("power", "times a power of")]
+    ("form", "told"), [("absolute", "minus 0.3 times the latency"), ("power", "times a power of")]
 )
 def test_rewards_are_drawn(workdir, form, told):
     made_workdir.write_rewards(workdir, form)
@@ -197,7 +197,7 @@ def test_a_target_of_macs_is_drawn_in_macs(workdir):
     provenance["search"]["target"] = 2e6
     made_workdir.change(workdir, "child.json", provenance=provenance)
     text = written(workdir)
-    assert "2.40 million MACs, +20.0\xa0% of the target 2.00 million MACs" in text
+    assert "2.40 million MACs, +20.0\xa0% from the target 2.00 million MACs" in text
     assert "target 2.00\xa0million MACs" in text
 
 
@@ -235,7 +235,7 @@ def test_uncommitted_changes_are_said_so(workdir):
         for name, made in run.provenances.items()
     }
     section = reproduction.commands_section(dataclasses.replace(run, provenances=dirty))
-    assert "changes that no commit holds" in section.lead
+    assert "uncommitted changes" in section.lead
     assert section.commands[0] == "git checkout 0123456789ab"
 
 
@@ -259,7 +259,7 @@ def test_several_runs_are_compared_on_the_page_of_the_first(workdir, others):
     text = written(workdir, fast, apart)
     assert figures(text) == FIGURES | {"pareto"}
     assert "No other run is both faster and more accurate than w or fast" in text
-    assert "apart is in the table alone: it has another data set than w." in text
+    assert "apart is only in the table, since it has another data set than w." in text
     runs = [reading.read(path) for path in (workdir, *others)]
     (table,) = comparison.section(runs).tables
     assert [(row[0], row[7], row[8]) for row in table.rows] == [

@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 TOOL = """
 import os, signal, sys
 from absl import flags
-from tools import console
+from tools.terminal import console
 _DO = flags.DEFINE_string("do", "", "What to do.")
 
 def main():
@@ -104,7 +104,7 @@ def test_a_positional_argument_is_refused_without_running(tool):
 def test_a_signal_ends_with_130_and_one_line(tool, name):
     done = tool(f"--do={name}")
     assert done.returncode == console.STOPPED
-    assert done.stderr == "\nstopped; the same command goes on from here\n"
+    assert done.stderr == "\nstopped; run the same command again to resume\n"
 
 
 def test_output_into_a_closed_pipe_makes_no_noise(tmp_path):

@@ -33,7 +33,9 @@ def test_what_each_says_is_passed_on_under_its_name(capfd):
 
 
 def test_one_that_fails_does_not_stop_the_others(capfd):
-    with pytest.raises(ValueError, match="1 of 2 devices failed: adb:bad; what was measured is k"):
+    with pytest.raises(
+        ValueError, match="1 of 2 devices failed: adb:bad; the measurements so far are k"
+    ):
         several_phones.run(TOOL, ["adb:bad", "adb:good"], "rows.jsonl")
     assert "adb:good  --device=adb:good" in capfd.readouterr().out
 

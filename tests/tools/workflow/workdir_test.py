@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 OWNER = """
 import sys, time
-from tools.workdir import WorkDir
+from tools.workflow.workdir import WorkDir
 with WorkDir(sys.argv[1], {"seed": 0}):
     print("ready", flush=True)
     time.sleep(60)
@@ -40,22 +40,22 @@ def test_a_second_owner_is_refused_with_the_pid_of_the_first(tmp_path, owner):
         WorkDir(tmp_path, {"seed": 0}).__enter__()
 
 
-def test_a_look_names_the_owner_and_touches_nothing(tmp_path, owner):
+def test_inspect_names_the_owner_and_changes_nothing(tmp_path, owner):
     before = {path: path.stat().st_mtime_ns for path in (tmp_path, *tmp_path.iterdir())}
-    assert WorkDir(tmp_path, {"seed": 0}).look() == str(owner.pid)
+    assert WorkDir(tmp_path, {"seed": 0}).inspect() == str(owner.pid)
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path, *tmp_path.iterdir())}
-    assert WorkDir(tmp_path / "new", {"seed": 0}).look() is None
+    assert WorkDir(tmp_path / "new", {"seed": 0}).inspect() is None
     assert not (tmp_path / "new").exists()
 
 
-def test_a_look_refuses_what_entering_would_refuse(tmp_path):
+def test_inspect_refuses_what_entering_would_refuse(tmp_path):
     with WorkDir(tmp_path, {"seed": 0}):
         pass
-    assert WorkDir(tmp_path, {"seed": 0}).look() is None
+    assert WorkDir(tmp_path, {"seed": 0}).inspect() is None
     with pytest.raises(ValueError, match="seed: was 0, now 1"):
-        WorkDir(tmp_path, {"seed": 1}).look()
+        WorkDir(tmp_path, {"seed": 1}).inspect()
     with pytest.raises(ValueError, match="the work dir of tools.pipeline"):
-        WorkDir(tmp_path, {"seed": 0}, command="search", apart_from=["pipeline"]).look()
+        WorkDir(tmp_path, {"seed": 0}, command="search", apart_from=["pipeline"]).inspect()
 
 
 def test_the_lock_ends_with_its_killed_owner(tmp_path, owner):

@@ -1,1 +1,1 @@
-"""A work dir as plain data."""
+"""Reads a work dir into plain data."""

@@ -6,7 +6,10 @@ import math
 import numpy as np
 
 from nas.architecture import counting
-from nas.architecture.specs import Block, Child, SearchSpace, Slot, downsampled
+from nas.architecture.blocks import Block, Slot
+from nas.architecture.operations import AnyOperation, Skip
+from nas.architecture.operations.stage import downsampled
+from nas.architecture.specs import Child, SearchSpace
 from tools.reporting.data.run import Run
 
 
@@ -15,13 +18,13 @@ class Alternative:
     """One candidate of a slot.
 
     Attributes:
-        label: its name, for example `k5 e3`.
+        op: the operation.
         probability: at the end of the search; None where none was learned.
         is_chosen: whether the network has it.
         ms: its predicted latency; None where it is not known.
     """
 
-    label: str
+    op: AnyOperation
     probability: float | None
     is_chosen: bool
     ms: float | None
@@ -76,7 +79,7 @@ def places(run: Run) -> list[Place]:
             stride=stem.stride,
             has_residual=False,
             is_identity=False,
-            macs=counting.stage_macs(stem.stage(network.input_channels), network.resolution),
+            macs=stem.stage(network.input_channels).macs(network.resolution),
         )
     ]
     layers = run.space.layers if run.space else network.layers
@@ -90,7 +93,7 @@ def places(run: Run) -> list[Place]:
             ms = run.latency.slots_ms[number - 1] if run.latency and run.latency.slots_ms else None
             found.append(_slot(layer, number, chosen, resolution, row, ms))
         else:
-            found.append(_block(layer, resolution))
+            found.append(of_block(layer, resolution))
     width = network.layers[-1].output_width
     found.append(
         Place(
@@ -102,7 +105,7 @@ def places(run: Run) -> list[Place]:
             stride=1,
             has_residual=False,
             is_identity=False,
-            macs=counting.stage_macs(head.stage(width), network.input_resolutions[-1]),
+            macs=head.stage(width).macs(network.input_resolutions[-1]),
         )
     )
     return found
@@ -118,7 +121,7 @@ def _slot(
 ) -> Place:
     alternatives = tuple(
         Alternative(
-            label=op.label,
+            op=op,
             probability=None if probabilities is None else float(probabilities[j]),
             is_chosen=chosen is not None and op == chosen.op,
             ms=None if ms is None else ms[j],
@@ -139,13 +142,13 @@ def _slot(
         )
     own = next((one.ms for one in alternatives if one.is_chosen), None)
     return dataclasses.replace(
-        _block(chosen, resolution), slot=number, alternatives=alternatives, ms=own
+        of_block(chosen, resolution), slot=number, alternatives=alternatives, ms=own
     )
 
 
-def _block(block: Block, resolution: int) -> Place:
-    depthwise = [stage for stage in block.stages if stage.type == "depthwise"]
-    middle = depthwise[0].input_width if depthwise else block.output_width
+def of_block(block: Block, resolution: int) -> Place:
+    """A block of a network, on an input of `resolution` pixels."""
+    middle = max((stage.output_width for stage in block.stages), default=block.output_width)
     return Place(
         kind="block",
         slot=None,
@@ -173,10 +176,10 @@ def half_widths(found: list[Place], most: float) -> list[tuple[float, float, flo
     ]
 
 
-def labels(found: list[Place]) -> list[str]:
-    """Every candidate's name once, the skip last."""
-    names = dict.fromkeys(one.label for place in found for one in place.alternatives)
-    return sorted(names, key=lambda name: name == "skip")
+def candidates(found: list[Place]) -> list[AnyOperation]:
+    """Every candidate once, the skip last."""
+    operations = dict.fromkeys(one.op for place in found for one in place.alternatives)
+    return sorted(operations, key=lambda op: isinstance(op, Skip))
 
 
 def described(found: list[Place]) -> str:

@@ -1,4 +1,4 @@
-"""From a work dir to a `Run`: whatever is there is read and checked, what is not is left out."""
+"""Reads a work dir into a `Run`; checks the files that exist and skips those that do not."""
 
 import pathlib
 import zipfile
@@ -20,12 +20,13 @@ _TARGETS = ("macs", "params", "bytes")
 
 
 def read(path: files.Path) -> Run:
-    """Everything a report tells about the work dir `path`.
+    """Reads everything a report needs from the work dir `path`.
 
-    A run may still be going on: its files are replaced whole, so none is ever half there.
+    The run may still be in progress: its files are replaced atomically, so none is incomplete.
 
     Raises:
-        ValueError: no work dir, or a file in it is damaged; the message names the file.
+        ValueError: `path` is not a work dir, or a file in it is damaged; the message names the
+            file.
     """
     folder = pathlib.Path(path)
     config = _config(folder)
@@ -66,10 +67,10 @@ def read(path: files.Path) -> Run:
 
 
 def _config(folder: pathlib.Path) -> dict[str, dict[str, Any]]:
-    """Flags by command.
+    """Reads the flags by command.
 
     Raises:
-        ValueError: `folder` is no work dir.
+        ValueError: `folder` is not a work dir.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder}: expected a work dir, found no such folder")
@@ -77,10 +78,10 @@ def _config(folder: pathlib.Path) -> dict[str, dict[str, Any]]:
     if not any(name in config for name in _COMMANDS):
         known = ("space.json", "child.json", "child.keras", "summary.json")
         if not any((folder / name).exists() for name in known):
-            made = f" (it is of tools.{next(iter(config))})" if config else ""
+            made = f" (it belongs to tools.{next(iter(config))})" if config else ""
             raise ValueError(
                 f"{folder}: expected a work dir of tools.pipeline, tools.search or tools.train, "
-                f"found none of their files{made}; give the folder they were told with --workdir"
+                f"found none of their files{made}; give the folder that was their --workdir"
             )
     return config
 
@@ -138,7 +139,7 @@ def _found(folder: pathlib.Path) -> records.Found | None:
 
 
 def _provenances(folder: pathlib.Path) -> dict[str, records.Provenance]:
-    """What made each file, in the order in which the stages write them."""
+    """Provenance of each file, in the order in which the stages write them."""
     made_by = {}
     rows = folder / "measurements.jsonl"
     if rows.exists():
@@ -168,11 +169,11 @@ def _alphas(path: pathlib.Path, space: SearchSpace | None) -> np.ndarray:
             f"{path}: expected an array `alphas`, received something else ({error}); run the "
             "search again"
         ) from None
-    counts = [len(slot.candidates) for slot in space.slots]
+    counts = list(space.candidate_counts)
     if alphas.ndim != 3 or alphas.shape[1:] != (len(counts), max(counts)):
         raise ValueError(
-            f"{path}: expected alphas [epochs, {len(counts)}, {max(counts)}] as space.json has, "
-            f"received {list(alphas.shape)}; run the search again"
+            f"{path}: expected alphas [epochs, {len(counts)}, {max(counts)}], the slots and "
+            f"candidates of space.json, received {list(alphas.shape)}; run the search again"
         )
     return alphas
 
@@ -180,7 +181,7 @@ def _alphas(path: pathlib.Path, space: SearchSpace | None) -> np.ndarray:
 def _latency(
     folder: pathlib.Path, config: Mapping[str, Mapping[str, Any]], space: SearchSpace | None
 ) -> Latency | None:
-    """The work dir's own latency model, or the one that its search was told."""
+    """Reads the work dir's own latency model, or the one given to its search."""
     source = str(folder / "latency_model.json")
     if not pathlib.Path(source).exists():
         source = str(config.get("search", {}).get("latency_model") or "")
@@ -239,7 +240,7 @@ def _quantity(
 
 
 def _summary(folder: pathlib.Path, child: Child | None) -> records.Summary | None:
-    """None too where it is of a network that has since been replaced."""
+    """Reads the summary; returns None also if its network has been replaced since."""
     summary = records.read(records.Summary, folder / "summary.json")
     if summary is None or child is None:
         return summary
@@ -250,7 +251,7 @@ def _summary(folder: pathlib.Path, child: Child | None) -> records.Summary | Non
 def _parities(
     folder: pathlib.Path, config: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, records.Parity]:
-    """By recipe, in the order of the preset, then of their names."""
+    """Reads the comparisons by recipe, first in the preset's order, then by name."""
     order = list(config.get("pipeline", {}).get("preset", {}).get("recipes", ()))
     found = [records.read(records.Parity, path) for path in sorted(folder.glob("parity_*.json"))]
     known = [parity for parity in found if parity is not None]
@@ -264,7 +265,7 @@ def _measured(
     summary: records.Summary | None,
     latency: Latency | None,
 ) -> dict[str, float]:
-    """Latencies of the summary, or of rows that tools.benchmark added for the exported files."""
+    """Latencies in the summary, or in rows that tools.benchmark added for the exported files."""
     if summary is not None:
         return dict(summary.latency_ms_by_recipe)
     path = folder / "measurements.jsonl"

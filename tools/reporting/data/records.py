@@ -1,4 +1,4 @@
-"""What a report needs of each file of a work dir; other fields are let through."""
+"""The fields of a work dir's files that a report needs; other fields are ignored."""
 
 import json
 import pathlib
@@ -16,7 +16,7 @@ _IGNORING = pydantic.ConfigDict(extra="ignore")
 
 @dataclass(frozen=True, config=_IGNORING)
 class Provenance:
-    """What made a file; see `nas.files.provenance`."""
+    """Command, revision and versions that made a file; see `nas.files.provenance`."""
 
     command: str
     git_revision: str | None = None
@@ -27,7 +27,7 @@ class Provenance:
 
 @dataclass(frozen=True, config=_IGNORING)
 class Found(Provenance):
-    """The same of `child.json`, with what the search found; nothing of it where none was made."""
+    """Provenance of `child.json`, with the results of the search; all None without a search."""
 
     choices: tuple[int, ...] | None = None
     most_probable: tuple[int, ...] | None = None
@@ -42,7 +42,7 @@ class Found(Provenance):
 
 @dataclass(frozen=True, config=_IGNORING)
 class Summary:
-    """`summary.json`: latencies in milliseconds, accuracies as fractions, times in seconds."""
+    """`summary.json`, with latencies in milliseconds and times in seconds."""
 
     recipe: str
     num_threads: int
@@ -57,14 +57,14 @@ class Summary:
 
 @dataclass(frozen=True, config=_IGNORING)
 class FineTuning:
-    """Training further for a recipe; the parent was trained as long in float."""
+    """Fine-tuning for a recipe; the parent was trained as long in float."""
 
     accuracy_parent: float
 
 
 @dataclass(frozen=True, config=_IGNORING)
 class Parity:
-    """`parity_<recipe>.json`: a file against its Keras network; accuracies are fractions."""
+    """`parity_<recipe>.json`, a file compared with its Keras network; accuracies are fractions."""
 
     recipe: str
     num_images: int
@@ -80,7 +80,7 @@ class Parity:
 
 @dataclass(frozen=True, config=_IGNORING)
 class Judged:
-    """One network of `search/networks.json`; `cost` is in the search's own unit."""
+    """An evaluated network in `search/networks.json`; `cost` is in the unit of the search."""
 
     choices: tuple[int, ...]
     validation_accuracy: float
@@ -95,7 +95,7 @@ class _JudgedNetworks:
 
 @dataclass(frozen=True, config=_IGNORING)
 class Scores:
-    """Predicted against measured latency; `points` are pairs of milliseconds, errors fractions."""
+    """Scores of predicted latencies; `points` are pairs of milliseconds, errors are fractions."""
 
     count: int
     mape: float
@@ -113,10 +113,10 @@ class _Row:
 
 
 def parse(cls: type[T], data: Any, source: str) -> T:
-    """`data`, JSON values, as `cls`.
+    """Converts the JSON values `data` to `cls`.
 
     Raises:
-        ValueError: names `source` and the first field that is not as expected.
+        ValueError: a field is not as expected; the message names `source` and the first one.
     """
     try:
         return pydantic.TypeAdapter(cls).validate_python(data)
@@ -124,31 +124,31 @@ def parse(cls: type[T], data: Any, source: str) -> T:
         fault = error.errors()[0]
         place = ".".join(str(step) for step in fault["loc"]) or "file"
         raise ValueError(
-            f"{source}: {place}: {fault['msg']}; expected a file as the tools write it: "
-            "make it again, or take it away"
+            f"{source}: {place}: {fault['msg']}; expected a file written by the tools: "
+            "make it again, or delete it"
         ) from None
 
 
 def read(cls: type[T], path: pathlib.Path) -> T | None:
-    """The JSON file `path` as `cls`; None where there is none.
+    """Reads the JSON file `path` as `cls`; returns None if the file does not exist.
 
     Raises:
-        ValueError: it is damaged; the message names it and the place.
+        ValueError: the file is damaged; the message names the file and the place.
     """
     return parse(cls, files.read_json(path), str(path)) if path.exists() else None
 
 
 def read_judged(path: pathlib.Path) -> tuple[Judged, ...]:
-    """Every network that a search judged, in order; none where there is no such file."""
+    """Reads the networks that a search evaluated, in order; empty if the file does not exist."""
     found = read(_JudgedNetworks, path)
     return found.networks if found else ()
 
 
 def read_metrics(path: pathlib.Path) -> tuple[dict[str, float], ...]:
-    """The rows of a `metrics.jsonl`, one an epoch; none where there is no such file.
+    """Reads the rows of a `metrics.jsonl`, one per epoch; empty if the file does not exist.
 
     Raises:
-        ValueError: a line is not a row of numbers; the message names it.
+        ValueError: a line is not a row of numbers; the message names the line.
     """
     if not path.exists():
         return ()
@@ -158,8 +158,8 @@ def read_metrics(path: pathlib.Path) -> tuple[dict[str, float], ...]:
             row = json.loads(line)
         except json.JSONDecodeError as error:
             raise ValueError(
-                f"{path}, line {i}: not JSON ({error}); expected one row an epoch: run the stage "
-                "again, or take the file away"
+                f"{path}, line {i}: not JSON ({error}); expected one row per epoch: run the stage "
+                "again, or delete the file"
             ) from None
         source = f"{path}, line {i}"
         parse(_Row, row, source)

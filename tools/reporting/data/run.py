@@ -1,4 +1,4 @@
-"""A run as plain data: what its work dir holds, with units in the names."""
+"""The content of a run's work dir as plain data, with units in the names."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,17 +13,17 @@ from tools.reporting.data import records
 
 @dataclasses.dataclass(frozen=True)
 class Latency:
-    """What a latency model says.
+    """The latency model of a run.
 
     Attributes:
         kind: `lookup_table` or `regression`.
-        recipe: how the measured models were exported.
+        recipe: export recipe of the measured models.
         environment: the device, its system and its runtime.
-        reference_ms: of the reference model when it was measured; None where there was none.
-        evaluation: held-out errors by name, `networks` and `blocks` among them.
-        slots_ms: milliseconds by slot and candidate; empty where the space is not known.
-        fixed_ms: of everything that is not chosen.
-        note: why there is no `slots_ms` though there is a space, in one sentence.
+        reference_ms: milliseconds of the reference model; None if there was none.
+        evaluation: held-out errors by name, including `networks` and `blocks`.
+        slots_ms: milliseconds by slot and candidate; empty if the space is unknown.
+        fixed_ms: milliseconds of all other layers.
+        note: if `slots_ms` is empty although there is a space, the reason in one sentence.
     """
 
     kind: str
@@ -36,38 +36,38 @@ class Latency:
     note: str = ""
 
     def of(self, choices: tuple[int, ...]) -> float:
-        """Milliseconds of one child."""
+        """Milliseconds of the child with these choices."""
         chosen = zip(self.slots_ms, choices, strict=True)
         return self.fixed_ms + sum(slot[choice] for slot, choice in chosen)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Run:
-    """Everything a report tells about one work dir.
+    """Everything a report needs about one work dir.
 
-    What is not there yet is None or empty.
+    Missing data is None or empty.
 
     Attributes:
-        path: the work dir, as it was named.
+        path: the work dir as given by the user.
         config: flags by command, from `config.json`.
-        stage_seconds: by stage, in the order in which they ran.
-        settings: of the search: algorithm, seed, epochs and the like.
-        dataset: its name.
-        space: what was searched.
-        child: the network that was found, or is trained.
-        found: what made `child`; for a search its choices too.
-        alphas: `[epochs, slots, most candidates]`, NaN in the padding.
-        search_rows: metrics of the search, a row an epoch.
-        train_rows: metrics of the training, a row an epoch.
-        train_epochs: of the whole training.
-        judged: networks that the search trained or sampled, and judged.
+        stage_seconds: seconds by stage, in the order in which the stages ran.
+        settings: settings of the search, such as algorithm, seed and epochs.
+        dataset: name of the data set.
+        space: the search space.
+        child: the network that was found or trained.
+        found: provenance of `child`; after a search it has the choices too.
+        alphas: `[epochs, slots, most candidates]`, padded with NaN.
+        search_rows: metrics of the search, one row per epoch.
+        train_rows: metrics of the training, one row per epoch.
+        train_epochs: number of epochs of the whole training.
+        judged: networks that the search trained or sampled, and evaluated.
         latency: the latency model.
-        target: of `quantity`; 0 for none.
+        target: target of `quantity`; 0 for none.
         quantity: `latency_ms`, `macs`, `params` or `bytes`.
-        parities: by recipe.
+        parities: comparisons with Keras, by recipe.
         measured_ms: latency of the exported files, by recipe.
-        summary: of a finished pipeline.
-        provenances: what made each file, by its name.
+        summary: summary of a finished pipeline.
+        provenances: provenance of each file, by file name.
     """
 
     path: str
@@ -93,7 +93,7 @@ class Run:
 
     @property
     def probabilities(self) -> np.ndarray:
-        """Of every path, `[epochs, slots, most candidates]`: the softmax of alpha, NaN padded."""
+        """Path probabilities `[epochs, slots, most candidates]`: softmax of alpha, NaN padded."""
         if not self.alphas.size:
             return self.alphas
         shifted = np.exp(self.alphas - np.nanmax(self.alphas, axis=2, keepdims=True))
@@ -101,7 +101,7 @@ class Run:
 
     @property
     def choices(self) -> tuple[int, ...] | None:
-        """The child's candidate in every slot; while a search goes on, the most probable ones."""
+        """The child's choice in every slot; during a search, the most probable candidates."""
         if self.child is not None and self.space is not None:
             return self.space.choices(self.child)
         if self.child is None and self.has_learned:
@@ -110,14 +110,17 @@ class Run:
 
     @property
     def network(self) -> Child | None:
-        """The child; while a search goes on, the most probable network so far."""
+        """The child; during a search, the most probable network so far."""
         if self.child is None and self.space is not None and self.choices is not None:
             return self.space.child(self.choices)
         return self.child
 
     @property
     def has_learned(self) -> bool:
-        """Whether path probabilities were learned: not in a warm-up, nor by judging networks."""
+        """Whether path probabilities were learned.
+
+        They are not during a warm-up, nor by algorithms that evaluate whole networks.
+        """
         if self.judged or not len(self.alphas):
             return False
         if self.child is not None:
@@ -126,7 +129,7 @@ class Run:
 
     @property
     def recipe(self) -> str | None:
-        """The recipe aimed at: the pipeline's, or that of the latency model, or the first."""
+        """The main recipe: the pipeline's, else the latency model's, else the first."""
         if self.summary is not None:
             return self.summary.recipe
         preset = self.config.get("pipeline", {}).get("preset", {})
@@ -137,12 +140,12 @@ class Run:
 
     @property
     def parity(self) -> records.Parity | None:
-        """The comparison of the recipe aimed at."""
+        """The comparison of the main recipe with Keras."""
         return self.parities.get(self.recipe or "")
 
     @property
     def predicted_ms(self) -> float | None:
-        """Latency of the child, as the latency model predicts it."""
+        """Latency of the child as predicted by the latency model."""
         if self.summary is not None:
             return self.summary.predicted_latency_ms
         if self.latency is not None and self.latency.slots_ms and self.child is not None:
@@ -151,17 +154,17 @@ class Run:
 
     @property
     def target_ms(self) -> float | None:
-        """The latency aimed at, if it is one that is aimed at."""
+        """The target in milliseconds; None if there is none or it is not a latency."""
         return self.target if self.target and self.quantity == "latency_ms" else None
 
     @property
     def target_name(self) -> str:
-        """`limit` where the target is one: on request, or where networks are judged one by one."""
+        """`limit` if the target is a limit: by flag, or if the search evaluates networks."""
         return "limit" if self.settings.get("is_limit") or self.judged else "target"
 
     @property
     def best_measured_ms(self) -> float | None:
-        """Measured latency of the recipe aimed at."""
+        """Measured latency of the main recipe."""
         return self.measured_ms.get(self.recipe or "")
 
     @property
@@ -176,19 +179,19 @@ class Run:
 
     @property
     def search_epochs(self) -> int | None:
-        """Of the whole search, its warm-up included."""
+        """Number of epochs of the whole search, including its warm-up."""
         if "epochs" not in self.settings:
             return None
         return int(self.settings["epochs"]) + self.warmup_epochs
 
     @property
     def warmup_epochs(self) -> int:
-        """Of the search, on weights alone."""
+        """Number of search epochs that train only weights."""
         return int(self.settings.get("warmup_epochs", 0))
 
     @property
     def device(self) -> str | None:
-        """The device in words, as precisely as it is known."""
+        """The most precise known name of the device."""
         if self.latency is None:
             return None
         environment = self.latency.environment

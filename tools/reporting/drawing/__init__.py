@@ -1,1 +1,1 @@
-"""Charts and networks as SVG."""
+"""Draws charts and networks as SVG."""

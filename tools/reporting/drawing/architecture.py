@@ -8,7 +8,8 @@ probability, and what it takes.
 import itertools
 import math
 
-from tools.reporting.data.places import Place, half_widths, labels
+from nas.architecture.operations import AnyOperation
+from tools.reporting.data.places import Place, candidates, half_widths
 from tools.reporting.drawing import svg
 
 WIDE = 1080
@@ -34,17 +35,17 @@ def draw_wide(places: list[Place], label: str) -> str:
     y = _AXIS + _THICK + 28
     parts.append(_brackets(places, lefts, column, y))
     y += 40
-    names = labels(places)
-    if names:
+    operations = candidates(places)
+    if operations:
         parts.append(svg.text(0, y + 4, "candidates", "small strong"))
-        for i, name in enumerate(names):
+        for i, op in enumerate(operations):
             row_y = y + (i + 1) * _ROW
-            parts.append(svg.text(0, row_y + 4, name, "small"))
+            parts.append(svg.text(0, row_y + 4, op.label, "small"))
             end = lefts[-1] + column
             parts.append(svg.line(_GUTTER, row_y, end, row_y, "grid"))
             for place, left in zip(places, lefts, strict=True):
-                parts.append(_disc(place, name, left + column / 2, row_y))
-        y += (len(names) + 1) * _ROW + 12
+                parts.append(_disc(place, op, left + column / 2, row_y))
+        y += (len(operations) + 1) * _ROW + 12
     bars, height = _bars(places, lefts, column, y)
     return svg.picture(WIDE, y + height, "".join([*parts, bars]), label, "wide")
 
@@ -129,13 +130,13 @@ def _brackets(places: list[Place], lefts: list[float], column: float, y: float) 
     return "".join(parts)
 
 
-def _disc(place: Place, name: str, x: float, y: float) -> str:
+def _disc(place: Place, op: AnyOperation, x: float, y: float) -> str:
     for one in place.alternatives:
-        if one.label != name:
+        if one.op != op:
             continue
         share = "" if one.probability is None else f", {100 * one.probability:.0f} %"
         cost = "" if one.ms is None else f", {svg.short(one.ms)} ms"
-        tip = f"slot {place.slot}: {name}{share}{cost}"
+        tip = f"slot {place.slot}: {op.label}{share}{cost}"
         if one.probability is None:
             return svg.circle(x, y, 5, "disc chosen" if one.is_chosen else "disc hollow", tip)
         radius = max(1.5, _DISC * math.sqrt(one.probability))
@@ -170,24 +171,24 @@ def _column(x: float, y: float, width: float, height: float) -> str:
 
 def draw_narrow(places: list[Place], label: str) -> str:
     """The picture at the width of a phone."""
-    names = labels(places)
-    top = 46 if names else 20
+    operations = candidates(places)
+    top = 46 if operations else 20
     centre, first = 100.0, 164.0
-    gap = min(20.0, (svg.WIDTH - first - 64.0) / max(len(names), 1))
+    gap = min(20.0, (svg.WIDTH - first - 64.0) / max(len(operations), 1))
     parts = [
         svg.text(0, 11, "pixels,", "small strong"),
         svg.text(0, 25, "channels", "small strong"),
     ]
-    for i, name in enumerate(names):
+    for i, op in enumerate(operations):
         x = first + i * gap
-        turned = svg.text(0, 0, name, "small")
+        turned = svg.text(0, 0, op.label, "small")
         parts.append(
             svg.element(
                 "g", turned, transform=f"translate({svg.number(x + 3)} {top - 6}) rotate(-50)"
             )
         )
     known = [place.ms for place in places if place.ms]
-    bar_left = first + len(names) * gap - 4
+    bar_left = first + len(operations) * gap - 4
     # What is written behind the longest bar, and a gap.
     room = 10 + _DIGIT * max((len(svg.short(ms, 2)) for ms in known), default=0)
     if known:
@@ -202,8 +203,8 @@ def draw_narrow(places: list[Place], label: str) -> str:
         if here != before:
             parts.append(svg.text(0, middle, f"{here[0]}², {here[1]}", "small"))
         before = here
-        for j, name in enumerate(names):
-            parts.append(_disc(place, name, first + j * gap, middle - 4))
+        for j, op in enumerate(operations):
+            parts.append(_disc(place, op, first + j * gap, middle - 4))
         if place.ms is not None and known:
             width = (svg.WIDTH - bar_left - room) * place.ms / max(known)
             if place.ms and width > 0:

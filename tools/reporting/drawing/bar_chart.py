@@ -1,4 +1,4 @@
-"""Named numbers in rows: as bars from zero, or as dots where only differences can be seen."""
+"""Charts of named numbers in rows: bars from zero, or dots to show small differences."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ _LETTER = 6.9
 
 @dataclasses.dataclass(frozen=True)
 class Bar:
-    """One row.
+    """One row of the chart.
 
     Attributes:
-        name: before it.
-        value: its length, not negative, or its place.
-        shown: the value as it is written, with its unit.
-        class_: `accent` for what the page is about, otherwise `plain`.
-        note: written after the value.
+        name: label before the bar.
+        value: length of the bar, not negative, or position of the dot.
+        shown: the value as text, with its unit.
+        class_: `accent` for the highlighted row, otherwise `plain`.
+        note: text after the value.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Bar:
 
 
 def draw(bars: Sequence[Bar], label: str) -> str:
-    """Bars in the order in which they are given."""
+    """Draws bars in the given order."""
     left = 10 + _LETTER * max(len(bar.name) for bar in bars)
     right = 10 + _LETTER * max(len(f"{bar.shown} {bar.note}".strip()) for bar in bars)
     most = max(bar.value for bar in bars) or 1.0
@@ -53,14 +53,14 @@ def draw(bars: Sequence[Bar], label: str) -> str:
 def draw_dots(
     bars: Sequence[Bar], level: float, level_name: str, least_span: float, label: str
 ) -> str:
-    """Dots on an axis that need not begin at zero, around a line that they are held against.
+    """Draws dots on an axis that need not start at zero, with a line to compare them with.
 
     Args:
-        bars: at least one.
-        level: where the line stands.
-        level_name: below it.
-        least_span: of the axis, so that small differences look small.
-        label: what is to be seen, in words.
+        bars: the rows, at least one.
+        level: value of the line.
+        level_name: label below the line.
+        least_span: smallest range of the axis, so that small differences look small.
+        label: description of the chart for screen readers.
     """
     left = 10 + _LETTER * max(len(bar.name) for bar in bars)
     right = 10 + _LETTER * max(len(bar.shown) for bar in bars)

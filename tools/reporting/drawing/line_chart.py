@@ -1,4 +1,4 @@
-"""Values by epoch as lines, each named at its end."""
+"""Line charts of values by epoch, with the name of each line at its end."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ _MOST_MARKERS = 12
 
 @dataclasses.dataclass(frozen=True)
 class Series:
-    """One line.
+    """One line of the chart.
 
     Attributes:
-        name: written at its end.
+        name: label at the end of the line.
         points: pairs of epoch and value.
-        class_: `accent`, or `ink` for what it is compared with.
-        note: written below the name, for example its last value.
+        class_: `accent`, or `ink` for a line to compare with.
+        note: text below the name, for example the last value.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Series:
 
 @dataclasses.dataclass(frozen=True)
 class Level:
-    """A value that lines are held against, for example a target."""
+    """A horizontal line to compare with, for example a target."""
 
     name: str
     value: float
@@ -48,15 +48,15 @@ def draw(
     levels: Sequence[Level] = (),
     warmup: int = 0,
 ) -> str:
-    """The picture.
+    """Draws the chart.
 
     Args:
-        series: lines, those without points left out.
-        unit: of the values, written above the axis.
-        label: what is to be seen, in words.
-        epochs: of the whole, so that a run that goes on shows how far it is.
+        series: the lines; those without points are left out.
+        unit: unit of the values, written above the axis.
+        label: description of the chart for screen readers.
+        epochs: number of epochs of the whole run, so that an unfinished run shows its progress.
         levels: horizontal lines.
-        warmup: so many epochs at the beginning are marked as warm-up.
+        warmup: number of epochs at the start to mark as warm-up.
     """
     series = [one for one in series if one.points]
     names = [(one.name, one.note) for one in series] + [(one.name, one.note) for one in levels]
@@ -101,7 +101,7 @@ def _warmup(epochs: int, x_of: svg.Scale, y_of: svg.Scale) -> str:
 def _warmup_name(
     epochs: int, series: Sequence[Series], levels: Sequence[Level], x_of: svg.Scale, y_of: svg.Scale
 ) -> str:
-    """At the foot of its band or at the head, wherever lines are further away."""
+    """Writes "warm-up" at the bottom or the top of its band, wherever lines are further away."""
     if not epochs:
         return ""
     left = x_of.start - 2
@@ -110,7 +110,7 @@ def _warmup_name(
         xs, ys = zip(*((x_of(x), y_of(y)) for x, y in one.points), strict=True)
         under = [x for x in np.linspace(left, left + _LETTER * len("warm-up"), 5) if x >= xs[0]]
         heights += np.interp(under, xs, ys).tolist()
-    # Baselines; letters are eight high.
+    # Baselines of the text; letters are eight pixels high.
     places = (y_of.start - 6, y_of.end + 12)
     y = max(places, key=lambda place: min((abs(place - 4 - h) for h in heights), default=0.0))
     return svg.text(left, y, "warm-up", "small over")

@@ -1,4 +1,4 @@
-"""How probable each slot's candidates became: one small picture a slot, all on the same axes."""
+"""Small charts of the probabilities of a slot's candidates, all with the same axes."""
 
 from collections.abc import Sequence
 
@@ -17,14 +17,14 @@ def draw(
     chosen: int | None,
     epochs: int,
 ) -> str:
-    """One slot's picture.
+    """Draws the chart of one slot.
 
     Args:
-        slot: its number, from 1.
+        slot: number of the slot, from 1.
         probabilities: `[epochs, candidates]`.
-        names: of the candidates.
-        chosen: number of the candidate that the child has.
-        epochs: of the whole search.
+        names: names of the candidates.
+        chosen: index of the candidate in the child.
+        epochs: number of epochs of the whole search.
     """
     last = probabilities[-1]
     order = list(np.argsort(-last, kind="stable"))

@@ -1,4 +1,4 @@
-"""Pairs of numbers as dots: predictions against measurements, networks by cost and accuracy."""
+"""Scatter charts: predictions against measurements, and networks by cost and accuracy."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ _Box = tuple[float, float, float, float]
 
 @dataclasses.dataclass(frozen=True)
 class Dot:
-    """One pair.
+    """One dot of the chart.
 
     Attributes:
-        x: in the unit of its axis.
-        y: likewise.
-        name: written beside it; nothing where it is empty.
-        class_: `accent` for what the page is about, otherwise `plain`.
+        x: horizontal value, in the unit of its axis.
+        y: vertical value, in the unit of its axis.
+        name: label beside the dot; may be empty.
+        class_: `accent` for the highlighted dot, otherwise `plain`.
     """
 
     x: float
@@ -39,15 +39,15 @@ def draw(
     front: Sequence[tuple[float, float]] = (),
     limit: tuple[float, str] | None = None,
 ) -> str:
-    """Dots on linear axes.
+    """Draws dots on linear axes.
 
     Args:
-        dots: at least one.
-        x_name: of the horizontal axis, with its unit.
-        y_name: of the vertical one.
-        label: what is to be seen, in words.
+        dots: the dots, at least one.
+        x_name: name of the horizontal axis, with its unit.
+        y_name: name of the vertical axis, with its unit.
+        label: description of the chart for screen readers.
         front: corners of the Pareto front, drawn as steps from left to right.
-        limit: a value of x with its name, drawn as a vertical line.
+        limit: a value of x and its name, drawn as a vertical line.
     """
     xs = [dot.x for dot in dots] + ([limit[0]] if limit else [])
     x_of = svg.Scale(*_range(xs), _LEFT, svg.WIDTH - _RIGHT)
@@ -74,7 +74,7 @@ def draw(
 
 
 def draw_predictions(dots: Sequence[Dot], x_name: str, y_name: str, label: str) -> str:
-    """Pairs that should be equal, milliseconds, with the diagonal and 5 % around it."""
+    """Draws pairs of milliseconds that should be equal, with the diagonal and a 5 % band."""
     values = [value for dot in dots for value in (dot.x, dot.y)]
     is_log = max(values) / min(values) > _LOG_RATIO
     low, high = min(values) / 1.15, max(values) * 1.15
@@ -99,13 +99,13 @@ def draw_predictions(dots: Sequence[Dot], x_name: str, y_name: str, label: str) 
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
-    """A round range with some room around the values, so that no dot stands on the edge."""
+    """A round range with some room around the values, so that no dot is on the edge."""
     room = 0.05 * (max(values) - min(values))
     return svg.nice_range([min(values) - room, max(values) + room])
 
 
 def pareto_front(dots: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Those that no other beats: x small, y large. In the order of x."""
+    """The dots that no other dot beats (smaller x, larger y), in order of x."""
     front: list[tuple[float, float]] = []
     for x, y in sorted(dots, key=lambda dot: (dot[0], -dot[1])):
         if not front or y > front[-1][1]:
@@ -143,7 +143,7 @@ def _axes(x_of: svg.Scale, y_of: svg.Scale, x_name: str, y_name: str) -> str:
 
 
 def _dots(dots: Sequence[Dot], x_of: svg.Scale, y_of: svg.Scale, taken: list[_Box]) -> list[str]:
-    # What the page is about comes last, above all others.
+    # The highlighted dot is drawn last, above all others.
     order = sorted(dots, key=lambda dot: dot.class_ == "accent")
     parts = []
     for dot in order:
@@ -159,7 +159,7 @@ def _dots(dots: Sequence[Dot], x_of: svg.Scale, y_of: svg.Scale, taken: list[_Bo
 
 
 def _name(dot: Dot, x: float, y: float, taken: list[_Box]) -> str:
-    """The dot's name at whichever side of it is free."""
+    """Draws the dot's name on the side with the least overlap."""
     width = _LETTER * len(dot.name)
     sides = [(8.0, 4.0, "start"), (-8.0, 4.0, "end"), (0.0, -9.0, "middle"), (0.0, 18.0, "middle")]
     sides += [(8.0, -8.0, "start"), (8.0, 16.0, "start"), (-8.0, -8.0, "end"), (-8.0, 16.0, "end")]

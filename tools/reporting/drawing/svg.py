@@ -1,18 +1,18 @@
-"""SVG as text: elements, numbers, axes. Colours are the page's own, by class."""
+"""Writes SVG as text: elements, numbers and axes. The page's CSS sets the colours by class."""
 
 import dataclasses
 import html
 import math
 from collections.abc import Sequence
 
-# Pixels. A picture is drawn at the size at which it is read, on a phone too, so that its letters
-# have the size of the page's small print everywhere.
+# Pixels. Pictures are drawn at the size at which they are shown, also on phones, so their letters
+# always have the size of the page's small print.
 WIDTH = 344
 LINE = 14
 
 
 def element(name: str, content: str = "", **attributes: float | str) -> str:
-    """One element; `class_` stands for `class`, `_` in names for `-`, numbers are rounded."""
+    """Writes one element; `class_` means `class`, `_` in names means `-`, numbers are rounded."""
     parts = [name]
     for key, value in attributes.items():
         shown = number(value) if isinstance(value, int | float) else html.escape(value)
@@ -21,43 +21,43 @@ def element(name: str, content: str = "", **attributes: float | str) -> str:
 
 
 def number(value: float) -> str:
-    """A coordinate with at most two decimals."""
+    """Formats a coordinate with at most two decimals."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if value else "0"
 
 
 def text(x: float, y: float, words: str, class_: str = "", anchor: str = "start") -> str:
-    """A line of text; `anchor` is `start`, `middle` or `end`."""
+    """Draws a line of text; `anchor` is `start`, `middle` or `end`."""
     return element(
         "text", html.escape(words, quote=False), x=x, y=y, class_=class_, text_anchor=anchor
     )
 
 
 def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> str:
-    """A straight line."""
+    """Draws a straight line."""
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
 
 def path(points: Sequence[tuple[float, float]], class_: str, closed: bool = False) -> str:
-    """A line through points, or the shape they enclose."""
+    """Draws a line through points, or the shape that they enclose."""
     steps = " ".join(f"{number(x)} {number(y)}" for x, y in points)
     return element("path", d=f"M{steps}{'Z' if closed else ''}", class_=class_)
 
 
 def circle(x: float, y: float, radius: float, class_: str, tip: str = "") -> str:
-    """A dot; `tip` shows under a mouse pointer."""
+    """Draws a dot; `tip` appears under a mouse pointer."""
     title = element("title", html.escape(tip, quote=False)) if tip else ""
     return element("circle", title, cx=x, cy=y, r=radius, class_=class_)
 
 
 def picture(width: float, height: float, content: str, label: str, class_: str = "") -> str:
-    """The whole picture.
+    """Writes the whole picture.
 
     Args:
-        width: pixels, also where it is shown smaller.
-        height: pixels.
-        content: elements.
-        label: what is to be seen, for those who do not see it.
-        class_: of the element.
+        width: width in pixels, even if the page shows it smaller.
+        height: height in pixels.
+        content: the elements.
+        label: description of the picture for screen readers.
+        class_: class of the SVG element.
     """
     size = f"{number(width)} {number(height)}"
     return (
@@ -69,14 +69,14 @@ def picture(width: float, height: float, content: str, label: str, class_: str =
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """From values to pixels, linear or logarithmic.
+    """Converts values to pixels, linearly or logarithmically.
 
     Attributes:
         low: value at `start`.
         high: value at `end`.
-        start: pixels.
-        end: pixels.
-        is_log: whether equal ratios are equal distances.
+        start: position of `low` in pixels.
+        end: position of `high` in pixels.
+        is_log: whether the scale is logarithmic.
     """
 
     low: float
@@ -86,7 +86,7 @@ class Scale:
     is_log: bool = False
 
     def __call__(self, value: float) -> float:
-        """Where `value` stands, in pixels."""
+        """Position of `value` in pixels."""
         low, high = self.low, self.high
         if self.is_log:
             low, high, value = math.log(low), math.log(high), math.log(value)
@@ -95,7 +95,7 @@ class Scale:
 
     @property
     def ticks(self) -> list[float]:
-        """Round values to be written beside the axis, about four."""
+        """About four round values to write beside the axis."""
         if not self.is_log:
             return [tick for tick in nice_ticks(self.low, self.high)]
         found = []
@@ -110,7 +110,7 @@ class Scale:
 
 
 def nice_step(span: float, count: int = 4) -> float:
-    """The round step that cuts `span` into about `count` pieces."""
+    """A round step that divides `span` into about `count` pieces."""
     if span <= 0.0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(span / count))
@@ -128,7 +128,7 @@ def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
 
 
 def nice_range(values: Sequence[float], count: int = 4) -> tuple[float, float]:
-    """The multiples of a round step around all `values`, some room where they are all equal."""
+    """Multiples of a round step below and above all `values`; adds room if all are equal."""
     low, high = min(values), max(values)
     if high - low <= 1e-9 * abs(high):
         room = abs(low) * 0.1 or 1.0
@@ -138,7 +138,7 @@ def nice_range(values: Sequence[float], count: int = 4) -> tuple[float, float]:
 
 
 def tick_text(tick: float, ticks: Sequence[float]) -> str:
-    """A tick with as many decimals as all of them need."""
+    """Formats a tick with as many decimals as all `ticks` need."""
     step = min((abs(b - a) for a, b in zip(ticks, ticks[1:], strict=False)), default=tick or 1.0)
     for decimals in range(12):
         if abs(round(step, decimals) - step) <= 1e-6 * abs(step):
@@ -147,7 +147,7 @@ def tick_text(tick: float, ticks: Sequence[float]) -> str:
 
 
 def short(value: float, digits: int = 3) -> str:
-    """A number with so many significant digits, never in powers of ten."""
+    """Formats a number with `digits` significant digits and without an exponent."""
     if not value:
         return "0"
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value)) + 1e-12))
@@ -155,7 +155,7 @@ def short(value: float, digits: int = 3) -> str:
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Places near `wanted`, none closer to the next than `gap`, if possible within [low, high]."""
+    """Positions near `wanted` that are at least `gap` apart and, if possible, in [low, high]."""
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
     places = [min(max(wanted[i], low), high) for i in order]
     for k in range(1, len(places)):

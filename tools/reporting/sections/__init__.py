@@ -1,1 +1,1 @@
-"""The report's sections: figures and tables, before any of it is HTML."""
+"""The report's sections: figures and tables as plain data, before they become HTML."""

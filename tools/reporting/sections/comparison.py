@@ -1,4 +1,4 @@
-"""Several runs beside each other, and which of them no other beats."""
+"""Compares several runs by accuracy and latency, with their Pareto front."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ _SAME = {"dataset": "data set", "device": "device", "recipe": "recipe"}
 
 
 def names(runs: Sequence[Run]) -> list[str]:
-    """What tells the runs apart: the ends of their paths."""
+    """Short different names for the runs: the last parts of their paths."""
     parts = [run.path.rstrip("/").split("/") for run in runs]
     depth = 1
     while depth < max(map(len, parts)) and len({tuple(p[-depth:]) for p in parts}) < len(parts):
@@ -21,7 +21,7 @@ def names(runs: Sequence[Run]) -> list[str]:
 
 
 def section(runs: Sequence[Run]) -> Section:
-    """The first run and the others; runs on another footing stand in the table alone."""
+    """Compares the first run with the others; runs of another kind are only in the table."""
     labels = names(runs)
     first = runs[0]
     dots, missing = [], []
@@ -32,7 +32,7 @@ def section(runs: Sequence[Run]) -> Section:
         if different:
             others = " and another ".join(different)
             missing.append(
-                f"{name} is in the table alone: it has another {others} than {labels[0]}."
+                f"{name} is only in the table, since it has another {others} than {labels[0]}."
             )
         elif run.best_measured_ms is None or run.parity is None:
             missing.append(f"{name} has no measured latency or no accuracy yet.")
@@ -44,7 +44,7 @@ def section(runs: Sequence[Run]) -> Section:
     return Section(
         key="comparison",
         title=f"{len(runs)} runs",
-        lead="Each is a search of its own; coloured is the one that the rest of the page is about.",
+        lead="Each run is a separate search. The rest of the page describes the coloured one.",
         figures=drawn,
         tables=[_table(runs, labels)],
         missing=missing,
@@ -105,7 +105,7 @@ def _table(runs: Sequence[Run], labels: Sequence[str]) -> Table:
         "parameters",
         "network",
     )
-    return Table("The runs", headers, rows, [0])
+    return Table("All runs", headers, rows, [0])
 
 
 def _ms(value: float | None) -> str:

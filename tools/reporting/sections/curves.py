@@ -1,4 +1,4 @@
-"""Metrics by epoch: as points, as a figure, as a table."""
+"""Metrics by epoch, as points, figures and tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -10,7 +10,7 @@ Row = Mapping[str, float]
 
 
 def points(rows: Iterable[Row], name: str, scale: float = 1.0) -> list[tuple[float, float]]:
-    """Pairs of epoch and value, of the rows that have it."""
+    """Pairs of epoch and value of metric `name`, from the rows that have it."""
     return [(row["epoch"], scale * row[name]) for row in rows if name in row]
 
 
@@ -24,7 +24,7 @@ def metric(
     warmup: int = 0,
     scale: float = 1.0,
 ) -> Figure | None:
-    """A metric on training images, and on validation images where there are any."""
+    """Draws a metric on training images and, if available, on validation images."""
     train = points(rows, name, scale)
     validation = points(rows, f"validation_{name}", scale)
     if not train:
@@ -49,7 +49,7 @@ def metric(
 
 
 def table(caption: str, columns: dict[str, list[tuple[float, float]]]) -> Table:
-    """Columns of pairs of epoch and value, a row an epoch."""
+    """Makes a table with one row per epoch from columns of pairs of epoch and value."""
     columns = {name: values for name, values in columns.items() if values}
     by_epoch = {name: dict(values) for name, values in columns.items()}
     epochs = sorted({epoch for values in by_epoch.values() for epoch in values})

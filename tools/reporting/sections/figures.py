@@ -1,4 +1,4 @@
-"""What a page is made of: sections of figures and tables, before any of it is HTML."""
+"""The elements of a page as plain data: sections, figures, tables and headlines."""
 
 import dataclasses
 import re
@@ -12,13 +12,13 @@ _NUMBER = re.compile(r"(≤ |[+−])?[\d,]*\.?\d+(\s%)?|–")
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Cells as they are read; the first of each row names it.
+    """A table of texts; the first cell of each row names the row.
 
     Attributes:
-        caption: what the table is.
-        headers: one a column, with units.
-        rows: cells a row.
-        marked: numbers of the rows that the page is about.
+        caption: title of the table.
+        headers: one per column, with units.
+        rows: the cells of each row.
+        marked: indices of the rows to highlight.
     """
 
     caption: str
@@ -28,7 +28,7 @@ class Table:
 
     @property
     def numeric(self) -> set[int]:
-        """Columns that hold numbers alone, which stand to the right."""
+        """Indices of columns with only numbers, which are aligned to the right."""
         columns = range(1, len(self.headers))
         return {i for i in columns if all(_NUMBER.fullmatch(row[i]) for row in self.rows)}
 
@@ -40,11 +40,11 @@ class Figure:
     Attributes:
         key: its name within the page.
         title: what it shows.
-        pictures: SVG elements, each with a text of its own.
-        caption: what is to be seen, in a sentence or two.
-        layout: `chart`; `chart first` where a row begins; `drawing` for a wide picture and its
-            narrow form; `multiples` for many small ones.
-        table: the same in numbers.
+        pictures: SVG elements, each with its own text for screen readers.
+        caption: a sentence or two about what the pictures show.
+        layout: `chart`; `chart first` to start a new row; `drawing` for a wide picture and its
+            narrow form; `multiples` for many small pictures.
+        table: the same data in numbers.
     """
 
     key: str
@@ -63,9 +63,9 @@ class Section:
         key: its name within the page.
         title: its heading.
         lead: a sentence below the heading.
-        figures: pictures.
-        tables: numbers that no picture has.
-        missing: what is not there yet and what makes it, in sentences.
+        figures: the figures.
+        tables: tables without a figure.
+        missing: sentences about missing data and how to make it.
         commands: lines for a terminal.
     """
 
@@ -80,13 +80,13 @@ class Section:
 
 @dataclasses.dataclass(frozen=True)
 class Headline:
-    """One of the numbers that matter.
+    """A main number at the top of the page.
 
     Attributes:
-        name: what it is.
+        name: what the number is.
         value: the number.
-        unit: after it.
-        note: what it is held against.
+        unit: the unit after the number.
+        note: further numbers to compare it with.
     """
 
     name: str
@@ -100,11 +100,11 @@ class Page:
     """A whole report.
 
     Attributes:
-        title: of the page.
-        lead: what was searched, and where.
-        state: what is not finished; empty where everything is.
-        headlines: the numbers that matter.
-        sections: in their order.
+        title: title of the page.
+        lead: what was searched, and for which device.
+        state: what is not finished; empty if everything is.
+        headlines: the main numbers.
+        sections: the sections in order.
     """
 
     title: str
@@ -115,25 +115,25 @@ class Page:
 
 
 def percent(fraction: float, digits: int = 1) -> str:
-    """A fraction as per cent."""
+    """Formats a fraction in percent."""
     return f"{100.0 * fraction:.{digits}f}{SPACE}%"
 
 
 def signed_percent(fraction: float, digits: int = 1) -> str:
-    """The same with its sign; the minus is a real one, and zero has none."""
+    """Formats a fraction in percent with its sign, a true minus; zero has no sign."""
     shown = f"{100.0 * fraction:+.{digits}f}{SPACE}%".replace("-", "−")
     return shown if re.search("[1-9]", shown) else shown[1:]
 
 
 def size(num_bytes: float) -> str:
-    """Bytes as people read them."""
+    """Formats a number of bytes in kB or MB."""
     if num_bytes < 1e6:
         return f"{num_bytes / 1e3:,.1f}{SPACE}kB"
     return f"{num_bytes / 1e6:,.2f}{SPACE}MB"
 
 
 def count(number: float) -> str:
-    """A large count: `93.2 thousand`, `2.49 million`."""
+    """Formats a large count in words, such as `93.2 thousand` or `2.49 million`."""
     for limit, name in ((1e9, "billion"), (1e6, "million"), (1e4, "thousand")):
         if number >= limit:
             return f"{number / (limit if limit > 1e5 else 1e3):.3g}{SPACE}{name}"

@@ -1,4 +1,4 @@
-"""Predicted against measured latency: of this network, and of what the model had not seen."""
+"""Predicted and measured latency, of this network and of the latency model's held-out data."""
 
 from collections.abc import Mapping
 
@@ -19,22 +19,22 @@ _TITLES = {
 
 
 def section(run: Run) -> Section:
-    """Target, prediction and measurement, and the latency model's own errors."""
+    """Shows target, prediction and measurement, and the errors of the latency model."""
     title = "Latency"
     drawn = [_this_network(run)]
     if run.latency is not None:
         drawn += [
             _held_out(name, scores, run)
             for name, scores in run.latency.evaluation.items()
-            if name != "network_repeats"  # In the table, as what no prediction can beat.
+            if name != "network_repeats"  # Only in the table, as the limit for any prediction.
         ]
     missing = []
     if run.latency is None:
-        missing.append("There is no latency model in this work dir: nothing predicts milliseconds.")
+        missing.append("This work dir has no latency model, so no milliseconds are predicted.")
     if run.best_measured_ms is None:
         missing.append(
-            "The network's own latency is not measured yet: that is what tools.pipeline does at "
-            "its end, and tools.benchmark --models."
+            "The network's latency is not measured yet. tools.pipeline measures it at its end; "
+            "tools.benchmark --models measures it at any time."
         )
     return Section(
         key="latency",
@@ -83,11 +83,11 @@ def _this_network(run: Run) -> Figure | None:
     if run.predicted_ms and run.best_measured_ms:
         error = run.predicted_ms / run.best_measured_ms - 1.0
         side = "more" if error > 0 else "less"
-        caption += f" {figures.percent(abs(error))} {side} was predicted than measured."
+        caption += f" The prediction is {figures.percent(abs(error))} {side} than the measurement."
     rows = [(bar.name, svg.short(bar.value, 4), bar.note or "–") for bar in bars]
     return Figure(
         key="this-network",
-        title="Aimed at, predicted, measured",
+        title="Predicted and measured latency",
         pictures=[bar_chart.draw(bars, caption)],
         caption=caption,
         table=Table("Latency of this network", ("", "ms", f"against the {run.target_name}"), rows),
@@ -102,15 +102,16 @@ def _held_out(name: str, scores: Scores, run: Run) -> Figure | None:
         dots.append(Dot(run.best_measured_ms, run.predicted_ms, "this network", "accent"))
     title = _TITLES.get(name, name.replace("_", " ").capitalize())
     axes = ("measured, ms", "predicted, ms")
-    if "odd ones" in scores.method:  # A fitted table has seen every block: this is a repeat.
+    # A lookup table has measured every block, so its score for blocks is a repeat error.
+    if "odd ones" in scores.method:
         axes = ("odd rounds, ms", "even rounds, ms")
     words = (
-        f"{scores.count} pairs: {figures.percent(scores.mape)} off on average, "
+        f"{scores.count} pairs: mean error {figures.percent(scores.mape)}, "
         f"{figures.percent(scores.within_5, 0)} within 5 %"
     )
     if scores.kendall_tau is not None:
         words += f", rank correlation {scores.kendall_tau:.2f}"
-    method = f" How: {scores.method}." if scores.method else ""
+    method = f" Method: {scores.method}." if scores.method else ""
     return Figure(
         key=f"held-out-{name.replace('_', '-')}",
         title=title,

@@ -1,4 +1,4 @@
-"""The network, drawn."""
+"""The drawing of the network, with a table of its layers."""
 
 from tools.reporting.data.places import Place, described, places
 from tools.reporting.data.run import Run
@@ -7,20 +7,22 @@ from tools.reporting.sections.figures import Figure, Section, Table
 
 
 def section(run: Run) -> Section:
-    """The drawing with its numbers; what is missing where there is no network yet."""
+    """Draws the network and its numbers, or says what is missing."""
     title = "The network" if run.child or run.network is None else "The network so far"
     found = places(run)
     if not found:
         return Section(
             key="network",
             title=title,
-            missing=["There is no space and no network yet; the search writes both."],
+            missing=["There is no search space and no network yet; the search writes both."],
         )
     missing = []
     if run.network is None:
-        missing = ["Nothing is chosen yet: this is the space with its candidates."]
+        missing = ["No network is chosen yet; this is the space with its candidates."]
     elif run.child is None:
-        missing = ["The search goes on: this is the most probable network after its last epoch."]
+        missing = [
+            "The search is not finished; this is the most probable network after its last epoch."
+        ]
     if run.latency and run.latency.note:
         missing.append(f"The latency model does not cover this space: {run.latency.note}.")
     label = f"The network from left to right. {described(found)}."
@@ -60,15 +62,15 @@ def _lead(run: Run) -> str:
 
 def _caption(run: Run, found: list[Place]) -> str:
     words = [
-        "A block is drawn as thick as the root of its channels, where it begins, in its middle "
-        "and where it ends; k5 e3 is a 5×5 kernel on three times the channels it is given. "
-        "A line over a block is its residual connection, ÷2 halves the image."
+        "The height of a block is the square root of its channels, at its input, in its middle "
+        "and at its output. k5 e3 is a 5×5 kernel with expansion 3. A line over a block is its "
+        "residual connection; ÷2 halves the image's height and width."
     ]
     if run.space is not None:
-        words.append("Below stands what each slot could have been")
+        words.append("The candidates of each slot are shown below it")
         learned = any(one.probability is not None for place in found for one in place.alternatives)
-        words[-1] += ": the larger the disc, the more probable at the end." if learned else "."
-        words[-1] += " The candidate that was taken is coloured."
+        words[-1] += "; a larger disc means a higher final probability." if learned else "."
+        words[-1] += " The chosen candidate is coloured."
     return " ".join(words)
 
 
@@ -105,5 +107,5 @@ def _alternatives(place: Place) -> str:
     words = []
     for one in place.alternatives:
         share = "" if one.probability is None else f" {100 * one.probability:.0f} %"
-        words.append(f"{one.label}{share}")
+        words.append(f"{one.op.label}{share}")
     return ", ".join(words) or "–"

@@ -1,4 +1,4 @@
-"""What a search can aim at, in words."""
+"""Names and units of the quantities that a target can have."""
 
 from tools.reporting.drawing import svg
 from tools.reporting.sections import figures
@@ -14,10 +14,10 @@ _SCALES = {"latency_ms": 1.0, "macs": 1e-6, "params": 1e-3, "bytes": 1e-3}
 
 
 def scaled(value: float, quantity: str) -> float:
-    """A value in the unit of `UNITS`."""
+    """Converts a value to the unit in `UNITS`."""
     return value * _SCALES[quantity]
 
 
 def shown(value: float, quantity: str) -> str:
-    """A value with its unit, three significant digits."""
+    """Formats a value with three significant digits and its unit."""
     return f"{svg.short(scaled(value, quantity))}{figures.SPACE}{UNITS[quantity]}"

@@ -1,4 +1,4 @@
-"""The exported files: accuracy, latency and size of every recipe."""
+"""The exported files: accuracy, latency and size by recipe."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,15 +9,15 @@ from tools.reporting.drawing.bar_chart import Bar
 from tools.reporting.sections import figures
 from tools.reporting.sections.figures import Figure, Section, Table
 
-# Per cent of the test images across the accuracy axis, at least.
+# Smallest range of the accuracy axis, in percent of the test images.
 _LEAST_POINTS = 1.0
 
 
 def section(run: Run) -> Section:
-    """Three pictures side by side and one table."""
-    title = "What it is exported as"
+    """Draws three charts side by side and one table."""
+    title = "Exported files"
     if not run.parities:
-        return Section("recipes", title, missing=["No .tflite file was written yet."])
+        return Section("recipes", title, missing=["No .tflite file is written yet."])
     latencies = {name: run.measured_ms[name] for name in run.parities if name in run.measured_ms}
     drawn = [_accuracy(run)]
     if latencies:
@@ -26,12 +26,12 @@ def section(run: Run) -> Section:
         drawn.append(_bars(run, "latency", latencies, shown, caption))
     sizes = {name: float(parity.size_bytes) for name, parity in run.parities.items()}
     shown = {name: figures.size(num_bytes) for name, num_bytes in sizes.items()}
-    caption = "Of the .tflite file, labels and metadata inside; less is better."
+    caption = "Of the .tflite file, including labels and metadata; less is better."
     drawn.append(_bars(run, "size", sizes, shown, caption))
     return Section(
         key="recipes",
         title=title,
-        lead=f"Aimed at: {run.recipe}." if run.recipe in run.parities else "",
+        lead=f"Main recipe: {run.recipe}." if run.recipe in run.parities else "",
         figures=drawn,
         tables=[_table(run)],
         missing=[] if latencies else ["The files' latencies are not measured yet."],
@@ -60,8 +60,8 @@ def _accuracy(run: Run) -> Figure:
         bars, 100.0 * some.accuracy_keras, "Keras", _LEAST_POINTS, _described(title, bars)
     )
     caption = (
-        f"Of {some.num_images:,} test images; {in_keras} in Keras, before export. The axis does "
-        "not begin at zero."
+        f"On {some.num_images:,} test images; {in_keras} in Keras before export. The axis does "
+        "not start at zero."
     )
     return Figure("recipe-accuracy", title, [picture], caption)
 
@@ -88,7 +88,7 @@ def _table(run: Run) -> Table:
                 f"{100 * parity.top1_agreement:.2f}",
                 "–" if latency is None else svg.short(latency),
                 f"{parity.size_bytes / 1e3:,.1f}",
-                parity.oldest_runtime or "not known",
+                parity.oldest_runtime or "unknown",
             )
         )
     headers = (
@@ -100,10 +100,10 @@ def _table(run: Run) -> Table:
         "size, kB",
         "oldest runtime",
     )
-    return Table("Every recipe", headers, rows, marked)
+    return Table("All recipes", headers, rows, marked)
 
 
 def _points(parity: Parity) -> str:
-    """Of a recipe that trains further, against the float network that was trained as long."""
+    """Accuracy difference in points; a fine-tuned file is compared with its float parent."""
     parent = parity.fine_tuning.accuracy_parent if parity.fine_tuning else parity.accuracy_keras
     return f"{100 * (parity.accuracy_tflite - parent):+.2f}".replace("-", "−")

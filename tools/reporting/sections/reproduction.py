@@ -1,4 +1,4 @@
-"""Where a run came from, how long it took, and the commands that make it again."""
+"""The provenance of a run: commands, revisions, versions, times, and how to reproduce it."""
 
 import re
 from collections.abc import Mapping
@@ -11,38 +11,41 @@ from tools.reporting.drawing.bar_chart import Bar
 from tools.reporting.sections.figures import Figure, Section, Table
 from tools.terminal import console
 
-# What a git revision ends with where the sources were not as it has them.
+# Suffix of a git revision when the sources had uncommitted changes.
 _DIRTY = "+changes"
 
 
 def section(run: Run) -> Section:
-    """Provenance, times, commands."""
+    """Shows provenance, versions and times."""
     if not run.provenances:
-        return Section("provenance", "Where it came from", missing=["No file says what made it."])
+        return Section("provenance", "Provenance", missing=["No file has a provenance."])
     seconds = _time(run)
     return Section(
         key="provenance",
-        title="Where it came from",
+        title="Provenance",
         figures=[seconds] if seconds else [],
         tables=[_files(run.provenances), *_versions(run)],
     )
 
 
 def commands_section(run: Run) -> Section:
-    """What to type to get the same again."""
+    """Lists the commands that reproduce the run."""
     known = list(run.provenances.values())
     found = commands(known)
     revisions = [made.git_revision for made in known if made.git_revision]
     commits = list(dict.fromkeys(revision.removesuffix(_DIRTY) for revision in revisions))
     words = []
     if any(revision.endswith(_DIRTY) for revision in revisions):
-        words.append("Some files were made by sources with changes that no commit holds.")
+        words.append("Some files were made by sources with uncommitted changes.")
     if len(commits) > 1:
-        words.append(f"The files were made by {len(commits)} commits; see above.")
-    words.append("With another --workdir all of it is made anew; with this one, what is missing.")
+        words.append(f"The files were made at {len(commits)} different commits; see above.")
+    words.append(
+        "With another --workdir the commands make everything anew; with this one, only what is "
+        "missing."
+    )
     return Section(
         key="commands",
-        title="Make it again",
+        title="Reproduce this run",
         lead=" ".join(words),
         commands=[
             *([f"git checkout {commits[0]}"] if len(commits) == 1 else []),
@@ -54,7 +57,7 @@ def commands_section(run: Run) -> Section:
 
 
 def commands(made: list[Provenance]) -> list[str]:
-    """Every command once, in order, as it is typed."""
+    """Every command once, in order, as typed in a terminal."""
     typed = []
     for one in made:
         tool = re.match(r"(\w+)\.py\b(.*)", one.command, re.DOTALL)
@@ -64,7 +67,7 @@ def commands(made: list[Provenance]) -> list[str]:
 
 
 def _time(run: Run) -> Figure | None:
-    # The report is written in the midst of its own stage.
+    # The report stage is still running while it writes this page, so its time is unknown.
     spent = {name: seconds for name, seconds in run.stage_seconds.items() if name != "report"}
     if not spent:
         return None
@@ -77,30 +80,30 @@ def _time(run: Run) -> Figure | None:
     words = ", ".join(f"{bar.name} {bar.shown}" for bar in bars)
     return Figure(
         key="time",
-        title=f"{console.duration(total)} in all",
+        title=f"{console.duration(total)} in total",
         pictures=[bar_chart.draw(bars, f"Time by stage: {words}.")],
         caption="Time by stage, on the machine that ran the command.",
     )
 
 
 def _files(made_by: Mapping[str, Provenance]) -> Table:
-    """Files of one command and revision in one row."""
+    """A table with one row per command and revision, with the files that they made."""
     groups: dict[tuple[str, str], list[str]] = {}
     for name, made in made_by.items():
-        groups.setdefault((made.git_revision or "not known", made.command), []).append(name)
+        groups.setdefault((made.git_revision or "unknown", made.command), []).append(name)
     rows = [(revision, command, ", ".join(names)) for (revision, command), names in groups.items()]
     return Table("Commands and revisions", ("git revision", "command", "files"), rows)
 
 
 def _versions(run: Run) -> list[Table]:
     made = list(run.provenances.values())[-1]
-    rows = [("Python", made.python or "not known"), ("platform", made.platform or "not known")]
+    rows = [("Python", made.python or "unknown"), ("platform", made.platform or "unknown")]
     rows += [(name, version or "not installed") for name, version in made.libraries.items()]
-    tables = [Table("Versions", ("what", "version"), rows)]
+    tables = [Table("Versions", ("name", "version"), rows)]
     if run.latency is not None:
         known = {k: v for k, v in run.latency.environment.items() if v is not None}
         rows = [(name.replace("_", " "), _words(value)) for name, value in known.items()]
-        tables.append(Table("Device", ("what", "as measured"), rows))
+        tables.append(Table("Device", ("property", "as measured"), rows))
     return tables
 
 

@@ -1,4 +1,4 @@
-"""How the search went: probabilities, entropy, cost, loss and accuracy, and what it judged."""
+"""The search: probabilities, entropy, cost, loss, accuracy, rewards and evaluated networks."""
 
 import math
 
@@ -11,7 +11,7 @@ from tools.reporting.sections import curves, figures, quantities
 from tools.reporting.sections.figures import Figure, Section, Table
 from tools.terminal import console
 
-# What a step of the supernet runs, where that is no single path.
+# Titles of the accuracy figure for algorithms whose steps do not run single paths.
 _ACCURACY_OF = {
     "darts": "Accuracy of the mixture",
     "one_shot": "Accuracy of all paths together",
@@ -19,9 +19,9 @@ _ACCURACY_OF = {
 
 
 def section(run: Run) -> Section:
-    """Every picture for which there are numbers."""
+    """Draws every figure for which the run has numbers."""
     if run.space is None:
-        return Section("search", "The search", missing=["This network was not searched here."])
+        return Section("search", "The search", missing=["This run has no search."])
     drawn = [
         _probabilities(run),
         _entropy(run),
@@ -42,7 +42,7 @@ def section(run: Run) -> Section:
 
 def _lead(run: Run) -> str:
     settings = run.settings
-    words = [f"Algorithm {settings.get('algorithm', 'not known')}, seed {settings.get('seed', 0)}"]
+    words = [f"Algorithm {settings.get('algorithm', 'unknown')}, seed {settings.get('seed', 0)}"]
     if run.search_epochs and settings.get("algorithm") == "random":
         words.append(f"{run.search_epochs} epochs shared by {len(run.judged)} networks")
     elif run.search_epochs:
@@ -62,15 +62,16 @@ def _missing(run: Run) -> list[str]:
     words = []
     if run.child is None and run.search_epochs:
         words.append(
-            f"{done} of {run.search_epochs} epochs are finished; the same command goes on."
+            f"{done} of {run.search_epochs} epochs are finished; the same command resumes the "
+            "search."
         )
     if run.judged:
         words.append(
-            "This algorithm learns no path probabilities, so there are none to draw: it chooses "
-            "among the networks it judged."
+            "This algorithm learns no path probabilities. It chooses among the networks that it "
+            "evaluated."
         )
     elif not run.has_learned:
-        words.append("No path probability was learned yet; a warm-up trains weights alone.")
+        words.append("No path probabilities are learned yet; the warm-up trains only weights.")
     return words
 
 
@@ -94,12 +95,12 @@ def _probabilities(run: Run) -> Figure | None:
     headers = ["candidate", *(f"epoch {i + 1}" for i in range(len(p)))]
     return Figure(
         key="path-probabilities",
-        title="How probable each path became",
+        title="Path probabilities",
         pictures=pictures,
         caption=(
-            "One picture a slot, from 0 to 100 %, by epoch. Coloured is the candidate that the "
-            "network has, with its last probability; below it the next probable other one. The "
-            f"surest slot is {surest + 1} with {100 * share:.0f} %."
+            "One chart per slot, from 0 to 100 %, by epoch. The coloured line is the candidate in "
+            "the network, with its last probability; below it is named the most probable other "
+            f"candidate. The most certain slot is {surest + 1} with {100 * share:.0f} %."
         ),
         layout="multiples",
         table=Table("Path probabilities in %, by epoch", headers, rows),
@@ -115,8 +116,8 @@ def _entropy(run: Run) -> Figure | None:
     moved = "fell" if last < first else "rose"
     picture = line_chart.draw(
         [Series("entropy", measured, note=f"{last:.2f}")],
-        "nats a slot",
-        f"Entropy by epoch: from {first:.2f} to {last:.2f} nats a slot; undecided is {most:.2f}.",
+        "nats per slot",
+        f"Entropy by epoch: from {first:.2f} to {last:.2f} nats per slot; {most:.2f} is undecided.",
         epochs=_epochs(run),
         levels=[Level("undecided", most, f"{most:.2f}"), Level("decided", 0.0)],
         warmup=run.warmup_epochs,
@@ -126,10 +127,10 @@ def _entropy(run: Run) -> Figure | None:
         title="Entropy of the paths",
         pictures=[picture],
         caption=(
-            f"It {moved} from {first:.2f} to {last:.2f} nats a slot. "
-            f"{most:.2f} is a fair draw among all candidates, 0 a decision."
+            f"It {moved} from {first:.2f} to {last:.2f} nats per slot. At {most:.2f} all "
+            "candidates are equally probable; at 0 one candidate of every slot is certain."
         ),
-        table=curves.table("Entropy by epoch", {"nats a slot": measured}),
+        table=curves.table("Entropy by epoch", {"nats per slot": measured}),
     )
 
 
@@ -151,10 +152,10 @@ def _cost(run: Run) -> Figure | None:
     ]
     words = f"Expected {name} {svg.short(expected[-1][1])} {unit} at the end"
     if likeliest:
-        words += f", that of the most probable network {svg.short(likeliest[-1][1])} {unit}"
+        words += f"; {name} of the most probable network {svg.short(likeliest[-1][1])} {unit}"
         if target:
             off = figures.signed_percent(likeliest[-1][1] / target - 1.0)
-            words += f", {off} of the {run.target_name} {svg.short(target)} {unit}"
+            words += f", {off} from the {run.target_name} {svg.short(target)} {unit}"
     return Figure(
         key="expected-cost",
         title=f"Predicted {name} against the {run.target_name}" if target else f"Predicted {name}",
@@ -210,10 +211,11 @@ def _reward(run: Run) -> Figure | None:
     settings = run.settings
     told: str | None = "accuracy alone"
     if run.target:
-        # The weight is below 0.
+        # `reward_beta` is negative.
         weight = -float(settings.get("reward_beta", 0.0))
         told = {
-            "absolute": f"accuracy less {weight:g} times how far the latency is from the target",
+            "absolute": f"accuracy minus {weight:g} times the latency's relative distance from "
+            "the target",
             "power": "accuracy times a power of target over latency",
         }.get(settings.get("reward", ""))
     return Figure(
@@ -243,13 +245,13 @@ def _judged(run: Run) -> Figure | None:
         is_ours = run.choices == network.choices
         x = quantities.scaled(network.cost, run.quantity) if has_cost else network.round + 1.0
         y = 100.0 * network.validation_accuracy
-        name = "taken" if is_ours else ""
+        name = "chosen" if is_ours else ""
         dots.append(scatter_chart.Dot(x, y, name, "accent" if is_ours else "plain"))
     limit = None
     if run.target and has_cost:
         limit = (quantities.scaled(run.target, run.quantity), "limit")
     best = max(network.validation_accuracy for network in run.judged)
-    words = f"{len(run.judged)} networks judged, the best {figures.percent(best)} accurate"
+    words = f"{len(run.judged)} networks evaluated; the best has accuracy {figures.percent(best)}"
     picture = scatter_chart.draw(
         dots,
         f"predicted, {unit}" if has_cost else "round",
@@ -269,10 +271,10 @@ def _judged(run: Run) -> Figure | None:
     headers = ("choices", "round", f"predicted, {unit}", "accuracy, %")
     return Figure(
         key="judged-networks",
-        title="What was judged",
+        title="Evaluated networks",
         pictures=[picture],
-        caption=f"{words} on the validation images; coloured is the one that was taken.",
-        table=Table("Networks that were judged", headers, rows),
+        caption=f"{words} on the validation images. The coloured one was chosen.",
+        table=Table("Evaluated networks", headers, rows),
     )
 
 

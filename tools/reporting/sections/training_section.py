@@ -1,4 +1,4 @@
-"""How the network was trained."""
+"""The training of the child from scratch."""
 
 from tools.reporting.data.run import Run
 from tools.reporting.sections import curves, figures
@@ -7,7 +7,7 @@ from tools.terminal import console
 
 
 def section(run: Run) -> Section:
-    """Loss and accuracy by epoch, or what is missing."""
+    """Draws loss and accuracy by epoch, or says what is missing."""
     title = "Training from scratch"
     if not run.train_rows:
         return Section("training", title, missing=["No epoch of the training is finished yet."])
@@ -25,15 +25,15 @@ def section(run: Run) -> Section:
             scale=100.0,
         ),
     ]
-    words = [f"{epochs} epochs on all images but the test images"]
+    words = [f"{epochs} epochs on all images except the test images"]
     if "train" in run.stage_seconds:
         words.append(console.duration(run.stage_seconds["train"]))
     if run.parity:
         accuracy = figures.percent(run.parity.accuracy_keras, 2)
-        words.append(f"{accuracy} of {run.parity.num_images:,} test images right at the end")
+        words.append(f"final accuracy {accuracy} on {run.parity.num_images:,} test images")
     missing = []
     if done < epochs:
-        missing = [f"{done} of {epochs} epochs are finished; the same command goes on."]
+        missing = [f"{done} of {epochs} epochs are finished; the same command resumes training."]
     return Section(
         key="training",
         title=title,

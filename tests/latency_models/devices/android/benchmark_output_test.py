@@ -48,7 +48,7 @@ def test_every_form_of_the_line(line, expected_ms):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "received 0 and at the end nothing"),
+        ("", "received 0; the output ends with nothing"),
         ("count=1 curr=9\n", "received 1"),
         ("count=1 curr=9\n" * 3, "received 3"),
         ("count=1 curr=9\ncount=0\n", "received 1"),
@@ -57,7 +57,7 @@ def test_every_form_of_the_line(line, expected_ms):
         (TFLITE.replace("Inference (avg): 116066", "Inference (avg): 117225"), "received 117225"),
         ("WARN: Unconsumed cmdline flags: --num_thread=1\n" + TFLITE, "--num_thread=1"),
         ("ERROR: Failed to load model /x.tflite\nBenchmarking failed.", "Failed to load model /x"),
-        ("Segmentation fault", "at the end 'Segmentation fault'"),
+        ("Segmentation fault", "the output ends with 'Segmentation fault'"),
     ],
 )
 def test_what_is_no_measurement_is_refused_in_one_line(text, words):

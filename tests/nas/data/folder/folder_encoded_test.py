@@ -256,7 +256,7 @@ def test_a_file_that_changes_under_way_is_named(photos, tmp_path):
         with batching.named_faults(train):
             batches(train, len(train) // 4 + 1)
     (photos / name).unlink()
-    with pytest.raises(ValueError, match=f"folder:photos: {name}: expected a file"):
+    with pytest.raises(ValueError, match=f"folder:photos: {name}: expected a readable file"):
         with batching.named_faults(train):
             batches(train, len(train) // 4 + 1)
 
@@ -272,7 +272,9 @@ def test_a_file_that_stops_being_an_image_is_named(photos, tmp_path, name):
         for p in ("train", "validation", "test")
         if f"cat/{name}" in file_names(loaded, p)
     )
-    with pytest.raises(ValueError, match=rf"folder:photos: cat/{name}: .*cannot be decoded; mend"):
+    with pytest.raises(
+        ValueError, match=rf"folder:photos: cat/{name}: .*cannot be decoded; repair"
+    ):
         part.pixels(slice(None))
 
 

@@ -117,7 +117,7 @@ def test_what_is_left_out_is_reported(animals, tmp_path):
     load(animals, tmp_path, lines)
     assert lines[0].startswith("folder:animals: 60 images of 12x10 pixels, colour")
     assert "notes.txt" in lines[1]
-    assert lines[2] == ("folder:animals: has no test part; 12 images are kept apart for it")
+    assert lines[2] == ("folder:animals: has no test split; 12 images are held out for it")
 
 
 def test_a_class_without_a_readable_training_image_is_refused(animals, tmp_path):

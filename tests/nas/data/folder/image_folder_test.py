@@ -65,9 +65,9 @@ def test_a_link_to_nowhere_is_an_image_that_reading_will_name(tmp_path):
     [
         ([], "expected a folder of images for each class .* found no folder"),
         (["1.jpg", "2.jpg"], "found no folder"),
-        (["a/1.jpg"], r"at least two classes to tell apart, found one \(a\)"),
+        (["a/1.jpg"], r"at least two classes, found one \(a\)"),
         (["a/1.jpg", "b/notes.txt"], "b: expected images .* found none"),
-        (["train/a/1.jpg", "train/b/1.jpg", "test/c/1.jpg"], "found c in test alone"),
+        (["train/a/1.jpg", "train/b/1.jpg", "test/c/1.jpg"], "found c only in test"),
         (["test/a/1.jpg", "test/b/1.jpg"], "expected a folder train beside test"),
         (["train/1.jpg", "test/2.jpg"], r"train: expected a folder for each class.*1\.jpg"),
         (["train/1.jpg", "car/2.jpg"], "found car with images beside train"),

@@ -104,7 +104,7 @@ def test_gray_images_stay_gray_unless_one_has_colours(tmp_path):
 def test_images_are_decoded_once_for_each_resolution(pictures, tmp_path):
     first = Progress()
     found = load(pictures, tmp_path, first)
-    assert first.labels == ["looking at the images", "decoding at 24x24"]
+    assert first.labels == ["reading image headers", "decoding at 24x24"]
     again = Progress()
     same = load(pictures, tmp_path, again)
     assert again.labels == []
@@ -178,7 +178,7 @@ def test_where_nothing_can_be_kept_the_images_are_there_all_the_same(pictures, t
     (tmp_path / "cache").write_text("a file where the folder should be")
     lines = []
     assert load(pictures, tmp_path, lines=lines).images.shape == (3, 24, 24, 3)
-    assert "no decoded image is kept" in lines[0]
+    assert "decoded images are not stored" in lines[0]
 
 
 def test_more_than_fits_in_memory_is_refused_before_decoding(tmp_path):
@@ -187,7 +187,7 @@ def test_more_than_fits_in_memory_is_refused_before_decoding(tmp_path):
     track = Progress()
     with pytest.raises(ValueError, match=r"at most 8 GiB .* received 8\.8 GiB .*--resolution"):
         load(many, tmp_path, track, resolution=1024)
-    assert track.labels == ["looking at the images"]
+    assert track.labels == ["reading image headers"]
 
 
 def test_kept_files_say_what_they_are(pictures, tmp_path):

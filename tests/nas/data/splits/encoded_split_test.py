@@ -155,7 +155,7 @@ def test_digests_tell_images_apart(split):
 
 def test_parts_of_different_data_sets_are_not_joined(split):
     other = dataclasses.replace(split, index=dataclasses.replace(split.index))
-    with pytest.raises(TypeError, match="parts of one data set"):
+    with pytest.raises(TypeError, match="splits of one data set"):
         split.join(other)
 
 

@@ -18,7 +18,7 @@ def test_archives_that_are_missing_are_named_with_their_place(imagenet, tmp_path
     folder = tmp_path / "tfds" / "downloads" / "manual"
     both = "ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar"
     assert manual_download.missing(imagenet) == (
-        f"expected {both} in {folder}, found nothing of that name; register at "
+        f"expected {both} in {folder}, found no such file; register at "
         "https://image-net.org/download-images to get them"
     )
     put(folder, "ILSVRC2012_img_train.tar")

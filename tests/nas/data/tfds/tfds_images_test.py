@@ -55,7 +55,7 @@ def test_images_of_various_sizes_in_one_split(tmp_path):
     assert lines == [
         "various_animals: 50 images of 14x10 to 14x12 pixels, colour, cut to a square and resized "
         "to 8x8",
-        "various_animals: has no test part; 10 images are kept apart for it",
+        "various_animals: has no test split; 10 images are held out for it",
     ]
     assert len(labels) == 2
     again = loading.load("various_animals", made, track=track)

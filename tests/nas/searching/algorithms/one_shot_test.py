@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nas.architecture.blocks import Head, Slot, Stem
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Head, SearchSpace, Slot, Stem
+from nas.architecture.specs import SearchSpace
 from nas.searching.algorithms import proxyless_gradient
 from nas.searching.algorithms.one_shot import PathDropout, UniformPaths
 from nas.searching.search_config import SearchConfig

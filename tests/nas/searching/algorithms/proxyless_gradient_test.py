@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 
 from nas import objectives
+from nas.architecture.blocks import Head, Slot, Stem
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Head, SearchSpace, Slot, Stem
+from nas.architecture.specs import SearchSpace
 from nas.choices import sampling
 from nas.choices.candidate_costs import Latencies
 from nas.layers import keras_network

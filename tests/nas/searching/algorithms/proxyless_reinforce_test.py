@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from nas.architecture.blocks import Head, Slot, Stem
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Head, SearchSpace, Slot, Stem
+from nas.architecture.specs import SearchSpace
 from nas.choices import sampling
 from nas.choices.candidate_costs import Latencies
 from nas.searching.algorithms import proxyless_gradient, proxyless_reinforce

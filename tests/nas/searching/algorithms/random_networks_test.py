@@ -4,8 +4,9 @@ import json
 import numpy as np
 import pytest
 
+from nas.architecture.blocks import Head, Slot, Stem
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import Head, SearchSpace, Slot, Stem
+from nas.architecture.specs import SearchSpace
 from nas.choices.candidate_costs import Latencies
 from nas.data.splits.dataset import Dataset
 from nas.data.splits.memory_split import MemorySplit

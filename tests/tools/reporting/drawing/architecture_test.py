@@ -82,7 +82,7 @@ def test_a_space_without_a_network_is_drawn_open(workdir):
     for name in ("child.json", "summary.json", "search/alphas.npz"):
         (workdir / name).unlink()
     section = network_section.section(reading.read(workdir))
-    assert "Nothing is chosen yet" in section.missing[0]
+    assert "No network is chosen yet" in section.missing[0]
     drawn = classes(section.figures[0].pictures[0])
     assert drawn.count("block open") == 3 and drawn.count("disc hollow") == 7
 

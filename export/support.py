@@ -1,0 +1,55 @@
+"""Which recipes cannot write which stages and activations; checked before any work starts."""
+
+from collections.abc import Iterator
+
+from export.recipes import RECIPES, recipe
+from nas.architecture.blocks import Block
+from nas.architecture.operations import Stage
+from nas.architecture.specs import Child, SearchSpace
+
+UNSUPPORTED: dict[str, dict[str, str]] = {}
+"""For a type of stage or an activation, the recipes that cannot write it, each with the reason.
+
+Every stage and activation that comes with the package goes through every recipe, so there is no row
+yet. The contract tests convert every example of an operation by every recipe that is not named
+here.
+"""
+
+
+def reasons(stages: tuple[Stage, ...], recipe_name: str) -> list[str]:
+    """Why a recipe cannot write a chain, one reason for each stage or activation it lacks."""
+    parts = dict.fromkeys(part for stage in stages for part in (stage.type, stage.activation))
+    rows = {part: UNSUPPORTED.get(part or "", {}) for part in parts}
+    return [f"{part}: {row[recipe_name]}" for part, row in rows.items() if recipe_name in row]
+
+
+def check(network: Child | SearchSpace, recipe_name: str) -> None:
+    """Refuses a network that a recipe cannot write; of a space, every candidate must be writable.
+
+    Args:
+        network: a child, or a space with all its candidates.
+        recipe_name: key of `recipes.RECIPES`.
+
+    Raises:
+        ValueError: an unknown recipe; or one that cannot write an operation. The message names the
+            place, the operation, the recipe, the reason and the recipes that can.
+    """
+    recipe(recipe_name)
+    for place, label, stages in _operations(network):
+        found = reasons(stages, recipe_name)
+        if found:
+            others = [name for name in RECIPES if not reasons(stages, name)]
+            raise ValueError(
+                f"{network.name}, {place}: the recipe {recipe_name} cannot write {label} "
+                f"({'; '.join(found)}); expected one of the recipes {', '.join(others)}, or "
+                "another operation there"
+            )
+
+
+def _operations(network: Child | SearchSpace) -> Iterator[tuple[str, str, tuple[Stage, ...]]]:
+    """Place, name and stages of every operation that a network has or may have."""
+    yield "stem", "the stem", (network.stem.stage(network.input_channels),)
+    for i, layer in enumerate(network.layers):
+        for block in (layer,) if isinstance(layer, Block) else layer.blocks:
+            yield f"layers[{i}]", f"{block.op.kind} {block.op.label}", block.stages
+    yield "head", "the head", (network.head.stage(network.layers[-1].output_width),)

@@ -1,0 +1,107 @@
+"""Blocks, slots, stem and head: the layers of networks and spaces, as plain, validated data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from nas.architecture.operations import STRICT, Activation, AnyOperation, Conv, Stage
+
+Width = Annotated[int, Field(ge=1)]
+
+
+Stride = Literal[1, 2]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Block:
+    """One operation in its place: what a child network is made of, and what is benchmarked."""
+
+    op: AnyOperation
+    input_width: Width
+    output_width: Width
+    stride: Stride = 1
+    type: Literal["block"] = "block"
+
+    def __post_init__(self) -> None:
+        reason = self.op.refusal(self.input_width, self.output_width, self.stride)
+        if reason:
+            raise ValueError(f"op: {self.op.label} cannot stand here: {reason}")
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The chain of stages; empty for an identity."""
+        return self.op.stages(self.input_width, self.output_width, self.stride)
+
+    @property
+    def has_residual(self) -> bool:
+        """Whether the input is added to the output of the last stage."""
+        return self.op.has_residual and self.stride == 1 and self.input_width == self.output_width
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the block returns its input and costs nothing."""
+        return not self.stages
+
+    @property
+    def label(self) -> str:
+        """Short name used in tables, for example `k5 e3, 24 -> 40 / 2`."""
+        stride = f" / {self.stride}" if self.stride > 1 else ""
+        return f"{self.op.label}, {self.input_width} -> {self.output_width}{stride}"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Slot:
+    """One place where a choice is made between candidate operations of equal shape."""
+
+    input_width: Width
+    output_width: Width
+    candidates: Annotated[tuple[AnyOperation, ...], Field(min_length=2)]
+    stride: Stride = 1
+    type: Literal["slot"] = "slot"
+
+    def __post_init__(self) -> None:
+        if len(set(self.candidates)) < len(self.candidates):
+            raise ValueError("candidates: expected different operations, received one twice")
+        for i, op in enumerate(self.candidates):
+            reason = op.refusal(self.input_width, self.output_width, self.stride)
+            if reason:
+                raise ValueError(f"candidates[{i}]: {op.label} cannot stand here: {reason}")
+
+    def block(self, choice: int) -> Block:
+        """The block that candidate number `choice` makes here."""
+        return Block(self.candidates[choice], self.input_width, self.output_width, self.stride)
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """One block a candidate."""
+        return tuple(self.block(j) for j in range(len(self.candidates)))
+
+
+@dataclass(frozen=True, config=STRICT)
+class Stem:
+    """The first convolution."""
+
+    width: Width
+    kernel_size: Annotated[int, Field(ge=1, le=11)] = 3
+    stride: Stride = 2
+    activation: Activation = "relu6"
+
+    def stage(self, input_channels: int) -> Stage:
+        """The stem as a stage on an image of `input_channels`."""
+        return Conv(self.kernel_size, self.stride, input_channels, self.width, self.activation)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Head:
+    """The last 1x1 convolution, before global average pooling, dropout and the classifier."""
+
+    width: Width
+    activation: Activation = "relu6"
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+
+    def stage(self, input_width: int) -> Stage:
+        """The head as a stage on `input_width` channels."""
+        return Conv(1, 1, input_width, self.width, self.activation)

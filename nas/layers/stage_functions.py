@@ -1,0 +1,141 @@
+"""Stages as pure functions of an input and weights, one row of `STAGE_FUNCTIONS` a type of stage.
+
+A function is traced for a `StageForm`. Sizes come with the weights, so one traced function serves
+every kernel size and every width.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from nas.architecture.operations import Stage
+from nas.architecture.operations.weights import Bank
+from nas.layers import synchronized_batch_norm
+
+# The reference's batch normalization, in Keras' sense of momentum (the reference writes 0.1).
+BATCH_NORM_MOMENTUM = 0.9
+BATCH_NORM_EPSILON = 1e-3
+
+ACTIVATION_FUNCTIONS: dict[str | None, Callable[[tf.Tensor], tf.Tensor]] = {
+    None: tf.identity,
+    "relu": tf.nn.relu,
+    "relu6": tf.nn.relu6,
+}
+
+
+class StageForm(NamedTuple):
+    """What must be known to trace a stage, sizes apart.
+
+    Attributes:
+        type: key of `STAGE_FUNCTIONS`.
+        stride: 1 or 2.
+        activation: key of `ACTIVATION_FUNCTIONS`; None for nothing.
+        weights: name and bank of each weight, in the stage's order.
+        gains: names of the weights in which the stage is linear before its activation.
+        is_expansion: whether it is a 1x1 convolution with an activation, which has many more
+            outputs than inputs.
+    """
+
+    type: str
+    stride: int
+    activation: str | None
+    weights: tuple[tuple[str, Bank], ...]
+    gains: tuple[str, ...] = ()
+    is_expansion: bool = False
+
+    @classmethod
+    def of(cls, stage: Stage) -> "StageForm":
+        """The form of `stage`."""
+        return cls(
+            stage.type,
+            stage.stride,
+            stage.activation,
+            tuple((weight.name, weight.bank) for weight in stage.weights),
+            stage.gains,
+            stage.is_pointwise and stage.activation is not None,
+        )
+
+    def names(self, bank: Bank) -> list[str]:
+        """Names of the weights of `bank`, in the stage's order."""
+        return [name for name, own in self.weights if own is bank]
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the output is linear in `gains`."""
+        return bool(self.gains) and self.activation is None
+
+
+Weights = Mapping[str, tf.Tensor]
+# The output, and the batch's moments in the order of the stage's weights.
+Result = tuple[tf.Tensor, Sequence[tf.Tensor]]
+StageFunction = Callable[[tf.Tensor, StageForm, Weights, bool], Result]
+
+
+def run_stage(
+    x: tf.Tensor, form: StageForm, weights: Weights, synchronized: bool = False
+) -> Result:
+    """Computes one stage.
+
+    Args:
+        x: `[batch, height, width, channels]`.
+        form: of the stage.
+        weights: by name. Where moments are among them, the stage normalizes by these; otherwise by
+            the batch's own.
+        synchronized: the batch is that of all replicas; see `replicas.mean` for where this may be.
+
+    Returns:
+        The output, and the moments it was normalized by, in the order of the stage's weights.
+    """
+    return STAGE_FUNCTIONS[form.type](x, form, weights, synchronized)
+
+
+def _conv(x: tf.Tensor, form: StageForm, weights: Weights, synchronized: bool) -> Result:
+    kernel = tf.cast(weights["kernel"], x.dtype)
+    x = tf.nn.conv2d(x, kernel, form.stride, "SAME")
+    return normalize(x, form.activation, weights, synchronized)
+
+
+def _depthwise(x: tf.Tensor, form: StageForm, weights: Weights, synchronized: bool) -> Result:
+    kernel = tf.cast(weights["kernel"], x.dtype)
+    x = tf.nn.depthwise_conv2d(x, kernel, [1, form.stride, form.stride, 1], "SAME")
+    return normalize(x, form.activation, weights, synchronized)
+
+
+STAGE_FUNCTIONS: dict[str, StageFunction] = {
+    "conv": _conv,
+    "depthwise": _depthwise,
+}
+
+
+def normalize(
+    x: tf.Tensor, activation: str | None, weights: Weights, synchronized: bool = False
+) -> Result:
+    """Batch normalization and activation.
+
+    Args:
+        x: `[batch, height, width, channels]`.
+        activation: key of `ACTIVATION_FUNCTIONS`.
+        weights: `scale` and `offset` `[channels]`; `mean` and `variance` to normalize by, or
+            neither for the batch's own moments.
+        synchronized: the batch is that of all replicas.
+
+    Returns:
+        The output, and the mean and variance it was normalized by.
+    """
+    is_training = "mean" not in weights
+    scale, offset = weights["scale"], weights["offset"]
+    if is_training and synchronized:
+        x, mean, variance = synchronized_batch_norm.normalize(x, scale, offset, BATCH_NORM_EPSILON)
+        return ACTIVATION_FUNCTIONS[activation](x), (mean, variance)
+    empty = tf.zeros([0], tf.float32)
+    x, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=x,
+        scale=scale,
+        offset=offset,
+        mean=empty if is_training else weights["mean"],
+        variance=empty if is_training else weights["variance"],
+        epsilon=BATCH_NORM_EPSILON,
+        is_training=is_training,
+    )
+    return ACTIVATION_FUNCTIONS[activation](x), (mean, variance)

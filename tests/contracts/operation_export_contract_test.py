@@ -1,0 +1,63 @@
+"""What every operation promises to every recipe that trains nothing: it is written, and right."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+from operation_examples import OPERATIONS
+
+from export import recipes, support, writing
+from export.checks import parity
+from export.content.metadata import About
+from export.examples import Examples
+from nas.architecture.blocks import Block, Head, Stem
+from nas.architecture.specs import Child
+from nas.layers import keras_network
+
+RECIPES = [row for row in recipes.RECIPES.values() if row.fine_tuning is None]
+# Output width and stride of every block; the first keeps its shape.
+PLACES = [(8, 1), (12, 1), (12, 2), (8, 2)]
+RNG = np.random.default_rng(0)
+IMAGES = (RNG.integers(0, 256, (64, 12, 12, 3)) / 127.5 - 1.0).astype(np.float32)
+LABELS = RNG.integers(0, 10, 64)
+
+
+def child_of(op):
+    """A network of one operation, in every place where it may stand."""
+    blocks, width = [], 8
+    for output_width, stride in PLACES:
+        if op.refusal(width, output_width, stride) is None:
+            blocks.append(Block(op, width, output_width, stride))
+            width = output_width
+    # A head wide enough to have a weight of the 1024 values that dynamic-range quantization asks.
+    return Child("one_operation", 12, 10, Stem(8, stride=1), tuple(blocks), Head(128))
+
+
+@functools.cache
+def writer_of(op):
+    child = child_of(op)
+    keras.utils.set_random_seed(0)
+    model = keras_network.build_child(child)
+    for _ in range(5):
+        model(IMAGES[:32], training=True)
+    about = About("noise", tuple(f"class {i}" for i in range(10)), child)
+    return writing.Writer(model, Examples(IMAGES, LABELS, IMAGES, None), about)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda row: row.name)
+@pytest.mark.parametrize("op", OPERATIONS, ids=lambda op: op.label)
+def test_an_operation_is_written_minimal_and_in_parity_or_refused_by_policy(op, recipe):
+    child = child_of(op)
+    if any(support.reasons(block.stages, recipe.name) for block in child.layers):
+        with pytest.raises(ValueError, match=rf"{recipe.name} cannot write {op.kind}"):
+            support.check(child, recipe.name)
+        return
+    support.check(child, recipe.name)
+    writer = writer_of(op)
+    # Raises where the file has more operators than the network needs.
+    content, _ = writer.write(recipe)
+    held = writer.held_logits(recipe)
+    # Raises where the file strays from its network further than the recipe allows.
+    found = parity.compare(content, recipe, IMAGES, LABELS, writer.logits, held_logits=held)
+    assert found.recipe == recipe.name
