@@ -10,6 +10,21 @@ PLAN = timing.Plan(rounds=4, min_rounds=2, budget_seconds=5.0, min_sample_ms=0.0
 TINY = spaces.SPACES["tiny"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def converted_once():
+    """A part with a recipe is converted once for all tests; its bytes are the same every time."""
+    convert, files = block_benchmarks.convert, {}
+
+    def convert_once(part, recipe):
+        if (part.key, recipe) not in files:
+            files[part.key, recipe] = convert(part, recipe)
+        return files[part.key, recipe]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(block_benchmarks, "convert", convert_once)
+        yield
+
+
 @pytest.fixture(scope="module")
 def device():
     return latency_models.device("local", 1)

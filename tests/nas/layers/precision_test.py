@@ -1,5 +1,8 @@
 """Mixed precision: what is computed in which type, and how near float32 it stays."""
 
+import dataclasses
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -10,8 +13,16 @@ from nas.layers import precision, stage_functions
 from nas.searching.algorithms import proxyless_gradient
 from nas.supernet import gates, routes, supernet, train_steps
 
-SPACE = spaces.SPACES["tiny"]
-PATH = [1, 1, 2]
+TINY = spaces.SPACES["tiny"]
+# Its first slot and its last one, which may be skipped; fewer layers are traced.
+SPACE = dataclasses.replace(
+    TINY,
+    layers=tuple(
+        dataclasses.replace(slot, input_width=8, output_width=8, stride=1)
+        for slot in (TINY.slots[0], TINY.slots[-1])
+    ),
+)
+PATH = [1, 2]
 MIXED = {"mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}
 # Distance between 1 and the next number.
 EPSILONS = {"mixed_bfloat16": 2.0**-7, "mixed_float16": 2.0**-10}
@@ -32,6 +43,7 @@ class Net:
         self.images = tf.constant(images, tf.float32)
         self.labels = tf.constant(rng.integers(SPACE.num_classes, size=16))
         self.seed = tf.constant([5, 7], tf.int64)
+        self._first = self.state()
         self._weight_gradient = tf.function(self._find_weight_gradient)
         self.weight_step = tf.function(
             lambda: self.net.weight_step(self.images, self.labels, routes.Path(PATH))
@@ -56,29 +68,41 @@ class Net:
         assert {g.dtype for g in (*gradients, *moments, loss)} == {tf.float32}
         return float(loss), flat(gradients), flat(moments)
 
-    def state(self):
-        """Everything that a step may change, the loss scale and metrics apart."""
+    def _state(self):
         net = self.net
         variables = [v for v in net.variables if "total" not in v.path and "count" not in v.path]
-        return [
-            np.array(v)
-            for v in [*variables, *net.optimizer.variables, *net.arch_optimizer.variables]
-        ]
+        return [*variables, *net.optimizer.variables, *net.arch_optimizer.variables]
+
+    def state(self):
+        """Everything that a step may change, the loss scale and metrics apart."""
+        return [np.array(v) for v in self._state()]
+
+    def restore(self):
+        """Puts all of that back as it was at first."""
+        for variable, value in zip(self._state(), self._first, strict=True):
+            variable.assign(value)
 
 
 def flat(tensors):
     return np.concatenate([np.ravel(t) for t in tensors])
 
 
+@functools.cache
+def traced(name):
+    """The net of a precision, with weights and alpha as tests before left them."""
+    return Net(name)
+
+
 @pytest.fixture(scope="module")
 def exact():
-    return Net("float32")
+    return traced("float32")
 
 
 @pytest.fixture(scope="module", params=MIXED)
 def mixed(request):
-    net = Net(request.param)
+    net = traced(request.param)
     net.name = request.param
+    net.restore()
     return net
 
 
@@ -108,7 +132,7 @@ def test_gradients_of_weights_agree_with_float32_within_the_types_precision(mixe
     assert norms[0] == pytest.approx(norms[1], rel=epsilon)
 
 
-PAIRS = [[1, 0], [0, 1], [1, 0]]
+PAIRS = [[1, 0], [0, 1]]
 
 
 def two_paths(gate_values):
@@ -124,9 +148,9 @@ def all_gates_of_the_pairs_path(gate_values):
 
 
 ROUTES = [
-    (two_paths, [[1.0, 0.0]] * 3),
+    (two_paths, [[1.0, 0.0]] * 2),
     (all_gates, np.eye(3)[PATH]),
-    (routes.Mixture, [[0.7, 0.3, 0.0], [0.2, 0.8, 0.0], [0.5, 0.3, 0.2]]),
+    (routes.Mixture, [[0.7, 0.3, 0.0], [0.5, 0.3, 0.2]]),
 ]
 
 
@@ -168,7 +192,7 @@ def test_gradients_of_gates_agree_with_float32_within_the_types_precision(mixed,
     found = gate_gradients(mixed.net, *arguments)
     assert found.dtype == tf.float32
     computed = lengths > 0
-    assert computed.sum() >= 6
+    assert computed.sum() >= 4
     assert (np.abs(found - expected)[computed] / lengths[computed]).max() < 0.002
 
 
@@ -188,7 +212,8 @@ def test_training_in_16_bits_learns_what_float32_learns(mixed):
 
 
 def test_a_step_that_overflows_changes_nothing_but_the_scale():
-    net = Net("mixed_float16")
+    net = traced("mixed_float16")
+    net.restore()
     net.weight_step()
     net.architecture_step()
     scale = net.net.loss_scale.variables["loss_scale"]

@@ -136,9 +136,10 @@ def test_two_path_gradient_is_that_of_a_network_with_explicit_gates(net, batch, 
 @pytest.mark.parametrize("with_latency", [False, True])
 def test_full_gradient_is_that_of_a_network_with_explicit_gates(net, batch, with_latency):
     paths = set()
+    w_latency = use_objective(net, with_latency)
+    gradient = tf.function(FullGradient().architecture_gradient)
     for seed in seeds():
-        w_latency = use_objective(net, with_latency)
-        found = tf.function(FullGradient().architecture_gradient)(net, *batch, seed)
+        found = gradient(net, *batch, seed)
         path = sampling.sample_path(net.alpha.value, net.mask, seed)
         cross_entropy, by_gate = explicit_gates(net, batch, tf.one_hot(path, 3))
         compare(found, cross_entropy, by_alpha(net, by_gate, w_latency))
