@@ -1,7 +1,8 @@
 # Every target makes its environment first; it is made again only when pyproject.toml changes.
 
-# The first of these that is supported and has venv, or else the first that is supported.
-PYTHONS := python3.11 python3.13 python3.12 python3
+# The first of these that is supported and has venv, or else the first that is supported. An
+# environment that is there keeps its Python.
+PYTHONS = "$(BIN)/python" python3.11 python3.13 python3.12 python3
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 WITH_VENV := import ensurepip, venv
 PYTHON ?= $(shell for check in '$(WITH_VENV); $(SUPPORTED)' '$(SUPPORTED)'; do \

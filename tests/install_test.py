@@ -111,6 +111,21 @@ def test_an_environment_of_another_python_is_made_anew(version, cleared, tmp_pat
     assert f"3.13 was called: -m venv{cleared} {tmp_path / 'venv'}\n" in printed
 
 
+def test_an_environment_keeps_its_python_where_none_is_named(tmp_path):
+    stand_in(tmp_path / "venv/bin/python", "3.13")
+    (tmp_path / "venv/pyvenv.cfg").touch()
+    stand_in(tmp_path / "bin/python3.11", "3.11")
+    assert f"3.13 was called: -m venv {tmp_path / 'venv'}\n" in install(tmp_path)[0]
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(tmp_path):
+    (tmp_path / "venv/bin").mkdir(parents=True)
+    (tmp_path / "venv/bin/python").symlink_to(tmp_path / "gone")
+    (tmp_path / "venv/pyvenv.cfg").touch()
+    stand_in(tmp_path / "bin/python3", "3.13")
+    assert "3.13 was called: -m venv --clear" in install(tmp_path)[0]
+
+
 def test_a_folder_that_is_no_environment_is_not_cleared(tmp_path):
     (tmp_path / "venv").mkdir()
     python = stand_in(tmp_path / "python", "3.13")
