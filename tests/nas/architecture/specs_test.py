@@ -217,11 +217,11 @@ def test_an_operation_refuses_a_place_by_its_name_in_the_file(picky):
     with pytest.raises(ValueError) as refused:
         spec_json.from_dict(SearchSpace, data, "space.json")
     assert str(refused.value).startswith(
-        f"space.json: layers[{i}].slot: candidates[0]: k3 e1 cannot stand here: expected stride 1"
+        f"space.json: layers[{i}].slot: candidates[0]: k3 e1 cannot be used here: expected stride 1"
     )
 
 
 def test_an_operation_refuses_a_place_in_a_child(picky):
-    with pytest.raises(ValueError, match="op: k3 e3 cannot stand here: expected stride 1"):
+    with pytest.raises(ValueError, match="op: k3 e3 cannot be used here: expected stride 1"):
         Block(MBConv(3, 3), 8, 8, 2)
     Block(MBConv(3, 3), 8, 8, 1)
