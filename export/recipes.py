@@ -58,7 +58,7 @@ class Recipe:
 
     @property
     def needs_calibration(self) -> bool:
-        """Whether conversion measures ranges of activations; quantization-aware training has them."""
+        """Whether conversion has to measure the ranges of activations on images."""
         return self.activations != "float32" and self.fine_tuning != "quantization"
 
     @property
