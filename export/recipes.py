@@ -1,17 +1,17 @@
-"""The ways a network may be written as a `.tflite` file, as named values.
+"""Recipes: the ways to write a network as a `.tflite` file, as named values.
 
-A recipe says in which types a file computes and how far it may stray from the network it was made
-from. Three limits serve, each where it means something:
+A recipe says in which types a file computes, and how far its results may be from those of the
+network it was made from. There are three limits, and a recipe sets those that are meaningful:
 
-- `max_relative_difference`: largest difference of any logit, over the largest absolute logit, from
-  the network that has the weights as the file holds them. With float32 between operations nothing
-  but the order of summation is left to differ; an integer network may be off by a lot on a single
-  logit and still be right. What rounding the weights to float16 does is up to the network
-  (`export.conversion.rounding`), and is judged by the other two.
-- `min_top1_agreement`: share of images on which both name the same class first.
+- `max_relative_difference`: largest difference of any logit, divided by the largest absolute logit.
+  The file is compared with the network that has the weights of the file. With float32 activations
+  only the order of summation differs. An integer network can be far off on a single logit and
+  still be right, so it has no such limit. The effect of rounding weights to float16 depends on the
+  network (`export.conversion.rounding`), and is checked by the other two limits.
+- `min_top1_agreement`: share of images for which both predict the same class.
 - `max_accuracy_drop`: accuracy lost, as a fraction.
 
-The last two are estimates from a sample of images; `export.checks.parity` grants them their
+The last two are estimates from a sample of images, so `export.checks.parity` allows for their
 sampling error.
 """
 
@@ -28,19 +28,19 @@ class Recipe:
     """One way to write a network.
 
     Attributes:
-        name: stands in file names and flags.
+        name: its name in file names and flags.
         description: one line for tables and reports.
         weights: type of the kernels.
-        activations: type of what flows between operations; where it is `float32` and the weights
-            are `int8`, runtimes quantize on the fly.
+        activations: type of the tensors between operations. If it is `float32` and the weights are
+            `int8`, runtimes quantize activations on the fly.
         interface: type of the input and the output. `uint8` takes pixels as they are.
-        fine_tuning: what the network is trained further with before it is written; None for none.
-        max_accuracy_drop: accuracy that may be lost, as a fraction; with fine-tuning, against the
-            float network trained further for as long.
+        fine_tuning: how the network is fine-tuned before it is written; None for not at all.
+        max_accuracy_drop: accuracy that may be lost, as a fraction. With fine-tuning, the file is
+            compared with the float network trained for as long.
         max_relative_difference: largest allowed difference of a logit from the network with the
-            weights of the file, over the largest logit; None where a single logit proves nothing.
-        min_top1_agreement: smallest allowed share of equal first classes; None where the accuracy
-            alone counts.
+            weights of the file, over the largest logit; None for no limit.
+        min_top1_agreement: smallest allowed share of images with equal predicted classes; None for
+            no limit.
     """
 
     name: str
@@ -60,12 +60,12 @@ class Recipe:
 
     @property
     def needs_calibration(self) -> bool:
-        """Whether ranges of activations are measured on images; fine-tuning may learn them."""
+        """Whether conversion has to measure the ranges of activations on images."""
         return self.activations != "float32" and self.fine_tuning != "quantization"
 
     @property
     def without_fine_tuning(self) -> "Recipe":
-        """The same types for a network as it is: what latency is measured with."""
+        """The recipe with the same types, but without fine-tuning; used to measure latency."""
         return dataclasses.replace(self, fine_tuning=None)
 
 
@@ -126,7 +126,7 @@ RECIPES = {
         ),
         Recipe(
             name="int8_qat",
-            description="as int8, after training that knows of the quantization",
+            description="as int8, after quantization-aware training",
             weights="int8",
             activations="int8",
             interface="int8",
@@ -163,10 +163,10 @@ RECIPES = {
 
 
 def recipe(name: str) -> Recipe:
-    """The recipe called `name`.
+    """Returns the recipe called `name`.
 
     Raises:
-        ValueError: no such recipe; the message lists the known ones.
+        ValueError: there is no such recipe; the message lists the known ones.
     """
     known_names.check("recipe", name, RECIPES)
     return RECIPES[name]

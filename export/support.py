@@ -1,4 +1,4 @@
-"""Which recipes cannot write which stages and activations; checked before any work starts."""
+"""Lists stages and activations that a recipe cannot write, and checks for them before any work."""
 
 from collections.abc import Iterator
 
@@ -10,28 +10,27 @@ from nas.architecture.specs import Child, SearchSpace
 UNSUPPORTED: dict[str, dict[str, str]] = {}
 """For a type of stage or an activation, the recipes that cannot write it, each with the reason.
 
-Every stage and activation that comes with the package goes through every recipe, so there is no row
-yet. The contract tests convert every example of an operation by every recipe that is not named
-here.
+Every recipe can write every stage and activation of the package, so there is no row yet. The
+contract tests convert every example of an operation with every recipe that is not named here.
 """
 
 
 def reasons(stages: tuple[Stage, ...], recipe_name: str) -> list[str]:
-    """Why a recipe cannot write a chain, one reason for each stage or activation it lacks."""
+    """Returns why a recipe cannot write a chain: one reason per unsupported stage or activation."""
     parts = dict.fromkeys(part for stage in stages for part in (stage.type, stage.activation))
     rows = {part: UNSUPPORTED.get(part or "", {}) for part in parts}
     return [f"{part}: {row[recipe_name]}" for part, row in rows.items() if recipe_name in row]
 
 
 def check(network: Child | SearchSpace, recipe_name: str) -> None:
-    """Refuses a network that a recipe cannot write; of a space, every candidate must be writable.
+    """Checks that a recipe can write a network, or all candidates of a space.
 
     Args:
         network: a child, or a space with all its candidates.
         recipe_name: key of `recipes.RECIPES`.
 
     Raises:
-        ValueError: an unknown recipe; or one that cannot write an operation. The message names the
+        ValueError: the recipe is unknown, or it cannot write an operation. The message names the
             place, the operation, the recipe, the reason and the recipes that can.
     """
     recipe(recipe_name)
@@ -47,7 +46,7 @@ def check(network: Child | SearchSpace, recipe_name: str) -> None:
 
 
 def _operations(network: Child | SearchSpace) -> Iterator[tuple[str, str, tuple[Stage, ...]]]:
-    """Place, name and stages of every operation that a network has or may have."""
+    """Yields place, name and stages of every operation of a network, or of all candidates."""
     yield "stem", "the stem", (network.stem.stage(network.input_channels),)
     for i, layer in enumerate(network.layers):
         for block in (layer,) if isinstance(layer, Block) else layer.blocks:

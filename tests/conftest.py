@@ -1,11 +1,12 @@
-"""What tests of several packages share."""
+"""Fixtures and settings that tests of several packages share."""
 
 import os
 import subprocess
 import sys
 
-# Before TensorFlow is imported: oneDNN's kernels round differently from process to process, and
-# many tests compare bits. `end_to_end_test.py` runs with them, as users do.
+# This must be set before TensorFlow is imported. Results of oneDNN may differ in their last bits
+# from process to process, and many tests compare bits. `end_to_end_test.py` runs with oneDNN, as
+# users do.
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 
 import pathlib
@@ -15,7 +16,7 @@ import pytest
 
 from nas.data import sources
 
-# No test is about time, and an example may take long where others share the machine.
+# No test measures time, and an example may take long on a busy machine.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
@@ -24,7 +25,7 @@ TESTDATA = pathlib.Path(__file__).parent / "testdata"
 
 @pytest.fixture(scope="session")
 def environment():
-    """Gives the Python of an environment of its own, by its name; makes it where it is missing."""
+    """A function that makes a virtual environment, if it is missing, and returns its Python."""
     script = pathlib.Path(__file__).parent / "environments" / "make.sh"
 
     def make(name):
@@ -50,7 +51,7 @@ def fashion_data_dir(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def imagenet_data_dir(tmp_path_factory):
-    """A TFDS folder with `imagenet2012`: 4 classes of 12 training images, 8 to test."""
+    """A TFDS folder with `imagenet2012`: 4 classes of 12 training images, and 8 test images."""
     import small_imagenet
 
     data_dir = str(tmp_path_factory.mktemp("imagenet"))
@@ -60,7 +61,7 @@ def imagenet_data_dir(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny_model_file(tmp_path_factory):
-    """A latency model of `tiny` for Fashion-MNIST: a microsecond for every 1000 MACs."""
+    """A latency model of `tiny` for Fashion-MNIST: one microsecond per 1000 MACs."""
     from latency_models.measuring.parts import space_parts
     from latency_models.models import lookup_table
     from latency_models.models.lookup_table import LookupTable

@@ -1,4 +1,4 @@
-"""The whole pipeline on the `tiny` space, as a user runs it."""
+"""Runs the whole pipeline on the `tiny` space, as a user does."""
 
 import dataclasses
 import json
@@ -35,7 +35,7 @@ CHATTER = ("TensorSpec", "oneDNN", "cuda", "CUDA", "WARNING", "Warning", "XNNPAC
 
 
 def run_pipeline(run, data_dir, path, *flags):
-    # With the kernels users get, which other tests switch off.
+    # With oneDNN, as for users; other tests switch it off.
     environment = {k: v for k, v in os.environ.items() if k != "TF_ENABLE_ONEDNN_OPTS"}
     return run(
         *("tools.pipeline", "--preset=tiny", f"--data_dir={data_dir}", f"--workdir={path}"),
@@ -46,16 +46,16 @@ def run_pipeline(run, data_dir, path, *flags):
 
 @pytest.fixture(scope="module")
 def finished(fashion_data_dir, tmp_path_factory):
-    """A work dir after one run, and what the run said."""
+    """A work dir after one run, and the completed process of that run."""
     path = tmp_path_factory.mktemp("runs") / "tiny"
-    # Python anew, as a user starts it.
+    # In a new Python process, as a user starts it.
     done = run_pipeline(processes.run_fresh, fashion_data_dir, path)
     assert done.returncode == 0, done.stderr
     return path, done
 
 
 class Enough(Exception):
-    """What a test wanted to see has happened."""
+    """Ends a run at the point that a test waits for."""
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def again(finished, fashion_data_dir, tmp_path, capsys, monkeypatch):
 
 
 def by_stage(output):
-    """What was printed under each title, by title."""
+    """The lines printed under each title."""
     said, title = {}, None
     lines = output.splitlines()
     for before, line in zip(["", *lines], lines, strict=False):
@@ -144,7 +144,7 @@ def test_summary(finished):
     assert set(summary["test_accuracy_by_recipe"]) == set(summary["latency_ms_by_recipe"])
     assert set(summary["test_accuracy_by_recipe"]) == set(RECIPES)
     assert summary["measured_latency_ms"] == summary["latency_ms_by_recipe"]["float32"] > 0
-    # The report is made from the summary.
+    # The report is made from the summary, so its time is not in it.
     assert [*summary["stage_seconds"], "report"] == list(pipeline_plan.STAGES)
     assert summary["search_seconds"] == summary["stage_seconds"]["search"] > 0
     assert summary["train_seconds"] == summary["stage_seconds"]["train"] > 0
@@ -159,7 +159,7 @@ def test_the_predicted_latency_is_the_latency_models_and_the_target_is_kept(fini
     child = spaces.load_child(str(path / "child.json"))
     predicted = latency_models.load(path / "latency_model.json").predict(child)
     assert summary["predicted_latency_ms"] == predicted
-    # The space has twelve networks, so the nearest band that holds one may be wide.
+    # The space has only 12 networks, so the nearest one may be far from the target.
     assert abs(predicted / summary["target_latency_ms"] - 1.0) <= 0.48
 
 
@@ -179,7 +179,7 @@ def test_alphas_have_a_row_an_epoch_and_nan_where_a_slot_has_fewer(finished):
     assert (np.isnan(alphas) == padding).all()
     learned = alphas[:, ~padding]
     assert not np.array_equal(learned[1], learned[2])
-    # The warm-up leaves them at their small random start.
+    # The warm-up does not change the small random start values.
     assert np.abs(learned[0]).max() < 0.01 < np.abs(learned[2]).max()
 
 
@@ -199,19 +199,19 @@ def test_searched_network_is_compared_with_random_ones_resumably(
     finished, fashion_data_dir, tmp_path
 ):
     path = shutil.copytree(finished[0], tmp_path / "copy")
-    # The space has 12 networks, few of them equally fast.
+    # The space has only 12 networks, and few are equally fast.
     flags = [f"--workdir={path}", "--count=1", "--tolerance=2", "--repeats=2"]
     said = []
     for _ in range(2):
         done = processes.run("tools.compare_random", f"--data_dir={fashion_data_dir}", *flags)
         assert done.returncode == 0, done.stderr
         said.append(done.stderr)
-    # Trained the first time alone.
+    # Networks are trained only the first time.
     assert ["training" in text for text in said] == [True, False]
     found = json.loads((path / "comparison/comparison.json").read_text())
     searched, random = found["networks"]
     summary = json.loads((path / "summary.json").read_text())
-    # The pipeline's own training is the first of them.
+    # The training of the pipeline is the first one.
     assert searched["test_accuracies"][0] == summary["test_accuracy"]
     for network in (searched, random):
         assert len(network["test_accuracies"]) == 2

@@ -1,4 +1,4 @@
-"""What holds for the project as a whole: its files, its dependencies, its documents."""
+"""Tests of the project as a whole: its files, its dependencies, its documents."""
 
 import ast
 import graphlib
@@ -18,9 +18,9 @@ PACKAGES = ("nas", "export", "latency_models", "tools")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 TEXT_ENDINGS = {".py", ".md", ".toml", ".json", ".jsonl", ".html", ".css", ".js", ".txt", ".cfg"}
 
-# It stands in for ai-edge-litert on older devices.
+# It replaces ai-edge-litert on older devices.
 UNDECLARED_IMPORTS = {"tflite_runtime"}
-# Runs under another Python, whose packages and whose released code it imports.
+# It runs in another Python, and imports the packages and the released code that are there.
 FOREIGN = ROOT / "tools" / "experiments" / "reference_supernet.py"
 # tensorflow-datasets imports it.
 UNIMPORTED_DEPENDENCIES = {"importlib-resources"}
@@ -40,7 +40,7 @@ def _our_files():
 
 
 def test_no_file_holds_a_path_of_one_machine():
-    # Written in two parts, so that this file does not hold one either.
+    # Written in two parts, so that this file does not contain one.
     machine_path = re.compile("/(?:ro" + "ot|ho" + "me|wo" + "rk|Us" + r"ers)/\w")
     found = [_name(path) for path in _our_files() if machine_path.search(path.read_text("utf-8"))]
     assert not found
@@ -60,14 +60,14 @@ def _imports(path):
 
 
 def _modules():
-    """Every module of ours by its dotted name."""
+    """Yields the dotted name and the path of each of our modules."""
     for path in SOURCES:
         dotted = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         yield dotted.removesuffix(".__init__"), path
 
 
 def import_graph():
-    """The modules that each module imports, those behind `TYPE_CHECKING` or in a function too."""
+    """The modules that each module imports, also in functions or for `TYPE_CHECKING`."""
     modules = dict(_modules())
     graph = {}
     for name, path in modules.items():
@@ -75,14 +75,14 @@ def import_graph():
         for wanted in _imports(path):
             while wanted and wanted not in modules:
                 wanted = wanted.rpartition(".")[0]
-            # A module may name the package it stands in.
+            # A module may import its own package.
             if wanted and wanted != name and not name.startswith(f"{wanted}."):
                 graph[name].add(wanted)
     return graph
 
 
 def circles(graph):
-    """Groups of modules that import each other, however far around."""
+    """A cycle of modules that import each other, directly or indirectly; empty if there is none."""
     order = graphlib.TopologicalSorter(graph)
     try:
         order.prepare()
@@ -164,7 +164,7 @@ def _documents():
 
 
 def _commands():
-    """Each `python -m tools.x --flag=...` of a document: it, the tool, the names of the flags."""
+    """Yields document, tool and flag names of each `python -m tools.x --flag=...` in documents."""
     for document in _documents():
         text = document.read_text("utf-8").replace("\\\n", " ")
         for tool, rest in re.findall(r"python -m tools\.([a-z]\w*)([^`\n]*)", text):
@@ -178,7 +178,7 @@ def _flags(path):
 
 
 def _flags_with_imports(path):
-    """Flags of a tool and of what it imports from its package."""
+    """The flags of a tool and of our modules that it imports."""
     modules = dict(_modules())
     imported = {modules[name] for name in _imports(path) if name in modules}
     return {flag for module in {path, *imported} for flag in _flags(module)}
@@ -197,7 +197,7 @@ def test_commands_of_documents_name_tools_and_flags_that_exist(document, tool, u
 
 
 def _known_flags(path):
-    """Flags of a tool, and a switch's negation."""
+    """The flags of a tool, and the negations of its switches."""
     found = _flags_with_imports(path)
     return found | {f"no{name}" for name in found} | {"help", "debug"}
 

@@ -1,7 +1,7 @@
-"""What is timed: the parts of a network, and whole networks, each with a key that names it.
+"""Parts of networks and whole networks to be timed, each with a key that identifies it.
 
-Two parts with the same key are the same computation on the same shape, so one measurement serves
-every place, space and child where it occurs.
+Two parts with the same key do the same computation on the same shape. One measurement therefore
+serves every place, space and child in which the part occurs.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ Kind = Literal["stem", "block", "head", "network"]
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """One thing to time.
+    """A part of a network, or a whole network, to be timed.
 
     Attributes:
         kind: the stem, a block, the head, or a whole network.
         label: short name for tables.
         resolution: height and width of its input, in pixels.
-        spec: what the key is made from, as JSON values.
+        spec: the JSON values from which the key is computed.
         num_macs: multiply-accumulates for one image.
         source: the block, or the child whose stem, head or whole network this is.
     """
@@ -45,13 +45,13 @@ class Part:
 
     @functools.cached_property
     def key(self) -> str:
-        """Fingerprint, for example `block-3f2a90c1d07e`."""
+        """Identifies the part, for example `block-3f2a90c1d07e`."""
         text = json.dumps([self.kind, self.resolution, self.spec], sort_keys=True)
         return f"{self.kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     def build(self) -> keras.Model:
-        """The part as a freshly initialised Keras model."""
-        # Reading measurements and predicting need no framework, which takes seconds to import.
+        """Builds the part as a Keras model with fresh weights."""
+        # Imported here, because it takes seconds, and reading or predicting latency needs no Keras.
         from nas.layers import keras_network
 
         if isinstance(self.source, Block):
@@ -64,7 +64,7 @@ class Part:
         return builders[self.kind](self.source)
 
 
-# Fields that the keys of the first version hold even where they have their default.
+# Fields that are part of keys even if they have their default, as in the first version.
 _ALWAYS_IN_KEYS = {
     "MBConv": {"activation"},
     "Block": {"stride"},
@@ -75,10 +75,10 @@ _ALWAYS_IN_KEYS = {
 
 
 def _plain(spec: Any) -> Any:
-    """The spec as JSON values, for a key that a new field does not change.
+    """Returns the spec as JSON values for a key.
 
-    A field that has its default is left out. So a field with a default can be added to an
-    operation, and what was measured before is still known by its key.
+    A field that has its default is left out. If a field with a default is added to an operation,
+    keys of earlier measurements therefore stay the same.
     """
     if isinstance(spec, tuple):
         return [_plain(value) for value in spec]
@@ -94,13 +94,13 @@ def _plain(spec: Any) -> Any:
 
 
 def block_part(block: Block, resolution: int) -> Part:
-    """A block on a square input of `resolution` pixels."""
+    """Returns a block on a square input of `resolution` pixels."""
     macs = counting.block_macs(block, resolution)
     return Part("block", block.label, resolution, _plain(block), macs, block)
 
 
 def stem_part(child: Child) -> Part:
-    """The first convolution of `child`."""
+    """Returns the first convolution of `child`."""
     stage = child.stem.stage(child.input_channels)
     spec = {**_plain(child.stem), "input_channels": child.input_channels}
     macs = stage.macs(child.resolution)
@@ -109,10 +109,10 @@ def stem_part(child: Child) -> Part:
 
 
 def head_part(child: Child) -> Part:
-    """The last convolution of `child`, its pooling and its classifier."""
+    """Returns the last convolution of `child`, its pooling and its classifier."""
     width, resolution = child.layers[-1].output_width, child.input_resolutions[-1]
     spec = _plain(child.head) | {"input_width": width, "num_classes": child.num_classes}
-    # Dropout does nothing in a file.
+    # Inference uses no dropout.
     del spec["dropout"]
     macs = child.head.stage(width).macs(resolution) + child.head.width * child.num_classes
     label = f"head, {width} -> {child.head.width} -> {child.num_classes}"
@@ -120,7 +120,7 @@ def head_part(child: Child) -> Part:
 
 
 def network_part(child: Child) -> Part:
-    """The whole of `child`; its name and its dropout rate do not count."""
+    """Returns the whole of `child`; its key does not depend on its name and its dropout rate."""
     anonymous = dataclasses.replace(
         child, name="network", head=dataclasses.replace(child.head, dropout=0.0)
     )
@@ -129,7 +129,7 @@ def network_part(child: Child) -> Part:
 
 
 def child_parts(child: Child) -> list[Part]:
-    """Stem, blocks and head in order; identities cost nothing and are left out."""
+    """Returns stem, blocks and head in order, without identities, which cost nothing."""
     blocks = [
         block_part(block, resolution) for block, resolution in child.places if not block.is_identity
     ]
@@ -137,7 +137,7 @@ def child_parts(child: Child) -> list[Part]:
 
 
 def space_parts(space: SearchSpace) -> list[Part]:
-    """Every distinct part of the networks of `space`, each once."""
+    """Returns every distinct part of the networks of `space` once."""
     parts = [stem_part(space.first_child), head_part(space.first_child)]
     for layer, resolution in space.places:
         blocks = layer.blocks if isinstance(layer, Slot) else (layer,)
@@ -146,5 +146,5 @@ def space_parts(space: SearchSpace) -> list[Part]:
 
 
 def distinct(parts: Iterable[Part]) -> list[Part]:
-    """`parts` in their order, the first of each key only."""
+    """Returns `parts` in their order, only the first of each key."""
     return list({part.key: part for part in reversed(list(parts))}.values())[::-1]

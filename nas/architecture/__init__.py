@@ -1,1 +1,1 @@
-"""Spaces and networks as plain, validated data, and what is counted from them; no framework."""
+"""Spaces and networks as plain, validated data, and counts from them; imports no framework."""

@@ -17,7 +17,7 @@ Stride = Literal[1, 2]
 
 @dataclass(frozen=True, config=STRICT)
 class Block:
-    """One operation in its place: what a child network is made of, and what is benchmarked."""
+    """One operation with its widths and its stride: a layer of a child network."""
 
     op: AnyOperation
     input_width: Width
@@ -28,7 +28,7 @@ class Block:
     def __post_init__(self) -> None:
         reason = self.op.refusal(self.input_width, self.output_width, self.stride)
         if reason:
-            raise ValueError(f"op: {self.op.label} cannot stand here: {reason}")
+            raise ValueError(f"op: {self.op.label} cannot be used here: {reason}")
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -47,14 +47,14 @@ class Block:
 
     @property
     def label(self) -> str:
-        """Short name used in tables, for example `k5 e3, 24 -> 40 / 2`."""
+        """Short name in tables, for example `k5 e3, 24 -> 40 / 2`."""
         stride = f" / {self.stride}" if self.stride > 1 else ""
         return f"{self.op.label}, {self.input_width} -> {self.output_width}{stride}"
 
 
 @dataclass(frozen=True, config=STRICT)
 class Slot:
-    """One place where a choice is made between candidate operations of equal shape."""
+    """One place of the network where the search chooses between operations of equal shape."""
 
     input_width: Width
     output_width: Width
@@ -68,15 +68,15 @@ class Slot:
         for i, op in enumerate(self.candidates):
             reason = op.refusal(self.input_width, self.output_width, self.stride)
             if reason:
-                raise ValueError(f"candidates[{i}]: {op.label} cannot stand here: {reason}")
+                raise ValueError(f"candidates[{i}]: {op.label} cannot be used here: {reason}")
 
     def block(self, choice: int) -> Block:
-        """The block that candidate number `choice` makes here."""
+        """Returns the block with candidate number `choice` as its operation."""
         return Block(self.candidates[choice], self.input_width, self.output_width, self.stride)
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """One block a candidate."""
+        """One block per candidate."""
         return tuple(self.block(j) for j in range(len(self.candidates)))
 
 
@@ -90,7 +90,7 @@ class Stem:
     activation: Activation = "relu6"
 
     def stage(self, input_channels: int) -> Stage:
-        """The stem as a stage on an image of `input_channels`."""
+        """Returns the stem as a stage on an image of `input_channels`."""
         return Conv(self.kernel_size, self.stride, input_channels, self.width, self.activation)
 
 
@@ -103,5 +103,5 @@ class Head:
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
 
     def stage(self, input_width: int) -> Stage:
-        """The head as a stage on `input_width` channels."""
+        """Returns the head as a stage on `input_width` channels."""
         return Conv(1, 1, input_width, self.width, self.activation)

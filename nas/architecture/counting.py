@@ -1,4 +1,4 @@
-"""Parameters and multiply-accumulates of blocks and networks, counted from their specs."""
+"""Counts parameters, multiply-accumulates and bytes of blocks and networks from their specs."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,17 +10,17 @@ from nas.architecture.specs import Child, SearchSpace
 
 
 def block_macs(block: Block, resolution: int) -> int:
-    """Multiply-accumulates of a block on a square input of `resolution` pixels."""
+    """Returns the multiply-accumulates of a block on a square input of `resolution` pixels."""
     return sum(stage.macs(size) for stage, size in with_resolutions(block.stages, resolution))
 
 
 def block_params(block: Block) -> int:
-    """Trainable parameters of a block, batch normalization included."""
+    """Returns the number of trainable parameters of a block, batch normalization included."""
     return sum(stage.num_weights for stage in block.stages)
 
 
 def child_stages(child: Child) -> Iterator[tuple[Stage, int]]:
-    """Every stage of a network in order, each with the resolution of its input."""
+    """Yields every stage of a network in order, with the resolution of its input."""
     yield child.stem.stage(child.input_channels), child.resolution
     for block, resolution in child.places:
         yield from with_resolutions(block.stages, resolution)
@@ -28,19 +28,19 @@ def child_stages(child: Child) -> Iterator[tuple[Stage, int]]:
 
 
 def num_params(child: Child) -> int:
-    """Trainable parameters of a network: convolutions, batch normalization, classifier."""
+    """Returns the trainable parameters of convolutions, batch normalization and classifier."""
     classifier = (child.head.width + 1) * child.num_classes
     return classifier + sum(stage.num_weights for stage, _ in child_stages(child))
 
 
 def num_macs(child: Child) -> int:
-    """Multiply-accumulates of convolutions and classifier for one image."""
+    """Returns the multiply-accumulates of convolutions and classifier for one image."""
     classifier = child.head.width * child.num_classes
     return classifier + sum(stage.macs(size) for stage, size in child_stages(child))
 
 
 def supernet_params(space: SearchSpace) -> int:
-    """Trainable weights of a supernet over `space`, architecture parameters apart."""
+    """Returns the trainable weights of a supernet of `space`, without architecture parameters."""
     shared = space.first_child
     chosen = sum(block_params(slot.block(0)) for slot in space.slots)
     candidates = sum(block_params(block) for slot in space.slots for block in slot.blocks)
@@ -48,12 +48,12 @@ def supernet_params(space: SearchSpace) -> int:
 
 
 def block_bytes(block: Block, weight_bytes: int, channel_bytes: int) -> int:
-    """Bytes of a block's weights in a file, its batch normalizations folded into convolutions.
+    """Returns the bytes of a block's weights in a file, where batch normalization is folded.
 
     Args:
         block: the block.
-        weight_bytes: of one value of a kernel.
-        channel_bytes: of what belongs to one output channel: bias, and scales if quantized.
+        weight_bytes: bytes of one value of a kernel.
+        channel_bytes: bytes per output channel: its bias, and its scales if quantized.
     """
     return sum(_stage_bytes(stage, weight_bytes, channel_bytes) for stage in block.stages)
 
@@ -65,7 +65,7 @@ def _stage_bytes(stage: Stage, weight_bytes: int, channel_bytes: int) -> int:
 
 
 def num_bytes(child: Child, weight_bytes: int, channel_bytes: int) -> int:
-    """Bytes of a network's weights in a file; the file's own structure comes on top."""
+    """Returns the bytes of a network's weights in a file, without the structure of the file."""
     classes = child.num_classes
     classifier = child.head.width * classes * weight_bytes + classes * channel_bytes
     return classifier + sum(
@@ -78,12 +78,12 @@ def by_candidate(
     of_block: Callable[[Block, int], int],
     of_child: Callable[[Child], int],
 ) -> tuple[list[np.ndarray], float]:
-    """A cost of every candidate of every slot, and of all that is not chosen.
+    """Returns the cost of every candidate of every slot, and of the fixed layers together.
 
     Args:
         space: the space.
-        of_block: the cost of a block on a square input of so many pixels.
-        of_child: the cost of a network, which is the sum of its blocks' and fixed parts'.
+        of_block: returns the cost of a block, given the resolution of its square input in pixels.
+        of_child: returns the cost of a network, the sum over its blocks and fixed layers.
     """
     slots = [
         np.array([float(of_block(block, resolution)) for block in layer.blocks])

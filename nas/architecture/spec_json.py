@@ -1,6 +1,6 @@
-"""Spaces and children as JSON: the dataclasses of `specs`, field for field.
+"""Spaces and children as JSON: the dataclasses of `specs`, field by field.
 
-A bad file is refused with the place of the fault
+The error message for an invalid file names the place of the first error
 (`layers[3].slot.candidates[2].mbconv.kernel_size: ...`).
 """
 
@@ -16,17 +16,18 @@ T = TypeVar("T")
 
 
 def to_dict(spec: Any) -> dict[str, Any]:
-    """The JSON form of a spec, with its `schema_version`."""
+    """Returns the JSON form of a spec, with its `schema_version`."""
     return {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(spec)}
 
 
 def from_dict(cls: type[T], data: Any, source: str = "input") -> T:
-    """Reads the JSON form of `cls`, checking every field.
+    """Reads the JSON form of `cls`, and checks every field.
 
-    `provenance` and `comment` keys beside the fields are let through.
+    The keys `provenance` and `comment` are ignored.
 
     Raises:
-        ValueError: names `source`, the place of the first fault, and what was expected there.
+        ValueError: the data are invalid; the message names `source`, the place of the first error,
+            and what was expected there.
     """
     if not isinstance(data, dict):
         raise ValueError(f"{source}: expected a JSON object, received {type(data).__name__}")

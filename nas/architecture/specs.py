@@ -1,7 +1,7 @@
 """Search spaces and child networks as plain, validated data.
 
-Nothing here imports a framework. The supernet, the Keras child, the counts and the latency features
-all read these dataclasses. `spec_json` reads and writes them as files.
+This file imports no framework. Supernet, Keras child, counts and latency features all read these
+dataclasses. `spec_json` reads and writes them as files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nas.architecture.blocks import Block, Head, Slot, Stem
 from nas.architecture.operations import STRICT
 from nas.architecture.operations.stage import downsampled
 
-# Becomes the name of Keras models and TensorFlow scopes, which take no other characters.
+# It names Keras models and TensorFlow scopes, which allow no other characters.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 
@@ -34,7 +34,7 @@ def _check_chain(stem: Stem, layers: Sequence[Block | Slot]) -> None:
 
 
 class _Network:
-    """What a child and a space have in common."""
+    """The fields and properties that a child and a space have in common."""
 
     resolution: int
     input_channels: int
@@ -48,7 +48,7 @@ class _Network:
 
     @property
     def input_resolutions(self) -> tuple[int, ...]:
-        """Height and width seen by each layer, and last by the head."""
+        """Height and width of the input of each layer, and last of the head."""
         resolutions = [downsampled(self.resolution, self.stem.stride)]
         for layer in self.layers:
             resolutions.append(downsampled(resolutions[-1], layer.stride))
@@ -57,7 +57,7 @@ class _Network:
     def with_task(
         self, num_classes: int, resolution: int | None = None, input_channels: int | None = None
     ) -> Self:
-        """The same for another data set."""
+        """Returns the same network or space for another data set."""
         return dataclasses.replace(  # type: ignore[type-var]  # Both are dataclasses.
             self,
             num_classes=num_classes,
@@ -71,11 +71,11 @@ class Child(_Network):
     """A network with every choice made.
 
     Attributes:
-        name: how tables call it.
+        name: its name in tables.
         resolution: height and width of the input, in pixels.
         num_classes: width of the classifier.
         stem: the first convolution.
-        layers: the blocks, in order; identities stay in the list so that slots keep their places.
+        layers: the blocks, in order. Identities are kept, so the indices are those of the space.
         head: the last convolution and the dropout rate.
         input_channels: 3 for colour, 1 for gray images.
     """
@@ -99,10 +99,10 @@ class Child(_Network):
 
 @dataclass(frozen=True, config=STRICT)
 class SearchSpace(_Network):
-    """Every network the search may return.
+    """The set of all networks that a search can choose from.
 
     Attributes:
-        name: how files and tables call it.
+        name: its name in files and tables.
         resolution: height and width of the input, in pixels.
         num_classes: width of the classifier.
         stem: the first convolution.
@@ -133,7 +133,7 @@ class SearchSpace(_Network):
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """The places where a choice is made, in order."""
+        """The slots, in order."""
         return tuple(layer for layer in self.layers if isinstance(layer, Slot))
 
     @property
@@ -143,28 +143,28 @@ class SearchSpace(_Network):
 
     @property
     def num_candidates(self) -> int:
-        """Candidates over all slots."""
+        """Number of candidates of all slots together."""
         return sum(self.candidate_counts)
 
     @property
     def cardinality(self) -> int:
-        """Number of different choices."""
+        """Number of paths: one candidate in every slot."""
         return math.prod(self.candidate_counts)
 
     @property
     def first_child(self) -> Child:
-        """The network of every slot's first candidate, where any network serves."""
+        """The network of the first candidate of every slot, for uses where any network will do."""
         return self.child([0] * len(self.slots))
 
     def child(self, choices: Sequence[int], name: str | None = None) -> Child:
-        """The network that takes candidate `choices[i]` in slot i.
+        """Returns the network with candidate `choices[i]` in slot i.
 
         Raises:
-            ValueError: not one choice a slot, or a choice outside the slot's candidates.
+            ValueError: there is not one choice per slot, or a choice is no candidate of its slot.
         """
         if len(choices) != len(self.slots):
             raise ValueError(
-                f"expected {len(self.slots)} choices, one a slot; received {len(choices)}"
+                f"expected {len(self.slots)} choices, one per slot; received {len(choices)}"
             )
         for i, (choice, slot) in enumerate(zip(choices, self.slots, strict=True)):
             if not 0 <= choice < len(slot.candidates):
@@ -188,7 +188,7 @@ class SearchSpace(_Network):
         )
 
     def choices(self, child: Child) -> tuple[int, ...]:
-        """Which candidate of each slot `child` took; the inverse of `child()`.
+        """Returns the candidate that `child` has in each slot; the inverse of `child()`.
 
         Raises:
             ValueError: the child is not a network of this space.

@@ -1,23 +1,23 @@
-"""Whether a network's strides suit the size of its images."""
+"""Checks whether the strides of a network suit the size of its images."""
 
 import math
 
 from nas.architecture.specs import Child, SearchSpace
 
-# A head averages over the last map; more places than this are work without an end.
+# The head averages over the last feature map. A larger map than this takes far too long.
 _LARGEST_LAST_MAP = 32
 
 
 def total_stride(network: Child | SearchSpace) -> int:
-    """How many pixels of the image lie under one place of the last map, along each side."""
+    """Returns the size of the image divided by the size of the last feature map."""
     return network.stem.stride * math.prod(layer.stride for layer in network.layers)
 
 
 def check(network: Child | SearchSpace) -> None:
-    """Refuses images that are smaller than the network's stride, or absurdly large for it.
+    """Checks that images are neither smaller than the network's stride nor far too large for it.
 
     Raises:
-        ValueError: the message says which sizes make sense.
+        ValueError: they are; the message says which sizes are allowed.
     """
     stride = total_stride(network)
     largest = stride * _LARGEST_LAST_MAP
@@ -29,16 +29,16 @@ def check(network: Child | SearchSpace) -> None:
 
 
 def caution(designed: Child | SearchSpace, fitted: Child | SearchSpace) -> str | None:
-    """What to know about images far larger than those a network was designed for.
+    """Returns a warning if images are far larger than those a network was designed for.
 
     Args:
-        designed: the network as it came.
-        fitted: the same for a data set.
+        designed: the network as it was designed.
+        fitted: the same network for the images of a data set.
     """
     growth = (fitted.resolution / designed.resolution) ** 2
     if growth < 4:
         return None
     return (
         f"{designed.name} is made for {designed.resolution} pixels: at {fitted.resolution} "
-        f"everything takes about {growth:.0f} times as long; --resolution asks for less"
+        f"everything takes about {growth:.0f} times as long; --resolution sets a smaller size"
     )

@@ -1,1 +1,1 @@
-"""What runs: stages and chains of stages as functions, networks as Keras models, number formats."""
+"""Stages and chains of stages as functions, child networks as Keras models, number formats."""

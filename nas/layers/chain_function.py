@@ -1,8 +1,7 @@
-"""A chain of stages as one pure function of its input and its weights.
+"""Runs a chain of stages as one pure function of its input and its weights.
 
-The weights arrive as flat vectors, so that a path's weights are one row of a bank whatever their
-shapes. The shapes may differ from call to call: one traced chain serves every kernel size and
-expansion.
+The weights are flat vectors, so a row of a bank can hold weights of any shapes. The shapes may
+differ from call to call: one traced chain serves every kernel size and expansion.
 """
 
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from nas.layers.stage_functions import StageForm
 
 
 class ChainWeights(NamedTuple):
-    """Weights of one chain, flattened and joined, stage after stage; a vector for each `Bank`."""
+    """Weights of one chain, flattened and joined stage after stage; one vector per `Bank`."""
 
     kernels: tf.Tensor
     affine: tf.Tensor
@@ -26,7 +25,7 @@ class ChainWeights(NamedTuple):
 
 
 class ChainShapes(NamedTuple):
-    """Shapes to cut `ChainWeights` by.
+    """The shapes of the weights that `ChainWeights` holds flattened.
 
     Attributes:
         kernels: `[kernels, 4]`, the shape of each kernel.
@@ -40,7 +39,7 @@ class ChainShapes(NamedTuple):
 
     @classmethod
     def of(cls, stages: Sequence[Stage]) -> "ChainShapes":
-        """The shapes of `stages`, as integer arrays."""
+        """Returns the shapes of the weights of `stages`, as integer arrays."""
         weights = [weight for stage in stages for weight in stage.weights]
         shapes = {bank: [w.shape for w in weights if w.bank is bank] for bank in Bank}
         return cls(
@@ -59,22 +58,23 @@ def run_chain(
     synchronized: bool = False,
     gate: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Computes stage after stage.
+    """Runs the stages one after the other.
 
     Args:
         x: `[batch, height, width, channels]`.
-        forms: of the stages.
-        weights: their weights; vectors longer than the shapes need are cut.
-        shapes: their shapes, tensors or arrays.
-        training: normalize by the batch's own moments instead of the moving ones.
-        synchronized: the batch is that of all replicas; see `replicas.mean` for where this may be.
-        gate: float32 scalar that multiplies the output of a chain whose last stage is linear in
-            its gains (`StageForm.is_linear`). The gains are multiplied instead, so the gate's
-            gradient is a sum over channels of gradients that are computed anyway.
+        forms: the forms of the stages.
+        weights: the weights of the stages; values beyond the shapes are padding and are not used.
+        shapes: the shapes of the weights, as tensors or arrays.
+        training: whether to normalize by the moments of the batch, not by the moving ones.
+        synchronized: whether to use the batch of all replicas; `replicas.mean` says where this may
+            be called.
+        gate: float32 scalar that multiplies the output of a chain whose last stage is linear in its
+            gains (`StageForm.is_linear`). In fact it multiplies the gains, so the gradient of the
+            gate is a sum over channels of gradients that are computed anyway.
 
     Returns:
-        The output, and the batch's moments in the layout of `weights.moments`, its padding
-        included (the moving moments themselves when not training).
+        The output, and the moments of the batch in the layout of `weights.moments`, with its
+        padding. Without `training`, these are the moving moments themselves.
     """
     batch_moments: list[tf.Tensor] = []
     stages = stage_weights(weights, shapes, forms, training)
@@ -94,7 +94,7 @@ def run_chain(
 def stage_weights(
     weights: ChainWeights, shapes: ChainShapes, forms: Sequence[StageForm], training: bool
 ) -> list[dict[str, tf.Tensor]]:
-    """The weights of each stage by name; without moments when training."""
+    """Returns the weights of each stage by name, without moments if `training`."""
     cut = {
         Bank.KERNELS: iter(_cut_kernels(weights.kernels, shapes.kernels)),
         Bank.AFFINE: iter(_split(weights.affine, shapes.affine)),
@@ -113,6 +113,6 @@ def _cut_kernels(flat: tf.Tensor, shapes: tf.Tensor | np.ndarray) -> list[tf.Ten
 def _split(
     flat: tf.Tensor, sizes: tf.Tensor | np.ndarray, count: int | None = None
 ) -> list[tf.Tensor]:
-    """The parts of these sizes, and last what is beyond them: padding, all zeros."""
+    """Splits `flat` into parts of these sizes; the last part is the padding, all zeros."""
     count = sizes.shape[0] if count is None else count
     return tf.split(flat, tf.concat([sizes, [-1]], axis=0), num=count + 1)

@@ -29,7 +29,7 @@ def run_chain(
     training: bool,
     synchronized: bool = False,
 ) -> tf.Tensor:
-    """The output of `chain_function.run_chain`, which has the same arguments."""
+    """Returns the output of `chain_function.run_chain`, which has the same arguments."""
     stages = chain_function.stage_weights(weights, shapes, forms, training)
     for form, own in zip(forms, stages, strict=True):
         if form.is_expansion and training:
@@ -52,7 +52,7 @@ def _expand(
     matrix = kernel[0, 0]
     covariance = square - mean[:, None] * mean
     variance = tf.reduce_sum(matrix * tf.matmul(covariance, matrix), axis=0)
-    # Rounding may make it negative.
+    # Rounding can make the variance negative.
     epsilon = stage_functions.BATCH_NORM_EPSILON
     factor = scale * tf.math.rsqrt(tf.maximum(variance, 0.0) + epsilon)
     shift = offset - tf.linalg.matvec(matrix, mean, transpose_a=True) * factor

@@ -12,18 +12,18 @@ from nas.layers import synchronized_batch_norm
 class FusedBatchNormalization(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization` whose training step is one fused kernel.
 
-    Keras 3 computes moments and normalization as separate operations on TensorFlow, which makes
+    With TensorFlow, Keras 3 computes moments and normalization as separate operations. This makes
     the training step of a small network about a third slower on a CPU. Weights and inference are
-    the stock layer's, so weights move between the two by `set_weights`. What the kernel cannot do
-    is left to the stock layer: masks, axes other than the last, inputs that are not images,
-    normalization without scale or offset, and a layer that is frozen.
+    those of the stock layer, so `set_weights` can copy weights from one to the other. The stock
+    layer also computes what the kernel cannot: masks, axes other than the last, inputs that are not
+    images, normalization without scale or offset, and a frozen layer.
 
     With several replicas (`nas.distribution.replicas`) the moving moments follow the mean over
-    replicas; `synchronized` means what it means for the stock layer.
+    replicas. `synchronized` has the same meaning as for the stock layer.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """As the stock layer; inputs are `[batch, height, width, channels]`."""
+        """As in the stock layer; inputs are `[batch, height, width, channels]`."""
         is_fusible = len(inputs.shape) == 4 and self.axis in (-1, 3) and self.scale and self.center
         if not training or not self.trainable or mask is not None or not is_fusible:
             return super().call(inputs, training=training, mask=mask)

@@ -1,8 +1,8 @@
-"""Child networks as functional models of stock Keras layers.
+"""Builds child networks as functional models of stock Keras layers.
 
-Images are floats in [-1, 1], NHWC; the output is logits. The same builder makes whole networks,
-single blocks for latency benchmarks and, called with another `api`, the same network in another
-Keras (`tf_keras`, for tools that know no Keras 3).
+Images are floats in [-1, 1], NHWC; the output is logits. The same builder makes whole networks and
+single blocks for latency benchmarks. With another `api` it makes the same network in another Keras
+(`tf_keras`, for tools that do not support Keras 3).
 """
 
 import itertools
@@ -21,14 +21,14 @@ from nas.layers import stage_layers
 def build_child(
     child: Child, api: Any = keras, batch_norm: Callable | None = None, dtype: str | None = None
 ) -> keras.Model:
-    """The network of `child`, freshly initialised from Keras' global seed.
+    """Builds the network of `child`, with fresh weights drawn with Keras' global seed.
 
     Args:
-        child: what to build.
-        api: the Keras to build it with; anything with `Input`, `Model`, `layers`, `initializers`.
-        batch_norm: makes a normalization layer; default `api.layers.BatchNormalization`.
-        dtype: policy of the layers, for training in mixed precision; pooling and logits are
-            float32 then. Default `api`'s own.
+        child: the network to build.
+        api: the Keras to build it with: a module with `Input`, `Model`, `layers`, `initializers`.
+        batch_norm: makes a normalization layer; by default `api.layers.BatchNormalization`.
+        dtype: policy of the layers, for training in mixed precision; pooling and logits stay
+            float32. By default the policy of `api`.
 
     Returns:
         Model from images `[batch, height, width, channels]` to logits `[batch, classes]`.
@@ -43,10 +43,10 @@ def build_child(
 
 
 def check_built_from(model: keras.Model, child: Child) -> None:
-    """Refuses a model that `build_child` did not make from `child`.
+    """Checks that a model has the layers and weights that `build_child` makes from `child`.
 
     Raises:
-        ValueError: layers or shapes of weights differ; names the first that does.
+        ValueError: layers or shapes of weights differ; the message names the first difference.
     """
     pairs = itertools.zip_longest(_layers(build_child(child)), _layers(model))
     for wanted, found in pairs:
@@ -58,7 +58,7 @@ def check_built_from(model: keras.Model, child: Child) -> None:
 
 
 def _layers(model: keras.Model) -> list[str]:
-    """What a layer computes, in one line each."""
+    """Returns one line per layer: its name, its settings and the shapes of its weights."""
     settings = ("strides", "padding", "max_value", "rate")
     return [
         " ".join(
@@ -73,21 +73,21 @@ def _layers(model: keras.Model) -> list[str]:
 
 
 def build_stem(child: Child, api: Any = keras) -> keras.Model:
-    """The stem alone, on the network's own input."""
+    """Builds the stem alone, on the input of the network."""
     inputs = api.Input(child.input_shape, name="image")
     outputs = _Builder(api).stage(inputs, child.stem.stage(child.input_channels), "stem")
     return api.Model(inputs, outputs, name="stem")
 
 
 def build_block(block: Block, resolution: int, api: Any = keras) -> keras.Model:
-    """One block alone, on `[batch, resolution, resolution, block.input_width]`."""
+    """Builds one block alone, on an input `[batch, resolution, resolution, block.input_width]`."""
     inputs = api.Input((resolution, resolution, block.input_width), name="input")
     outputs = _Builder(api).block(inputs, block, "block")
     return api.Model(inputs, outputs, name="block")
 
 
 def build_head(child: Child, api: Any = keras) -> keras.Model:
-    """Last convolution, pooling and classifier alone."""
+    """Builds the head alone: last convolution, pooling and classifier."""
     resolution = child.input_resolutions[-1]
     inputs = api.Input((resolution, resolution, child.layers[-1].output_width), name="input")
     outputs = _Builder(api).head(inputs, child.head, child.num_classes)
@@ -95,7 +95,7 @@ def build_head(child: Child, api: Any = keras) -> keras.Model:
 
 
 def stage_names(child: Child) -> list[list[str]]:
-    """Prefixes of the Keras layers, part by part: the stem, each block's stages, the head."""
+    """Returns the prefixes of layer names for the stem, the stages of each block, and the head."""
     blocks = [
         [_stage_name(_block_name(i), j) for j in range(len(block.stages))]
         for i, block in enumerate(child.layers)
@@ -106,11 +106,11 @@ def stage_names(child: Child) -> list[list[str]]:
 def set_stage_weights(
     model: keras.Model, names: Sequence[str], weights: Iterator[np.ndarray]
 ) -> None:
-    """Fills the stages `names` of `model` from arrays.
+    """Sets the weights of the stages `names` of `model`.
 
     Args:
-        model: built by `build_child`.
-        names: prefixes as `stage_names` gives them.
+        model: a model from `build_child`.
+        names: prefixes of layer names, from `stage_names`.
         weights: the arrays of every stage, in the order of `Stage.weights`.
     """
     for name in names:
@@ -128,7 +128,7 @@ def _stage_name(block: str, index: int) -> str:
 
 
 class _Builder:
-    """Applies specs as layers of one Keras."""
+    """Applies stages, blocks and heads as layers of one Keras."""
 
     def __init__(
         self, api: Any, batch_norm: Callable | None = None, dtype: str | None = None

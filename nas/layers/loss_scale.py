@@ -1,9 +1,10 @@
 """Loss scaling, which keeps float16 gradients from vanishing (Micikevicius et al. 2018).
 
-Backwards, activations' gradients are float16 too, and most of them are smaller than it can hold. So
-the gradient of scale * loss is computed, and divided by the scale where it is float32 again. A step
-whose gradient overflowed is left out and halves the scale; many steps without one double it.
-`keras.optimizers.LossScaleOptimizer` does the same for models that step all of their variables.
+The gradients of float16 activations are float16 too, and most of them are smaller than its smallest
+number. Therefore the gradient of scale * loss is computed, and divided by the scale once it is
+float32 again. A step whose gradient overflowed is left out, and halves the scale; after many steps
+without overflow the scale is doubled. `keras.optimizers.LossScaleOptimizer` does the same for
+models that update all their variables in every step.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,21 +22,21 @@ class LossScale:
     """No scaling, for formats with the range of float32.
 
     Attributes:
-        variables: state to be kept in checkpoints, by name.
+        variables: state that checkpoints keep, by name.
     """
 
     variables: Mapping[str, tf.Variable] = {}
 
     @property
     def logs(self) -> dict[str, tf.Tensor]:
-        """What is to be seen among a step's metrics."""
+        """Values to report among the metrics of a step, by name."""
         return {}
 
     def gradient(self, tape: tf.GradientTape, loss: tf.Tensor, sources: Any) -> Any:
-        """dloss/dsources in the structure of `sources`; zero where unconnected.
+        """Returns dloss/dsources in the structure of `sources`; zero for unconnected sources.
 
         Args:
-            tape: on which `loss` was computed.
+            tape: the tape that recorded `loss`.
             loss: scalar, float32.
             sources: float32 tensors.
         """
@@ -43,16 +44,16 @@ class LossScale:
         return tape.gradient(loss, sources, unconnected_gradients=zero)
 
     def apply(self, gradients: Sequence[tf.Tensor], step: Callable[[], None]) -> None:
-        """Calls `step`, which applies `gradients`."""
+        """Calls `step`, which is expected to apply `gradients`."""
         del gradients
         step()
 
 
 class DynamicLossScale(LossScale):
-    """A scale as large as the gradients allow."""
+    """A scale that stays as large as the gradients allow."""
 
     def __init__(self) -> None:
-        # Replicas see the same averaged gradients, so each keeps its own copy, and they agree.
+        # Each replica keeps its own copy. They agree, since all see the same averaged gradients.
         self._scale = tf.Variable(INITIAL_SCALE, trainable=False)
         self._steps = tf.Variable(0, trainable=False)
         self.variables = {"loss_scale": self._scale, "loss_scale_steps": self._steps}
@@ -63,14 +64,14 @@ class DynamicLossScale(LossScale):
         return {"loss_scale": tf.convert_to_tensor(self._scale)}
 
     def gradient(self, tape: tf.GradientTape, loss: tf.Tensor, sources: Any) -> Any:
-        """As `LossScale.gradient`; infinite or NaN where the scale was too large."""
+        """As `LossScale.gradient`, but infinite or NaN where the scale was too large."""
         scale = tf.convert_to_tensor(self._scale)
         zero = tf.UnconnectedGradients.ZERO
         scaled = tape.gradient(loss, sources, output_gradients=scale, unconnected_gradients=zero)
         return tf.nest.map_structure(lambda gradient: gradient / scale, scaled)
 
     def apply(self, gradients: Sequence[tf.Tensor], step: Callable[[], None]) -> None:
-        """Calls `step` if all of `gradients` are finite, and moves the scale on."""
+        """Calls `step` if all `gradients` are finite, and updates the scale."""
         is_finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
 
         def apply() -> tf.Tensor:
@@ -86,5 +87,5 @@ class DynamicLossScale(LossScale):
 
 
 def for_precision(name: str) -> LossScale:
-    """The scaling that training in `name`, one of `precision.PRECISIONS`, needs."""
+    """Returns the loss scale for training in `name`, one of `precision.PRECISIONS`."""
     return DynamicLossScale() if precision.needs_loss_scale(name) else LossScale()

@@ -1,8 +1,9 @@
-"""The number formats a network may be trained in.
+"""The number formats in which a network can be trained.
 
-Under a mixed policy convolutions and activations run in 16 bits, while weights, moments of batch
+With a mixed policy, convolutions and activations run in 16 bits. Weights, moments of batch
 normalization, logits, loss and everything about the architecture parameters stay in float32
-(Micikevicius et al. 2018). bfloat16 has float32's range; float16 has not, so its losses are scaled.
+(Micikevicius et al. 2018). bfloat16 has the range of float32. float16 has not, so its losses are
+scaled.
 """
 
 import tensorflow as tf
@@ -15,23 +16,25 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 def check_name(precision: str) -> None:
-    """Raises ValueError, naming the known ones, for an unknown precision."""
+    """Raises a ValueError that lists the known precisions if this one is unknown."""
     known_names.check("precision", precision, PRECISIONS)
 
 
 def needs_loss_scale(precision: str) -> bool:
-    """Whether gradients of an unscaled loss would vanish."""
+    """Returns whether the gradients of an unscaled loss would vanish."""
     return precision == "mixed_float16"
 
 
 def check(precision: str) -> None:
-    """Runs every kind of operation of a small network, forwards and backwards.
+    """Checks that this machine can train in `precision`.
+
+    It runs every kind of operation of a small network, forward and backward.
 
     Args:
         precision: one of `PRECISIONS`.
 
     Raises:
-        ValueError: unknown, or TensorFlow has no kernels for it on this machine.
+        ValueError: the precision is unknown, or TensorFlow has no kernels for it on this machine.
     """
     check_name(precision)
     if precision == "float32":

@@ -1,7 +1,7 @@
-"""Stages as pure functions of an input and weights, one row of `STAGE_FUNCTIONS` a type of stage.
+"""Stages as pure functions of an input and weights; `STAGE_FUNCTIONS` has a row for each type.
 
-A function is traced for a `StageForm`. Sizes come with the weights, so one traced function serves
-every kernel size and every width.
+A function is traced for a `StageForm`. The weights determine the sizes, so one traced function
+serves every kernel size and every width.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from nas.architecture.operations import Stage
 from nas.architecture.operations.weights import Bank
 from nas.layers import synchronized_batch_norm
 
-# The reference's batch normalization, in Keras' sense of momentum (the reference writes 0.1).
+# As in the reference. Its momentum is 0.1 in the convention of PyTorch, which is 0.9 in Keras.
 BATCH_NORM_MOMENTUM = 0.9
 BATCH_NORM_EPSILON = 1e-3
 
@@ -25,13 +25,13 @@ ACTIVATION_FUNCTIONS: dict[str | None, Callable[[tf.Tensor], tf.Tensor]] = {
 
 
 class StageForm(NamedTuple):
-    """What must be known to trace a stage, sizes apart.
+    """Everything that tracing a stage needs, except its sizes.
 
     Attributes:
         type: key of `STAGE_FUNCTIONS`.
         stride: 1 or 2.
-        activation: key of `ACTIVATION_FUNCTIONS`; None for nothing.
-        weights: name and bank of each weight, in the stage's order.
+        activation: key of `ACTIVATION_FUNCTIONS`; None for no activation.
+        weights: name and bank of each weight, in the order of the stage.
         gains: names of the weights in which the stage is linear before its activation.
         is_expansion: whether it is a 1x1 convolution with an activation, which has many more
             outputs than inputs.
@@ -46,7 +46,7 @@ class StageForm(NamedTuple):
 
     @classmethod
     def of(cls, stage: Stage) -> "StageForm":
-        """The form of `stage`."""
+        """Returns the form of `stage`."""
         return cls(
             stage.type,
             stage.stride,
@@ -57,7 +57,7 @@ class StageForm(NamedTuple):
         )
 
     def names(self, bank: Bank) -> list[str]:
-        """Names of the weights of `bank`, in the stage's order."""
+        """Returns the names of the weights of `bank`, in the order of the stage."""
         return [name for name, own in self.weights if own is bank]
 
     @property
@@ -67,7 +67,7 @@ class StageForm(NamedTuple):
 
 
 Weights = Mapping[str, tf.Tensor]
-# The output, and the batch's moments in the order of the stage's weights.
+# The output, and the moments of the batch in the order of the stage's weights.
 Result = tuple[tf.Tensor, Sequence[tf.Tensor]]
 StageFunction = Callable[[tf.Tensor, StageForm, Weights, bool], Result]
 
@@ -75,14 +75,15 @@ StageFunction = Callable[[tf.Tensor, StageForm, Weights, bool], Result]
 def run_stage(
     x: tf.Tensor, form: StageForm, weights: Weights, synchronized: bool = False
 ) -> Result:
-    """Computes one stage.
+    """Runs one stage.
 
     Args:
         x: `[batch, height, width, channels]`.
-        form: of the stage.
-        weights: by name. Where moments are among them, the stage normalizes by these; otherwise by
-            the batch's own.
-        synchronized: the batch is that of all replicas; see `replicas.mean` for where this may be.
+        form: the form of the stage.
+        weights: the weights by name. If they include moments, the stage normalizes by these;
+            otherwise by the moments of the batch.
+        synchronized: whether to use the batch of all replicas; `replicas.mean` says where this may
+            be called.
 
     Returns:
         The output, and the moments it was normalized by, in the order of the stage's weights.
@@ -111,14 +112,14 @@ STAGE_FUNCTIONS: dict[str, StageFunction] = {
 def normalize(
     x: tf.Tensor, activation: str | None, weights: Weights, synchronized: bool = False
 ) -> Result:
-    """Batch normalization and activation.
+    """Applies batch normalization and the activation.
 
     Args:
         x: `[batch, height, width, channels]`.
         activation: key of `ACTIVATION_FUNCTIONS`.
-        weights: `scale` and `offset` `[channels]`; `mean` and `variance` to normalize by, or
-            neither for the batch's own moments.
-        synchronized: the batch is that of all replicas.
+        weights: `scale` and `offset` `[channels]`; also `mean` and `variance` to normalize by, or
+            neither to normalize by the moments of the batch.
+        synchronized: whether to use the batch of all replicas.
 
     Returns:
         The output, and the mean and variance it was normalized by.

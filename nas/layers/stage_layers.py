@@ -1,7 +1,7 @@
-"""Stages as stock Keras layers, one row of `STAGE_LAYERS` a type of stage.
+"""Stages as stock Keras layers; `STAGE_LAYERS` has a row for each type of stage.
 
 The layers of a stage are named `{name}_...` and hold its weights in the order of `Stage.weights`.
-`keras_network.set_stage_weights` fills them by that order.
+`keras_network.set_stage_weights` relies on that order.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ class ActivationLayer(NamedTuple):
 
     Attributes:
         suffix: end of the layer's name.
-        make: from a Keras and the layer's keyword arguments to the layer.
+        make: makes the layer from a Keras and the keyword arguments of the layer.
     """
 
     suffix: str
@@ -36,9 +36,9 @@ class LayerMaker:
     """Makes the layers of stages in one Keras.
 
     Attributes:
-        api: the Keras: anything with `layers` and `initializers`.
+        api: the Keras to make them with: a module with `layers` and `initializers`.
         batch_norm: makes a normalization layer.
-        dtype: policy of the layers; None for the Keras' own.
+        dtype: policy of the layers; None for the default of `api`.
     """
 
     api: Any
@@ -46,11 +46,11 @@ class LayerMaker:
     dtype: str | None = None
 
     def initializer(self, weight: Weight) -> Any:
-        """Draws a weight as its description says."""
+        """Returns an initializer that draws a weight as its description says."""
         return self.api.initializers.RandomNormal(mean=weight.start, stddev=weight.deviation)
 
     def normalize(self, x: Any, activation: str | None, name: str) -> Any:
-        """Batch normalization, then the activation."""
+        """Applies batch normalization, then the activation."""
         x = self.batch_norm(
             momentum=BATCH_NORM_MOMENTUM,
             epsilon=BATCH_NORM_EPSILON,
@@ -60,7 +60,7 @@ class LayerMaker:
         return self.activate(x, activation, name)
 
     def activate(self, x: Any, activation: str | None, name: str) -> Any:
-        """The activation; `x` itself for None."""
+        """Applies the activation; returns `x` itself for None."""
         if activation is None:
             return x
         suffix, make = ACTIVATION_LAYERS[activation]
@@ -103,12 +103,12 @@ STAGE_LAYERS: dict[str, Callable[[LayerMaker, Any, Any, str], Any]] = {
 
 
 def apply_stage(make: LayerMaker, x: Any, stage: Stage, name: str) -> Any:
-    """The output of the layers of `stage`, a symbolic tensor.
+    """Returns the output of the layers of `stage`, a symbolic tensor.
 
     Args:
-        make: which Keras, and how.
+        make: makes the layers.
         x: symbolic input `[batch, height, width, channels]`.
-        stage: which stage.
-        name: prefix of the layers' names.
+        stage: the stage.
+        name: prefix of the names of the layers.
     """
     return STAGE_LAYERS[stage.type](make, x, stage, name)

@@ -1,1 +1,1 @@
-"""The over-parameterized network: its weights, its routes, its two training steps."""
+"""The over-parameterized network: its weights, the routes through it, and its training steps."""

@@ -1,4 +1,4 @@
-"""The candidates of one slot that share a traced graph: their weights, and running one of them."""
+"""Holds the weights of a slot's candidates that share a traced graph, and runs one of them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,13 +14,13 @@ from nas.supernet.fresh_weights import Chain
 
 
 class Selection(NamedTuple):
-    """The row of a group that a choice points at.
+    """One candidate's weights, read from its group.
 
     Attributes:
         group: the group.
-        row: index of the candidate within its group, 0 when another group is chosen.
-        is_active: whether the choice falls into this group.
-        weights: the row's weights; gradients are taken with respect to these tensors.
+        row: index of the candidate in the group; 0 if the choice is in another group.
+        is_active: whether the choice is in this group.
+        weights: the weights of the row; gradients are taken with respect to these tensors.
     """
 
     group: "CandidateGroup"
@@ -34,14 +34,14 @@ class CandidateGroup(keras.layers.Layer):
 
     Args:
         chains: the candidates.
-        rng: where fresh weights are drawn from.
-        synchronized: normalize by the batch of all replicas where training.
-        **kwargs: as `keras.layers.Layer`.
+        rng: the generator that draws fresh weights.
+        synchronized: whether training normalizes by the moments of the batch of all replicas.
+        **kwargs: as for `keras.layers.Layer`.
 
     Attributes:
-        kernels: `[candidates, longest]`, each row its candidate's kernels, flattened and joined.
-        affine: the same of the batch normalizations' scales and offsets.
-        moments: the same of their moving means and variances; not trainable.
+        kernels: `[candidates, longest]`; a row holds one candidate's kernels, flattened and joined.
+        affine: the same for the scales and offsets of batch normalization.
+        moments: the same for the moving means and variances; not trainable.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class CandidateGroup(keras.layers.Layer):
 
     @property
     def num_weights(self) -> int:
-        """Trainable values of all candidates, padding apart."""
+        """Number of trainable values of all candidates, without padding."""
         return sum(stage.num_weights for chain in self.chains for stage in chain.stages)
 
     def select(self, row: tf.Tensor | int, is_active: tf.Tensor | bool) -> Selection:
-        """Reads one candidate's weights."""
+        """Reads the weights of one candidate."""
         weights = chain_function.ChainWeights(
             *(tf.gather(getattr(self, bank.value).value, row) for bank in Bank)
         )
@@ -90,13 +90,13 @@ class CandidateGroup(keras.layers.Layer):
         training: bool,
         gate: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Output of the selected candidate, and its new row of moments (batch moments).
+        """Returns the output of the selected candidate, and the row of moments of this batch.
 
         Args:
             x: `[batch, height, width, channels]`.
             selection: from `select`.
-            training: normalize by the batch's moments.
-            gate: float32 scalar that multiplies the output, a residual's x apart.
+            training: whether to normalize by the moments of the batch.
+            gate: float32 scalar that multiplies the output before a residual adds `x`.
         """
         is_linear = gate is not None and self._forms[-1].is_linear
         y, moments = chain_function.run_chain(
@@ -115,13 +115,13 @@ class CandidateGroup(keras.layers.Layer):
     def gate_gradient(
         self, upstream: tf.Tensor, x: tf.Tensor, selection: Selection, training: bool
     ) -> tf.Tensor:
-        """The gradient of `run`'s gate, from a forward pass alone.
+        """Returns the gradient of the gate of `run`, computed by a forward pass only.
 
         Args:
-            upstream: the gradient of `run`'s output.
+            upstream: gradient of the output of `run`.
             x: `[batch, height, width, channels]`.
             selection: from `select`.
-            training: normalize by the batch's moments.
+            training: whether to normalize by the moments of the batch.
 
         Returns:
             float32 scalar. It cannot be differentiated.
@@ -142,7 +142,7 @@ class CandidateGroup(keras.layers.Layer):
         return chain_function.ChainShapes(*(tf.gather(shapes, row) for shapes in self._shapes_of))
 
     def export_row(self, row: int) -> list[np.ndarray]:
-        """One candidate's weights, stage by stage in the order of `Stage.weights`."""
+        """Returns the weights of one candidate, stage by stage, in the order of `Stage.weights`."""
         flat = {bank: np.array(getattr(self, bank.value)[row]) for bank in Bank}
         starts = dict.fromkeys(Bank, 0)
         exported = []

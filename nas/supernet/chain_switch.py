@@ -1,10 +1,11 @@
-"""Running one of several chains, all of which stand in one graph: the others run on one pixel.
+"""Runs one of several chains that are all in one graph. The others run on one pixel of zeros.
 
-The gradient of a branch that computes keeps all it may ask for until it has been computed, its
-graph is made once more for every branch, and nothing in it may wait for other replicas. So here
-branches do no more than choose among tensors that exist: `deal` gives the chosen chain its input
-and the others a pixel of zeros, `collect` takes the chosen one's output. Each is the other's
-gradient, so that the weights of the others have a gradient of zeros; neither copies anything.
+If a `tf.cond` branch contained the computation, its gradient would keep every intermediate tensor
+and repeat the graph for every branch, and nothing in it could wait for other replicas. Here,
+branches only choose among tensors that exist: `deal` gives the input to the chosen chain and a
+pixel of zeros to the others, and `collect` returns the output of the chosen chain. Each is the
+gradient of the other, so the weights of the other chains get a gradient of zeros. Neither copies a
+tensor.
 """
 
 from collections.abc import Sequence
@@ -13,12 +14,12 @@ import tensorflow as tf
 
 
 def deal(x: tf.Tensor, chosen: tf.Tensor, count: int) -> list[tf.Tensor]:
-    """`x` for number `chosen` of `count`, `[1, 1, 1, channels]` of zeros for every other.
+    """Returns one input per chain: `x` for the chosen one, zeros `[1, 1, 1, channels]` for others.
 
     Args:
         x: `[batch, height, width, channels]`.
-        chosen: scalar int32.
-        count: how many there are.
+        chosen: scalar int32, index of the chosen chain.
+        count: number of chains.
     """
 
     @tf.custom_gradient
@@ -32,11 +33,12 @@ def deal(x: tf.Tensor, chosen: tf.Tensor, count: int) -> list[tf.Tensor]:
 
 
 def collect(parts: Sequence[tf.Tensor], chosen: tf.Tensor) -> tf.Tensor:
-    """Number `chosen` of `parts`, each `[batch, height, width, channels]` of its own size.
+    """Returns the output of the chosen chain.
 
     Args:
-        parts: what became of `deal`'s result.
-        chosen: scalar int32.
+        parts: the outputs of all chains on the inputs from `deal`, each `[batch, height, width,
+            channels]` with its own batch, height and width.
+        chosen: scalar int32, index of the chosen chain.
     """
 
     @tf.custom_gradient

@@ -1,4 +1,4 @@
-"""Fresh weights of a slot's candidates: as alike as their shapes allow."""
+"""Draws fresh weights for the candidates of a slot, as similar as their shapes allow."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,33 +9,33 @@ from nas.architecture.operations import Stage
 from nas.architecture.operations.weights import Bank, Weight
 from nas.layers.stage_functions import StageForm
 
-# On CIFAR-10, random paths of the `cifar` space learned in two epochs what takes four with ones.
+# On CIFAR-10, random paths of the `cifar` space learned in two epochs what took four with scale 1.
 _RESIDUAL_SCALE = 0.2
 
 
 class Chain(NamedTuple):
-    """One candidate as the supernet sees it: its stages and whether the input is added."""
+    """The part of a candidate that the supernet needs: its stages, and whether it is residual."""
 
     stages: tuple[Stage, ...]
     has_residual: bool = False
 
     @property
     def form(self) -> tuple:
-        """Candidates of equal form share a traced graph."""
+        """The form of the chain. Candidates of equal form share a traced graph."""
         return tuple(StageForm.of(stage) for stage in self.stages), self.has_residual
 
 
 def fresh_rows(
     chains: Sequence[Chain], rng: np.random.Generator
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Kernels, affine and moments of every chain, flattened.
+    """Returns fresh kernels, affine weights and moments of every chain, flattened.
 
-    The kernels of a stage are cut from one draw, leading channels and the spatial centre, each
-    scaled to its own fan-in. So a slot's candidates start as similar functions, and what follows
-    the slot is not confused by which of them was sampled; a supernet of independent draws learns
-    much more slowly at first. For the same reason the last scale of a candidate that adds its input
-    starts small: what follows sees almost the same input whether the slot is skipped or not
-    (Goyal et al. 2017, section 5.1, start it at zero).
+    All kernels of a stage are cut from one draw: each takes the leading channels and the spatial
+    centre, scaled to its own fan-in. The candidates of a slot therefore start as similar functions,
+    and the layers after the slot see similar inputs whichever was sampled. With independent draws a
+    supernet learns much more slowly at first. For the same reason the last scale of a residual
+    candidate starts small: the next layer then sees almost the same input whether the slot is
+    skipped or not (Goyal et al. 2017, section 5.1, start it at zero).
     """
     draws = [
         [_draw(weights, rng) for weights in zip(*(stage.weights for stage in stages), strict=True)]
@@ -56,14 +56,14 @@ def fresh_rows(
 
 
 def _draw(weights: Sequence[Weight], rng: np.random.Generator) -> np.ndarray | None:
-    """Standard normal values for the largest of one weight of several chains; None if constant."""
+    """Draws standard normal values for the largest of `weights`; returns None for a constant."""
     if not weights[0].deviation:
         return None
     return rng.standard_normal(np.max([weight.shape for weight in weights], axis=0))
 
 
 def _cut(draw: np.ndarray | None, weight: Weight) -> np.ndarray:
-    """A fresh weight, its kernel cut from `draw`."""
+    """Returns a fresh weight; a kernel is cut from `draw`."""
     if draw is None:
         return np.full(weight.shape, weight.start)
     size, _, inputs, filters = weight.shape
@@ -77,6 +77,6 @@ def _joined(values: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def pad_rows(rows: Sequence[np.ndarray]) -> np.ndarray:
-    """Rows of different lengths as one matrix, zeros on the right."""
+    """Returns rows of different lengths as one matrix, padded with zeros on the right."""
     longest = max(len(row) for row in rows)
     return np.stack([np.pad(row, (0, longest - len(row))) for row in rows])

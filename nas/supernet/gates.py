@@ -1,12 +1,13 @@
-r"""Binary gates: how a candidate's output and its gate's gradient pass through a slot.
+r"""Binary gates: the output of a slot, and the gradients of its gates.
 
-A slot's output is m(x) = sum_j g_j o_j(x) with one-hot gates g drawn from p = softmax(alpha)
-(`nas.choices.sampling`). The gates are samples, so dL/dp_j is approximated by dL/dg_j, and through
-the softmax
+The output of a slot is m(x) = sum_j g_j o_j(x), with one-hot gates g drawn from p = softmax(alpha)
+(`nas.choices.sampling`). The gates are samples, so dL/dp_j is approximated by dL/dg_j. Through the
+softmax,
 
     dL/dalpha_i = sum_j dL/dg_j * p_j * (delta_ij - p_i)
 
-(Cai et al. 2019, equations 2-4; the approximation is BinaryConnect's, Courbariaux et al. 2015).
+(Cai et al. 2019, equations 2-4; the approximation is that of BinaryConnect, Courbariaux et al.
+2015).
 """
 
 from collections.abc import Callable
@@ -15,14 +16,14 @@ import tensorflow as tf
 
 
 def inner_product(upstream: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
-    """dL/dg_j = sum(dL/dm * o_j(x)) in float32, a scalar, for one candidate's output."""
+    """Returns dL/dg_j = sum(dL/dm * o_j(x)) for the output of one candidate, a float32 scalar."""
     product = tf.cast(upstream, tf.float32) * tf.cast(output, tf.float32)
     return tf.reduce_sum(product)
 
 
 @tf.custom_gradient
 def weighted(weight: tf.Tensor, output: tf.Tensor) -> tuple[tf.Tensor, object]:
-    """An output weighted, w * o_j(x); the weight's gradient is summed in float32.
+    """Returns w * o_j(x); the gradient of the weight is summed in float32.
 
     Args:
         weight: float32 scalar.
@@ -42,13 +43,13 @@ def gate_with(
     active: tf.Tensor,
     x: tf.Tensor,
 ) -> tf.Tensor:
-    """Passes the active candidate's output on; the gates' gradient is computed only backwards.
+    """Returns the output of the active candidate, and computes the gates' gradient backwards.
 
     Args:
         gate_gradients: maps dL/dm and `x` to dL/dg `[candidates]`.
-        gates: `[candidates]`; only their gradient matters, the value is one-hot by definition.
+        gates: `[candidates]`; used for their gradient only, since their values are one-hot.
         active: o_a(x), `[batch, height, width, channels]`.
-        x: the slot's input; gets no gradient this way.
+        x: input of the slot; no gradient flows into it from here.
 
     Returns:
         `active`; dL/dm flows into it unchanged.
@@ -65,11 +66,11 @@ def gate_with(
 
 
 def softmax_gradient(gate_gradients: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
-    """dL/dalpha_i = sum_j dL/dg_j p_j (delta_ij - p_i), a slot a row.
+    """Returns dL/dalpha_i = sum_j dL/dg_j p_j (delta_ij - p_i), one row per slot.
 
     Args:
         gate_gradients: `[slots, n]`, dL/dg_j.
-        probabilities: `[slots, n]`, rows summing to one.
+        probabilities: `[slots, n]`; every row sums to one.
 
     Returns:
         `[slots, n]`; every row sums to zero.
@@ -79,7 +80,7 @@ def softmax_gradient(gate_gradients: tf.Tensor, probabilities: tf.Tensor) -> tf.
 
 
 def scatter_pair(values: tf.Tensor, choices: tf.Tensor, num_candidates: int) -> tf.Tensor:
-    """Puts two values a slot into their columns of a `[slots, num_candidates]` matrix of zeros."""
+    """Returns `[slots, num_candidates]`: the two values of each slot at `choices`, else zeros."""
     return tf.reduce_sum(values[:, :, None] * tf.one_hot(choices, num_candidates), axis=1)
 
 
@@ -88,11 +89,11 @@ def rescale_pair(before: tf.Tensor, after: tf.Tensor, choices: tf.Tensor) -> tf.
 
     Args:
         before: `[slots, candidates]`, alpha before the update.
-        after: the same after it; different from `before` in the two chosen columns alone.
-        choices: `[slots, 2]`.
+        after: `[slots, candidates]`, alpha after it; only the two chosen columns differ.
+        choices: `[slots, 2]`, the two sampled candidates.
 
     Returns:
-        `after`, shifted by -log(sum exp after / sum exp before) over the pair in those columns
+        `after`, shifted in those columns by -log(sum exp after / sum exp before) over the pair
         (appendix of Cai et al. 2019: the path weights of the unsampled stay unchanged).
     """
 

@@ -1,4 +1,4 @@
-"""A mixed network with what is minimised on it, and what its training steps ask of an algorithm."""
+"""A mixed network with its loss and metrics, and the interface of an algorithm to its steps."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
@@ -16,13 +16,13 @@ from nas.supernet.path_optimizer import PathOptimizer
 
 
 class ArchitectureGradient(NamedTuple):
-    """The gradient of alpha on one validation batch: plain tensors, the same on all replicas.
+    """The gradient of alpha on one validation batch, and metrics; equal on all replicas.
 
     Attributes:
         gradient: `[slots, candidates]`, dL/dalpha.
         cross_entropy: scalar, mean over the batch.
         accuracy: scalar, in [0, 1].
-        reward: scalar, mean over the networks; zero where nothing is rewarded.
+        reward: scalar, mean over the sampled networks; zero for algorithms without a reward.
     """
 
     gradient: tf.Tensor
@@ -32,16 +32,16 @@ class ArchitectureGradient(NamedTuple):
 
 
 class StepAlgorithm(Protocol):
-    """What the training steps of a supernet ask of a search algorithm.
+    """The methods of a search algorithm that the training steps of a supernet call.
 
-    Every draw is a function of alpha, the seed and the number of steps made, so that replicas
-    agree on it.
+    Every random draw is a function of alpha, the seed and the number of steps made, so replicas
+    make the same draws.
 
     Attributes:
-        variables: state to be kept in checkpoints, by name.
-        learns_alpha: whether there are architecture steps. Where there are none, no validation
-            images are loaded, and `architecture_gradient`, `observe` and `finish` are not called.
-        is_rewarded: whether networks have a reward, which then is a metric of every epoch.
+        variables: state that checkpoints keep, by name.
+        learns_alpha: whether there are architecture steps. Without them, no validation images are
+            loaded, and `architecture_gradient`, `observe` and `finish` are not called.
+        is_rewarded: whether networks have a reward; if so, it is a metric of every epoch.
     """
 
     variables: Mapping[str, tf.Variable]
@@ -49,48 +49,48 @@ class StepAlgorithm(Protocol):
     is_rewarded: bool
 
     def weight_route(self, supernet: "LearningNetwork", seed: tf.Tensor) -> routes.Route:
-        """How a weight step goes through the slots."""
+        """Returns the route of a weight step through the slots."""
 
     def architecture_gradient(
         self, supernet: "LearningNetwork", images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
     ) -> ArchitectureGradient:
-        """Gradient of the objective with respect to alpha on one validation batch.
+        """Returns the gradient of the objective with respect to alpha on one validation batch.
 
-        Weights, their moving moments and `variables` are read only. May run inside a branch.
-        Whatever is differentiated by a tape goes through `supernet.loss_scale.gradient`, and
-        whatever is computed from images through `replicas.mean` before anything depends on it, so
-        that replicas agree on the result.
+        It only reads weights, moving moments and `variables`, and may be called inside a branch.
+        Gradients of a tape must be taken by `supernet.loss_scale.gradient`. Every value that comes
+        from images must be averaged by `replicas.mean` before anything depends on it, so that
+        replicas agree on the result.
         """
 
     def observe(self, found: ArchitectureGradient) -> None:
-        """Moves `variables` on, after a step along `found`."""
+        """Updates `variables` after a step along the gradient `found`."""
 
     def finish(
         self, supernet: "LearningNetwork", before: tf.Tensor, after: tf.Tensor, seed: tf.Tensor
     ) -> tf.Tensor:
-        """The final alpha, given alpha before and after the optimizer's update.
+        """Returns the final alpha, given alpha before and after the update by the optimizer.
 
         Args:
-            supernet: whose `alpha` is already `after`, or not yet.
+            supernet: the supernet; its `alpha` may still be `before`, or already `after`.
             before: `[slots, candidates]`.
             after: `[slots, candidates]`.
-            seed: the one `architecture_gradient` had.
+            seed: the seed that `architecture_gradient` received.
         """
 
 
 class LearningNetwork(mixed_network.MixedNetwork):
-    """A mixed network, and all that its training steps need to know.
+    """A mixed network with everything that its training steps need.
 
     Args:
         space: the search space.
-        seed: of fresh weights and of every sampled path.
-        precision: as `MixedNetwork`.
-        sync_batch_norm: as `MixedNetwork`.
+        seed: seed of the fresh weights and of every sampled path.
+        precision: as for `MixedNetwork`.
+        sync_batch_norm: as for `MixedNetwork`.
 
     Attributes:
-        loss_scale: of both losses.
+        loss_scale: the loss scale of both losses.
         seed: as given.
-        trackers: means over an epoch, by the name they have in logs.
+        trackers: means over an epoch, by their names in logs.
         algorithm, objective, latencies, path_optimizer, arch_optimizer: set by `Supernet.compile`.
     """
 
@@ -118,25 +118,25 @@ class LearningNetwork(mixed_network.MixedNetwork):
     def cross_entropy(
         self, labels: tf.Tensor, logits: tf.Tensor, label_smoothing: float = 0.0
     ) -> tf.Tensor:
-        """Mean cross-entropy of `labels` `[batch]` and `logits` `[batch, classes]`."""
+        """Returns the mean cross-entropy of `labels` `[batch]` and `logits` `[batch, classes]`."""
         targets = tf.one_hot(labels, self.space.num_classes)
         targets = targets * (1.0 - label_smoothing) + label_smoothing / self.space.num_classes
         return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
 
     def accuracy(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """Fraction of `logits` `[batch, classes]` whose largest is the label."""
+        """Returns the fraction of `logits` `[batch, classes]` whose largest entry is the label."""
         predicted = tf.argmax(logits, axis=1, output_type=labels.dtype)
         return tf.reduce_mean(tf.cast(tf.equal(predicted, labels), tf.float32))
 
     def gradient_weights(
         self, cross_entropy: tf.Tensor, alpha: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The objective's (w_ce, w_latency per millisecond) for this architecture step."""
+        """Returns the weights (w_ce, w_latency per millisecond) of this architecture step."""
         expected_ms = self.latencies.expected(sampling.path_probabilities(alpha, self.mask))
         return self.objective.gradient_weights(cross_entropy, expected_ms)
 
     def architecture_state(self) -> dict[str, tf.Tensor]:
-        """Latency, expected and of the most probable child, and the slots' mean entropy in nats."""
+        """Returns the expected cost, that of the most probable child, and mean entropy in nats."""
         alpha = self.alpha.value
         expected = self.latencies.expected(sampling.path_probabilities(alpha, self.mask))
         quantity = self.latencies.quantity

@@ -1,4 +1,4 @@
-"""The over-parameterized network itself: its weights, and what it computes along a route."""
+"""The over-parameterized network itself: its weights, and its forward pass along a route."""
 
 from collections.abc import Sequence
 
@@ -14,22 +14,22 @@ from nas.supernet import mixed_op, routes
 
 
 class MixedNetwork(keras.Model):
-    """Every network of a space at once, one path of which is computed.
+    """Holds the weights of every network of a space, and computes one path at a time.
 
     Args:
         space: the search space.
-        seed: of fresh weights.
-        precision: of activations, one of `precision.PRECISIONS`; weights, moments, logits, gates'
-            gradients and alpha are float32.
-        sync_batch_norm: with several replicas (`replicas`), normalize by the moments of the global
-            batch, as one replica would; otherwise each by those of its own slice.
+        seed: seed of the fresh weights.
+        precision: type of the activations, one of `precision.PRECISIONS`; weights, moments, logits,
+            gradients of gates and alpha are float32.
+        sync_batch_norm: with several replicas (`replicas`), whether to normalize by the moments of
+            the global batch, as one replica would. Otherwise, each replica uses those of its slice.
 
     Attributes:
         alpha: architecture parameters `[slots, most candidates]`, drawn from N(0, 1e-3) as in the
-            reference; the padding of shorter slots stays zero.
-        mask: `[slots, most candidates]` bool, true where a candidate stands.
-        is_synchronized: whether batch normalization is that of the global batch; then a training
-            forward pass may stand in no branch and no loop.
+            reference; the padding of slots with fewer candidates stays zero.
+        mask: `[slots, most candidates]` bool, false for padding.
+        is_synchronized: whether batch normalization uses the moments of the global batch. If so, a
+            forward pass with `training` must not be inside a branch or a loop.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class MixedNetwork(keras.Model):
 
     @property
     def num_weights(self) -> int:
-        """Trainable weights of every candidate, architecture parameters and padding apart."""
+        """Number of trainable weights, without architecture parameters and padding."""
         groups = [group for op in self._ops for group in op.weighted_groups]
         classifier = (self.space.head.width + 1) * self.space.num_classes
         return classifier + sum(group.num_weights for group in groups)
@@ -84,39 +84,39 @@ class MixedNetwork(keras.Model):
         return [self.stem, *self.mixed_ops, self.head]
 
     def classify(self, features: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-        """Logits `[batch, classes]` of features `[batch, height, width, channels]`."""
+        """Returns logits `[batch, classes]` of features `[batch, height, width, channels]`."""
         pooled = tf.reduce_mean(tf.cast(features, tf.float32), axis=[1, 2])
         return tf.matmul(pooled, kernel) + bias
 
     def call(self, images: tf.Tensor, choices: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Logits of one path; weights are read only.
+        """Returns the logits of one path, and changes no weights.
 
         Args:
             images: `[batch, height, width, channels]`.
             choices: `[slots]` int32.
-            training: normalize by the batch's moments instead of the moving ones.
+            training: whether to normalize by the moments of the batch, not by the moving ones.
         """
         return self.logits(images, routes.Path(choices), training)
 
     def logits(self, images: tf.Tensor, route: routes.Route, training: bool) -> tf.Tensor:
-        """Logits `[batch, classes]` by any route; weights are read only.
+        """Returns the logits `[batch, classes]` along any route, and changes no weights.
 
         Args:
             images: `[batch, height, width, channels]`.
-            route: how each slot's output is formed.
-            training: normalize by the batch's moments instead of the moving ones.
+            route: how the output of each slot is computed.
+            training: whether to normalize by the moments of the batch, not by the moving ones.
         """
         features, _ = self.features(images, route, self.read(route), training)
         return self.classify(features, self.classifier_kernel.value, self.classifier_bias.value)
 
     @property
     def _places(self) -> list[tuple[mixed_op.MixedOp, int | None]]:
-        """Stem, layers and head, each with the number of its slot; None where nothing is chosen."""
+        """Stem, layers and head, each with the number of its slot, or None if it is no slot."""
         slots = iter(range(len(self.space.slots)))
         return [(op, next(slots) if op.num_candidates > 1 else None) for op in self._ops]
 
     def read(self, route: routes.Route) -> list[list[mixed_op.Selection]]:
-        """The weights that `route` needs, part by part."""
+        """Returns the weights that `route` needs, for each of stem, layers and head."""
         return [op.select(0) if slot is None else route.read(op, slot) for op, slot in self._places]
 
     def features(
@@ -126,7 +126,7 @@ class MixedNetwork(keras.Model):
         selections: list[list[mixed_op.Selection]],
         training: bool,
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Features before pooling, and a row of moments for every selection of `read(route)`."""
+        """Returns features before pooling, and the moments of every selection of `read(route)`."""
         x = tf.cast(images, self.compute_dtype)
         moments: list[tf.Tensor] = []
         for (op, slot), selected in zip(self._places, selections, strict=True):
@@ -139,12 +139,12 @@ class MixedNetwork(keras.Model):
 
     @property
     def probabilities(self) -> np.ndarray:
-        """Path probabilities `[slots, most candidates]`, NaN where a slot has fewer."""
+        """Path probabilities `[slots, most candidates]`, NaN for padding."""
         p = sampling.path_probabilities(tf.convert_to_tensor(self.alpha.value), self.mask).numpy()
         return np.where(self.mask, p, np.nan)
 
     def inherit(self, choices: Sequence[int]) -> keras.Model:
-        """The child of `choices` with the supernet's own weights."""
+        """Returns the child of `choices` as a Keras model with the weights of the supernet."""
         network: Child = self.space.child(choices)
         model = keras_network.build_child(network)
         parts = zip(keras_network.stage_names(network), self._places, strict=True)

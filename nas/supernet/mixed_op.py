@@ -1,12 +1,12 @@
 """MixedOp: the candidates of one slot, of which only the chosen one is computed.
 
-Candidates that run the same chain of stages (MBConv of any kernel size and any expansion above 1,
-say, with equal activations) form a `CandidateGroup`. A group keeps its candidates' weights as rows
-of three banks, one row a candidate, padded to the longest. Choosing a path reads one row, computing
-it runs one traced chain, training it writes one row back: cost and graph grow with the number of
-groups, not of candidates, and what was not chosen is not touched. Where a slot mixes chains (MBConv
-and skip), all of them stand in the graph and those that were not chosen run on a single pixel
-(`one_of_several`).
+Candidates that run the same chain of stages form a `CandidateGroup`: for example, MBConv of any
+kernel size and any expansion above 1, with equal activations. A group keeps the weights of its
+candidates as rows of three banks, one row per candidate, padded to the longest. A step reads one
+row, runs one traced chain and writes one row back. The time of a step and the size of the graph
+therefore grow with the number of groups, not of candidates, and the weights of other candidates do
+not change. If a slot mixes different chains (MBConv and skip), all of them are in the graph, and
+those that were not chosen run on one pixel of zeros (`nas.supernet.chain_switch`).
 """
 
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ from nas.supernet.fresh_weights import Chain
 
 
 class MixedOp(keras.layers.Layer):
-    """One place of the supernet: a slot with its candidates, or a fixed part with one.
+    """A slot of the supernet with its candidates, or a fixed layer with only one.
 
     Args:
-        chains: the candidates, in the slot's order.
-        seed: of the fresh weights.
-        synchronized: normalize by the batch of all replicas where training.
-        **kwargs: as `keras.layers.Layer`.
+        chains: the candidates, in the order of the slot.
+        seed: seed of the fresh weights.
+        synchronized: whether training normalizes by the moments of the batch of all replicas.
+        **kwargs: as for `keras.layers.Layer`.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class MixedOp(keras.layers.Layer):
         rng = np.random.default_rng(list(seed))
         forms = list(dict.fromkeys(chain.form for chain in chains))
         members = [[chain for chain in chains if chain.form == form] for form in forms]
-        # An identity has no weights, so no group: None.
+        # An identity has no weights, so it has no group; its place holds None.
         self.groups = [
             CandidateGroup(group, rng, synchronized, name=f"{self.name}_group{i}")
             if group[0].stages
@@ -57,17 +57,17 @@ class MixedOp(keras.layers.Layer):
 
     @classmethod
     def of_layer(cls, layer: Block | Slot, seed: Sequence[int], **kwargs) -> "MixedOp":
-        """The mixed operation of a slot, or the only candidate of a fixed block."""
+        """Returns the mixed op of a slot, or of a fixed block as its only candidate."""
         blocks = layer.blocks if isinstance(layer, Slot) else (layer,)
         return cls([Chain(b.stages, b.has_residual) for b in blocks], seed, **kwargs)
 
     @property
     def weighted_groups(self) -> list[CandidateGroup]:
-        """The groups that hold weights, in the order of `select`'s result."""
+        """The groups that hold weights, in the order of the selections from `select`."""
         return [group for group in self.groups if group is not None]
 
     def select(self, choice: tf.Tensor | int) -> list[Selection]:
-        """Reads the weights that `choice` needs; one selection a weighted group."""
+        """Reads the weights that `choice` needs, one selection per group with weights."""
         chosen = tf.gather(self._group_of, choice)
         row = tf.gather(self._row_of, choice)
         selections = []
@@ -89,14 +89,14 @@ class MixedOp(keras.layers.Layer):
 
         Args:
             x: `[batch, height, width, channels]`.
-            choice: scalar, which candidate.
+            choice: scalar, index of the candidate.
             selections: from `select(choice)`.
-            training: normalize by the batch's moments.
-            gate: float32 scalar, 1; it multiplies the output, an x that was added to it apart.
+            training: whether to normalize by the moments of the batch.
+            gate: float32 scalar with value 1. It multiplies the output before a residual adds `x`.
 
         Returns:
-            The output, and for every selection its row of moments: the batch's where the group is
-            active, without meaning elsewhere.
+            The output, and a row of moments for every selection. It holds the moments of the batch
+            if the group is active, and meaningless values otherwise.
         """
         if self._output_width is None:
             return x, []
@@ -117,10 +117,10 @@ class MixedOp(keras.layers.Layer):
         return chain_switch.deal(x, chosen, len(self.groups))
 
     def select_all(self, is_active: tf.Tensor) -> list[Selection]:
-        """Reads every candidate's weights, in the slot's order; what has none is left out.
+        """Reads the weights of every candidate that has any, in the order of the slot.
 
         Args:
-            is_active: `[most candidates]` bool, which of them are to be trained.
+            is_active: `[most candidates]` bool, whether each candidate is trained.
         """
         return [
             group.select(int(self._row_of[j]), is_active[j])
@@ -131,7 +131,7 @@ class MixedOp(keras.layers.Layer):
     def run_all(
         self, x: tf.Tensor, selections: list[Selection], training: bool
     ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        """Outputs of all candidates, and a row of moments for each of `select_all`'s selections."""
+        """Returns the outputs of all candidates, and the moments of every selection."""
         remaining = iter(selections)
         outputs, moments = [], []
         for group in self._group_of_candidate:
@@ -151,14 +151,14 @@ class MixedOp(keras.layers.Layer):
         selections: list[Selection],
         training: bool,
     ) -> tf.Tensor:
-        """The gradient of `run`'s gate, for which the chosen candidate is computed.
+        """Returns the gradient of the gate of `run`, by running the chosen candidate forward.
 
         Args:
             upstream: dL/dm, `[batch, height, width, channels]`.
-            x: the slot's input.
-            choice: scalar, which candidate.
+            x: input of the slot.
+            choice: scalar, index of the candidate.
             selections: from `select(choice)`.
-            training: normalize by the batch's moments.
+            training: whether to normalize by the moments of the batch.
 
         Returns:
             float32 scalar. It cannot be differentiated.
@@ -166,7 +166,7 @@ class MixedOp(keras.layers.Layer):
         chosen = tf.gather(self._group_of, choice)
         remaining = iter(selections)
         dealt = self._deal(upstream, chosen), self._deal(x, chosen)
-        # The others' upstream is zero, and so are their values.
+        # The upstream gradient of the other groups is zero, so their values are zero too.
         values = [
             group.gate_gradient(to_output, part, next(remaining), training)
             for group, to_output, part in zip(self.groups, *dealt, strict=True)
@@ -175,10 +175,11 @@ class MixedOp(keras.layers.Layer):
         return tf.add_n(values)
 
     def input_gradient(self, upstream: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-        """What `gate_gradient` leaves out: sum(dL/dm * x) where a candidate adds or is its input.
+        """Returns the term sum(dL/dm * x) of candidates that return or add their input.
 
-        Zero where all candidates do: the same number for all gates of a slot changes no
-        architecture parameter's gradient, since rows of the softmax' Jacobian sum to zero.
+        `gate_gradient` leaves this term out. If all candidates have it, zeros are returned: adding
+        one number to the gradients of all gates of a slot does not change the gradient of alpha,
+        because the rows of the Jacobian of the softmax sum to zero.
 
         Returns:
             `[candidates]` float32.
@@ -189,7 +190,7 @@ class MixedOp(keras.layers.Layer):
         return tf.cast(adds, tf.float32) * gates.inner_product(upstream, x)
 
     def gate_gradients(self, upstream: tf.Tensor, x: tf.Tensor, training: bool) -> tf.Tensor:
-        """`gate_gradient` of every candidate, `[candidates]`, computed one after the other."""
+        """Returns `gate_gradient` of every candidate, `[candidates]`, computed one at a time."""
         if self._synchronized and training:
             return self._gate_gradients_without_loops(upstream, x)
         values = [tf.zeros([0])] * len(self.groups)
@@ -198,7 +199,7 @@ class MixedOp(keras.layers.Layer):
                 values[i] = tf.zeros([1])
                 continue
 
-            # What came before is part of the loop's start, so that two groups do not run at once.
+            # The loop starts with the results of the loop before it, so two never run at once.
             start = tf.reduce_sum(tf.concat(values, axis=0)) * 0.0
 
             def one(row: tf.Tensor, found: tf.Tensor, group=group) -> tuple[tf.Tensor, tf.Tensor]:
@@ -239,7 +240,7 @@ class MixedOp(keras.layers.Layer):
         return np.concatenate([[0], np.cumsum(np.bincount(self._group_of))[:-1]])
 
     def export(self, choice: int) -> list[np.ndarray]:
-        """The weights of a candidate, as `child.set_stage_weights` takes them."""
+        """Returns the weights of a candidate, as `keras_network.set_stage_weights` takes them."""
         group = self.groups[self._group_of[choice]]
         return [] if group is None else group.export_row(int(self._row_of[choice]))
 

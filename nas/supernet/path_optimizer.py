@@ -1,9 +1,9 @@
-"""Steps of a Keras optimizer on the sampled path alone.
+"""Applies a Keras optimizer to the sampled path only.
 
-A stock optimizer steps every variable it is given: candidates that were not sampled would get
-momentum and weight decay from zero gradients. Here one row of a bank is stepped, together with the
-same row of the optimizer's own slot variables, and nothing else is written. The Keras optimizer
-keeps the state and the settings: learning rate and schedule, iterations, momentum, decay.
+A stock optimizer updates every variable that it is given. Candidates that were not sampled would
+have zero gradients, but momentum and weight decay would still change them. Here, only one row of a
+bank is updated, with the same row of the optimizer's slot variables (momentum, moments). The Keras
+optimizer keeps the state and the settings: learning rate and schedule, iterations, momentum, decay.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,14 +16,14 @@ from nas.distribution import replicas
 
 
 class Place(NamedTuple):
-    """A row that is written, or left alone.
+    """Where a row is written, if at all.
 
-    All that is kept of a candidate is written at one place, so these are computed once.
+    Weights, moments and slot variables of a candidate have the same place, so it is computed once.
 
     Attributes:
         row: scalar int32, index of the row.
-        written: `[row]` where the row is active, `[]` where it is left alone.
-        extent: of what is written, `[1, -1]` or `[0, -1]`.
+        written: `[row]` if the row is written, `[]` if it stays as it is.
+        extent: size of the slice that is written, `[1, -1]` or `[0, -1]`.
     """
 
     row: tf.Tensor
@@ -32,7 +32,7 @@ class Place(NamedTuple):
 
     @classmethod
     def of(cls, row: tf.Tensor | int, is_active: tf.Tensor | bool) -> "Place":
-        """The place of `row`, left alone where not `is_active`."""
+        """Returns the place of `row`, which is written only if `is_active`."""
         row = tf.convert_to_tensor(row, tf.int32)
         count = tf.reshape(tf.cast(is_active, tf.int32), [1])
         written = tf.slice(tf.reshape(row, [1]), [0], count)
@@ -40,13 +40,13 @@ class Place(NamedTuple):
 
 
 class RowUpdate(NamedTuple):
-    """One row of a variable and the gradient it is to be stepped by.
+    """One row of a variable, with its gradient.
 
     Attributes:
-        variable: `[rows, length]`, or any shape with `place` None.
+        variable: `[rows, length]`; any shape if `place` is None.
         value: the row as it was read, `[length]`.
-        gradient: the same shape.
-        place: of the row; None for the whole variable.
+        gradient: gradient of the loss, in the shape of `value`.
+        place: place of the row; None to update the whole variable.
         decays: whether weight decay applies (kernels, not normalization or bias).
     """
 
@@ -82,13 +82,15 @@ class _Sgd:
 
 
 class _Adam:
-    """Adam and AdamW (Kingma & Ba 2015, algorithm 1), the bias corrected by the row's own count."""
+    """Adam and AdamW (Kingma & Ba 2015, algorithm 1), with a bias correction per row."""
 
     counts_steps = True
 
     def __init__(self, optimizer: keras.optimizers.Adam) -> None:
         if optimizer.amsgrad:
-            raise ValueError("optimizer: amsgrad is not supported for a supernet's weights")
+            raise ValueError(
+                "optimizer: amsgrad is not supported for the weights of a supernet; leave it out"
+            )
         self._optimizer = optimizer
 
     @property
@@ -113,13 +115,13 @@ _UNSUPPORTED = (
 
 
 class PathOptimizer:
-    """Applies a Keras optimizer's rule to rows.
+    """Applies the update rule of a Keras optimizer to rows.
 
     Args:
-        optimizer: `keras.optimizers.SGD` (plain, momentum, Nesterov), `Adam` or `AdamW`. Its
-            learning rate or schedule (by the number of all steps), `weight_decay` (decoupled, as
-            Keras has it) and `global_clipnorm` (over the sampled path) are honoured. Kernels decay
-            and nothing else does.
+        optimizer: `keras.optimizers.SGD` (plain, momentum, Nesterov), `Adam` or `AdamW`. It may
+            have a learning rate or a schedule (by the number of all steps), `weight_decay`
+            (decoupled, as in Keras) and `global_clipnorm` (over the sampled path). Weight decay
+            applies to kernels only.
 
     Raises:
         ValueError: another optimizer, or a setting that would be ignored: clipping by value or by
@@ -131,23 +133,24 @@ class PathOptimizer:
         name = type(optimizer).__name__
         if name not in _RULES:
             raise ValueError(
-                f"optimizer: expected one of {', '.join(_RULES)} for a supernet's weights, "
+                f"optimizer: expected one of {', '.join(_RULES)} for the weights of a supernet, "
                 f"received {name}"
             )
         for setting in _UNSUPPORTED:
             if getattr(optimizer, setting, None):
                 raise ValueError(
-                    f"optimizer: {setting.lstrip('_')} is not supported for a supernet's weights"
+                    f"optimizer: {setting.lstrip('_')} is not supported for the weights of a "
+                    "supernet; leave it out"
                 )
         self.optimizer = optimizer
         self._rule = _RULES[name](optimizer)
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
-        """Creates the slot variables and, where the rule needs them, the step counts."""
+        """Creates the slot variables and, if the rule needs them, the step counts."""
         self.optimizer.build(variables)
         slots = zip(*self._rule.slots, strict=True) if self._rule.slots else [()] * len(variables)
         self._slots = {v.path: row for v, row in zip(variables, slots, strict=True)}
-        # A row a candidate; what is shared takes every step, so its first count serves.
+        # One count per row. Shared weights take every step, and use the first count only.
         self._counts = {
             v.path: tf.Variable(tf.zeros([v.shape[0], 1], tf.int64), trainable=False)
             for v in variables
@@ -156,12 +159,12 @@ class PathOptimizer:
 
     @property
     def variables(self) -> dict[str, tf.Variable]:
-        """State beyond the Keras optimizer's own: how often each row was stepped."""
+        """State that the Keras optimizer does not keep: the number of updates of each row."""
         counts = enumerate(self._counts.values())
         return {f"path_optimizer_count_{i:04d}": count for i, count in counts}
 
     def apply(self, updates: Sequence[RowUpdate]) -> None:
-        """Steps every active row, then the iteration count."""
+        """Updates every active row, then the iteration count."""
         learning_rate = tf.cast(self.optimizer.learning_rate, tf.float32)
         scale = self._clip_scale([update.gradient for update in updates])
         for update in updates:
@@ -205,11 +208,11 @@ def _write(variable: keras.Variable, value: tf.Tensor, update: RowUpdate) -> Non
 
 
 def write_row(variable: keras.Variable, value: tf.Tensor, place: Place) -> None:
-    """Writes one row of `variable`, `[rows, length]`, in place, or nothing at all."""
+    """Writes one row of `variable` `[rows, length]`, or nothing if `place.written` is empty."""
     _write_row(variable.value, value, place)
 
 
 def _write_row(variable: tf.Variable, value: tf.Tensor, place: Place) -> None:
-    # `tf.slice` is one operation in the graph, where brackets are a dozen.
+    # `tf.slice` is one operation in the graph; indexing with brackets makes a dozen.
     values = tf.slice(tf.expand_dims(value, 0), [0, 0], place.extent)
     variable.scatter_update(tf.IndexedSlices(values, place.written))

@@ -1,12 +1,12 @@
-"""How a slot's output is formed from its candidates: every forward pass an algorithm may ask for.
+"""Routes: the ways to compute the output of a slot from its candidates.
 
-    Path        o_a(x), one candidate a slot                                  weight steps
-    TwoPaths    o_a(x), with the gradient of two candidates' gates            ProxylessNAS, two-path
-    AllGates    o_a(x), with the exact gradient of every candidate's gate     ProxylessNAS, full
-    Mixture     sum_j w_j o_j(x), everything computed and kept                DARTS, One-Shot
+    Path        o_a(x), one candidate per slot                                weight steps
+    TwoPaths    o_a(x), with gradients of the gates of two candidates         ProxylessNAS, two-path
+    AllGates    o_a(x), with exact gradients of the gates of all candidates   ProxylessNAS, full
+    Mixture     sum_j w_j o_j(x), all candidates computed and kept in memory  DARTS, One-Shot
 
-A route reads the weights it needs from a mixed operation, then runs it. Both are separate, so that
-a weight step can take gradients with respect to what was read.
+A route first reads the weights it needs from a mixed op, then runs it. These are two calls, so that
+a weight step can take gradients with respect to the weights that were read.
 """
 
 from collections.abc import Sequence
@@ -24,24 +24,24 @@ class Route(Protocol):
     """A way through the slots of a supernet."""
 
     def read(self, op: MixedOp, slot: int) -> list[Selection]:
-        """Reads the weights of `op`, the mixed operation of slot number `slot`."""
+        """Reads the weights that the route needs from `op`, the mixed op of slot number `slot`."""
 
     def run(
         self, op: MixedOp, slot: int, x: tf.Tensor, selections: list[Selection], training: bool
     ) -> Output:
-        """The slot's output `[batch, height, width, channels]`, and a row of moments a selection.
+        """Returns the output of the slot, and the moments of every selection.
 
         Args:
-            op: the slot's mixed operation.
-            slot: its number.
-            x: the slot's input, `[batch, height, width, channels]`.
-            selections: what `read` returned.
-            training: normalize by the batch's moments.
+            op: the mixed op of the slot.
+            slot: number of the slot.
+            x: input of the slot, `[batch, height, width, channels]`.
+            selections: from `read`.
+            training: whether to normalize by the moments of the batch.
         """
 
 
 class Path:
-    """One candidate a slot.
+    """Computes one candidate per slot.
 
     Args:
         choices: `[slots]`, a tensor or integers.
@@ -51,23 +51,23 @@ class Path:
         self._choices = tf.unstack(tf.convert_to_tensor(choices, tf.int32))
 
     def read(self, op: MixedOp, slot: int) -> list[Selection]:
-        """The chosen candidate's weights."""
+        """Reads the weights of the chosen candidate."""
         return op.select(self._choices[slot])
 
     def run(self, op, slot, x, selections, training) -> Output:
-        """The chosen candidate's output."""
+        """Returns the output of the chosen candidate."""
         return op.run(x, self._choices[slot], selections, training)
 
 
 class TwoPaths:
-    """The active one of two candidates, differentiable by both gates.
+    """Computes the active one of two candidates, differentiable by the gates of both.
 
-    The inactive one is computed backwards, for its gate alone: no part of it is kept, and nothing
-    is differentiated by it.
+    The inactive candidate runs forward only, during the backward pass. Its gate needs its output,
+    but no gradient through it, so no intermediate tensor is kept.
 
     Args:
         choices: `[slots, 2]` int32, the active candidate first.
-        gate_values: `[slots, 2]`; only their gradient matters.
+        gate_values: `[slots, 2]`; used for their gradient only.
     """
 
     def __init__(self, choices: tf.Tensor, gate_values: tf.Tensor) -> None:
@@ -75,11 +75,11 @@ class TwoPaths:
         self._gates = tf.unstack(gate_values)
 
     def read(self, op: MixedOp, slot: int) -> list[Selection]:
-        """The active candidate's weights, then the inactive one's."""
+        """Reads the weights of the active candidate, then those of the inactive one."""
         return op.select(self._active[slot]) + op.select(self._inactive[slot])
 
     def run(self, op, slot, x, selections, training) -> Output:
-        """The active candidate's output."""
+        """Returns the output of the active candidate."""
         half = len(selections) // 2
         choices = self._active[slot], self._inactive[slot]
         gate_values = self._gates[slot]
@@ -87,7 +87,7 @@ class TwoPaths:
 
         def gate_gradients(upstream: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
             other = op.gate_gradient(upstream, x, choices[1], selections[half:], training)
-            # `run` saw to the active one's.
+            # The gradient of the active candidate's gate comes from `run`.
             return tf.stack([0.0, other]) + tf.gather(op.input_gradient(upstream, x), choices)
 
         y = gates.gate_with(gate_gradients, gate_values, y, x)
@@ -95,14 +95,14 @@ class TwoPaths:
 
 
 class AllGates(Path):
-    """The active candidate, differentiable by the gates of all.
+    """Computes the active candidate, differentiable by the gates of all candidates.
 
-    Backwards, every candidate is computed again, one at a time, so that no more than one is held in
-    memory beside the active path.
+    The backward pass runs every candidate again, one at a time, so memory holds no more than one of
+    them besides the active path.
 
     Args:
         choices: `[slots]` int32.
-        gate_values: `[slots, most candidates]`; only their gradient matters.
+        gate_values: `[slots, most candidates]`; used for their gradient only.
     """
 
     def __init__(self, choices: tf.Tensor, gate_values: tf.Tensor) -> None:
@@ -110,7 +110,7 @@ class AllGates(Path):
         self._gates = tf.unstack(gate_values)
 
     def run(self, op, slot, x, selections, training) -> Output:
-        """The active candidate's output."""
+        """Returns the output of the active candidate."""
         y, moments = super().run(op, slot, x, selections, training)
         gate_values = self._gates[slot]
 
@@ -122,21 +122,21 @@ class AllGates(Path):
 
 
 class Mixture:
-    """Every candidate, weighted: all of them computed and kept in memory.
+    """Computes the weighted sum of all candidates, which are all kept in memory.
 
     Args:
-        weights: `[slots, most candidates]`. What has weight zero is not trained.
+        weights: `[slots, most candidates]`; candidates with weight zero are not trained.
     """
 
     def __init__(self, weights: tf.Tensor) -> None:
         self._weights = weights
 
     def read(self, op: MixedOp, slot: int) -> list[Selection]:
-        """All candidates' weights."""
+        """Reads the weights of all candidates."""
         return op.select_all(self._weights[slot] != 0.0)
 
     def run(self, op, slot, x, selections, training) -> Output:
-        """The weighted sum."""
+        """Returns the weighted sum."""
         outputs, moments = op.run_all(x, selections, training)
         weights = tf.unstack(self._weights[slot])[: len(outputs)]
         pairs = zip(weights, outputs, strict=True)

@@ -1,9 +1,9 @@
-"""The over-parameterized network as it is trained, with stock `fit`.
+"""The over-parameterized network as a Keras model that stock `fit` trains.
 
 `fit` takes a data set of pairs ((images, labels), (validation images, validation labels)). Each
-step is a weight step on the first; where the second is not empty, an architecture step follows.
-So the schedule (warm-up, update period) is a property of the data, and a step that does not learn
-the architecture loads no validation images for it.
+step is a weight step on the first batch. If the second batch is not empty, an architecture step on
+it follows. The schedule (warm-up, update period) is therefore part of the data, and validation
+images that are not used are not loaded.
 """
 
 from collections.abc import Callable
@@ -19,33 +19,33 @@ from nas.distribution import replicas, replicated_fit
 from nas.supernet import learning_network, path_optimizer, routes, train_steps
 
 XLA_REFUSAL = (
-    "jit_compile: expected false for a supernet, received true; the shapes in its training step "
-    "depend on the sampled path, so that XLA compiles the step anew for every path, which takes "
-    "far longer than the step; leave it out (the training of a child takes it)"
+    "jit_compile: expected false for a supernet, received true; leave it out (only the training of "
+    "a child takes it). The shapes in a training step of a supernet depend on the sampled path, so "
+    "XLA would compile the step again for every path, which takes far longer than the step"
 )
 
 Batch = tuple[tf.Tensor, tf.Tensor]
 
 
 def check_latencies(space: SearchSpace, latencies: Latencies) -> None:
-    """Raises ValueError where `latencies` are of another space."""
+    """Raises ValueError if `latencies` belong to another space."""
     counts = list(space.candidate_counts)
     received = [len(slot) for slot in latencies.slots]
     if received != counts:
         raise ValueError(
             f"latencies: expected {counts} candidates in the slots of {space.name}, "
-            f"received {received}; they are of another space"
+            f"received {received}; use latencies of this space"
         )
 
 
 class Supernet(replicated_fit.BuiltBeforeFit, learning_network.LearningNetwork):
-    """A network of all paths, and its training.
+    """The over-parameterized network, and its training.
 
     Args:
         space: the search space.
-        seed: of fresh weights and of every sampled path.
-        precision: as `MixedNetwork`.
-        sync_batch_norm: as `MixedNetwork`.
+        seed: seed of the fresh weights and of every sampled path.
+        precision: as for `MixedNetwork`.
+        sync_batch_norm: as for `MixedNetwork`.
 
     Attributes:
         step: number of training steps made; with `seed` it determines every random draw.
@@ -77,15 +77,16 @@ class Supernet(replicated_fit.BuiltBeforeFit, learning_network.LearningNetwork):
         """Configures training.
 
         Args:
-            optimizer: of the weights; see `path_optimizer.PathOptimizer` for what it may be.
-            algorithm: how weights and alpha learn, for example
+            optimizer: updates the weights; `path_optimizer.PathOptimizer` says which are supported.
+            algorithm: the search algorithm, for example
                 `nas.searching.algorithms.algorithm("proxyless_gradient")`.
-            arch_optimizer: of alpha; default Adam(1e-3, beta_1=0, beta_2=0.999), the reference's.
-            objective: default cross-entropy alone.
-            latencies: milliseconds a candidate; default none.
-            label_smoothing: in weight steps; architecture steps use the plain cross-entropy.
-            jit_compile: False; see `XLA_REFUSAL`.
-            **kwargs: as `keras.Model.compile`.
+            arch_optimizer: updates alpha. By default Adam(1e-3, beta_1=0, beta_2=0.999), as in the
+                reference.
+            objective: by default the cross-entropy alone.
+            latencies: milliseconds of each candidate; by default all zero.
+            label_smoothing: of weight steps; architecture steps use the plain cross-entropy.
+            jit_compile: must be False; see `XLA_REFUSAL`.
+            **kwargs: as for `keras.Model.compile`.
         """
         if jit_compile:
             raise ValueError(XLA_REFUSAL)
@@ -103,12 +104,12 @@ class Supernet(replicated_fit.BuiltBeforeFit, learning_network.LearningNetwork):
         self.latencies = latencies or Latencies.zero(self.space.candidate_counts)
         check_latencies(self.space, self.latencies)
         self._label_smoothing = label_smoothing
-        # Both steps scale their losses themselves.
+        # Both training steps scale their losses themselves.
         kwargs = {"auto_scale_loss": False} | kwargs
         super().compile(optimizer=optimizer, jit_compile=False, **kwargs)
 
     def train_step(self, data: tuple[Batch, Batch]) -> dict[str, tf.Tensor]:
-        """A weight step, and an architecture step where validation images came along."""
+        """Makes a weight step, and an architecture step if there are validation images."""
         (images, labels), (validation_images, validation_labels) = data
         self._next_weight_step(images, labels)
         if self.algorithm.learns_alpha:
@@ -116,7 +117,7 @@ class Supernet(replicated_fit.BuiltBeforeFit, learning_network.LearningNetwork):
         return self._logs()
 
     def make_train_function(self, force: bool = False) -> None:
-        """As `keras.Model`'s, or, with several replicas, one function for each of both steps."""
+        """As in `keras.Model`; with several replicas, each of the two steps is a function."""
         strategy = self.distribute_strategy
         if strategy.num_replicas_in_sync == 1:
             super().make_train_function(force)
@@ -147,12 +148,12 @@ class Supernet(replicated_fit.BuiltBeforeFit, learning_network.LearningNetwork):
         return logs | self.loss_scale.logs | self.architecture_state()
 
     def weight_step(self, images: tf.Tensor, labels: tf.Tensor, route: routes.Route) -> None:
-        """Forward, backward and update of what the route reads and of the shared layers."""
+        """Updates the weights that the route reads and those of the shared layers."""
         found = train_steps.weight_gradient(self, images, labels, route, self._label_smoothing)
         train_steps.apply_weight_gradient(self, found)
 
     def architecture_step(self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> None:
-        """Update of alpha on one validation batch; weights and moments are read only."""
+        """Updates alpha on one validation batch; weights and moments do not change."""
         found = self.algorithm.architecture_gradient(self, images, labels, seed)
         train_steps.apply_architecture_gradient(self, found, seed)
 

@@ -1,7 +1,7 @@
-"""The two halves of a supernet's training step, each as "compute gradients", then "apply them".
+"""The weight step and the architecture step of a supernet: compute gradients, then apply them.
 
-What is computed is plain tensors, and means over all replicas. What is applied writes the rows
-that were read, and nothing else; it needs no other replica, so it may stand in a branch.
+The computed gradients are means over all replicas. Applying them writes only the rows that were
+read. It does not wait for other replicas, so it may be inside a branch.
 """
 
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ from nas.supernet.mixed_op import Selection
 
 
 class WeightGradient(NamedTuple):
-    """What a weight step found on one training batch.
+    """The gradients, moments and metrics of a weight step on one training batch.
 
     Attributes:
-        updates: the rows that were read, with their gradients; all of the shared weights.
-        selections: the same rows once more, as the route read them.
-        places: where each of them is written.
-        moments: for every selection the batch's row of moments.
-        loss: scalar, smoothed cross-entropy, mean over the batch.
+        updates: the shared weights and the rows that were read, with their gradients.
+        selections: the same rows as the route read them.
+        places: where each selection is written.
+        moments: the moments of the batch, one row per selection.
+        loss: scalar, cross-entropy with label smoothing, mean over the batch.
         accuracy: scalar, in [0, 1].
     """
 
@@ -43,13 +43,13 @@ def weight_gradient(
     route: routes.Route,
     label_smoothing: float,
 ) -> WeightGradient:
-    """Forward and backward through what the route reads and the shared layers; writes nothing.
+    """Runs the route and the shared layers forward and backward, and writes nothing.
 
     Args:
         net: the supernet.
         images: `[batch, height, width, channels]`.
         labels: `[batch]`.
-        route: how each slot's output is formed.
+        route: how the output of each slot is computed.
         label_smoothing: of the cross-entropy.
     """
     rows = net.read(route)
@@ -81,9 +81,9 @@ def weight_gradient(
 
 
 def apply_weight_gradient(net: LearningNetwork, found: WeightGradient) -> None:
-    """Steps the weights and moves the moving moments of what was computed.
+    """Updates the weights and the moving moments of the route.
 
-    Neither, where the gradient overflowed under its loss scale.
+    It changes neither if the gradient overflowed with its loss scale.
     """
 
     def step() -> None:
@@ -99,7 +99,7 @@ def apply_weight_gradient(net: LearningNetwork, found: WeightGradient) -> None:
 
 
 def no_architecture_gradient(net: LearningNetwork) -> ArchitectureGradient:
-    """What stands in a step that looks at no validation images."""
+    """Returns zeros, for a step without validation images."""
     nothing = tf.constant(0.0)
     return ArchitectureGradient(tf.zeros(net.alpha.shape), nothing, nothing)
 
@@ -107,12 +107,12 @@ def no_architecture_gradient(net: LearningNetwork) -> ArchitectureGradient:
 def apply_architecture_gradient(
     net: LearningNetwork, found: ArchitectureGradient, seed: tf.Tensor
 ) -> None:
-    """Steps alpha, unless its gradient overflowed under its loss scale.
+    """Updates alpha, unless its gradient overflowed with its loss scale.
 
     Args:
-        net: the supernet; its weights and moments are left alone.
-        found: what its algorithm found.
-        seed: the one it was found with.
+        net: the supernet; its weights and moments do not change.
+        found: the gradient from the algorithm of `net`.
+        seed: the seed that the gradient was computed with.
     """
 
     def step() -> None:
@@ -130,7 +130,7 @@ def apply_architecture_gradient(
 
 
 def _track(net: LearningNetwork, values: Mapping[str, tf.Tensor]) -> None:
-    # A tracker sums over replicas, all of which have the same mean.
+    # All replicas have the same mean, and a tracker sums over replicas.
     count = replicas.count()
     for name, value in values.items():
         net.trackers[name].update_state(value, None if count == 1 else 1.0 / count)
@@ -141,7 +141,7 @@ def _step_alpha(net: LearningNetwork, gradient: tf.Tensor) -> None:
     if replicas.count() == 1:
         optimizer.apply([gradient], [net.alpha])
         return
-    # `apply` would sum the gradients of all replicas once more.
+    # `apply` would sum the gradients over replicas again.
     learning_rate = tf.cast(optimizer.learning_rate, tf.float32)
     optimizer.update_step(gradient, net.alpha, learning_rate)
     replicas.local(optimizer.iterations).assign_add(1)

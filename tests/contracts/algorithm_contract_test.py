@@ -1,4 +1,4 @@
-"""What holds for every search algorithm, on one small space."""
+"""Tests that every search algorithm must pass, on one small space."""
 
 import dataclasses
 import functools
@@ -39,14 +39,14 @@ FASTEST = [1, 0]
 
 
 class LatencyAlone(objectives.Objective):
-    """An objective under which the best child is the fastest one."""
+    """An objective for which the fastest child is the best."""
 
     def gradient_weights(self, cross_entropy, expected_ms):
         del cross_entropy, expected_ms
         return tf.constant(0.0), tf.constant(1.0)
 
 
-# The same for rewards: accuracy is at most 1, the fastest child is at the target.
+# The fastest child also has the best reward: it hits the target, and accuracy is at most 1.
 CONFIG = SearchConfig(target=4.0, reward="absolute", reward_beta=-10.0)
 IN_SUPERNET = {
     name: found
@@ -90,7 +90,7 @@ def seed(i):
 
 
 def weight_step(net, batch, i):
-    """A weight step from the fixture's first state: the weights after it."""
+    """Returns the weights after a weight step, and restores the first state of the fixture."""
     first = [np.array(v) for v in (*net.variables, *net.optimizer.variables)]
     net.weight_step(*batch, net.algorithm.weight_route(net, seed(i)))
     after = {v.path: np.array(v) for v in net.variables}
@@ -203,7 +203,7 @@ SHORT = SearchConfig(
 
 @pytest.fixture(scope="module")
 def dataset():
-    """Images whose mean brightness is their label."""
+    """Images whose mean brightness depends on their label."""
     rng = np.random.default_rng(0)
 
     def split(name, count):
@@ -216,7 +216,7 @@ def dataset():
 
 
 class Copies(keras.callbacks.Callback):
-    """Copies a folder after every epoch and every piece of tracked work, as a kill leaves it."""
+    """Copies a folder after every epoch and every tracked item, as if the run was killed then."""
 
     def __init__(self, directory):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What holds for every kind of device that can be had here."""
+"""Tests that every kind of device must pass; only local devices run here."""
 
 import json
 
@@ -9,11 +9,11 @@ from latency_models.devices import protocol
 from latency_models.measuring import block_benchmarks, parts
 from nas.architecture import spaces
 
-# Of every form of name, one device; a new form fails here until it has one.
+# One device for every form of name. The test fails for a new form without an example.
 EXAMPLES = {
     "local": "local",
 }
-# tests/device makes phones, which takes whole programs, and asks as much of them.
+# Phones are tested in tests/device, which needs additional programs.
 ELSEWHERE = {"adb", "adb:SERIAL"}
 
 

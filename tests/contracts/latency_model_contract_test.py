@@ -1,4 +1,4 @@
-"""What every latency model promises: each kind fitted on a small synthetic machine, and pixel1."""
+"""Tests that every latency model must pass: each kind fitted on synthetic rows, and pixel1."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What holds for every kind of operation, on each of a few shapes."""
+"""Tests that every kind of operation must pass, on several shapes."""
 
 import dataclasses
 import json
@@ -95,7 +95,7 @@ def test_labels_tell_operations_apart():
 
 
 def other_values(value):
-    """Values near `value` that a field of its type may take."""
+    """Other values for a field of the type of `value`."""
     if isinstance(value, str):
         return [name for name in ACTIVATIONS if name != value]
     if isinstance(value, bool):
@@ -190,7 +190,7 @@ def mixed(block):
 
 
 def scatter(mixed):
-    """Fills scales, offsets and moments with numbers that make a difference."""
+    """Fills scales, offsets and moments with random numbers."""
     rng = np.random.default_rng(0)
     for group in mixed.weighted_groups:
         group.affine.assign(rng.normal(1, 0.2, group.affine.shape))
@@ -235,7 +235,7 @@ def test_gate_gradients_are_those_of_automatic_differentiation(block, mixed):
     with tf.GradientTape() as tape:
         tape.watch(gate)
         y, _ = mixed.run(x, 0, mixed.select(0), True)
-        # The gate as the mathematics has it, on the output itself; an input that is added apart.
+        # By definition, the gate multiplies the output; a residual adds its input afterwards.
         gated = gate * (y - x) + x if block.has_residual else gate * y
         loss = tf.reduce_sum(tf.sin(gated))
     expected = tape.gradient(loss, gate)

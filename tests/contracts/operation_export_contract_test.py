@@ -1,4 +1,4 @@
-"""What every operation promises to every recipe that trains nothing: it is written, and right."""
+"""Tests that every recipe without fine-tuning writes every operation correctly."""
 
 import functools
 
@@ -16,7 +16,7 @@ from nas.architecture.specs import Child
 from nas.layers import keras_network
 
 RECIPES = [row for row in recipes.RECIPES.values() if row.fine_tuning is None]
-# Output width and stride of every block; the first keeps its shape.
+# Output width and stride of every block; the first block keeps the shape.
 PLACES = [(8, 1), (12, 1), (12, 2), (8, 2)]
 RNG = np.random.default_rng(0)
 IMAGES = (RNG.integers(0, 256, (64, 12, 12, 3)) / 127.5 - 1.0).astype(np.float32)
@@ -24,13 +24,13 @@ LABELS = RNG.integers(0, 10, 64)
 
 
 def child_of(op):
-    """A network of one operation, in every place where it may stand."""
+    """A network with one operation, in every place that allows it."""
     blocks, width = [], 8
     for output_width, stride in PLACES:
         if op.refusal(width, output_width, stride) is None:
             blocks.append(Block(op, width, output_width, stride))
             width = output_width
-    # A head wide enough to have a weight of the 1024 values that dynamic-range quantization asks.
+    # Dynamic-range quantization needs a weight of at least 1024 values, so the head is wide.
     return Child("one_operation", 12, 10, Stem(8, stride=1), tuple(blocks), Head(128))
 
 
@@ -55,9 +55,9 @@ def test_an_operation_is_written_minimal_and_in_parity_or_refused_by_policy(op, 
         return
     support.check(child, recipe.name)
     writer = writer_of(op)
-    # Raises where the file has more operators than the network needs.
+    # Raises if the file has more operators than the network needs.
     content, _ = writer.write(recipe)
     held = writer.held_logits(recipe)
-    # Raises where the file strays from its network further than the recipe allows.
+    # Raises if the file differs from its network by more than the recipe allows.
     found = parity.compare(content, recipe, IMAGES, LABELS, writer.logits, held_logits=held)
     assert found.recipe == recipe.name

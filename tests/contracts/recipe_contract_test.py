@@ -1,6 +1,6 @@
-"""What every recipe promises, checked on a child of the `tiny` space.
+"""Tests that every recipe must pass, on a child of the `tiny` space.
 
-Those that train further first are checked in `tests/export/fine_tuning_test.py`.
+Recipes that fine-tune are tested in `tests/export/fine_tuning/process_test.py`.
 """
 
 import collections
@@ -19,7 +19,7 @@ from nas.architecture import spaces
 from nas.layers import keras_network
 
 SPACE = spaces.SPACES["tiny"]
-# A head wide enough to have a weight of the 1024 values that dynamic-range quantization asks for.
+# Dynamic-range quantization needs a weight of at least 1024 values, so the head is wide.
 CHILD = dataclasses.replace(
     SPACE.child([1] * len(SPACE.slots)),
     head=dataclasses.replace(SPACE.head, width=128),
@@ -31,7 +31,7 @@ PIXELS[0, 0, 0], PIXELS[0, 0, 1] = 0, 255
 IMAGES = (PIXELS / 127.5 - 1.0).astype(np.float32)
 LABELS = RNG.integers(0, CHILD.num_classes, 64)
 
-# One operation a layer: nothing left over from batch normalization, activations or shapes.
+# One operator per layer: none is left for batch normalization, activations or shapes.
 STAGES = [stage for block in CHILD.layers for stage in block.stages]
 OWN = collections.Counter(name for stage in STAGES for name in stage.operators)
 MINIMUM = {
@@ -42,7 +42,7 @@ MINIMUM = {
     "MEAN": 1,
 }
 NUM_WEIGHTED = MINIMUM["CONV_2D"] + MINIMUM["DEPTHWISE_CONV_2D"] + MINIMUM["FULLY_CONNECTED"]
-# Stored halves are widened by one operation a weight and bias; runtimes fold them at load.
+# One operator per weight and bias converts float16 to float32; runtimes do it when they load.
 CONVERSIONS = {
     "float16": {"DEQUANTIZE": 2 * NUM_WEIGHTED},
     "uint8_io": {"QUANTIZE": 2},

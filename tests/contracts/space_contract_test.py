@@ -1,4 +1,4 @@
-"""What holds for every space that comes with the package."""
+"""Tests that every space of the package must pass."""
 
 import json
 

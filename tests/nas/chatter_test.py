@@ -9,7 +9,7 @@ from nas import chatter
 
 @pytest.fixture
 def write_to_descriptors(monkeypatch):
-    """To be called in the test, since pytest sets Python's streams again after the fixtures."""
+    """A function for tests to call: pytest replaces Python's streams again after the fixtures."""
 
     def patch():
         for name, descriptor in (("stdout", 1), ("stderr", 2)):
@@ -78,7 +78,7 @@ def test_overlapping_uses_of_two_threads_give_the_terminal_back(capfd, write_to_
 
     def second():
         entered.wait(10)
-        # The first ends while this one has begun or waits to.
+        # The first ends while this one is active or waits.
         leave.set()
         with chatter.silenced():
             threads[0].join(0.05)

@@ -85,7 +85,7 @@ def test_provenance_says_what_made_a_file(monkeypatch):
 def test_full_disk_is_told_by_the_name_of_the_file(tmp_path):
     path = tmp_path / "child.tflite"
     path.write_bytes(b"old")
-    # The system refuses bytes beyond the first thousand, as it does on a full disk.
+    # The system refuses to write more than 1000 bytes, as if the disk were full.
     script = (
         "import resource, sys\n"
         "from nas import files\n"
@@ -105,7 +105,7 @@ def test_full_disk_is_told_by_the_name_of_the_file(tmp_path):
 
 @pytest.fixture
 def largest_file():
-    """Lets the kernel refuse longer files, as it refuses any on a full disk."""
+    """A function that limits the size of files, so that writing fails as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     resource.setrlimit(resource.RLIMIT_FSIZE, before)

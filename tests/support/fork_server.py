@@ -1,8 +1,8 @@
-"""A process that has imported TensorFlow and forks for every command it is asked to run.
+"""A server process that has imported TensorFlow, and forks for every command that it runs.
 
-`processes.py` starts it and asks. Nothing here may run an operation of TensorFlow or list devices
-before the fork: its threads would be missing in the child. What the child does from then on is
-what `python -m` does, so exit codes, output and signals are those of a process of its own.
+`processes.py` starts the server and sends it commands. The server must not run an operation of
+TensorFlow or list devices before the fork, because the child would lack TensorFlow's threads. The
+child then does what `python -m` does, so exit codes, output and signals are those of a new process.
 """
 
 import gc
@@ -15,7 +15,7 @@ import runpy
 import socket
 import sys
 
-# Neither this project's flags nor anything that asks for a device.
+# Modules that define none of our flags and do not ask for a device.
 IMPORTED = (
     "tensorflow",
     "keras",
@@ -32,7 +32,7 @@ IMPORTED = (
 
 
 def _our_modules() -> list[str]:
-    """Every module of the packages without flags."""
+    """The names of all modules of the packages without flags."""
     return [
         module.name
         for package in ("nas", "export", "latency_models")
@@ -41,13 +41,13 @@ def _our_modules() -> list[str]:
 
 
 def _request(connection: socket.socket) -> dict | None:
-    """The next command, with the descriptors of its stdin, stdout and stderr; None at the end."""
+    """Returns the next command, with descriptors for stdin, stdout, stderr; None at the end."""
     content, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 3)
     return json.loads(content) | {"descriptors": descriptors} if content else None
 
 
 def _become(request: dict) -> None:
-    """Makes a freshly forked child what the command's own process would be."""
+    """Sets up a freshly forked child as a new process for the command would be."""
     for target, source in enumerate(request["descriptors"]):
         os.dup2(source, target)
         os.close(source)
@@ -56,10 +56,10 @@ def _become(request: dict) -> None:
     os.environ.update(request["environment"])
     sys.argv = [sys.executable, *request["arguments"]]
     sys.path[0] = request["cwd"]
-    # A process of its own would have begun with other numbers.
+    # A new process would have a new random state.
     random.seed()
     sys.modules["numpy"].random.seed()
-    # `tools` silences the first import of TensorFlow, devices included; here it was imported.
+    # `tools` silences messages at the first import of TensorFlow, which is over here.
     from nas import chatter
 
     with chatter.silenced():
@@ -67,7 +67,7 @@ def _become(request: dict) -> None:
 
 
 def next_command(connection: socket.socket) -> str | None:
-    """Forks for every command; gives its module in the child, and None in the server at the end."""
+    """Forks for every command; returns its module in the child, and None in the server at last."""
     while request := _request(connection):
         child = os.fork()
         if not child:
@@ -83,7 +83,7 @@ def next_command(connection: socket.socket) -> str | None:
 
 
 if __name__ == "__main__":
-    # `refusals` and what else tests run as a module lies beside this file.
+    # `refusals` and other modules that tests run are next to this file.
     sys.path.append(sys.path[0])
     sys.path[0] = os.getcwd()
     for name in [*IMPORTED, *_our_modules()]:

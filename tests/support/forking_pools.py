@@ -1,8 +1,8 @@
-"""Runs a tool whose worker processes are forked where it would start Python anew for each.
+"""Runs a tool with worker processes that are forked, instead of started as new Python processes.
 
     python -m forking_pools tools.benchmark_supernet --flag=value
 
-For tools whose own process runs no operation of TensorFlow before its workers are there.
+The process of the tool must not run an operation of TensorFlow before it has started its workers.
 """
 
 import multiprocessing

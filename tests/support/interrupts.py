@@ -1,4 +1,4 @@
-"""Callbacks that stop a `fit` as a crash or a person does."""
+"""Callbacks that stop `fit` like a crash or like Ctrl-C."""
 
 import signal
 
@@ -6,10 +6,10 @@ import keras
 
 
 class InterruptAt(keras.callbacks.Callback):
-    """Ends everything after so many batches; until then it counts them.
+    """Raises `KeyboardInterrupt` after a number of batches.
 
     Attributes:
-        left: batches until then.
+        left: number of batches that are left.
     """
 
     def __init__(self, batches):
@@ -26,7 +26,7 @@ class InterruptAt(keras.callbacks.Callback):
 
 
 class CtrlCAt(InterruptAt):
-    """The signal after so many batches, as a person sends it."""
+    """Sends the signal of Ctrl-C after a number of batches."""
 
     def interrupt(self):
         signal.raise_signal(signal.SIGINT)

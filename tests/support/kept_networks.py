@@ -1,10 +1,10 @@
-"""Networks that are traced once and then trained again and again from their first state.
+"""Networks that are traced once and trained several times from their first state.
 
-Tests of runs that are stopped and gone on with train the same network many times, and most of their
-time would go into tracing it. Inside `kept()`, searches and trainings get a network that was made
-before for the same settings, with every variable as it was when it was new: a later run finds
-nothing of an earlier one but what that run wrote into its folder. A variable that the training step
-uses and that could not be put back is an error.
+Tests of resumed runs train the same network many times, and tracing it would take most of their
+time. Inside `kept()`, a search or training gets a network that was made before for the same
+settings, with all variables reset to their first values. A run therefore sees nothing of an earlier
+run except the files in its folder. It is an error if the training step uses a variable that cannot
+be reset.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from nas.training import child_training
 
 @contextlib.contextmanager
 def kept() -> Iterator[None]:
-    """While it lasts, equal searches and equal trainings share a traced network."""
+    """Lets equal searches and equal trainings share a traced network inside this context."""
     made: dict[str, _Kept] = {}
     algorithms: dict[str, object] = {}
     build, compiled = search.build_supernet, child_training._compiled
@@ -55,17 +55,17 @@ def kept() -> Iterator[None]:
 
 
 class _Kept:
-    """What is given out, the model in it that is trained, and its variables' first values."""
+    """A result to share, the trained model in it, and the first values of its variables."""
 
     def __init__(self, result, model: keras.Model, variables: list[tf.Variable]) -> None:
         self._result, self._model = result, model
         self._first = [(variable, variable.numpy()) for variable in variables]
 
     def as_new(self):
-        """The result, all of its variables as they were."""
+        """Returns the result with all its variables reset."""
         known = {id(variable.handle) for variable, _ in self._first}
         unknown = [t for t in _captured(self._model.train_function) if id(t) not in known]
-        assert not unknown, f"the training step uses variables that are not put back: {unknown}"
+        assert not unknown, f"the training step uses variables that are not reset: {unknown}"
         for variable, value in self._first:
             variable.assign(value)
         return self._result
@@ -87,13 +87,13 @@ def _captured(train_function: Callable | None) -> list[tf.Tensor]:
 
 
 def _of_model(model: keras.Model) -> list[tf.Variable]:
-    """A compiled Keras model's variables, its optimizer's and its metrics'."""
+    """The variables of a compiled Keras model, of its optimizer and of its metrics."""
     metrics = [variable for metric in model.metrics for variable in metric.variables]
     return [v.value for v in (*model.variables, *model.optimizer.variables, *metrics)]
 
 
 def _of_supernet(net) -> list[tf.Variable]:
-    """All that training a supernet changes."""
+    """All variables that training a supernet changes."""
     trackers = [v for tracker in net.trackers.values() for v in tracker.variables]
     own = [v.value for v in (*net.arch_optimizer.variables, *trackers)]
     others = net.path_optimizer, net.loss_scale, net.objective, net.algorithm
@@ -101,7 +101,7 @@ def _of_supernet(net) -> list[tf.Variable]:
 
 
 def _keep_children(net) -> None:
-    """Lets children that inherit the same path's weights be one model, its weights set anew."""
+    """Makes `inherit` build each child once, and only set its weights after that."""
     models: dict[object, keras.Model] = {}
     inherit, build = net.inherit, keras_network.build_child
 

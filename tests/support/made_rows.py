@@ -1,10 +1,10 @@
-"""Rows of measurements as a benchmark would have written them, for tests that time nothing."""
+"""Makes rows of measurements like those of a benchmark, for tests that measure nothing."""
 
 from latency_models.measuring.measurements import Measurement
 
 
 def row(part, latency_ms, reference_ms=1.0, **changes):
-    """A row of `part` that took `latency_ms` in a round whose reference took `reference_ms`."""
+    """A row for `part` with latency `latency_ms`, while the reference took `reference_ms`."""
     relative = latency_ms / reference_ms
     return Measurement(
         **{

@@ -1,4 +1,4 @@
-"""A finished work dir of the `tiny` space, written by hand: nothing is searched or trained."""
+"""Writes a finished work dir of the `tiny` space without searching or training anything."""
 
 import json
 import math
@@ -17,12 +17,12 @@ RECIPES = ("float32", "int8")
 
 
 def space() -> SearchSpace:
-    """`tiny`, for gray images of 28x28 pixels."""
+    """The space `tiny` for gray images of 28x28 pixels."""
     return spaces.SPACES["tiny"].with_task(10, 28, 1)
 
 
 def child() -> Child:
-    """The network that was found."""
+    """The child of the search."""
     return space().child(CHOICES)
 
 
@@ -38,7 +38,7 @@ def provenance(command="pipeline.py --preset=tiny --workdir=w", **notes):
 
 
 def write(path: pathlib.Path, model_file: pathlib.Path) -> pathlib.Path:
-    """Writes everything a pipeline leaves that a report reads.
+    """Writes all files of a pipeline that a report reads.
 
     Args:
         path: the work dir.
@@ -69,7 +69,7 @@ def write(path: pathlib.Path, model_file: pathlib.Path) -> pathlib.Path:
 
 
 def write_search(path: pathlib.Path) -> None:
-    """Metrics and alphas of every epoch; the first is warm-up."""
+    """Writes metrics and alphas of every epoch; the first epoch is the warm-up."""
     rows = [{"loss": 2.2, "accuracy": 0.2}, {"loss": 2.0, "accuracy": 0.3}]
     rows += [{"loss": 1.5, "accuracy": 0.4}, {"loss": 1.25, "accuracy": 0.5}]
     for i, row in enumerate(rows):
@@ -80,7 +80,7 @@ def write_search(path: pathlib.Path) -> None:
     lines(path / "search/metrics.jsonl", rows)
     alphas = np.zeros([EPOCHS + WARMUP, 3, 3])
     for slot, choice in enumerate(CHOICES):
-        # The chosen one is three times as probable as each of the others, at the end.
+        # At the end, the chosen candidate is three times as probable as each of the others.
         alphas[-1, slot, choice] = math.log(3.0)
     alphas[:, :2, 2] = np.nan
     files.write_with(path / "search/alphas.npz", lambda name: np.savez(name, alphas=alphas))
@@ -140,7 +140,7 @@ def summary():
 
 
 def write_judged(path: pathlib.Path) -> None:
-    """What a search leaves that learns no alpha; the child is one of two it judged."""
+    """Writes the file of a search without alpha; the child is one of two evaluated networks."""
     networks = [
         {"choices": CHOICES, "validation_accuracy": 0.7, "cost": 0.061, "round": 0},
         {"choices": (0, 0, 0), "validation_accuracy": 0.6, "cost": 0.05, "round": 1},
@@ -149,7 +149,7 @@ def write_judged(path: pathlib.Path) -> None:
 
 
 def write_rewards(path: pathlib.Path, form="absolute") -> None:
-    """What a search by REINFORCE leaves: the mean reward of every epoch after the warm-up."""
+    """Adds what a REINFORCE search writes: the mean reward of every epoch after the warm-up."""
     name = path / "search/metrics.jsonl"
     rows = [json.loads(line) for line in name.read_text().splitlines()]
     for i, row in enumerate(rows[1:]):
@@ -159,7 +159,7 @@ def write_rewards(path: pathlib.Path, form="absolute") -> None:
 
 
 def change_search(path: pathlib.Path, **settings) -> None:
-    """Replaces settings of the search that made the child."""
+    """Changes settings of the search that made the child."""
     notes = json.loads((path / "child.json").read_text())["provenance"]
     notes["search"] |= settings
     change(path, "child.json", provenance=notes)
@@ -171,7 +171,7 @@ def change(path: pathlib.Path, name: str, /, **values) -> None:
 
 
 def lines(path: pathlib.Path, rows) -> None:
-    """Writes a metrics file, numbering the epochs."""
+    """Writes a metrics file with numbered epochs."""
     text = "".join(json.dumps({"epoch": i, **row}) + "\n" for i, row in enumerate(rows, start=1))
     files.write_bytes(path, text.encode())
 

@@ -2,7 +2,7 @@
 
 from nas.architecture.operations import MBConv, Skip
 
-# Of every kind, one operation of each sort; the contract fails for a kind that has none.
+# Different operations of every kind. The contract test fails for a kind without examples.
 EXAMPLES = {
     MBConv: [MBConv(3, 1), MBConv(5, 3, "relu"), MBConv(7, 2)],
     Skip: [Skip()],

@@ -1,7 +1,7 @@
-"""Runs `python -m <module>` as tests want it: forked where that is the same, and fresh otherwise.
+"""Runs `python -m <module>` for tests, in a forked or in a new process.
 
-A process of its own spends six seconds of CPU on importing TensorFlow. `run` asks a server that
-has imported it to fork; `run_fresh` starts Python anew, for what is about just that.
+A new process spends six seconds of CPU on importing TensorFlow. `run` asks a server that has
+imported it to fork. `run_fresh` starts a new Python process, for tests of the start itself.
 """
 
 import atexit
@@ -18,8 +18,8 @@ from collections.abc import Mapping
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# What is read when Python starts or TensorFlow is imported. A fork could not follow a change, so
-# there is a server for each combination of values, of which tests have two or three.
+# Environment variables that are read when Python starts or TensorFlow is imported. A change has no
+# effect after a fork, so there is a server for each combination of values. Tests use two or three.
 _READ_EARLY = (
     "TF_", "ONEDNN_", "DNNL_", "KERAS_", "CUDA_", "XLA_", "OMP_", "KMP_", "MKL_", "OPENBLAS_",
     "PYTHONWARN", "PYTHONHASH", "PYTHONUTF8", "PYTHONIO", "PYTHONUNBUFFERED", "PYTHONOPTIMIZE",
@@ -34,14 +34,14 @@ def run(
     env: Mapping[str, str] | None = None,
     timeout: float = 900.0,
 ) -> subprocess.CompletedProcess:
-    """`python -m module arguments` with what it printed, as `subprocess.run` gives it.
+    """Runs `python -m module arguments`; returns the result like `subprocess.run`.
 
     Args:
-        module: as `tools.search`.
+        module: the module, for example `tools.search`.
         *arguments: its flags.
-        cwd: the folder it runs in; our packages are found anywhere.
-        env: its environment, by default this process' own.
-        timeout: seconds after which it is ended.
+        cwd: the folder in which it runs; our packages are found from any folder.
+        env: its environment; by default that of this process.
+        timeout: seconds after which it is killed.
 
     Raises:
         subprocess.TimeoutExpired: it took longer.
@@ -62,7 +62,7 @@ def run_fresh(
     env: Mapping[str, str] | None = None,
     timeout: float = 900.0,
 ) -> subprocess.CompletedProcess:
-    """As `run`, in a Python that starts anew."""
+    """As `run`, but in a new Python process."""
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=cwd,
@@ -74,7 +74,7 @@ def run_fresh(
 
 
 def tool(name: str):
-    """`run` for one command line of `tools`."""
+    """Returns `run` for one tool."""
     return functools.partial(run, f"tools.{name}")
 
 
@@ -88,7 +88,7 @@ def _text(file) -> str:
 
 
 class _Server:
-    """The process that forks, and the socket it is asked through."""
+    """The server process that forks, and the socket to it."""
 
     def __init__(self, early: tuple[tuple[str, str], ...]) -> None:
         others = {k: v for k, v in os.environ.items() if not k.startswith(_READ_EARLY)}
@@ -107,7 +107,7 @@ class _Server:
         assert self._socket.recv(100) == b"ready", "the server that forks did not start"
 
     def ask(self, module, arguments, cwd, environment, outputs, timeout) -> int:
-        """The exit code of the command, negative where a signal ended it."""
+        """Runs a command; returns its exit code, which is negative if a signal ended it."""
         request = {
             "module": module,
             "arguments": list(arguments),

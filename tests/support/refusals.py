@@ -1,6 +1,6 @@
-"""Which words several commands of one tool are refused with, in one process for all of them.
+"""Collects the error messages of several commands of one tool, all in one process.
 
-Run as a module by `received`, with the tool's module and the commands as JSON.
+`received` runs this file as a module, with the module of the tool and the commands as JSON.
 """
 
 import importlib
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 
 def received(tool: str, commands: Sequence[Sequence[str]]) -> list[str]:
-    """The error of each command of `tools.<tool>`, `nothing` where there was none."""
+    """Returns the error of each command of `tools.<tool>`, or `nothing` if there was none."""
     import processes
 
     done = processes.run("refusals", f"tools.{tool}", json.dumps(commands))

@@ -1,10 +1,11 @@
-"""A search and a training on some devices or hosts, their results left in files for a test.
+"""Searches and trains on several devices or hosts, and writes the results to files for a test.
 
     python -m replicated_runs one|devices|half|multiworker DATA_DIR DIRECTORY
 
-`devices` runs on one device, and on two together and apart; `half` on two in float16, once as a
-whole and once stopped in the midst of an epoch and started again. It is a process of its own
-because devices cannot be divided once TensorFlow works.
+`devices` runs on one device, and on two with (`together`) and without (`apart`) synchronized batch
+normalization. `half` runs on two devices in float16, once without a stop, and once stopped within
+an epoch and resumed. It needs its own process, because a device cannot be divided after TensorFlow
+has started to use it.
 """
 
 import dataclasses
@@ -54,7 +55,7 @@ BUILD_SUPERNET, COMPILED = search.build_supernet, child_training._compiled
 
 
 def kept(function, into):
-    """`function`, whose results are put into the list `into` too."""
+    """Returns `function`, but it also appends its results to the list `into`."""
 
     def call(*arguments, **kwargs):
         result = function(*arguments, **kwargs)
@@ -65,7 +66,7 @@ def kept(function, into):
 
 
 def save_copies(path, variables):
-    """Writes every variable as `[copies, ...]`, one copy a replica of this host."""
+    """Writes every variable as `[copies, ...]`, one copy per replica of this host."""
     values = [getattr(variable, "values", [variable]) for variable in variables]
     arrays = {str(i): np.stack([v.numpy() for v in value]) for i, value in enumerate(values)}
     path.mkdir(parents=True, exist_ok=True)
@@ -73,7 +74,7 @@ def save_copies(path, variables):
 
 
 class CtrlCAt(keras.callbacks.Callback):
-    """A signal after so many batches, as a person sends it; none after 0."""
+    """Sends the signal of Ctrl-C after a number of batches; never if the number is 0."""
 
     def __init__(self, batches):
         super().__init__()
@@ -86,7 +87,7 @@ class CtrlCAt(keras.callbacks.Callback):
 
 
 def search_on(found, dataset, path, config=SEARCH, stops_after=0):
-    """Searches, and keeps all that the search has changed in `variables.npz`."""
+    """Searches, and writes all variables that the search has changed to `variables.npz`."""
     nets = []
     search.build_supernet = kept(BUILD_SUPERNET, nets)
     if found.is_chief:
@@ -101,7 +102,7 @@ def search_on(found, dataset, path, config=SEARCH, stops_after=0):
 
 
 def train_on(found, dataset, path, config=TRAIN):
-    """Trains, and keeps all that the training has changed in `variables.npz`."""
+    """Trains, and writes all variables that the training has changed to `variables.npz`."""
     models = []
     child_training._compiled = kept(COMPILED, models)
     child_training.train(CHILD, dataset, config, path, distribution=found)
@@ -110,7 +111,7 @@ def train_on(found, dataset, path, config=TRAIN):
 
 
 def half(dataset, directory):
-    """In float16 on two devices, the loss scale growing and, at first, overflowing."""
+    """Runs in float16 on two devices; the loss scale overflows at first, and grows later."""
     loss_scale.INITIAL_SCALE, loss_scale.GROWTH_STEPS = 2.0**40, 3
     together = hosts.start("mirrored")
     settings = {"precision": "mixed_float16", "optimizer": "adamw", "learning_rate": 0.01}
@@ -126,19 +127,19 @@ def half(dataset, directory):
 
 
 def small_dataset(data_dir):
-    """Four batches an epoch."""
+    """A data set with four batches per epoch."""
     return loading.load("fashion_mnist", data_dir, validation_size=40, max_train_examples=70)
 
 
 def divide_the_cpu():
-    """Two devices where there was one."""
+    """Divides the CPU into two logical devices."""
     (cpu,) = tf.config.list_physical_devices("CPU")
     two = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(cpu, two)
 
 
 def main(kind, data_dir, directory):
-    """Searches and trains on everything that `kind` says."""
+    """Searches and trains on the devices or hosts of `kind`."""
     runs = {"one": hosts.Distribution()}
     if kind == "half":
         divide_the_cpu()
@@ -156,7 +157,7 @@ def main(kind, data_dir, directory):
         search_on(found, dataset, pathlib.Path(directory, name, "search"))
         train_on(found, dataset, pathlib.Path(directory, name, "train"))
     for found in runs.values():
-        # A host that ended earlier would look lost to the others.
+        # All hosts end together. To the others, a host that ended earlier would look lost.
         found.from_chief(0)
 
 

@@ -1,4 +1,4 @@
-"""ImageNet's two archives in small, which TFDS' own builder takes for the whole ones."""
+"""Writes small versions of ImageNet's two archives that the builder of TFDS accepts."""
 
 import io
 import pathlib
@@ -13,13 +13,13 @@ CLASSES = pathlib.Path(imagenet_common.label_names_file()).read_text().split()
 
 
 def picture(seed, height, width, mode="RGB"):
-    """A smooth random picture: few details, as photographs have few."""
+    """A smooth random picture with few details, like a photograph."""
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
     return PIL.Image.fromarray(coarse).resize((width, height), PIL.Image.BICUBIC).convert(mode)
 
 
 def encoded(image, kind="JPEG", **options):
-    """The bytes of a picture's file; JPEGs with all their colour."""
+    """Encodes a picture; JPEGs are without colour subsampling."""
     buffer = io.BytesIO()
     quality = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
     image.save(buffer, kind, **quality, **options)
@@ -27,13 +27,13 @@ def encoded(image, kind="JPEG", **options):
 
 
 def pixels(content):
-    """A picture's pixels as Pillow decodes them."""
+    """The pixels of an encoded picture, decoded by Pillow."""
     with PIL.Image.open(io.BytesIO(content)) as image:
         return np.asarray(image.convert("RGB"))
 
 
 def training_pictures(num_classes=4, per_class=12):
-    """Encoded pictures by class and name, of differing sizes."""
+    """Encoded pictures of different sizes, by class and name."""
     found = {}
     for number, name in enumerate(CLASSES[:num_classes]):
         found[name] = {}
@@ -50,7 +50,7 @@ def write(manual_dir, training, num_test=8):
     Args:
         manual_dir: the folder.
         training: encoded pictures by class and name.
-        num_test: pictures of the official validation part; their labels are TFDS' own.
+        num_test: number of pictures of the official validation part; TFDS knows their labels.
     """
     folder = pathlib.Path(manual_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ def _add(tar, name, content):
 
 
 def prepare(data_dir, training, num_test=8):
-    """Prepares `imagenet2012` in `data_dir` with TFDS' own builder, from small archives."""
+    """Prepares `imagenet2012` in `data_dir` with the builder of TFDS, from small archives."""
     manual_dir = pathlib.Path(data_dir) / "downloads" / "manual"
     write(manual_dir, training, num_test)
     tfds.builder("imagenet2012", data_dir=str(data_dir)).download_and_prepare(

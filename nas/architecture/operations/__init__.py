@@ -1,8 +1,8 @@
-"""The kinds of operation a slot may choose from, as plain data; no framework is imported.
+"""The kinds of operation that a slot can choose from, as plain data; imports no framework.
 
-A kind is one file: a frozen dataclass derived from `Operation`, with its line in `AnyOperation`.
-It says which chain of stages it runs. Supernet, Keras child, counts, exports and latency features
-all read that chain.
+Each kind is one file with a frozen dataclass derived from `Operation`, and is listed in
+`AnyOperation`. It says which chain of stages it runs. Supernet, Keras child, counts, exports and
+latency features all read that chain.
 """
 
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The activations a stage may end with, one row each."""
+"""The activations that a stage can end with, one row each."""
 
 import dataclasses
 from typing import Annotated
@@ -8,11 +8,11 @@ from pydantic import AfterValidator
 
 @dataclasses.dataclass(frozen=True)
 class ActivationKind:
-    """What a reader without a framework needs to know about an activation.
+    """Properties of an activation that do not depend on a framework.
 
     Attributes:
-        operators: operators of its own in a `.tflite` file. Empty where runtimes compute the
-            activation inside the convolution before it.
+        operators: the operators that it adds to a `.tflite` file. Empty if runtimes compute the
+            activation as part of the convolution before it.
     """
 
     operators: tuple[str, ...] = ()

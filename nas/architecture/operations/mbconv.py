@@ -15,8 +15,8 @@ from nas.architecture.operations.stage import STRICT, Stage
 class MBConv(Operation):
     """Inverted bottleneck (MobileNetV2, Sandler et al. 2018, figure 3b).
 
-    1x1 expansion, depthwise convolution, linear 1x1 projection; the input is added where the
-    stride is 1 and the widths are equal. Expansion 1 leaves the first convolution out.
+    1x1 expansion, depthwise convolution, linear 1x1 projection. The input is added if the stride is
+    1 and the widths are equal. With expansion 1 there is no first convolution.
     """
 
     has_residual: ClassVar[bool] = True

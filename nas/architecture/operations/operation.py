@@ -1,4 +1,4 @@
-"""What every kind of operation says about itself."""
+"""The base class of all kinds of operations."""
 
 import abc
 from typing import ClassVar
@@ -7,11 +7,11 @@ from nas.architecture.operations.stage import Stage
 
 
 class Operation(abc.ABC):
-    """An operation that a slot may choose. A subclass is a frozen pydantic dataclass.
+    """An operation that a slot can choose. A subclass is a frozen pydantic dataclass.
 
     Attributes:
-        kind: tells kinds apart in JSON; a literal field.
-        has_residual: whether its input is added to its output where stride is 1 and the widths are
+        kind: name of the kind in JSON; a literal field.
+        has_residual: whether its input is added to its output if the stride is 1 and the widths are
             equal.
     """
 
@@ -21,19 +21,19 @@ class Operation(abc.ABC):
     @property
     @abc.abstractmethod
     def label(self) -> str:
-        """Short name in tables and plots, for people alone.
+        """Short name in tables and plots; no code depends on it.
 
-        Two operations that differ in any field have different labels.
+        Operations that differ in any field have different labels.
         """
 
     @abc.abstractmethod
     def stages(self, input_width: int, output_width: int, stride: int) -> tuple[Stage, ...]:
-        """The chain that it runs on an input of `input_width` channels; empty for an identity."""
+        """Returns the chain that it runs on `input_width` channels; empty for an identity."""
 
     def refusal(self, input_width: int, output_width: int, stride: int) -> str | None:
-        """Why it cannot stand in a place of these widths and this stride; None where it can.
+        """Returns why it cannot have these widths and this stride, or None if it can.
 
-        A space or child that puts it there is refused with this reason and the place.
+        A space or child that uses it so is refused; the message has this reason and the place.
         """
         del input_width, output_width, stride
         return None

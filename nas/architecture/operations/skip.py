@@ -1,4 +1,4 @@
-"""The operation that does as little as the shapes allow."""
+"""The skip: an identity, or a 1x1 convolution where the shape changes."""
 
 from typing import ClassVar, Literal
 
@@ -11,9 +11,9 @@ from nas.architecture.operations.stage import STRICT, Stage
 
 @dataclass(frozen=True, config=STRICT)
 class Skip(Operation):
-    """The paper's zero operation inside a residual block: the input itself.
+    """The identity: the zero operation of the paper, inside a residual block.
 
-    Where stride or width change it is a 1x1 convolution with batch normalization.
+    If the stride is 2 or the width changes, it is a 1x1 convolution with batch normalization.
     """
 
     has_residual: ClassVar[bool] = False
@@ -26,7 +26,7 @@ class Skip(Operation):
         return "skip"
 
     def stages(self, input_width: int, output_width: int, stride: int) -> tuple[Stage, ...]:
-        """No stage where the shape is kept, otherwise the projection."""
+        """Returns no stages if the shape is kept, otherwise the 1x1 convolution."""
         if stride == 1 and input_width == output_width:
             return ()
         return (Conv(1, stride, input_width, output_width, None),)

@@ -1,13 +1,12 @@
 """A stage: one step of the chain that an operation runs.
 
 A stage is described once, as plain data: its weights, its multiply-accumulates, its operators in a
-`.tflite` file. Every reader (supernet, Keras child, counts, exports, latency features) follows from
-this description. What a framework must know beyond it stands in one table a reader, keyed by
-`Stage.type`:
+`.tflite` file. Supernet, Keras child, counts, exports and latency features all read this
+description. A reader that must know more has one table with a row for each `Stage.type`:
 
 - `nas.layers.stage_functions.STAGE_FUNCTIONS`: its arithmetic in TensorFlow.
 - `nas.layers.stage_layers.STAGE_LAYERS`: its Keras layers.
-- `latency_models.models.features.STAGE_FEATURES`: what its latency grows with.
+- `latency_models.models.features.STAGE_FEATURES`: the features that its latency depends on.
 """
 
 import abc
@@ -23,7 +22,7 @@ STRICT = pydantic.ConfigDict(extra="forbid")
 
 
 def downsampled(resolution: int, stride: int) -> int:
-    """Height and width after a stride with TensorFlow's SAME padding."""
+    """Returns height and width after a stride with TensorFlow's SAME padding."""
     return -(-resolution // stride)
 
 
@@ -31,14 +30,14 @@ class Stage(abc.ABC):
     """One step of a chain. A subclass is a frozen dataclass.
 
     Attributes:
-        type: key of the readers' tables.
+        type: key of the tables that the module docstring lists.
         gains: names of the weights in which the stage is linear before its activation. A gate
             multiplies them instead of the output, and a supernet starts them small in a residual
             block.
         input_width: channels of its input.
         output_width: channels of its output.
         stride: 1 or 2.
-        activation: what it ends with; None for nothing.
+        activation: its activation; None for no activation.
     """
 
     type: ClassVar[str]
@@ -56,7 +55,7 @@ class Stage(abc.ABC):
 
     @abc.abstractmethod
     def macs(self, resolution: int) -> int:
-        """Multiply-accumulates on a square input of `resolution` pixels.
+        """Returns the multiply-accumulates on a square input of `resolution` pixels.
 
         Convolutions only, as papers count them: batch normalization, activations and additions
         are left out.
@@ -65,7 +64,7 @@ class Stage(abc.ABC):
     @property
     @abc.abstractmethod
     def own_operators(self) -> tuple[str, ...]:
-        """Operators in a `.tflite` file, those of the activation apart."""
+        """Operators in a `.tflite` file, without those of the activation."""
 
     @property
     def operators(self) -> tuple[str, ...]:
@@ -75,7 +74,7 @@ class Stage(abc.ABC):
 
     @property
     def is_pointwise(self) -> bool:
-        """Whether it is a 1x1 convolution with stride 1, a matrix product for each pixel."""
+        """Whether it is a 1x1 convolution with stride 1: one matrix product per pixel."""
         return False
 
     @property
@@ -85,12 +84,12 @@ class Stage(abc.ABC):
 
     @property
     def num_weights(self) -> int:
-        """Trainable values."""
+        """Number of trainable values."""
         return sum(weight.size for weight in self.weights if weight.bank.is_trainable)
 
 
 def with_resolutions(stages: Iterable[Stage], resolution: int) -> Iterator[tuple[Stage, int]]:
-    """Each stage of a chain with the resolution of its input.
+    """Yields each stage of a chain with the resolution of its input.
 
     Args:
         stages: the chain.

@@ -9,7 +9,7 @@ class Bank(enum.Enum):
     """The three kinds of weights. A supernet keeps each kind of a candidate in one row.
 
     Attributes:
-        is_trainable: whether an optimizer steps it.
+        is_trainable: whether an optimizer updates it.
         decays: whether weight decay applies to it.
     """
 
@@ -19,7 +19,7 @@ class Bank(enum.Enum):
 
     @property
     def is_trainable(self) -> bool:
-        """Moving moments follow the batches; everything else is trained."""
+        """Moving moments are averages over batches; everything else is trained."""
         return self is not Bank.MOMENTS
 
     @property
@@ -37,11 +37,11 @@ class Weight:
         shape: four axes for a kernel, as TensorFlow stores it (height, width, input channels,
             output channels); one axis for everything else.
         bank: which kind it is.
-        start: value of a fresh weight, or the mean of a drawn one.
+        start: value of a fresh weight; its mean if it is drawn at random.
         deviation: standard deviation of the normal distribution that a fresh weight is drawn from;
             0 for a constant.
-        channels: output channels of a kernel. A file holds one bias, and one scale if quantized,
-            for each.
+        channels: output channels of a kernel. A file holds one bias for each, and one scale if it
+            is quantized.
     """
 
     name: str
@@ -66,20 +66,20 @@ class Weight:
 
 
 def kernel(name: str, shape: tuple[int, int, int, int], fan_in: int, channels: int) -> Weight:
-    """A kernel drawn from N(0, 2 / fan_in) (He et al. 2015, equation 10).
+    """Returns a kernel that is drawn from N(0, 2 / fan_in) (He et al. 2015, equation 10).
 
     Args:
         name: unique within its stage.
         shape: height, width, input channels, output channels (1 for a depthwise kernel).
-        fan_in: input values of one output value. Keras' own `he_normal` counts every channel of a
-            depthwise kernel as an input; the true number is its area.
+        fan_in: number of input values of one output value. For a depthwise kernel it is the area of
+            the kernel, but Keras' `he_normal` also counts its channels.
         channels: output channels.
     """
     return Weight(name, shape, Bank.KERNELS, 0.0, math.sqrt(2.0 / fan_in), channels)
 
 
 def normalization(width: int) -> tuple[Weight, Weight, Weight, Weight]:
-    """The weights of a batch normalization of `width` channels, in the order of Keras' layer."""
+    """Returns the weights of batch normalization of `width` channels, in the order of Keras."""
     return (
         Weight("scale", (width,), Bank.AFFINE, 1.0),
         Weight("offset", (width,), Bank.AFFINE, 0.0),

@@ -1,4 +1,4 @@
-"""Named search spaces and published networks, and reading either from a JSON file."""
+"""Named search spaces and published networks; either can also be read from a JSON file."""
 
 from nas import files, known_names
 from nas.architecture import spec_json
@@ -20,10 +20,10 @@ __all__ = ["PUBLISHED_CHILDREN", "SPACES", "load_child", "load_space"]
 
 
 def load_space(name_or_path: str) -> SearchSpace:
-    """A built-in space by name, or one read from a `.json` file.
+    """Returns a built-in space by its name, or reads one from a `.json` file.
 
     Raises:
-        ValueError: no such name (the known ones are listed), or a fault in the file.
+        ValueError: the name is unknown (the message lists the known ones), or the file is invalid.
     """
     if name_or_path.endswith(".json"):
         return spec_json.from_dict(SearchSpace, files.read_json(name_or_path), name_or_path)
@@ -32,10 +32,10 @@ def load_space(name_or_path: str) -> SearchSpace:
 
 
 def load_child(name_or_path: str) -> Child:
-    """A published network by name, or one read from a `.json` file.
+    """Returns a published network by its name, or reads one from a `.json` file.
 
     Raises:
-        ValueError: no such name (the known ones are listed), or a fault in the file.
+        ValueError: the name is unknown (the message lists the known ones), or the file is invalid.
     """
     if name_or_path.endswith(".json"):
         return spec_json.from_dict(Child, files.read_json(name_or_path), name_or_path)

@@ -5,12 +5,12 @@ from nas.architecture.operations import AnyOperation, MBConv, Skip
 from nas.architecture.specs import SearchSpace
 
 Layer = Block | Slot
-# Width, number of slots, stride of the first.
+# Output width, number of slots, stride of the first slot.
 StageRow = tuple[int, int, Stride]
 
 
 def _slots(width: int, rows: list[StageRow], candidates: tuple[AnyOperation, ...]) -> list[Layer]:
-    """Slots stage by stage; where the shape is kept, skip is a candidate too."""
+    """Returns the slots row by row; skip is also a candidate where the shape is kept."""
     layers: list[Layer] = []
     for output_width, depth, stride in rows:
         for _ in range(depth):
@@ -28,7 +28,7 @@ def _mbconvs(kernel_sizes: tuple[int, ...], expansions: tuple[int, ...]) -> tupl
 def _proxyless(
     name: str, resolution: int, num_classes: int, stem_stride: Stride, first_stride: Stride
 ) -> SearchSpace:
-    """21 slots, MBConv {3,6} x {3,5,7}, skip where the shape is kept."""
+    """Returns 21 slots of MBConv with expansion {3,6} and kernel size {3,5,7}, and skip."""
     rows: list[StageRow] = [
         (24, 4, first_stride),
         (40, 4, 2),
@@ -48,19 +48,19 @@ def _proxyless(
 
 
 def proxyless_imagenet() -> SearchSpace:
-    """The paper's space."""
+    """Returns the space of the paper."""
     return _proxyless("proxyless_imagenet", 224, 1000, stem_stride=2, first_stride=2)
 
 
 def proxyless_cifar() -> SearchSpace:
-    """The paper's space for images of 32x32 pixels: stem and first stage keep their size."""
+    """Returns the space of the paper for 32x32 pixels: stem and first row have stride 1."""
     return _proxyless("proxyless_cifar", 32, 10, stem_stride=1, first_stride=1)
 
 
 def cifar() -> SearchSpace:
-    """Images of 32x32 pixels, sized to be searched and trained in minutes on two CPU cores.
+    """Returns a space for 32x32 pixels that two CPU cores search and train in minutes.
 
-    The stem halves the image at once: on a CPU the time goes into large activations.
+    The stem has stride 2, because on a CPU large activations take most of the time.
     """
     rows: list[StageRow] = [(16, 1, 1), (32, 3, 2), (64, 3, 2)]
     return SearchSpace(
@@ -74,7 +74,7 @@ def cifar() -> SearchSpace:
 
 
 def tiny() -> SearchSpace:
-    """Three slots of two or three candidates, for tests."""
+    """Returns a space of three slots with two or three candidates, for tests."""
     rows: list[StageRow] = [(8, 1, 2), (16, 2, 2)]
     return SearchSpace(
         name="tiny",

@@ -1,7 +1,7 @@
 """The networks published with the paper (Cai et al. 2019, figure 4 and the authors' release).
 
-Each row is a stage: kernel size and expansion of its blocks, `Z` where the search chose the zero
-operation, then the stage's width and the stride of its first block.
+Each row is a sequence of blocks of one width: their kernel sizes and expansions (`Z` if the search
+chose the zero operation), the width, and the stride of the first block.
 """
 
 from nas.architecture.blocks import Block, Head, Stem, Stride

@@ -1,7 +1,7 @@
-"""One network made wider and narrower: what a search has to beat.
+"""Networks of one operation with a width multiplier: the baseline for a search.
 
-As in MobileNetV2 (Sandler et al. 2018, section 5): the same operation everywhere, MBConv of kernel
-size 3 and expansion 6, and a multiplier on all widths.
+As in MobileNetV2 (Sandler et al. 2018, section 5), every slot has the same operation, MBConv with
+kernel size 3 and expansion 6, and all widths are multiplied by one number.
 """
 
 import dataclasses
@@ -14,9 +14,10 @@ _LEAST_WIDTH = 8
 
 
 def scaled_width(width: int, multiplier: float) -> int:
-    """`width` times `multiplier`, to the nearest multiple of 8, at least 8 and 90 % of the product.
+    """Returns `width * multiplier`, rounded to a multiple of 8.
 
-    The rounding is that of the reference networks.
+    The result is at least 8, and at least 90 % of the product. The rounding is that of the
+    reference networks.
     """
     wanted = width * multiplier
     rounded = max(_LEAST_WIDTH, int(wanted + _LEAST_WIDTH / 2) // _LEAST_WIDTH * _LEAST_WIDTH)
@@ -24,14 +25,14 @@ def scaled_width(width: int, multiplier: float) -> int:
 
 
 def fixed_width(space: SearchSpace, multiplier: float) -> Child:
-    """The stages of `space` with MBConv 3x3 of expansion 6 in every slot.
+    """Returns the network of `space` with MBConv 3x3 of expansion 6 in every slot.
 
     Args:
-        space: gives depths, strides, stem, head, activation and task.
-        multiplier: of all widths; above 0. The head is scaled by multipliers above 1 alone.
+        space: determines depths, strides, stem, head, activation and task.
+        multiplier: multiplies all widths; above 0. The head is scaled only if it is above 1.
 
     Raises:
-        ValueError: a multiplier that is not above 0.
+        ValueError: the multiplier is not above 0.
     """
     if not multiplier > 0.0:
         raise ValueError(f"multiplier: expected a number above 0, received {multiplier}")

@@ -33,7 +33,7 @@ def mobilenet_v2():
 
 
 def macs_of_layers(model):
-    """Counted from what Keras built: output pixels times the size of the kernel."""
+    """Multiply-accumulates of the Keras layers: output pixels times the size of the kernel."""
     total = 0
     for layer in model.layers:
         if isinstance(layer, keras.layers.DepthwiseConv2D | keras.layers.Conv2D):

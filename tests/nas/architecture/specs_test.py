@@ -27,7 +27,7 @@ def random_spaces(draw):
     width = draw(st.integers(1, 64))
     stem = Stem(width, draw(st.integers(1, 11)), draw(st.sampled_from([1, 2])))
     layers = []
-    # One slot at least: a space without a choice is refused.
+    # At least one slot, since a space without slots is refused.
     for is_slot in draw(st.permutations([True, *draw(st.lists(st.booleans(), max_size=4))])):
         place = (width, draw(st.integers(1, 64)))
         stride = draw(st.sampled_from([1, 2]))
@@ -80,7 +80,7 @@ def test_files_say_their_schema_version_and_may_carry_notes():
 
 REMOVE = object()
 
-# Path into the JSON of the tiny space, what is put there, what the message says.
+# Path into the JSON of the tiny space, the new value there, and a part of the error message.
 FAULTS = [
     (["schema_version"], 2, "expected schema_version 1, received 2"),
     (["schema_version"], REMOVE, "expected schema_version 1, received None"),
@@ -180,7 +180,7 @@ def test_a_child_of_another_space_has_no_choices():
 
 def test_resolutions_are_those_of_same_padding():
     space = spaces.SPACES["proxyless_imagenet"].with_task(10, resolution=75, input_channels=1)
-    # 75 -> 38 in the stem, then 19, 10, 5 and 3 where a stage begins with stride 2.
+    # 75 -> 38 in the stem, then 19, 10, 5 and 3 after layers with stride 2.
     assert [space.input_resolutions[i] for i in (0, 1, 2, 6, 10, 14, 18, 22)] == [
         *(38, 38, 19, 10, 5, 5, 3, 3)
     ]
@@ -217,11 +217,11 @@ def test_an_operation_refuses_a_place_by_its_name_in_the_file(picky):
     with pytest.raises(ValueError) as refused:
         spec_json.from_dict(SearchSpace, data, "space.json")
     assert str(refused.value).startswith(
-        f"space.json: layers[{i}].slot: candidates[0]: k3 e1 cannot stand here: expected stride 1"
+        f"space.json: layers[{i}].slot: candidates[0]: k3 e1 cannot be used here: expected stride 1"
     )
 
 
 def test_an_operation_refuses_a_place_in_a_child(picky):
-    with pytest.raises(ValueError, match="op: k3 e3 cannot stand here: expected stride 1"):
+    with pytest.raises(ValueError, match="op: k3 e3 cannot be used here: expected stride 1"):
         Block(MBConv(3, 3), 8, 8, 2)
     Block(MBConv(3, 3), 8, 8, 1)

@@ -7,13 +7,13 @@ import tensorflow as tf
 from nas.choices.candidate_costs import Latencies
 from nas.choices.cost_distribution import LatencyDistribution
 
-# Multiples of a thousandth of the range: no rounding.
+# Multiples of a thousandth of the range, so nothing is rounded.
 EXACT = Latencies([np.array([0.0, 100.0, 473.0]), np.array([50.0, 600.0])], 7.0)
 ODD = Latencies([np.array([0.31, 1.7, 0.0]), np.array([2.2, 2.9]), np.array([0.1, 0.77, 4.4])], 1.0)
 
 
 def brute_force(latencies, p, score):
-    """Mean score, and mean score given each choice, by going through every path."""
+    """The mean score, and the mean score given each choice, by enumerating all paths."""
     counts = [len(slot) for slot in latencies.slots]
     mean, given = 0.0, np.zeros(latencies.matrix.shape)
     for path in itertools.product(*map(range, counts)):
@@ -56,7 +56,7 @@ def test_the_derivative_by_a_probability_is_the_candidates_score():
         found = distribution.scores(p, score)
     derivative = tape.gradient(found.mean, p).numpy()
     np.testing.assert_allclose(found.by_candidate, derivative, atol=1e-5)
-    # The padding is no candidate.
+    # Padding has no score.
     assert found.by_candidate[1, 2] == 0
 
 

@@ -23,7 +23,7 @@ def test_most_probable_takes_each_slots_best_and_never_the_padding():
 @st.composite
 def problems(draw):
     counts = draw(st.lists(st.integers(2, 4), min_size=1, max_size=4))
-    # Whole milliseconds: no two different sums fall into one bin.
+    # Whole milliseconds, so different sums never share a bin.
     ms = [draw(st.lists(st.integers(0, 20), min_size=n, max_size=n)) for n in counts]
     weights = [draw(st.lists(st.integers(1, 100), min_size=n, max_size=n)) for n in counts]
     p = padded([np.array(row) / sum(row) for row in weights])

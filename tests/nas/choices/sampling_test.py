@@ -24,7 +24,7 @@ def seed(i):
 
 def test_two_candidates_by_hand():
     # p = (3/4, 1/4), dL/dg = (2, -4). Jacobian of softmax: p1 p2 = 3/16 on the diagonal and
-    # -3/16 beside it, so dL/dalpha = (2 * 3/16 + 4 * 3/16, -2 * 3/16 - 4 * 3/16) = (9/8, -9/8).
+    # -3/16 elsewhere, so dL/dalpha = (2 * 3/16 + 4 * 3/16, -2 * 3/16 - 4 * 3/16) = (9/8, -9/8).
     found = gates.softmax_gradient(tf.constant([[2.0, -4.0]]), tf.constant([[0.75, 0.25]]))
     np.testing.assert_allclose(found, [[1.125, -1.125]], rtol=1e-6)
 
@@ -87,7 +87,7 @@ def test_the_same_seed_draws_the_same_path():
 
 def test_two_paths_are_drawn_without_replacement():
     p = {0: 0.5, 1: 0.3, 2: 0.2}
-    # By enumeration: the first by p, the second by p among the rest; the active one by p again.
+    # By enumeration: the first is drawn by p, the second by p among the rest, the active one by p.
     expected = {}
     for a, b in itertools.permutations(p, 2):
         pair = p[a] * p[b] / (1 - p[a]) + p[b] * p[a] / (1 - p[b])
@@ -128,7 +128,7 @@ def test_rescaling_leaves_every_other_probability(alpha, data):
     p, q = (sampling.path_probabilities(tf.constant(a), mask).numpy()[0] for a in (before, done))
     others = [i for i in range(len(alpha)) if i not in pair]
     np.testing.assert_allclose(q[others], p[others], atol=1e-6)
-    # And moves the pair as the optimizer wanted: the ratio within it is that of `after`.
+    # The ratio of the pair is that of `after`, as the optimizer set it.
     np.testing.assert_allclose(
         done[0, pair[0]] - done[0, pair[1]], after[0, pair[0]] - after[0, pair[1]], atol=1e-5
     )
@@ -140,7 +140,7 @@ def test_scattered_pairs_land_in_their_columns():
 
 
 def inner_products(*functions):
-    """What `gate_with` asks for, where candidates are these functions."""
+    """The argument `gate_gradients` of `gate_with`, for candidates that are these functions."""
 
     def gate_gradients(upstream, x):
         return tf.stack([gates.inner_product(upstream, function(x)) for function in functions])
@@ -167,7 +167,7 @@ def test_gates_get_the_inner_product_of_gradient_and_output(skips):
 
 
 def test_gate_gradients_are_summed_in_the_gates_precision():
-    # 65504 is the largest half; the products alone go beyond it.
+    # The products are above 65504, the largest float16.
     output = tf.fill([1, 2, 2, 1], tf.constant(300.0, tf.float16))
     values = tf.constant([1.0, 0.0])
     with tf.GradientTape() as tape:
@@ -182,7 +182,7 @@ def test_two_slots_by_hand():
     """y = (g . a) (h . b) x with a = (2, 5), b = (3, -1), x = 7, loss = y; g = h = (1, 0).
 
     dL/dg = x (h . b) a = 7 * 3 * (2, 5) and dL/dh = x (g . a) b = 7 * 2 * (3, -1). With p = (1/2,
-    1/2) and q = (3/4, 1/4) the Jacobians' entries are 1/4 and 3/16.
+    1/2) and q = (3/4, 1/4), the entries of the Jacobians are 1/4 and 3/16.
     """
     x = tf.fill([1, 1, 1, 1], 7.0)
     g, h = tf.constant([1.0, 0.0]), tf.constant([1.0, 0.0])

@@ -20,7 +20,7 @@ def problems(draw):
     milliseconds = st.floats(0.0, 5.0, width=32)
     ms = draw(st.lists(st.lists(milliseconds, min_size=2, max_size=3), min_size=1, max_size=4))
     latencies = Latencies([np.array(row) for row in ms], 0.3)
-    # Often exactly some child's latency, where rounding would decide.
+    # Exactly the latency of a child, so rounding could decide whether it is allowed.
     limit = latencies.of(draw(st.sampled_from(all_children(latencies))))
     return latencies, limit
 
@@ -33,7 +33,7 @@ def test_no_child_under_the_limit_is_lost_and_none_above_it_is_drawn(problem):
     allowed = {c for c in all_children(latencies) if latencies.of(c) <= limit}
     drawn = set(children.draw_different(random.Random(0), len(allowed)))
     assert drawn <= allowed
-    # In 100 tries for each child, one of equal probability is missed once in e^100 times.
+    # With 100 draws per child, one of equal probability is missed with probability e^-100.
     assert drawn == allowed
 
 
@@ -47,20 +47,20 @@ def test_draws_are_uniform():
     source, children = random.Random(0), UniformChildren(latencies, limit)
     counts = collections.Counter(children.draw(source) for _ in range(draws))
     assert set(counts) == set(allowed)
-    # Chi-square has this mean and variance; five standard deviations.
+    # Chi-square has mean `freedom` and variance `2 * freedom`; 5 standard deviations are allowed.
     chi_square = sum((counts[c] - 200) ** 2 / 200 for c in allowed)
     freedom = len(allowed) - 1
     assert chi_square < freedom + 5 * (2 * freedom) ** 0.5
 
 
 def test_fast_children_of_a_huge_space_are_drawn_though_hardly_any_exist():
-    """One in 10^14 or so: drawing slots one by one would never meet one."""
+    """They are about one in 10^14, so drawing all slots independently would never find one."""
     latencies = Latencies([np.arange(1.0, 8.0)] * 21, 10.0)
     limit = latencies.fastest_ms + 3.0
     children, source = UniformChildren(latencies, limit), random.Random(0)
     drawn = [children.draw(source) for _ in range(200)]
     assert all(latencies.of(c) <= limit for c in drawn)
-    # 1 of excess 0, 21 of 1, 231 of 2, 1771 of 3: most use the budget up.
+    # 1 child is the fastest, 21 take 1 ms more, 231 take 2 ms more, and 1771 are at the limit.
     assert 150 < sum(latencies.of(c) == limit for c in drawn) < 200
 
 
@@ -84,7 +84,7 @@ def test_a_limit_below_the_fastest_is_refused_with_the_range():
 
 def test_a_limit_that_bins_cannot_tell_apart_is_refused_after_many_draws(monkeypatch):
     monkeypatch.setattr("nas.choices.uniform_children._MOST_DRAWS", 50)
-    # A thousand children miss the limit by next to nothing; one keeps it, far below.
+    # A thousand children miss the limit by 1e-9 ms. One is far below it.
     slot = np.array([0.0, *[1.0] * 1000, 1.0 - 1e-9])
     latencies = Latencies([slot, np.array([0.0, 1.0])], 1.0)
     children = UniformChildren(latencies, latencies.of((1001, 0)))

@@ -1,4 +1,4 @@
-"""`nas.data.loading.load` where images stay encoded, and training on what it gives."""
+"""Tests `nas.data.loading.load` with images that stay encoded, and training on them."""
 
 import numpy as np
 import pytest
@@ -65,7 +65,7 @@ def test_images_in_memory_give_the_same_batches(imagenet, imagenet_data_dir):
 def test_the_png_and_the_printing_colours_among_imagenets_files_are_decoded_right(tmp_path):
     pictures = small_imagenet.training_pictures(2, 6)
     image = small_imagenet.picture(77, 64, 64)
-    # By these names TFDS knows the two kinds.
+    # TFDS knows these two files by their names.
     special = {
         "n02105855_2933.JPEG": small_imagenet.encoded(image, "PNG"),
         "n01739381_1309.JPEG": small_imagenet.encoded(image.convert("CMYK")),

@@ -10,7 +10,7 @@ from nas.data.splits.memory_split import MemorySplit
 
 
 def numbered_split(count=50, size=8, num_classes=5):
-    """Images that are all different, example i of class i % num_classes."""
+    """A split of different images; example i has class i % num_classes."""
     images = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8)
     labels = np.arange(count) % num_classes
     return MemorySplit(images, labels, "train", np.arange(count))
@@ -94,7 +94,7 @@ def test_load_refuses_an_unknown_name(tmp_path):
 
 @pytest.mark.parametrize("first_step", [1, 3, 4, 9])
 def test_a_resumed_stream_equals_the_uninterrupted_one_bit_for_bit(first_step):
-    split = numbered_split()  # 4 batches of 12 an epoch
+    split = numbered_split()  # 4 batches of 12 per epoch.
     whole = batches(batching.training_batches(split, 12, seed=3), 14)
     resumed = batches(
         batching.training_batches(split, 12, seed=3, first_step=first_step), 14 - first_step

@@ -17,7 +17,7 @@ from nas.data import loading, sources
 
 @pytest.fixture
 def no_network(monkeypatch):
-    """Sends every probe to a proxy that is not there, so that TFDS' hosts do not answer."""
+    """Sends all requests to a proxy that does not exist, so the hosts of TFDS do not answer."""
     for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
     for variable in ("no_proxy", "NO_PROXY"):
@@ -26,7 +26,7 @@ def no_network(monkeypatch):
 
 @pytest.fixture
 def programs(tmp_path, monkeypatch):
-    """A PATH that holds only the shell and what `add` puts there."""
+    """Sets PATH to a folder of a few programs; returns a function that adds one."""
     folder = tmp_path / "programs"
     folder.mkdir()
     for name in ("cp", "mkdir", "echo"):
@@ -42,7 +42,7 @@ def programs(tmp_path, monkeypatch):
 
 
 def made_cifar10():
-    """Random images, 4 in each training file and 6 for the test, with their labels."""
+    """Random images with labels: 4 in each training file, and 6 for the test."""
     rng = np.random.default_rng(0)
     images = {
         f"data_batch_{i}.png": rng.integers(0, 256, (4, 1024, 3), np.uint8) for i in range(1, 6)
@@ -53,7 +53,7 @@ def made_cifar10():
 
 @pytest.fixture
 def cifar10_archive(tmp_path, monkeypatch):
-    """The npm package in small; its labels are partly strings."""
+    """A small copy of the npm package; some of its labels are strings."""
     images, train_labels, test_labels = made_cifar10()
     members = {name: tf.io.encode_png(rows).numpy() for name, rows in images.items()}
     members["train_lables.json"] = json.dumps(train_labels).encode()
@@ -221,7 +221,7 @@ def test_hosts_that_refuse_or_stay_silent_are_unreachable():
     with socket.socket() as silent, socket.socket() as closed:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        closed.bind(("127.0.0.1", 0))  # not listening: connections are refused
+        closed.bind(("127.0.0.1", 0))  # Not listening, so connections are refused.
         urls = [f"http://127.0.0.1:{s.getsockname()[1]}/file" for s in (silent, closed)]
         assert sources.unreachable_urls(urls, seconds=0.3) == urls
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(600)
 
 
 def replicated_runs(kind, data_dir, path):
-    """What `replicated_runs.py` printed."""
+    """Runs `replicated_runs.py`; returns its output."""
     done = processes.run("replicated_runs", kind, data_dir, str(path))
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -24,7 +24,7 @@ def replicated_runs(kind, data_dir, path):
 
 @pytest.fixture(scope="module")
 def runs(fashion_data_dir, tmp_path_factory):
-    """The same search and training on one device, on two together, and on two apart."""
+    """The same search and training on one device, and on two with and without synchronization."""
     path = tmp_path_factory.mktemp("runs")
     replicated_runs("devices", fashion_data_dir, path)
     return path
@@ -85,7 +85,7 @@ def test_what_the_number_of_replicas_does_not_change_is_no_setting(runs, name):
 
 @pytest.mark.integration
 def test_float16_and_a_stop_in_the_midst_of_an_epoch_on_two_devices(fashion_data_dir, tmp_path):
-    """Replicas agree on the scale and on what overflows; a stopped run ends as a whole one."""
+    """Replicas agree on the scale and on overflows. A resumed run gives the same result."""
     assert "stopped" in replicated_runs("half", fashion_data_dir, tmp_path)
     for name in ("whole", "part", "train"):
         for value in variables(tmp_path / name):
@@ -97,7 +97,7 @@ def test_float16_and_a_stop_in_the_midst_of_an_epoch_on_two_devices(fashion_data
         np.testing.assert_array_equal(whole, part)
     assert metrics(tmp_path / "whole") == metrics(tmp_path / "part")
     scales = [row["loss_scale"] for row in metrics(tmp_path / "whole")]
-    # Too large to begin with: steps were left out until it fitted; then it grew again.
+    # It starts too large, so steps are left out until it fits. Then it grows again.
     assert min(scales) < scales[0] < 2.0**40 and scales[-1] > min(scales)
 
 

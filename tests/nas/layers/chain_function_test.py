@@ -18,7 +18,7 @@ BLOCKS = [
 
 
 def random_weights(model, rng):
-    """Fills every layer with numbers that make a difference, variances positive."""
+    """Fills every layer with random numbers, variances positive; returns the flat vectors."""
     flat = ([], [], [])
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -42,7 +42,7 @@ def test_a_chain_computes_what_keras_layers_compute(block, training, padding):
     model = keras_network.build_block(block, 9)
     flat = random_weights(model, rng)
     x = tf.constant(rng.normal(size=(3, 9, 9, 4)), tf.float32)
-    # What lies behind the weights must not matter.
+    # Values after the weights must not matter.
     padded = [tf.constant(np.pad(part, (0, padding), constant_values=1e6)) for part in flat]
     found, moments = chain_function.run_chain(
         x,

@@ -16,7 +16,7 @@ BLOCKS = [
 
 
 def chain(block, rng):
-    """Forms, weights (moving moments among them) and shapes of a block."""
+    """The forms, weights (including moving moments) and shapes of a block."""
     widths = [stage.output_width for stage in block.stages]
     kernels_ = [rng.normal(size=k.size) for stage in block.stages for k in stage.kernels]
     affine = [rng.normal(size=2 * width) for width in widths]
@@ -33,7 +33,7 @@ def chain(block, rng):
 def test_it_is_the_output_of_the_chain(block, training, synchronized):
     rng = np.random.default_rng(0)
     arguments = chain(block, rng)
-    # Away from zero, where a covariance is the difference of large numbers.
+    # With a large mean, the covariance is the difference of large numbers.
     x = tf.constant(rng.normal(5.0, 1.0, size=(3, 9, 9, 4)), tf.float32)
     found = forward_only.run_chain(x, *arguments, training, synchronized)
     expected, _ = chain_function.run_chain(x, *arguments, training, synchronized)
@@ -53,7 +53,7 @@ def test_no_images_make_no_output():
 
 
 def test_the_widest_tensor_is_written_by_one_convolution():
-    """The point of it: no batch normalization of the expansion stands in the graph."""
+    """The graph has no batch normalization for the expansion."""
     forms, weights, shapes = chain(BLOCKS[0], np.random.default_rng(0))
 
     def count(run):

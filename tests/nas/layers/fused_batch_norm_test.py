@@ -9,7 +9,7 @@ SHAPE = (4, 5, 5, 3)
 
 
 def pair(shape=SHAPE, **kwargs):
-    """The stock layer and ours, with the same uncommon weights."""
+    """The stock layer and ours, with the same random weights."""
     rng = np.random.default_rng(0)
     layers = [kind(**kwargs) for kind in (keras.layers.BatchNormalization, FusedBatchNormalization)]
     for layer in layers:

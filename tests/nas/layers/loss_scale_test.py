@@ -6,7 +6,7 @@ from nas.layers import loss_scale
 
 
 def vanishing(x):
-    """A loss of 1 whose gradient, 2**-26 everywhere, is below float16's smallest, 2**-24."""
+    """A loss whose gradient, 2**-26 everywhere, is below 2**-24, the smallest float16."""
     return 2.0**-26 * tf.reduce_sum(tf.cast(tf.cast(x, tf.float16), tf.float32))
 
 
@@ -51,7 +51,7 @@ def test_overflow_leaves_the_step_out_and_halves_the_scale_and_growth_doubles_it
     for value in (1.0, np.inf, 1.0, 1.0, np.nan, 1.0, 1.0, 1.0):
         apply(tf.constant([value, 0.0]))
         seen.append((int(steps), float(scaling.logs["loss_scale"]) / loss_scale.INITIAL_SCALE))
-    # A growth needs two finite steps in a row; the first one was followed by an overflow.
+    # The scale grows after two finite steps in a row. The first finite step precedes an overflow.
     assert seen == [
         *((1, 1.0), (1, 0.5), (2, 0.5), (3, 1.0)),
         *((3, 0.5), (4, 0.5), (5, 1.0), (6, 1.0)),

@@ -1,4 +1,4 @@
-"""Mixed precision: what is computed in which type, and how near float32 it stays."""
+"""Tests mixed precision: the types of tensors, and how close results are to float32."""
 
 import dataclasses
 import functools
@@ -29,7 +29,7 @@ EPSILONS = {"mixed_bfloat16": 2.0**-7, "mixed_float16": 2.0**-10}
 
 
 class Net:
-    """A supernet in one precision, its weight step on one path and its two-path step, traced."""
+    """A supernet in one precision, with a traced weight step and a traced two-path step."""
 
     def __init__(self, name):
         self.net = supernet.Supernet(SPACE, 3, name)
@@ -63,7 +63,7 @@ class Net:
         )
 
     def weight_gradient(self):
-        """Loss, all weights' gradients in one vector, and the computed rows of batch moments."""
+        """The loss, the gradients of all weights in one vector, and the moments of the batch."""
         loss, gradients, moments = self._weight_gradient()
         assert {g.dtype for g in (*gradients, *moments, loss)} == {tf.float32}
         return float(loss), flat(gradients), flat(moments)
@@ -169,7 +169,7 @@ def gate_gradients(net, images, labels, make_route, values):
 
 @pytest.fixture(scope="module", params=ROUTES, ids=["two paths", "all gates", "mixture"])
 def exact_gates(request, exact):
-    """A route, its gate gradients in float32, and |dL/dm| |o_j(x)| for every gate."""
+    """The arguments of a route, its float32 gate gradients, and |dL/dm| |o_j(x)| of every gate."""
     batch, (make_route, values) = (exact.images, exact.labels), request.param
     arguments = *batch, make_route, values
     gradients = gate_gradients(exact.net, *arguments)
@@ -177,16 +177,16 @@ def exact_gates(request, exact):
         patch.setattr(gates, "inner_product", lambda x, y: tf.norm(x) * tf.norm(y))
         if make_route is not two_paths:
             return arguments, gradients, np.array(gate_gradients(exact.net, *arguments))
-        # The active candidate's gate gets its gradient without an inner product.
+        # The gate of the active candidate gets its gradient without an inner product.
         path = np.eye(3)[[active for active, _ in PAIRS]]
         lengths = gate_gradients(exact.net, *batch, all_gates_of_the_pairs_path, path)
         return arguments, gradients, np.take_along_axis(np.array(lengths), np.array(PAIRS), 1)
 
 
 def test_gradients_of_gates_agree_with_float32_within_the_types_precision(mixed, exact_gates):
-    """Relative to |dL/dm| |o_j(x)|: batch normalization makes their product itself nearly vanish.
+    """Errors are relative to |dL/dm| |o_j(x)|, since batch normalization makes gradients small.
 
-    One limit for both: TensorFlow's float16 convolutions sum in float16 on a CPU.
+    Both types have the same limit, because TensorFlow sums float16 convolutions in float16 on CPUs.
     """
     arguments, expected, lengths = exact_gates
     found = gate_gradients(mixed.net, *arguments)

@@ -51,7 +51,8 @@ def test_the_penalties_weights_are_the_derivatives_of_their_losses():
 
 
 def test_mul_log_at_its_reference_by_hand():
-    # factor = a; by latency = CE a b / (E log E) = 2 * 0.2 * 0.3 / (20 * 2.9957) = 0.0020028.
+    # The factor is a. The derivative by latency is
+    # CE a b / (E log E) = 2 * 0.2 * 0.3 / (20 * 2.9957) = 0.0020028.
     np.testing.assert_allclose(
         weights(MulLog(RAGGED, 20.0), 2.0, 20.0), [0.2, 0.0020028], rtol=1e-4
     )
@@ -95,7 +96,7 @@ def test_the_force_is_the_gradient_of_the_log_chance_of_a_hit(temperature):
         log_chance = tf.math.log(chance)
     expected = -temperature * tape.gradient(log_chance, alpha).numpy()
     force, found = objective.force(alpha, tf.constant(temperature), tf.constant(width))
-    # The grid's bins are a thousandth of the range.
+    # The bins of the grid are a thousandth of the range.
     np.testing.assert_allclose(found, chance, rtol=0.02)
     np.testing.assert_allclose(force, expected, atol=0.004)
     assert np.abs(force).max() > 0.04
@@ -127,7 +128,7 @@ def test_a_late_step_ends_with_an_argmax_that_hits(step, hits):
     latencies = Latencies([np.array([1.0, 2.0, 3.0])] * 2, 0.0)
     objective = TargetLatency(latencies, 4.0, 100, first_multiplier=0.01)
     objective.variables["target_steps"].assign(step)
-    # 5 ms, nearly 4: the accuracy's last step was a large one.
+    # The argmax takes 5 ms, but nearly 4 ms, as after a large last step for accuracy.
     alpha = objective.move(tf.constant([[0.0, 0.05, 0.1], [0.0, 0.2, 0.0]]))
     found = float(latencies.most_probable(alpha, np.ones((2, 3), bool)))
     assert (found == 4.0) == hits
@@ -169,7 +170,7 @@ class ToySearch:
 
 
 def space_of_twelve_slots(seed):
-    """Ragged slots whose candidates differ up to threefold, as MBConvs do; some may be skipped."""
+    """Slots with candidates that differ up to threefold, like MBConvs; some have a skip."""
     generator = np.random.default_rng(seed)
     sizes = np.array([1.0, 1.2, 1.5, 1.9, 2.3, 2.8])
     slots = [
@@ -201,7 +202,7 @@ def test_decided_for_the_wrong_end_it_still_comes_back(wrong, target):
 
 
 def test_among_the_children_on_the_target_accuracy_decides():
-    """A preference of a tenth of its gradient's noise, over as many steps as a short search has."""
+    """The signal is a tenth of the noise of the gradients, over the steps of a short search."""
     latencies = space_of_twelve_slots(seed=5)
     target = latencies.at(0.4)
     standings = []
@@ -219,14 +220,14 @@ def test_among_the_children_on_the_target_accuracy_decides():
         hits = [draw for draw in draws if abs(latencies.of(draw) / target - 1.0) <= 0.05]
         worths = np.array([sum(worth[i, j] for i, j in enumerate(c)) for c in (child, *hits)])
         standings.append((worths[0] - worths[1:].mean()) / worths[1:].std())
-    # In standard deviations of random children of equal latency.
+    # The unit is one standard deviation of random children of equal latency.
     assert np.mean(standings) > 3.2
 
 
 class SearchByNoisyWorth:
     """Steps on pairs whose gradient is a tenth of their difference in worth, and noise.
 
-    The gradient of a pair is weighed by the product of its probabilities, as a softmax' is.
+    The gradient of a pair is weighted by the product of its probabilities, as for a softmax.
     """
 
     def __init__(self, latencies, target, steps):

@@ -10,14 +10,14 @@ from nas.searching import evolution
 from nas.searching.judged_networks import JudgedNetworks
 from nas.searching.search_config import SearchConfig
 
-# 4^6 networks; a candidate's number is what it adds to the accuracy, in percent, and its cost.
+# 4^6 networks; a candidate with a larger number costs more and adds more to the accuracy.
 LATENCIES = Latencies([np.arange(1.0, 5.0)] * 6, 2.0)
 LIMIT_MS = 17.0
 CONFIG = SearchConfig(seed=3, evolution_population=16, evolution_generations=8, evolution_parents=5)
 
 
 def accuracy(choices):
-    """The early slots are worth more, so that the limit is to be spent on them."""
+    """Early slots add more accuracy, so the best networks spend the limit on them."""
     return sum((6 - i) * choice for i, choice in enumerate(choices)) / 100
 
 
@@ -59,7 +59,7 @@ def test_a_killed_evolution_ends_as_one_that_was_left_alone(judgements, tmp_path
     calls.clear()
     best, judged = evolve(tmp_path / "part.json", judge=lambda c: calls.append(c) or accuracy(c))
     assert (best, judged.networks) == (whole, undisturbed.networks)
-    # Finished generations are not judged again.
+    # Networks of finished generations are not evaluated again.
     assert len(calls) == 16 * 8 - (judgements - 1) // 16 * 16
 
 
@@ -71,7 +71,7 @@ def test_another_seed_takes_another_way(tmp_path):
 
 def test_mutation_and_crossover_take_from_the_parents(tmp_path):
     _, judged = evolve(tmp_path / "a.json", dataclasses.replace(CONFIG, mutation_probability=0.0))
-    # Nothing is drawn anew: after the first generation every slot's choice is some parent's.
+    # Without mutation, every choice after the first generation comes from a parent.
     rounds = [[n for n in judged.networks if n.round == i] for i in range(8)]
     before = sorted(rounds[0], key=lambda n: n.rank)[:5]
     for network in rounds[1][:8]:

@@ -41,7 +41,7 @@ def dataset():
 
 @pytest.fixture(scope="module")
 def net(dataset):
-    """Some steps old, so that its paths differ; its moving moments are of no use."""
+    """A supernet after some steps, so that paths differ; its moving moments are useless."""
     net = supernet.Supernet(SPACE, seed=1)
     net.compile(keras.optimizers.SGD(0.1, momentum=0.9), proxyless_gradient.TwoPathGradient())
     images = tf.constant(dataset.train.images[:64] / 127.5 - 1.0, tf.float32)
@@ -60,7 +60,7 @@ def test_it_agrees_with_the_recalibrated_keras_child(net, dataset):
     found = [accuracy_of(path) for path in PATHS]
     assert min(found) > 0.4 and len(set(found)) > 1
     expected = [path_accuracy.inherited_accuracy(net, path, dataset) for path in PATHS]
-    # 620 images; one may fall on the other side of a border.
+    # There are 620 images, and the predicted class of one may differ.
     np.testing.assert_allclose(found, expected, atol=2 / 620)
 
 

@@ -19,7 +19,7 @@ def test_power_by_hand():
 
 
 def test_absolute_by_hand():
-    # 0.8 - 0.2 * |25 / 20 - 1|, and as much below the target.
+    # 0.8 - 0.2 * |25 / 20 - 1|, and the same for 15.
     settings = {"reward": "absolute", "reward_beta": -0.2, "target": 20.0}
     assert value(0.8, 25.0, **settings) == pytest.approx(0.75)
     assert value(0.8, 15.0, **settings) == pytest.approx(0.75)

@@ -1,4 +1,4 @@
-"""Which checkpoints a run goes on with."""
+"""Tests which checkpoints a run resumes from."""
 
 import json
 
@@ -9,7 +9,7 @@ from nas.training import checkpoints
 
 
 def run(directory, identity, epochs, told=None):
-    """Adds 1 to a variable every epoch; returns its value and the epochs found."""
+    """Adds 1 to a variable in every epoch; returns its value and the number of epochs restored."""
     value = tf.Variable(0.0)
     report = (lambda line: None) if told is None else told.append
     state = checkpoints.RunState(directory, {"value": value}, identity, report=report)
@@ -59,7 +59,7 @@ def test_other_files_of_the_run_have_a_say(tmp_path):
 def test_the_newest_checkpoint_is_the_one_a_run_would_restore_and_no_file_changes(tmp_path):
     assert checkpoints.newest_checkpoint(tmp_path, {"seed": 0}) == (0, None)
     run(tmp_path, {"seed": 0}, 3)
-    # Its newest checkpoint is damaged, so the one before it counts.
+    # The newest checkpoint is damaged, so the one before it is restored.
     (tmp_path / "checkpoints/ckpt-3.index").write_bytes(b"nothing")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert checkpoints.newest_checkpoint(tmp_path, {"seed": 0}) == (2, None)

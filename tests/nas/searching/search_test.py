@@ -45,7 +45,7 @@ STEPS = 4
 
 @pytest.fixture(scope="module", autouse=True)
 def kept():
-    """Equal searches share a traced network, which each begins with as it was when new."""
+    """Equal searches share a traced network, whose variables are reset before each search."""
     with kept_networks.kept():
         yield
 
@@ -67,7 +67,7 @@ def test_a_search_leaves_its_metrics_and_alphas(uninterrupted):
     directory, result = uninterrupted
     rows = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2, 3]
-    # No look at validation images in the warm-up.
+    # The warm-up uses no validation images.
     assert "validation_loss" not in rows[0] and rows[1]["validation_loss"] > 0
     with np.load(directory / "alphas.npz") as stored:
         alphas = stored["alphas"]
@@ -93,7 +93,7 @@ def test_an_interrupted_search_ends_as_an_uninterrupted_one(
     told = []
     counter = InterruptAt(1000)
     result = search.search(*arguments, callbacks=[counter], report=told.append)
-    # Only what was not finished was done again.
+    # Only unfinished epochs were repeated.
     assert 1000 - counter.left == 3 * STEPS - (batches // STEPS) * STEPS
     assert not told
     assert (tmp_path / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
@@ -110,7 +110,7 @@ def test_ctrl_c_ends_the_step_and_every_step_is_kept(batches, dataset, uninterru
     asked = CtrlCAt(batches)
     with pytest.raises(KeyboardInterrupt):
         search.search(*arguments, callbacks=[asked])
-    # Our callback hears of a batch after the state does, which stops with the next one.
+    # The run state is called before this callback, so it stops one batch later.
     made = batches + (1 if batches % STEPS else 0)
     counter = InterruptAt(1000)
     result = search.search(*arguments, callbacks=[counter])
@@ -122,7 +122,7 @@ def test_ctrl_c_ends_the_step_and_every_step_is_kept(batches, dataset, uninterru
 def test_step_counts_of_candidates_and_the_loss_scale_are_resumed_too(
     dataset, tmp_path, monkeypatch
 ):
-    """To the bit: AdamW's bias correction is by the former, and the latter is among the metrics."""
+    """AdamW's bias correction uses the step counts, and the loss scale is one of the metrics."""
     monkeypatch.setattr(loss_scale, "GROWTH_STEPS", 7)
     config = dataclasses.replace(
         CONFIG, optimizer="adamw", learning_rate=0.01, precision="mixed_float16"
@@ -136,7 +136,7 @@ def test_step_counts_of_candidates_and_the_loss_scale_are_resumed_too(
         ours, theirs = ((tmp_path / part / name).read_bytes() for part in ("part", "whole"))
         assert ours == theirs
     rows = [json.loads(line) for line in open(tmp_path / "whole/metrics.jsonl")]
-    # Four weight steps an epoch, and two architecture steps after the first; all of them count.
+    # 4 weight steps per epoch, and 2 architecture steps after the first epoch; all are counted.
     assert [row["loss_scale"] / loss_scale.INITIAL_SCALE for row in rows] == [1, 2, 4]
 
 
@@ -147,7 +147,7 @@ def test_no_metric_is_fetched_within_an_epoch(dataset, tmp_path):
         def on_train_batch_end(self, batch, logs=None):
             received.append(logs)
 
-    # A callback that makes stock `fit` wait for every metric after every batch.
+    # With this callback, stock `fit` would wait for every metric after every batch.
     callbacks = [keras.callbacks.TensorBoard(str(tmp_path / "tensorboard")), Spy()]
     search.search(SPACE, dataset, LATENCIES, CONFIG, tmp_path, callbacks)
     assert len(received) == 3 * STEPS
@@ -205,7 +205,7 @@ def test_learning_rate_is_two_cosines():
 
 
 def chosen(probabilities, config):
-    """The child that an algorithm of learned probabilities derives from them."""
+    """The child that an algorithm with learned probabilities chooses."""
     task = types.SimpleNamespace(config=config, latencies=LATENCIES)
     net = types.SimpleNamespace(probabilities=probabilities)
     return algorithms.SupernetAlgorithm(config).choose(task, net)
@@ -217,12 +217,12 @@ def chosen(probabilities, config):
         (8.0, False, 8.0),  # The argmax takes 10 ms; (1, 1) takes 8.
         (9.8, False, 10.0),  # The argmax is within 3 %.
         (9.8, True, 6.0),  # A limit is never exceeded; (0, 0) is more probable than (1, 1).
-        (7.0, False, 6.0),  # None within 3 or 6 %; at 12 % none, at 24 % the more probable.
-        (1.0, False, 2.0),  # The nearest there is.
+        (7.0, False, 6.0),  # None is within 3, 6 or 12 %; the more probable one within 24 %.
+        (1.0, False, 2.0),  # The nearest latency of any child.
     ],
 )
 def test_the_child_keeps_to_a_target_or_a_limit(target, is_limit, expected_ms):
-    # Latencies 2 to 10 ms: 1 + (2, 6, 0) + (3, 1).
+    # Latencies are 2 to 10 ms: 1 + (2, 6, 0) + (3, 1).
     p = np.array([[0.3, 0.6, 0.1], [0.7, 0.3, np.nan]])
     choices = chosen(p, SearchConfig(target=target, is_limit=is_limit))
     assert LATENCIES.of(choices) == expected_ms

@@ -7,8 +7,8 @@ from nas.architecture.operations import Conv, MBConv, Skip
 from nas.layers import keras_network
 from nas.supernet import mixed_op
 
-# Two chains of different length and a skip, which is the identity in one slot and projects in the
-# other.
+# Two chains of different length and a skip, which is the identity in one slot and a projection in
+# the other.
 SLOTS = {
     "identity": Slot(4, 4, (MBConv(3, 2), MBConv(5, 1), Skip(), MBConv(5, 3))),
     "projection": Slot(4, 6, (MBConv(3, 2), Skip(), MBConv(5, 1)), 2),
@@ -25,7 +25,7 @@ def slot(request):
 
 @pytest.fixture(params=TWO_REPLICAS_BATCH_NORM, ids=["fused", "synchronized"])
 def op(request, slot):
-    """The slot; synchronized, it normalizes in a way that may stand in no branch and no loop."""
+    """The mixed op of the slot. If synchronized, it must not be inside a branch or a loop."""
     return mixed_op.MixedOp.of_layer(slot, (1, 2), synchronized=request.param, name="slot")
 
 
@@ -35,7 +35,7 @@ def x():
 
 
 def blocks(op, slot):
-    """Every candidate as a Keras model of stock layers."""
+    """A Keras model of stock layers for every candidate."""
     found = []
     for choice, block in enumerate(slot.blocks):
         model = keras_network.build_block(block, 8)
@@ -46,7 +46,7 @@ def blocks(op, slot):
 
 
 def step(op, x, choice):
-    """Output, gradients by the input and by what was selected, moments, and what was selected."""
+    """The output, gradients by input and weights, moments, and which groups are active."""
     selections = op.select(choice)
     sources = [[s.weights.kernels, s.weights.affine] for s in selections]
     with tf.GradientTape() as tape:
@@ -59,8 +59,10 @@ def step(op, x, choice):
 
 
 def test_the_chosen_candidate_alone_is_computed(op, slot, x):
-    """Output and gradients are the block's; what was not chosen gets zeros, and nothing that is
-    not finite though it runs on no images."""
+    """Output and gradients are those of the block; the gradients of other groups are zero.
+
+    They are finite, although these groups run on one pixel of zeros.
+    """
     compiled = tf.function(step)
     for choice, block in enumerate(blocks(op, slot)):
         with tf.GradientTape() as tape:
@@ -78,7 +80,7 @@ def test_the_chosen_candidate_alone_is_computed(op, slot, x):
 
 
 def gate_gradients(op, x, upstream):
-    """Every candidate's, found in all three ways."""
+    """The gate gradients of all candidates, computed in three ways."""
 
     @tf.function
     def forwards(x, choice):
@@ -110,7 +112,7 @@ def test_gate_gradients_are_the_inner_products_with_every_output(op, slot, x):
 
 
 def test_an_input_that_some_candidates_add_belongs_to_their_gates(x):
-    """Kinds of candidates that are yet to come: without residual, with an activation at the end."""
+    """Covers candidates that no kind of operation has yet: without residual, with activation."""
     stages = Conv(1, 1, 4, 4, None), Conv(3, 1, 4, 4, "relu6")
     chains = [mixed_op.Chain(stages[:1], True), mixed_op.Chain(stages[1:]), mixed_op.Chain(())]
     op = mixed_op.MixedOp(chains, (1, 2), name="op")

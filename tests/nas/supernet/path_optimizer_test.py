@@ -29,7 +29,7 @@ def make(name):
 
 
 def slots_of(optimizer):
-    """Momentum, or moments, of every variable."""
+    """The momentum or the moments of every variable."""
     return [v for v in optimizer.variables if "momentum" in v.path or "velocity" in v.path]
 
 
@@ -75,7 +75,7 @@ def test_a_row_is_stepped_as_keras_steps_a_variable(name):
 
 @pytest.mark.parametrize("name", ["nesterov", "adam", "adamw"])
 def test_a_rarely_sampled_row_is_stepped_as_by_an_optimizer_applied_as_often(name):
-    """The row at steps 0, 3 and 4 of five; what is shared at every one of them."""
+    """The row is updated at steps 0, 3 and 4 of five; shared weights are updated at every step."""
     start = np.array([[0.5, -1.0], [2.0, 1.0]], np.float32)
     bank, row = keras.Variable(start, name="bank"), keras.Variable(start[1], name="row")
     shared, whole = (keras.Variable(start[0], name=name) for name in ("shared", "whole"))
@@ -110,7 +110,7 @@ def test_the_schedule_goes_by_all_steps_however_rarely_a_row_is_sampled(name):
     row = keras.Variable(np.ones(2, np.float32), name="row")
     ours = PathOptimizer(make(name))
     ours.build([bank])
-    # What a schedule puts out at steps 0 and 4 of six, given by hand.
+    # The learning rates of the schedule at steps 0 and 4 of six, computed by hand.
     rates = {0: 0.2, 4: 0.1 * (1 + np.cos(np.pi * 4 / 6))}
     config = ours.optimizer.get_config() | {"learning_rate": 0.2}
     stock = type(ours.optimizer).from_config(config)

@@ -14,7 +14,7 @@ from nas.searching import algorithms
 from nas.searching.algorithms import proxyless_gradient
 from nas.supernet import routes, supernet
 
-# Every case at once: an identity among the candidates and as a fixed layer, a skip that projects,
+# All cases in one space: an identity as a candidate and as a fixed layer, a skip that projects,
 # chains of different length in one slot, and slots with different numbers of candidates.
 SPACE = SearchSpace(
     name="mixed",
@@ -34,7 +34,7 @@ BATCH = 6
 
 
 class FixedPath(algorithms.SupernetAlgorithm):
-    """The gradient algorithm, its weight steps on a path of the test's choice."""
+    """The gradient algorithm, with weight steps on a path that the test chooses."""
 
     def __init__(self):
         self.path = tf.Variable([0, 0], dtype=tf.int32)
@@ -52,7 +52,7 @@ def sgd(**kwargs):
 
 
 class Bench:
-    """A compiled supernet, its traced steps, and a way back to its first state."""
+    """A compiled supernet with traced steps; `reset` restores its first state."""
 
     def __init__(self):
         self.net = supernet.Supernet(SPACE, seed=1)
@@ -88,13 +88,13 @@ class Bench:
         self.algorithm.path.assign([0, 0])
 
     def exports(self):
-        """Copies of every candidate's weights and moments, by (layer, candidate)."""
+        """Copies of the weights and moments of every candidate, by (layer, candidate)."""
         return {
             (i, c): op.export(c) for i, op in enumerate(self.ops) for c in range(op.num_candidates)
         }
 
     def banks(self):
-        """Copies of every trainable bank and its momentum, by the bank's path."""
+        """Copies of every trainable bank and its momentum, by the path of the bank."""
         pairs = zip(self.net.trainable_variables, self.net.optimizer.momentums, strict=True)
         return {v.path: (np.array(v), np.array(m)) for v, m in pairs}
 
@@ -140,19 +140,19 @@ def same(a, b):
 
 
 def test_a_weight_step_touches_the_sampled_path_and_nothing_else(bench):
-    # Two steps, so that the second finds momentum which it must leave alone.
+    # Two steps, so that the second must not change the momentum from the first.
     for path in ([3, 0], [1, 2]):
         before, banks = bench.exports(), bench.banks()
         bench.algorithm.path.assign(path)
         bench.step((batch(2), NOTHING))
         after, banks_after = bench.exports(), bench.banks()
-        # Layers by their place among all: stem, slot, identity, block, slot, head.
+        # Layers are numbered: stem, slot, identity, block, slot, head.
         chosen = {(0, 0), (1, path[0]), (3, 0), (4, path[1]), (5, 0)}
         for place, weights in before.items():
             if place in chosen:
                 pairs = list(zip(weights, after[place], strict=True))
-                # Kernel, scale, offset, mean, variance of every stage; an offset may rest, since
-                # the next batch normalization takes it away again.
+                # Kernel, scale, offset, mean, variance of every stage. An offset may be unchanged,
+                # since the next batch normalization can remove its effect.
                 del pairs[2::5]
                 assert not any(np.array_equal(*pair) for pair in pairs), place
             else:
@@ -190,7 +190,7 @@ def test_an_architecture_step_changes_alpha_alone(bench):
     assert not np.array(net.alpha)[~net.mask].any()
     moved = (np.array(net.alpha) != alpha).sum(axis=1)
     np.testing.assert_array_equal(moved, [2, 2])
-    # Candidates outside of the pair keep their probability.
+    # Other candidates keep their probability.
     mask = tf.constant(net.mask)
     p, q = (sampling.path_probabilities(tf.constant(a), mask).numpy() for a in (alpha, net.alpha))
     unmoved = np.array(net.alpha) == alpha
@@ -212,7 +212,7 @@ def test_a_pair_without_validation_images_leaves_alpha_alone(bench):
 
 
 def test_a_step_asks_the_host_for_nothing(bench):
-    """Its graph, functions in it included, holds no Python and nothing that leaves the device."""
+    """The graph and its functions have no Python operation, and none that leaves the device."""
     graph = bench.step.get_concrete_function().graph.as_graph_def()
     nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
     types = {node.op for node in nodes}
@@ -222,7 +222,7 @@ def test_a_step_asks_the_host_for_nothing(bench):
 
 
 def test_no_branch_of_the_graph_computes(bench):
-    """A branch's gradient would hold on to all that the branch computed."""
+    """The gradient of a branch would keep every tensor that the branch computes."""
     step = tf.function(lambda x, y, c: bench.net.weight_step(x, y, routes.Path(c)))
     choices = tf.TensorSpec([2], tf.int32)
     graph = step.get_concrete_function(*batch(1), choices).graph.as_graph_def()
@@ -234,7 +234,7 @@ def test_no_branch_of_the_graph_computes(bench):
 def test_one_path_is_trained_as_keras_trains_the_child(bench):
     path = (3, 1)
     child = bench.net.inherit(path)
-    # The supernet has no dropout; neither has its child here.
+    # The supernet has no dropout, so its child has none here.
     child.get_layer("dropout").rate = 0.0
     optimizer = sgd()
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
@@ -253,7 +253,7 @@ def test_one_path_is_trained_as_keras_trains_the_child(bench):
 
 
 def test_xla_is_refused_with_the_reason():
-    with pytest.raises(ValueError, match="jit_compile: .*anew for every path"):
+    with pytest.raises(ValueError, match="jit_compile: .*again for every path"):
         supernet.Supernet(SPACE).compile(
             sgd(), proxyless_gradient.TwoPathGradient(), jit_compile=True
         )
@@ -268,7 +268,7 @@ def test_probabilities_are_nan_in_the_padding_alone(bench):
 def test_fresh_candidates_of_a_slot_begin_alike_and_seeds_differ():
     first, again, other = (supernet.Supernet(SPACE, seed) for seed in (0, 0, 1))
     kernel, larger = (first.mixed_ops[0].export(c)[5] for c in (0, 3))
-    # The 3x3 depthwise kernel is the centre of the 5x5 one, scaled to its own fan-in.
+    # The 3x3 depthwise kernel is the centre of the 5x5 kernel, scaled to its own fan-in.
     np.testing.assert_allclose(kernel / 5 * 3, larger[1:4, 1:4, :8], rtol=1e-5)
     assert same(first.get_weights(), again.get_weights())
     assert not np.array_equal(first.alpha, other.alpha)

@@ -1,4 +1,4 @@
-"""A weight step by every optimizer: the sampled path as Keras would, the rest not at all."""
+"""Tests that every optimizer updates the sampled path as Keras would, and nothing else."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from nas.supernet import routes, supernet
 
 SPACE = spaces.SPACES["tiny"].with_task(4, 16)
 PATHS = [(1, 1, 0), (0, 1, 2), (1, 0, 1)]
-# Clipped so hard that every step is.
+# `global_clipnorm` is so small that every step is clipped.
 OPTIMIZERS = {
     "sgd": lambda: keras.optimizers.SGD(0.1, weight_decay=0.01),
     "momentum": lambda: keras.optimizers.SGD(0.1, momentum=0.9, weight_decay=0.01),
@@ -41,7 +41,7 @@ def compiled(optimizer):
 
 
 def rows(net):
-    """Copies of every bank and of what the optimizer keeps of it, by candidate, and of alpha."""
+    """Copies of all banks, of the optimizer's state for them, and of alpha."""
     banks = [g for op in net.mixed_ops for group in op.weighted_groups for g in group.variables]
     kept = [v for v in net.optimizer.variables if "group" in v.path]
     counts = net.path_optimizer.variables.values()
@@ -49,7 +49,7 @@ def rows(net):
 
 
 def sampled_rows(net, path):
-    """Which rows of `net.mixed_ops`' banks `path` reads, bank by bank."""
+    """The row that `path` reads of each bank of `net.mixed_ops`, or None."""
     found = []
     for op, choice in zip(net.mixed_ops, path, strict=True):
         for selection in op.select(choice):
@@ -67,7 +67,7 @@ def test_what_was_not_sampled_keeps_every_bit(make_optimizer):
         for old, new, row in zip(before, after, wanted, strict=False):
             moved = (old != new).any(axis=1)
             assert list(np.flatnonzero(moved)) == ([] if row is None else [row])
-        # Momentum, moments and counts move in as many rows as banks do, and alpha in none.
+        # At most one row of momentum, moments and counts changes, and none of alpha.
         assert not (before[-1] != after[-1]).any()
         for old, new in zip(before[len(wanted) : -1], after[len(wanted) : -1], strict=True):
             moved = old != new

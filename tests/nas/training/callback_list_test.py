@@ -22,7 +22,7 @@ def test_metrics_are_tensors_at_batch_ends_and_numbers_at_epoch_ends(tmp_path):
     model.compile("sgd", "mse", metrics=["mae"])
     data = tf.data.Dataset.from_tensors((np.ones((2, 2)), np.ones((2, 1)))).repeat()
     spy = Spy()
-    # One that fetches in its own thread, and one that makes stock `fit` wait for every number.
+    # One fetches in its own thread. With the other, stock `fit` would wait for every metric.
     others = [keras.callbacks.TensorBoard(str(tmp_path)), keras.callbacks.LambdaCallback()]
     callbacks = callback_list.LazyCallbackList([*others, spy], model, epochs=3, steps=2)
     history = model.fit(

@@ -90,7 +90,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_word(part, how, tmp_path):
     assert (
         len(told) == 1 and "ckpt-3 is damaged" in told[0] and "trying the previous one" in told[0]
     )
-    # It goes on as if nothing had been.
+    # The run continues as usual.
     variable.assign(3.0)
     state.on_epoch_end(2, {"loss": 0.3})
     again, variable = run_state(tmp_path, 0.0)
@@ -137,7 +137,7 @@ def test_a_run_goes_on_in_the_midst_of_an_epoch_with_its_averages(tmp_path):
         state.on_train_batch_end(batch, {"loss": tf.constant(1.0)})
     again, variable, mean = in_steps(tmp_path)
     assert again.restore() == 4 and float(variable) == 4.0
-    mean.reset_state()  # As `fit` does.
+    mean.reset_state()  # `fit` does this.
     again.on_epoch_begin(0)
     mean.update_state(4.0)
     assert float(mean.result()) == 2.0

@@ -30,7 +30,7 @@ STEPS = 5
 
 
 class LogsAtBatches(keras.callbacks.Callback):
-    """Keeps what batch ends receive."""
+    """Keeps the logs of every batch."""
 
     def __init__(self):
         super().__init__()
@@ -42,7 +42,7 @@ class LogsAtBatches(keras.callbacks.Callback):
 
 @pytest.fixture(scope="module", autouse=True)
 def kept():
-    """Equal trainings share a traced network, which each begins with as it was when new."""
+    """Equal trainings share a traced network, whose variables are reset before each training."""
     with kept_networks.kept():
         yield
 
@@ -64,7 +64,7 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(dataset, uninterru
     whole, expected = uninterrupted
     with pytest.raises(KeyboardInterrupt):
         child_training.train(CHILD, dataset, CONFIG, tmp_path, callbacks=[InterruptAt(STEPS + 2)])
-    # Whatever was drawn in between must not matter.
+    # The state of the global random generator must not matter.
     keras.utils.set_random_seed(99)
     model = child_training.train(CHILD, dataset, CONFIG, tmp_path)
     assert (tmp_path / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
@@ -76,7 +76,7 @@ def test_ctrl_c_in_the_midst_of_an_epoch_loses_no_step(dataset, uninterrupted, t
     whole, expected = uninterrupted
     with pytest.raises(KeyboardInterrupt):
         child_training.train(CHILD, dataset, CONFIG, tmp_path, callbacks=[CtrlCAt(STEPS + 1)])
-    # The signal came after the state had looked; it stopped with the next step.
+    # The run state is called before this callback, so it stops one batch later.
     counter = InterruptAt(1000)
     model = child_training.train(CHILD, dataset, CONFIG, tmp_path, callbacks=[counter])
     assert 1000 - counter.left == CONFIG.epochs * STEPS - (STEPS + 2)
@@ -100,13 +100,13 @@ def test_training_in_16_bits_gives_a_float32_child(precision, dataset, tmp_path)
     spy = LogsAtBatches()
     stock = child_training.train(CHILD, dataset, config, tmp_path, [spy])
     assert {layer.dtype_policy.name for layer in stock.layers} == {"float32"}
-    # Trained in 16 bits it was, and by layers whose logits are float32.
+    # The trained layers compute in 16 bits, and their logits are float32.
     policies = {layer.name: layer.dtype_policy.name for layer in spy.model.layers}
     assert policies["stem_conv"] == policies["layer00_1_bn"] == precision
     assert policies["pool"] == policies["logits"] == "float32"
     rows = [json.loads(line) for line in open(tmp_path / "metrics.jsonl")]
     assert rows[1]["loss"] < rows[0]["loss"]
-    # The loss scale is kept too.
+    # Checkpoints keep the loss scale too.
     optimizer = spy.model.optimizer
     is_scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     assert is_scaled == (precision == "mixed_float16")
@@ -129,7 +129,7 @@ def test_a_training_compiled_by_xla_is_the_same_training(dataset, tmp_path):
 
 def test_no_metric_is_fetched_within_an_epoch(dataset, tmp_path):
     spy = LogsAtBatches()
-    # A callback that makes stock `fit` wait for every metric after every batch.
+    # With this callback, stock `fit` would wait for every metric after every batch.
     callbacks = [keras.callbacks.TensorBoard(str(tmp_path / "tensorboard")), spy]
     child_training.train(CHILD, dataset, dataclasses.replace(CONFIG, epochs=1), tmp_path, callbacks)
     assert len(spy.logs) == STEPS

@@ -1,4 +1,4 @@
-"""What is drawn of each layer of a network: its operation, its shapes, and its alternatives."""
+"""Prepares the layers of a network for drawing: operation, shapes and alternatives of each."""
 
 import dataclasses
 import math
@@ -19,9 +19,9 @@ class Alternative:
 
     Attributes:
         op: the operation.
-        probability: at the end of the search; None where none was learned.
+        probability: its probability at the end of the search; None if none was learned.
         is_chosen: whether the network has it.
-        ms: its predicted latency; None where it is not known.
+        ms: its predicted latency; None if unknown.
     """
 
     op: AnyOperation
@@ -36,17 +36,17 @@ class Place:
 
     Attributes:
         kind: `stem`, `block` or `head`.
-        slot: number of its slot from 1; None where nothing is chosen.
-        words: what it does, in one or two short lines; empty for an identity.
-        widths: channels at its input, in its middle and at its output; None in the middle where
-            nothing was chosen yet.
+        slot: number of its slot, counted from 1; None for a fixed layer.
+        words: its operation in one or two short lines; empty for an identity.
+        widths: channels at its input, in its middle and at its output; the middle is None if no
+            candidate is chosen yet.
         resolution: height and width of its output, in pixels.
         stride: 1 or 2.
         has_residual: whether the input is added to the output.
         is_identity: whether it is a skip that computes nothing.
-        alternatives: of a slot.
+        alternatives: the candidates of its slot; empty for a fixed layer.
         macs: multiply-accumulates for one image.
-        ms: its predicted latency; None where it is not known.
+        ms: its predicted latency; None if unknown.
     """
 
     kind: str
@@ -63,7 +63,7 @@ class Place:
 
 
 def places(run: Run) -> list[Place]:
-    """The layers of the run's network in order; of its space where there is no network yet."""
+    """Returns the layers of the run's network, or of its space if there is no network yet."""
     network: Child | SearchSpace | None = run.network or run.space
     if network is None:
         return []
@@ -147,7 +147,7 @@ def _slot(
 
 
 def of_block(block: Block, resolution: int) -> Place:
-    """A block of a network, on an input of `resolution` pixels."""
+    """Returns the place of a block, on an input of `resolution` pixels."""
     middle = max((stage.output_width for stage in block.stages), default=block.output_width)
     return Place(
         kind="block",
@@ -163,9 +163,10 @@ def of_block(block: Block, resolution: int) -> Place:
 
 
 def half_widths(found: list[Place], most: float) -> list[tuple[float, float, float]]:
-    """Half the drawn thickness at input, middle and output; roots, so that `most` is the largest.
+    """Returns half the drawn thickness of each place at its input, in its middle and at its output.
 
-    A middle that is not chosen yet is as thick as the wider of its sides.
+    It grows with the square root of the number of channels, and `most` is the largest. In a slot
+    without a chosen candidate, the middle is as thick as the thicker end.
     """
     widths = [
         (a, max(a, c) if b is None else b, c) for a, b, c in (place.widths for place in found)
@@ -177,13 +178,13 @@ def half_widths(found: list[Place], most: float) -> list[tuple[float, float, flo
 
 
 def candidates(found: list[Place]) -> list[AnyOperation]:
-    """Every candidate once, the skip last."""
+    """Returns every candidate once, the skip last."""
     operations = dict.fromkeys(one.op for place in found for one in place.alternatives)
     return sorted(operations, key=lambda op: isinstance(op, Skip))
 
 
 def described(found: list[Place]) -> str:
-    """The network in words, layer by layer."""
+    """Describes the network in words, layer by layer."""
     lines = []
     for place in found:
         name = place.kind if place.slot is None else f"slot {place.slot}"

@@ -1,8 +1,8 @@
-"""A network drawn from left to right for wide pages, from top to bottom for narrow ones.
+"""Draws a network from left to right for wide pages, and from top to bottom for narrow ones.
 
-A block is as thick as the root of its channels at its input, in its middle and at its output.
-Below it, or beside it, stand the candidates it was chosen from, as discs whose area is their
-probability, and what it takes.
+The thickness of a block at its input, in its middle and at its output is the square root of the
+number of channels there. Below or beside a block are the candidates of its slot, as discs whose
+area is their probability, and its predicted latency.
 """
 
 import itertools
@@ -21,14 +21,14 @@ _ROW = 22
 _DISC = 8.0
 _BAR = 44
 _DIGIT = 6.2
-# Half of the height that two lines of words need.
+# Half the height of two lines of text.
 _LEAST_FOR_WORDS = 16
 _NARROW_ROW = 40
 _NARROW_THICK = 36
 
 
 def draw_wide(places: list[Place], label: str) -> str:
-    """The picture at the width of a desktop page."""
+    """Draws the network at the width of a desktop page."""
     column = min(_MOST_COLUMN, (WIDE - _GUTTER - 30) / len(places))
     lefts = [_GUTTER + i * column for i in range(len(places))]
     parts = [_flow(places, lefts, column)]
@@ -64,7 +64,7 @@ def _flow(places: list[Place], lefts: list[float], column: float) -> str:
         if place.is_identity:
             parts.append(svg.text(middle, _AXIS - a - 6, "skip", "small", "middle"))
         else:
-            # Below a block that is too thin for them, where no residual connection passes.
+            # Text of a thin block is below it, because a residual connection may be above it.
             is_thin = b < _LEAST_FOR_WORDS
             height = 13 * (len(place.words) - 1)
             top = _AXIS + max(a, b, c) + 14 if is_thin else _AXIS + 4 - height / 2
@@ -78,7 +78,7 @@ def _flow(places: list[Place], lefts: list[float], column: float) -> str:
 def _shape(
     left: float, right: float, a: float, b: float, c: float, place: Place
 ) -> list[tuple[float, float]]:
-    """Corners of the upper edge: place along the flow, and half the thickness there."""
+    """Returns the corners of one edge: position along the flow, and half the thickness there."""
     size = right - left
     if place.is_identity:
         return [(left, a), (right, c)]
@@ -112,7 +112,7 @@ def _arc(left: float, right: float, top: float, foot: float) -> str:
 
 
 def _brackets(places: list[Place], lefts: list[float], column: float, y: float) -> str:
-    """Equal resolutions and widths in a row, each named once."""
+    """Draws resolutions and widths; neighbours of equal size share one bracket."""
     parts = [svg.text(0, y + 4, "pixels", "small strong")]
     parts.append(svg.text(0, y + 22, "channels", "small strong"))
     for row, value in ((0, lambda p: p.resolution), (18, lambda p: p.widths[2])):
@@ -145,7 +145,7 @@ def _disc(place: Place, op: AnyOperation, x: float, y: float) -> str:
 
 
 def _bars(places: list[Place], lefts: list[float], column: float, y: float) -> tuple[str, float]:
-    """Predicted latency of each slot as a bar that rises; and the height all of it takes."""
+    """Draws the predicted latency of each slot as a vertical bar; also returns the height used."""
     known = [place.ms for place in places if place.ms is not None]
     if not known or not max(known):
         return "", 0.0
@@ -170,7 +170,7 @@ def _column(x: float, y: float, width: float, height: float) -> str:
 
 
 def draw_narrow(places: list[Place], label: str) -> str:
-    """The picture at the width of a phone."""
+    """Draws the network at the width of a phone."""
     operations = candidates(places)
     top = 46 if operations else 20
     centre, first = 100.0, 164.0
@@ -189,7 +189,7 @@ def draw_narrow(places: list[Place], label: str) -> str:
         )
     known = [place.ms for place in places if place.ms]
     bar_left = first + len(operations) * gap - 4
-    # What is written behind the longest bar, and a gap.
+    # Space for the number after the longest bar, and a gap.
     room = 10 + _DIGIT * max((len(svg.short(ms, 2)) for ms in known), default=0)
     if known:
         parts.append(svg.text(svg.WIDTH, 11, "predicted ms", "small strong", "end"))

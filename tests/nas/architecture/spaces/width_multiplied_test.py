@@ -6,8 +6,8 @@ from nas.architecture.spaces import width_multiplied
 
 @pytest.mark.parametrize(
     ("width", "multiplier", "expected"),
-    # 16 * 0.35 = 5.6; 32 * 0.35 = 11.2, of which 8 would be less than 90 %; 24 * 0.75 = 18, where
-    # 16 is 89 %; 320 * 1.4 = 448.
+    # 16 * 0.35 = 5.6 gives 8. 32 * 0.35 = 11.2 gives 16, since 8 is below 90 %. 24 * 0.75 = 18
+    # gives 24, since 16 is 89 %. 320 * 1.4 = 448.
     [(16, 0.35, 8), (32, 0.35, 16), (24, 0.75, 24), (320, 1.4, 448), (32, 1.0, 32)],
 )
 def test_widths_are_multiples_of_eight_of_at_least_nine_tenths(width, multiplier, expected):

@@ -1,4 +1,4 @@
-"""`nas.data.loading.load` where a folder's images stay encoded in their files."""
+"""Tests `nas.data.loading.load` with a folder whose images stay encoded in their files."""
 
 import itertools
 import pickle
@@ -33,7 +33,7 @@ def load(folder, tmp_path, lines=None, images=FILES, **arguments):
 
 
 def save(path, seed, size=(40, 30), **options):
-    """A smooth picture of `(width, height)` pixels; returns it as it is to be seen."""
+    """Saves a smooth picture of `(width, height)` pixels; returns the pixels."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = small_imagenet.picture(seed, size[1], size[0])
     image.save(path, **options)
@@ -61,7 +61,7 @@ def assert_equal(found, expected):
 
 
 def central(seen):
-    """What an evaluation sees of a picture's pixels."""
+    """The central crop of the pixels that an evaluation uses."""
     side = round(0.875 * min(seen.shape[:2]))
     top, left = (seen.shape[0] - side) // 2, (seen.shape[1] - side) // 2
     crop = seen[top : top + side, left : left + side]
@@ -162,7 +162,7 @@ def test_a_network_trains_on_them(photos, tmp_path):
 
 def _turned(path, seed):
     exif = Image.Exif()
-    exif[0x0112] = 6  # The camera was held on its side.
+    exif[0x0112] = 6  # Rotated by a quarter turn.
     save(path, seed, exif=exif, subsampling=0)
     return np.rot90(small_imagenet.pixels(path.read_bytes()), -1)
 

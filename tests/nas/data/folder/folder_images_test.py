@@ -31,7 +31,7 @@ def test_a_folder_becomes_a_data_set_of_three_parts(animals, tmp_path):
     assert loaded.name == "folder:animals"
     assert loaded.class_names == ("cat", "dog", "owl")
     assert loaded.input_shape == (8, 8, 3)
-    # A fifth for the test, then a fifth of the rest for the architecture.
+    # A fifth for the test split, then a fifth of the rest for validation.
     assert list(np.bincount(loaded.test.labels)) == [4, 6, 2]
     assert list(np.bincount(loaded.validation.labels)) == [3, 4, 1]
     assert list(np.bincount(loaded.train.labels)) == [13, 20, 7]
@@ -143,7 +143,7 @@ def test_the_identity_of_a_run_depends_on_what_files_hold(animals, tmp_path):
     after = load(animals, tmp_path)
     assert before.summary != after.summary
     assert {**before.summary, "content": 0} == {**after.summary, "content": 0}
-    # Another test image makes no other search.
+    # A changed test image does not change the identity of a search.
     save_picture(animals / next(iter(file_names(after, "test"))), seed=98)
     assert load(animals, tmp_path).summary == after.summary
 

@@ -20,7 +20,7 @@ def test_pixels_are_taken_by_each_image_of_its_own():
 
 
 def results(flip, pad_fraction, count=400):
-    """Different outcomes on one 2-D ramp image of 4x4 pixels, each with how often it came."""
+    """The different outcomes for a ramp image of 4x4 pixels, with their counts."""
     ramp = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
     images = tf.constant(np.repeat(ramp, count, axis=0))
     outcome = augmentation.crop_and_flip(

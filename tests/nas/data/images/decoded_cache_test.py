@@ -13,7 +13,7 @@ from nas.data.images import decoded_cache
 
 @dataclasses.dataclass(frozen=True)
 class Files:
-    """Image files with a version each, in place of a time stamp."""
+    """Image files with a version number instead of time stamps."""
 
     paths: tuple
     version: int = 0
@@ -66,7 +66,7 @@ def load(source, tmp_path, track=None, lines=None, **options):
 def test_images_of_various_sizes_get_the_median_short_side(pictures, tmp_path):
     lines = []
     found = load(pictures, tmp_path, lines=lines)
-    assert found.images.shape == (3, 24, 24, 3)  # the median is 26
+    assert found.images.shape == (3, 24, 24, 3)  # The median is 26.
     assert lines == [
         "pictures: 3 images of 24x33 to 100x26 pixels, colour, cut to a square and resized to 24x24"
     ]
@@ -153,7 +153,7 @@ def test_unreadable_images_can_be_left_out(pictures, tmp_path):
     assert list(found.kept) == [0, 2]
     np.testing.assert_array_equal(found.images, whole.images[[0, 2]])
     assert "1 unreadable left out" in lines[0]
-    # Kept, and still refused where they are not to be left out.
+    # They are in the cache, but still an error without `skip_unreadable`.
     again = load(changed, tmp_path, resolution=16, skip_unreadable=True)
     np.testing.assert_array_equal(again.images, found.images)
     with pytest.raises(ValueError, match=r"1 of 3 images cannot be read \(1\.png"):

@@ -38,7 +38,7 @@ def test_the_square_in_the_middle_is_taken():
     pixels = np.zeros((8, 24, 3), np.uint8)
     pixels[:, 8:16] = 200
     assert (decoding.decode(encoded(Image.fromarray(pixels)), 8, 3) == 200).all()
-    # At the edge a smaller image has a share of what lies beyond.
+    # When shrunk, pixels at the edge are mixed with their neighbours outside of the crop.
     assert (decoding.decode(encoded(Image.fromarray(pixels)), 4, 3)[:, 1:-1] == 200).all()
     upright = np.ascontiguousarray(np.swapaxes(pixels, 0, 1))
     assert (decoding.decode(encoded(Image.fromarray(upright)), 16, 3)[1:-1] == 200).all()
@@ -66,7 +66,7 @@ def test_16_bit_gray_keeps_its_upper_byte():
 def test_a_photo_is_turned_as_its_camera_noted():
     pixels = noise(16, 16, 3)
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned a quarter clockwise
+    exif[0x0112] = 6  # To be rotated by 90 degrees clockwise.
     decoded = decoding.decode(encoded(Image.fromarray(pixels), exif=exif), 16, 3)
     np.testing.assert_array_equal(decoded, np.rot90(pixels, -1))
 
@@ -135,7 +135,7 @@ def test_any_bytes_give_an_image_or_the_one_error(content, changes, length, chan
     damaged = bytearray(content[: max(length, 1)])
     for place, value in changes:
         damaged[place % len(damaged)] = value
-    # A header that promises a huge image costs memory before the rest turns out to be missing.
+    # A damaged header can announce a huge image, which would take memory before it is refused.
     with mock.patch.object(Image, "MAX_IMAGE_PIXELS", 100_000):
         for read in (
             lambda: decoding.decode(bytes(damaged), 8, channels),

@@ -47,7 +47,7 @@ def test_a_gray_network_is_given_one_channel(kind):
 
 
 def bilinear(pixels, size):
-    """Independent of TensorFlow: pixel centres half a pixel inside, edges repeated."""
+    """Resizes without TensorFlow: half-pixel centres, edge pixels repeated."""
     axes = []
     for length in pixels.shape[:2]:
         place = (np.arange(size) + 0.5) * length / size - 0.5

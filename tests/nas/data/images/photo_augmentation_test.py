@@ -38,14 +38,14 @@ def test_crops_lie_within_their_images_and_within_the_limits():
     assert (start + extent <= sizes).all()
     share = extent.prod(axis=1) / sizes.prod(axis=1)
     stretch = extent[:, 1] / extent[:, 0]
-    # Half a pixel of rounding in a crop of 17 at least.
+    # Rounding changes a side by up to half a pixel, and sides have at least 17 pixels.
     assert 0.075 < share.min() < 0.09 < 0.95 < share.max() <= 1.0
     assert 0.70 < stretch.min() < 0.76 < 1.31 < stretch.max() < 1.42
 
 
 def test_a_crop_worked_by_hand():
-    # Area 0.08 + 0.92 * 0.5 = 0.54 of 20,000 = 10,800 at ratio 1: 103.9 pixels; too high. Then
-    # 0.172 of 20,000 = 3,440 at (3/4) ** -0.5: 54.6 by 63.0.
+    # The area is 0.08 + 0.92 * 0.5 = 0.54 of 20,000 = 10,800 at ratio 1: 103.9 pixels are too high.
+    # The second attempt has 0.172 of 20,000 = 3,440 at (3/4) ** -0.5: 54.6 by 63.0.
     found = boxes((100, 200), [0.5, 0.1], [0.5, 0.75], (0.5, 0.999))
     assert found == (23, 137, 55, 63)
 
@@ -108,7 +108,7 @@ def test_colours_worked_by_hand():
 
 def test_factors_of_colours_stay_within_the_limits():
     _, _, colours = draw(sizes_of(*[(50, 60)] * 2000))
-    # A gray pixel shows the brightness; what red adds to red beyond that, the saturation.
+    # A gray pixel changes by the brightness only. Saturation is what red adds to red beyond that.
     brightness = colours.sum(axis=1)[:, 0]
     saturation = (colours[:, 0, 0] - colours[:, 0, 1]) / brightness
     assert 1 - 32 / 255 - 1e-5 < brightness.min() < 0.88 < 1.12 < brightness.max() < 1.12549 + 1e-5

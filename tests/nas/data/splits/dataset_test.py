@@ -9,7 +9,7 @@ from nas.data.splits.memory_split import MemorySplit
 
 
 def numbered_split(count):
-    """Images that are all different, two classes."""
+    """A split of different images in two classes."""
     images = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3), np.uint8)
     return MemorySplit(images, np.arange(count) % 2, "train", np.arange(count))
 

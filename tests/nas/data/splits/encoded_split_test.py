@@ -82,7 +82,7 @@ def test_a_stream_goes_on_from_any_step_to_the_bit(split, first_step):
 
 
 def test_an_epoch_has_every_image_once(split):
-    # A label an image, so that batches tell which images they are of.
+    # Every image has its own label, so the labels of a batch tell which images it holds.
     numbered = dataclasses.replace(split, labels=np.arange(48))
 
     def images_of(epoch):
@@ -117,7 +117,7 @@ def test_a_host_reads_its_own_share_alone(split):
     share = batching.Share(1, 1, total=4)
     stream = batching.training_batches(split.take(np.arange(12)), 12, 0, share=share)
     assert [len(labels) for _, labels in batches(stream, 100)] == [3] * 100
-    # What is read ahead comes to a few dozen images.
+    # A few dozen images are read ahead.
     assert 300 <= len(split.index.recent) < 600
 
 
@@ -162,7 +162,7 @@ def test_parts_of_different_data_sets_are_not_joined(split):
 def test_an_image_that_cannot_be_decoded_is_named(tmp_path):
     pictures = small_imagenet.training_pictures(2, 6)
     broken = bytearray(pictures["n01443537"]["n01443537_4.JPEG"])
-    # The marker that begins the image data; header and end stay whole.
+    # Damages the marker before the image data; header and end stay intact.
     start = broken.index(b"\xff\xda")
     broken[start : start + 2] = b"\xff\xd9"
     pictures["n01443537"]["n01443537_4.JPEG"] = bytes(broken)

@@ -16,7 +16,7 @@ def index_of(data_dir, split="train"):
 
 @pytest.fixture
 def copied(imagenet_data_dir, tmp_path):
-    """A folder of its own, whose index is not made yet."""
+    """A copy of the data set without its index."""
     path = shutil.copytree(imagenet_data_dir, tmp_path / "tfds")
     for made in path.rglob("index_*.npz"):
         made.unlink()

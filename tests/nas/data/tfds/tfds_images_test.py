@@ -10,7 +10,7 @@ rng = np.random.default_rng(0)
 
 
 def write(data_dir, name, shape, splits, size=lambda i: (10 + i % 3, 14), hidden=()):
-    """A TFDS data set of random pictures; `splits` gives how many examples each has."""
+    """Writes a TFDS data set of random pictures; `splits` gives the size of each split."""
     with tfds.core.registered.skip_registration():
 
         class Made(tfds.core.GeneratorBasedBuilder):
@@ -65,7 +65,7 @@ def test_images_of_various_sizes_in_one_split(tmp_path):
 
 
 def test_labels_stay_with_images_that_are_resized(tmp_path):
-    # Gray level tells the class.
+    # The gray level depends on the class.
     made = write(tmp_path, "levels", (None, None, 1), {"train": 20, "test": 6})
     loaded = loading.load("levels", made, images=ImageOptions(resolution=10))
     plain = tfds_layout.in_stored_order(tfds_layout.builder("levels", made), "test")

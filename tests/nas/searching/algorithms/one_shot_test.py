@@ -23,7 +23,7 @@ def dropout(rate):
 
 
 def kept_in_many_steps(rate, step, draws=3000):
-    """`[draws, slots, candidates]`, which were kept."""
+    """Which candidates were kept, `[draws, slots, candidates]`."""
     kept = tf.function(lambda i: dropout(rate).kept(MASK, tf.constant(step), tf.stack([i, 3])))
     return np.stack([kept(tf.constant(i)) for i in range(draws)])
 
@@ -40,13 +40,13 @@ def test_the_rate_rises_linearly_and_candidates_are_dropped_independently(step, 
     for slot, count in enumerate((3, 2)):
         rate = part * 0.25 ** (1 / count)
         numbers = collections.Counter(kept[:, slot].sum(axis=1))
-        # All dropped: one is kept all the same. So 1 counts for 0 and 1.
+        # If all are dropped, one is kept, so a count of 1 stands for 0 and 1.
         one = rate**count + count * (1 - rate) * rate ** (count - 1)
         expected = {count: (1 - rate) ** count, 1: one}
         for number, probability in expected.items():
             deviation = (probability * (1 - probability) / len(kept)) ** 0.5
             assert abs(numbers[number] / len(kept) - probability) < 4 * deviation
-        # None is preferred.
+        # All candidates are kept equally often.
         shares = kept[:, slot, :count].mean(axis=0)
         np.testing.assert_allclose(shares, shares.mean(), atol=0.04)
 
@@ -78,7 +78,7 @@ def net():
 
 
 def test_what_is_kept_is_averaged(net, monkeypatch):
-    """Kept: two of three candidates, then one of two."""
+    """Two of three candidates are kept, then one of two."""
     kept = tf.constant([[True, False, True], [False, True, False]])
     algorithm = dropout(0.5)
     monkeypatch.setattr(algorithm, "kept", lambda *_: kept)
@@ -96,7 +96,7 @@ def test_uniform_paths_do_not_heed_alpha(net):
     algorithm = UniformPaths()
     counts = np.zeros([2, 3])
     for i in range(300):
-        # A path reads the row of its choice; its number is what counts here.
+        # Only the choices of the path are compared.
         route = algorithm.weight_route(net, tf.constant([i, 5]))
         for slot, choice in enumerate(route._choices):
             counts[slot, int(choice)] += 1

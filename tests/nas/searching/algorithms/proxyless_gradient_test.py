@@ -1,6 +1,6 @@
-"""Architecture gradients of a whole supernet against ones computed in another way.
+"""Compares architecture gradients of a whole supernet with those of another implementation.
 
-The other way is a network of stock Keras layers whose slots put out sum_j g_j o_j(x).
+The other implementation is a network of stock Keras layers with slots sum_j g_j o_j(x).
 """
 
 import keras
@@ -66,7 +66,7 @@ def keras_block(op, slot, choice, resolution):
 
 
 def explicit_cross_entropy(net, images, labels, values):
-    """The network of Keras layers in which gates `[slots, candidates]` multiply the outputs."""
+    """The cross-entropy of a network of Keras layers with outputs times `[slots, candidates]`."""
     child = SPACE.child([0, 0])
     stem, head = keras_network.build_stem(child), keras_network.build_head(child)
     keras_network.set_stage_weights(stem, ["stem"], iter(net.stem.export(0)))
@@ -82,7 +82,7 @@ def explicit_cross_entropy(net, images, labels, values):
 
 
 def explicit_gates(net, batch, values):
-    """Cross-entropy at these gates, and its gradient with respect to them."""
+    """The cross-entropy at these gates, and its gradient with respect to them."""
     with tf.GradientTape() as tape:
         tape.watch(values)
         cross_entropy = explicit_cross_entropy(net, *batch, values)
@@ -105,7 +105,7 @@ def by_alpha(net, by_gate, w_latency, choices=None):
 
 
 def use_objective(net, with_latency):
-    """Sets the objective; returns the weight its next gradient gives to latency."""
+    """Sets the objective; returns the weight of latency in its next gradient."""
     net.objective = objectives.CrossEntropy()
     if not with_latency:
         return 0.0
@@ -149,7 +149,7 @@ def test_full_gradient_is_that_of_a_network_with_explicit_gates(net, batch, with
 
 @pytest.mark.parametrize("with_latency", [False, True])
 def test_darts_gradient_is_that_of_the_relaxation(net, batch, with_latency):
-    """The gate gradient at gates p, put through the softmax by hand, is autodiff's own."""
+    """The gate gradient at p, times the Jacobian of the softmax, equals automatic gradients."""
     w_latency = use_objective(net, with_latency)
     found = Darts().architecture_gradient(net, *batch, seeds()[0])
     alpha = tf.convert_to_tensor(net.alpha.value)
@@ -163,7 +163,7 @@ def test_darts_gradient_is_that_of_the_relaxation(net, batch, with_latency):
 
 
 def test_the_pairs_above_hold_a_skip_active_and_inactive(net):
-    # Otherwise the comparison would say nothing about skips.
+    # Otherwise the comparison would not cover skips.
     pairs = [
         sampling.sample_two_paths(net.alpha.value, net.mask, seed).choices[0] for seed in seeds()
     ]
@@ -183,7 +183,7 @@ def test_a_skip_keeps_its_latency_gradient(net, batch):
         choices = sampling.sample_two_paths(net.alpha.value, net.mask, seed).choices.numpy()
         for slot, pair in enumerate(choices):
             ms = LATENCIES.slots[slot][pair]
-            # The slower of the two is pushed down, the faster up, by the same amount.
+            # Descent lowers alpha of the slower and raises that of the faster by the same amount.
             slower, faster = pair[np.argmax(ms)], pair[np.argmin(ms)]
             assert found[slot, slower] > 0
             np.testing.assert_allclose(found[slot, faster], -found[slot, slower], rtol=1e-4)

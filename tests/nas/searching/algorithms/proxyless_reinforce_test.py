@@ -1,4 +1,4 @@
-"""The policy gradient against the expected reward's own, by enumeration of a small space."""
+"""Compares the policy gradient with that of the expected reward, enumerated on a small space."""
 
 import itertools
 
@@ -51,7 +51,7 @@ def net(batch):
     for op in net.mixed_ops:
         for group in op.weighted_groups:
             group.affine.assign(rng.uniform(0.5, 1.5, group.affine.shape))
-    # No class is ahead of the others for every image.
+    # No class has the largest logit for every image.
     mean_logits = tf.reduce_mean(net(batch[0], tf.constant([0, 0]), training=True), axis=0)
     net.classifier_bias.assign(-mean_logits)
     return net
@@ -66,7 +66,7 @@ def batch():
 
 @pytest.fixture(scope="module")
 def accuracies(net, batch):
-    """Of every path, with the batch's own moments."""
+    """The accuracy of every path, normalized by the moments of the batch."""
     images, labels = batch
     found = {}
     for path in PATHS:
@@ -81,7 +81,7 @@ def algorithm(form, target_ms, **settings):
 
 
 def rewards(form, target_ms, accuracies):
-    """Written out once more, in double precision."""
+    """The rewards of all paths, implemented a second time in double precision."""
     found = {}
     for path, accuracy in accuracies.items():
         ratio = LATENCIES.of(path) / target_ms if target_ms else 1.0
@@ -117,7 +117,7 @@ def test_its_mean_over_all_paths_is_the_gradient_of_the_expected_reward(
         gradient[place] = expected_reward(ALPHA + step) - expected_reward(ALPHA - step)
     gradient /= 2e-4
     assert np.abs(gradient).max() > 1e-3
-    # Its negative, for an optimizer that descends.
+    # The algorithm returns the negative gradient, for an optimizer that descends.
     np.testing.assert_allclose(-mean, gradient, atol=1e-6)
 
 

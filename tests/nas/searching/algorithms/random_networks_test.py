@@ -44,7 +44,7 @@ def dataset():
 
 @pytest.fixture
 def trainings(monkeypatch):
-    """What was asked to be trained, and how good it shall be by turns; no training is done."""
+    """Replaces training by fixed accuracies; returns the list of the requested trainings."""
     asked = []
 
     def train(network, dataset, config, directory, *rest):
@@ -77,7 +77,7 @@ def test_every_network_gets_an_equal_share_of_the_epochs_and_the_training_part_a
     for _, used, config in trainings:
         np.testing.assert_array_equal(used.train_and_validation.positions, dataset.train.positions)
         assert (config.batch_size, config.learning_rate) == (5, CONFIG.learning_rate)
-    # The best of three different ones.
+    # The best of three different networks is chosen.
     networks = [SPACE.choices(network) for network, *_ in trainings]
     assert len(set(networks)) == 3
     assert found.choices == networks[1] and found.validation_accuracy == 0.9
@@ -90,7 +90,7 @@ def test_every_network_gets_an_equal_share_of_the_epochs_and_the_training_part_a
 def test_the_target_is_a_limit(dataset, trainings, tmp_path):
     run(dataset, tmp_path, target=3.0, random_networks=2)
     drawn = {SPACE.choices(network) for network, *_ in trainings}
-    # (0, 0) takes 4 ms; these two are the only ones as fast.
+    # Only these two keep to the limit; (0, 0) takes 4 ms.
     assert drawn == {(2, 0), (2, 1)}
     assert all(LATENCIES.of(choices) <= 3.0 for choices in drawn)
 
