@@ -256,9 +256,10 @@ def _time(rows: list[dict[str, Any]], table: Any, device: Any, owned: workdir.Wo
         measurements.append(output, found)
 
     owned.stage("measure", measure, ["measurements.jsonl"], list(files_of.values()))
-    by_label = {row.label: row for row in measurements.read(output)}
+    by_key = {row.key: row for row in measurements.read(output)}
     for row in rows:
-        measured = by_label[row["folder"]].normalized_ms(table.reference_ms_)
+        key = measurements.file_key(models[row["folder"]])
+        measured = by_key[key].normalized_ms(table.reference_ms_)
         row["measured_latency_ms"] = measured
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -279,7 +278,7 @@ def benchmark_models(
     }
     return [
         Measurement(
-            key=f"file-{sha256(content).hexdigest()[:12]}",
+            key=measurements.content_key(content),
             kind="network",
             label=name,
             recipe=(recipe_by_name or {}).get(name),

@@ -7,6 +7,7 @@ line, reading and appending drop it.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -92,6 +93,20 @@ class Measurement:
 
 
 _ROW = pydantic.TypeAdapter(Measurement)
+
+
+def file_key(path: Path) -> str:
+    """The `key` of rows that timed this `.tflite` file, a fingerprint of its content.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    return content_key(pathlib.Path(path).read_bytes())
+
+
+def content_key(content: bytes) -> str:
+    """The `key` of rows that timed a `.tflite` file of this content."""
+    return f"file-{hashlib.sha256(content).hexdigest()[:12]}"
 
 
 def read(path: Path) -> list[Measurement]:

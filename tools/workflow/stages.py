@@ -223,9 +223,9 @@ def measured_exports(
     A published latency model has no `reference_ms`. The milliseconds are then those measured, not
     corrected for drift of the machine's speed.
     """
-    by_label = {row.label: row for row in measurements.read(workdir / "measurements.jsonl")}
-    labels = {recipe: exporting.tflite_path(workdir, recipe).stem for recipe in recipes}
-    rows = {recipe: by_label[label] for recipe, label in labels.items()}
+    by_key = {row.key: row for row in measurements.read(workdir / "measurements.jsonl")}
+    keys = {name: measurements.file_key(exporting.tflite_path(workdir, name)) for name in recipes}
+    rows = {recipe: by_key[key] for recipe, key in keys.items()}
     if reference_ms is None:
         return {recipe: row.latency_ms for recipe, row in rows.items()}
     return {recipe: row.normalized_ms(reference_ms) for recipe, row in rows.items()}

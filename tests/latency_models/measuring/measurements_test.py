@@ -89,3 +89,12 @@ def test_a_row_is_for_its_own_recipe_and_environment_only():
     assert ROW.is_for("int8", {"num_threads": 1, "device": "local"})
     assert not ROW.is_for("float32", ROW.environment)
     assert not ROW.is_for("int8", {**ROW.environment, "num_threads": 2})
+
+
+def test_a_file_is_known_by_its_content_whatever_its_name(tmp_path):
+    first, second = tmp_path / "a.tflite", tmp_path / "b.tflite"
+    first.write_bytes(b"network")
+    second.write_bytes(b"network")
+    assert measurements.file_key(first) == measurements.file_key(second) == "file-3009be769fb8"
+    second.write_bytes(b"another")
+    assert measurements.file_key(first) != measurements.file_key(second)

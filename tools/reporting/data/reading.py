@@ -269,10 +269,11 @@ def _measured(
     if summary is not None:
         return dict(summary.latency_ms_by_recipe)
     path = folder / "measurements.jsonl"
-    rows = {row.label.removesuffix(".tflite"): row for row in measurements.read(path)}
+    rows = {row.key: row for row in measurements.read(path)}
     measured = {}
     for recipe in parities:
-        row = rows.get(f"child_{recipe}")
+        file = folder / f"child_{recipe}.tflite"
+        row = rows.get(measurements.file_key(file)) if file.exists() else None
         if row is None or (latency is not None and row.environment != latency.environment):
             continue
         reference_ms = latency.reference_ms if latency else None
