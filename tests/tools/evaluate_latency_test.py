@@ -47,7 +47,7 @@ def test_bad_input_is_refused_before_anything_is_measured(fitted, tmp_path):
         ("--children=proxyless_mobile",): "has no entry for",
         ("--device=phone",): "device: expected local, adb or adb:SERIAL",
         ("--latency_model=pixel1",): "whole networks of proxyless_imagenet, received none",
-        (f"--latency_model={tmp_path / 'elsewhere.json'}",): "with soc another processor, here",
+        (f"--latency_model={tmp_path / 'elsewhere.json'}",): "with soc another processor, received",
     }
     output = f"--output={tmp_path / 'found.json'}"
     asked = [arguments(fitted, output, *more) for more in expected]

@@ -34,7 +34,7 @@ def test_files_and_table_and_nothing_else(fashion_data_dir, tmp_path):
     (timing,) = done.stderr.splitlines()
     assert timing.startswith("  timing: ")
     first_words = [line.split()[0] for line in done.stdout.splitlines() if line]
-    assert first_words[:4] == ["there", "float32:", "int8:", "recipe"]
+    assert first_words[:4] == ["no", "float32:", "int8:", "recipe"]
     assert first_words[-3:] == ["float32", "int8", "Keras:"]
     for recipe in ("float32", "int8"):
         parity = json.loads((tmp_path / f"out/parity_{recipe}.json").read_text())
