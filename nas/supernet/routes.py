@@ -29,7 +29,7 @@ class Route(Protocol):
     def run(
         self, op: MixedOp, slot: int, x: tf.Tensor, selections: list[Selection], training: bool
     ) -> Output:
-        """Returns the output of the slot, and the moments of every selection.
+        """Returns the output `[batch, height, width, channels]`, and moments of every selection.
 
         Args:
             op: the mixed op of the slot.

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.timeout(900)
 integration = pytest.mark.integration
 TRAINED_FURTHER = [name for name, row in recipes.RECIPES.items() if row.fine_tuning]
 
-# Run in a process of its own, as `export.fine_tuning.process` does: logits of the twin.
+# Computes the logits of the twin in a separate process, as `export.fine_tuning.process` does.
 TWIN_LOGITS = """
 import sys
 import keras, numpy as np

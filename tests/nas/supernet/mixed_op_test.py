@@ -112,7 +112,7 @@ def test_gate_gradients_are_the_inner_products_with_every_output(op, slot, x):
 
 
 def test_an_input_that_some_candidates_add_belongs_to_their_gates(x):
-    """Covers candidates that no kind of operation has yet: without residual, with activation."""
+    """Covers chains that no operation has yet: no residual, and an activation at the end."""
     stages = Conv(1, 1, 4, 4, None), Conv(3, 1, 4, 4, "relu6")
     chains = [mixed_op.Chain(stages[:1], True), mixed_op.Chain(stages[1:]), mixed_op.Chain(())]
     op = mixed_op.MixedOp(chains, (1, 2), name="op")

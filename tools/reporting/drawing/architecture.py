@@ -1,7 +1,7 @@
 """Draws a network from left to right for wide pages, and from top to bottom for narrow ones.
 
-The thickness of a block at its input, in its middle and at its output is the square root of the
-number of channels there. Below or beside a block are the candidates of its slot, as discs whose
+The thickness of a block at its input, in its middle and at its output grows with the square root of
+the number of channels. Below or beside a block are the candidates of its slot, as discs whose
 area is their probability, and its predicted latency.
 """
 

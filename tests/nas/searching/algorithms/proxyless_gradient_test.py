@@ -66,7 +66,7 @@ def keras_block(op, slot, choice, resolution):
 
 
 def explicit_cross_entropy(net, images, labels, values):
-    """The cross-entropy of a network of Keras layers with outputs times `[slots, candidates]`."""
+    """The cross-entropy of a Keras network whose gates `[slots, candidates]` multiply outputs."""
     child = SPACE.child([0, 0])
     stem, head = keras_network.build_stem(child), keras_network.build_head(child)
     keras_network.set_stage_weights(stem, ["stem"], iter(net.stem.export(0)))
