@@ -73,6 +73,11 @@ def run_fresh(
     )
 
 
+def with_our_packages() -> dict[str, str]:
+    """An environment in which a Python that starts in any folder finds our packages."""
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
 def tool(name: str):
     """`run` for one command line of `tools`."""
     return functools.partial(run, f"tools.{name}")

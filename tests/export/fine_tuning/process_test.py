@@ -34,13 +34,13 @@ TRAINED_FURTHER = [name for name, row in recipes.RECIPES.items() if row.fine_tun
 TWIN_LOGITS = """
 import sys
 import keras, numpy as np
-from export import fine_tuning, twin
-from nas import spaces
+from export.fine_tuning import jobs, twin
+from nas.architecture import spaces
 model = keras.saving.load_model(sys.argv[1] + "/child.keras", compile=False)
 weights = {layer.name: layer.get_weights() for layer in model.layers}
 child = spaces.load_child(sys.argv[1] + "/child.json")
 images = np.load(sys.argv[1] + "/images.npy")
-job = fine_tuning.Job(None, child, weights, None, images, fine_tuning.Settings())
+job = jobs.Job(None, child, weights, None, images, jobs.Settings())
 twin_model = twin.build(job)
 copied = {layer.name: layer.get_weights() for layer in twin_model.layers}
 for name, arrays in weights.items():

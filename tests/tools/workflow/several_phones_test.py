@@ -63,7 +63,7 @@ def test_a_stop_reaches_each_once_and_waits_for_it(tmp_path):
     )
     code = (
         "import signal, sys\n"
-        "from tools import several_phones\n"
+        "from tools.workflow import several_phones\n"
         # A shell starts what runs in its background with Ctrl-C ignored.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"several_phones.run([sys.executable, {str(tool)!r}], ['adb:A', 'adb:B'],"
