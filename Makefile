@@ -25,8 +25,8 @@ OURS := nas export latency_models tools tests docs
 help:
 	@echo "make search            search, train, export and measure a network for CIFAR-10 on this machine"
 	@echo "                       (PRESET=$(PRESET) SEED=$(SEED) WORKDIR=$(WORKDIR) FLAGS=)"
-	@echo "make test              unit, contract, property and end-to-end tests"
-	@echo "make test-integration  tests with whole processes and programs of the machine"
+	@echo "make test              unit, contract and property tests"
+	@echo "make test-integration  whole runs and processes, and programs of the machine"
 	@echo "make lint              format, lint, types, direction of imports"
 	@echo "make format            write the format"
 	@echo "make picture           draw README's pictures anew, from the report of WORKDIR"
@@ -58,7 +58,7 @@ test: $(STAMP)
 	@"$(BIN)/python" -m pytest -q --numprocesses=$(WORKERS) --dist=loadfile
 
 test-integration: $(STAMP)
-	@"$(BIN)/python" -m pytest -q -m integration
+	@"$(BIN)/python" -m pytest -q -m integration --numprocesses=$(WORKERS) --dist=loadgroup
 
 lint: $(STAMP)
 	@"$(BIN)/ruff" format --check $(OURS)

@@ -17,8 +17,10 @@ ENDLESS = """
 import sys
 
 import tools
-from export import fine_tuning
-from nas import child, data, spaces
+from export.fine_tuning import jobs, process
+from nas.architecture import spaces
+from nas.data import batching, loading
+from nas.layers import keras_network
 
 
 def track(steps, total, label):
@@ -29,14 +31,15 @@ def track(steps, total, label):
 
 
 if __name__ == "__main__":
-    dataset = data.load("fashion_mnist", sys.argv[1], validation_size=100)
+    dataset = loading.load("fashion_mnist", sys.argv[1], validation_size=100)
     network = spaces.SPACES["tiny"].with_task(10, 28, 1).child([1, 1, 1])
-    weights = {layer.name: layer.get_weights() for layer in child.build_child(network).layers}
-    settings = fine_tuning.Settings(epochs=100_000, batch_size=50)
-    images = data.calibration_images(dataset.test, 10)
-    job = fine_tuning.Job("pruning", network, weights, dataset.train, images, settings)
+    model = keras_network.build_child(network)
+    weights = {layer.name: layer.get_weights() for layer in model.layers}
+    settings = jobs.Settings(epochs=100_000, batch_size=50)
+    images = batching.calibration_images(dataset.test, 10)
+    job = jobs.Job("pruning", network, weights, dataset.train, images, settings)
     try:
-        fine_tuning.run(job, track)
+        process.run(job, track)
     except KeyboardInterrupt:
         print("stopped")
 """

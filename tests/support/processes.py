@@ -73,6 +73,11 @@ def run_fresh(
     )
 
 
+def with_our_packages() -> dict[str, str]:
+    """An environment in which a Python that starts in any folder finds our packages."""
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
 def tool(name: str):
     """Returns `run` for one tool."""
     return functools.partial(run, f"tools.{name}")

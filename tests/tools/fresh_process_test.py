@@ -1,0 +1,47 @@
+"""Tests run most commands in forks of a process that imported TensorFlow; here is why they may.
+
+A real `python -m` of every tool that `tests/readme_test.py` does not run says the same, and one of
+each kind of tool that TensorFlow is imported for before its input is refused.
+"""
+
+import processes
+import pytest
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+NONE = "--workdir=no/such/folder"
+COMMANDS = [
+    ["benchmark_supernet", "--growth=9", "--output=x.json"],
+    ["benchmark_data", "--dataset=no_such_data", "--data_dir=none"],
+    ["compare_reference", "--reference=none", "--reference_python=none", "--output=x.json"],
+    ["compare_widths", NONE],
+    ["evaluate_latency", "--latency_model=none.json", "--measurements=none", "--output=x.json"],
+    ["report", NONE],
+    # TensorFlow is imported, without a word of it.
+    ["search", "--space=huge", "--workdir=none"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_a_forked_command_does_what_one_of_its_own_does(command, tmp_path):
+    tool, *flags = command
+    forked = processes.run(f"tools.{tool}", *flags, cwd=tmp_path)
+    environment = processes.with_our_packages()
+    fresh = processes.run_fresh(f"tools.{tool}", *flags, cwd=tmp_path, env=environment)
+    assert fresh.returncode == forked.returncode == 1
+    assert (forked.stdout, forked.stderr) == (fresh.stdout, fresh.stderr)
+    assert fresh.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("flag", ["--helpshort", "--no_such_flag"])
+def test_flags_are_read_and_told_alike(flag):
+    forked, fresh = (
+        run("tools.train", flag, "--workdir=none", "--child=none")
+        for run in (processes.run, processes.run_fresh)
+    )
+    assert (forked.returncode, forked.stdout, forked.stderr) == (
+        fresh.returncode,
+        fresh.stdout,
+        fresh.stderr,
+    )
