@@ -7,7 +7,7 @@ from nas.data import batching
 from nas.distribution.hosts import Distribution
 from nas.searching import search
 from tools.terminal import console
-from tools.workflow import pipeline_run, search_plan, stages
+from tools.workflow import pipeline_data, search_plan, stages
 from tools.workflow.pipeline_settings import Settings
 from tools.workflow.workdir import WorkDir
 
@@ -54,7 +54,7 @@ def show(settings: Settings, directory: WorkDir) -> None:
             prepared or too small.
     """
     owner = directory.inspect()
-    dataset = pipeline_run.load_dataset(settings, prepare=False)
+    dataset = pipeline_data.load_dataset(settings, prepare=False)
     preset = settings.preset
     console.title("Plan (nothing is written)")
     listed = rows(directory, STAGES if preset.child is None else CHILD_STAGES)

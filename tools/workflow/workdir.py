@@ -1,7 +1,6 @@
 """A work dir: locked by one process at a time, bound to its flags, with a record of its stages."""
 
 import contextlib
-import fcntl
 import json
 import os
 import pathlib
@@ -10,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
-from nas import files
+from nas import file_lock, files
 
 SCHEMA_VERSION = 1
 _MISSING = object()
@@ -97,23 +96,17 @@ class WorkDir:
         self._release()
 
     def _acquire(self) -> int:
-        descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = _owner(descriptor)
-            os.close(descriptor)
+            return file_lock.acquire(self.path / ".lock")
+        except file_lock.Taken as error:
             raise BlockingIOError(
-                f"{self.path} is in use by process {owner}: wait until it ends, stop it with "
-                f"`kill {owner}`, or choose another --workdir"
+                f"{self.path} is in use by process {error.owner}: wait until it ends, stop it with "
+                f"`kill {error.owner}`, or choose another --workdir"
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        return descriptor
 
     def _release(self) -> None:
         if self._lock is not None:
-            os.close(self._lock)
+            file_lock.release(self._lock)
             self._lock = None
 
     def inspect(self) -> str | None:
@@ -126,17 +119,7 @@ class WorkDir:
             ValueError: as on entering.
         """
         self._check_config(self._read(self.path / "config.json"))
-        try:
-            descriptor = os.open(self.path / ".lock", os.O_RDONLY)
-        except OSError:
-            return None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return _owner(descriptor)
-        finally:
-            os.close(descriptor)
-        return None
+        return file_lock.owner_of(self.path / ".lock")
 
     def _bind_config(self) -> None:
         path = self.path / "config.json"
@@ -280,11 +263,6 @@ class WorkDir:
         """How long each finished stage took, in the order in which they ran."""
         stages = self._stages()
         return {name: record["seconds"] for name, record in stages.items() if record["finished"]}
-
-
-def _owner(descriptor: int) -> str:
-    """Id of the process that wrote it into the lock file."""
-    return os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
 
 
 def _as_json(key: str, value: Any) -> Any:

@@ -8,7 +8,6 @@ the end of a session all changed settings are restored and all pushed files are 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import pathlib
@@ -22,6 +21,7 @@ from latency_models.devices.android import adb_client, adb_session, phone_state
 from latency_models.devices.android.phone_settings import PhoneSettings
 from latency_models.devices.plan import Plan
 from latency_models.devices.protocol import DeviceError
+from nas import file_lock
 
 WHERE_TO_GET_IT = (
     "TensorFlow publishes it as android_aarch64_benchmark_model: see "
@@ -145,18 +145,17 @@ class AdbDevice:
 
 @contextlib.contextmanager
 def _owned(serial: str) -> Iterator[None]:
-    """Locks a phone, since two benchmarks would disturb each other's times and files.
-
-    The operating system releases the lock when its owner ends, even if it is killed.
-    """
+    """Locks a phone, since two benchmarks would disturb each other's times and files."""
     name = re.sub(r"\W", "_", serial)
     path = pathlib.Path(tempfile.gettempdir()) / f"proxylessnas_adb_{name}_{os.getuid()}.lock"
-    with open(path, "a", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DeviceError(
-                f"adb:{serial}: expected a phone that is free, but another benchmark is running "
-                "on it; wait until it ends"
-            ) from None
+    try:
+        lock = file_lock.acquire(path)
+    except file_lock.Taken as error:
+        raise DeviceError(
+            f"adb:{serial}: expected a phone that is free, but another benchmark is running on it "
+            f"(process {error.owner}); wait until it ends"
+        ) from None
+    try:
         yield
+    finally:
+        file_lock.release(lock)

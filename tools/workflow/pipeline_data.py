@@ -1,0 +1,34 @@
+"""The data set of a pipeline, checked against its batch sizes."""
+
+from nas.data import batching
+from nas.data.splits.dataset import Dataset
+from tools.workflow import stages
+from tools.workflow.pipeline_settings import Settings
+
+
+def load_dataset(settings: Settings, prepare: bool = True) -> Dataset:
+    """Reads the data set; prepares it first if `prepare` is set.
+
+    Raises:
+        ValueError: the data set is not available, or has too few images for the preset's batches.
+    """
+    preset = settings.preset
+    dataset = stages.load_dataset(
+        preset.dataset,
+        settings.data_dir,
+        seed=settings.seed,
+        validation_size=preset.validation_size,
+        max_train_examples=settings.max_train_examples,
+        images=settings.images,
+        prepare=prepare,
+    )
+    batch_size = preset.search.batch_size
+    fewest = min(len(dataset.train), len(dataset.validation))
+    if preset.child is None and fewest < batch_size:
+        raise ValueError(
+            f"{dataset.name}: expected at least {batch_size} images (the preset's batch size) for "
+            f"the weights and as many for the architecture; received {len(dataset.train)} and "
+            f"{len(dataset.validation)}; use more images and another --workdir"
+        )
+    batching.steps_per_epoch(dataset.train_and_validation, preset.train.batch_size)
+    return dataset
