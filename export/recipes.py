@@ -165,6 +165,12 @@ def recipe(name: str) -> Recipe:
 
     Raises:
         ValueError: no such recipe; the message lists the known ones.
+
+    Example:
+        >>> import export
+        >>> int8 = export.recipe("int8")
+        >>> int8.weights, int8.interface, int8.needs_calibration, int8.max_accuracy_drop
+        ('int8', 'int8', True, 0.005)
     """
     if name not in RECIPES:
         raise ValueError(f"recipe: expected one of {', '.join(RECIPES)}; received {name!r}")

@@ -70,9 +70,16 @@ class LookupTable(LatencyModel):
             prediction's error can be.
 
     Example:
-        rows = measurements.read("measurements.jsonl")
-        table = LookupTable().fit(rows, spaces.load_space("cifar"))
-        table.predict(child)
+        >>> import latency_models, nas, tempfile
+        >>> table = latency_models.load("pixel1")
+        >>> isinstance(table, latency_models.LookupTable), len(table.entries_)
+        (True, 71)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     table.save(f"{folder}/model.json")
+        ...     same = latency_models.load(f"{folder}/model.json")
+        >>> child = nas.load_child("proxyless_mobile")
+        >>> same.predict(child) == table.predict(child)
+        True
     """
 
     kind: ClassVar[str] = "lookup_table"

@@ -25,7 +25,16 @@ Stride = Literal[1, 2]
 
 @dataclass(frozen=True, config=STRICT)
 class Block:
-    """One operation in its place: what a child network is made of, and what is benchmarked."""
+    """One operation in its place: what a child network is made of, and what is benchmarked.
+
+    Example:
+        >>> import nas
+        >>> block = nas.Block(nas.MBConv(5, 3), 24, 24)
+        >>> block.label, block.has_residual
+        ('k5 e3, 24 -> 24', True)
+        >>> [stage.type for stage in block.stages]
+        ['conv', 'depthwise', 'conv']
+    """
 
     op: AnyOperation
     input_width: Width
@@ -62,7 +71,14 @@ class Block:
 
 @dataclass(frozen=True, config=STRICT)
 class Slot:
-    """One place where a choice is made between candidate operations of equal shape."""
+    """One place where a choice is made between candidate operations of equal shape.
+
+    Example:
+        >>> import nas
+        >>> slot = nas.Slot(24, 40, (nas.MBConv(3, 3), nas.MBConv(5, 6)), stride=2)
+        >>> [block.label for block in slot.blocks]
+        ['k3 e3, 24 -> 40 / 2', 'k5 e6, 24 -> 40 / 2']
+    """
 
     input_width: Width
     output_width: Width
@@ -90,7 +106,16 @@ class Slot:
 
 @dataclass(frozen=True, config=STRICT)
 class Stem:
-    """The first convolution."""
+    """The first convolution.
+
+    Example:
+        >>> import dataclasses, nas
+        >>> space = nas.load_space("cifar")
+        >>> space.input_resolutions
+        (16, 16, 8, 8, 8, 4, 4, 4)
+        >>> dataclasses.replace(space, stem=nas.Stem(16, stride=1)).input_resolutions
+        (32, 32, 16, 16, 16, 8, 8, 8)
+    """
 
     width: Width
     kernel_size: Annotated[int, Field(ge=1, le=11)] = 3
@@ -104,7 +129,17 @@ class Stem:
 
 @dataclass(frozen=True, config=STRICT)
 class Head:
-    """The last 1x1 convolution, before global average pooling, dropout and the classifier."""
+    """The last 1x1 convolution, before global average pooling, dropout and the classifier.
+
+    Example:
+        >>> import dataclasses, nas
+        >>> space = nas.load_space("cifar")
+        >>> nas.num_params(space.first_child)
+        95290
+        >>> space = dataclasses.replace(space, head=nas.Head(256, dropout=0.2))
+        >>> nas.num_params(space.first_child)
+        105018
+    """
 
     width: Width
     activation: Activation = "relu6"
@@ -171,6 +206,15 @@ class Child(_Network):
         layers: the blocks, in order; identities stay in the list so that slots keep their places.
         head: the last convolution and the dropout rate.
         input_channels: 3 for colour, 1 for gray images.
+
+    Example:
+        >>> import nas
+        >>> blocks = nas.Block(nas.MBConv(3, 1), 16, 16), nas.Block(nas.MBConv(5, 6), 16, 24)
+        >>> child = nas.Child("mine", 32, 10, nas.Stem(16), blocks, nas.Head(64))
+        >>> child.with_task(num_classes=5, resolution=64).input_shape
+        (64, 64, 3)
+        >>> nas.load_space("tiny").child([0, 1, 2]).layers[1].label
+        'k5 e3, 8 -> 16 / 2'
     """
 
     name: Name
@@ -202,6 +246,20 @@ class SearchSpace(_Network):
         layers: fixed blocks and slots, in order.
         head: the last convolution and the dropout rate of the children.
         input_channels: 3 for colour, 1 for gray images.
+
+    Example:
+        >>> import nas
+        >>> space = nas.SearchSpace(
+        ...     name="mine", resolution=16, num_classes=2, stem=nas.Stem(8), head=nas.Head(32),
+        ...     layers=(
+        ...         nas.Slot(8, 16, (nas.MBConv(3, 3), nas.MBConv(5, 6)), stride=2),
+        ...         nas.Slot(16, 16, (nas.MBConv(3, 3), nas.MBConv(5, 6), nas.Skip())),
+        ...     ),
+        ... )
+        >>> space.cardinality
+        6
+        >>> [block.label for block in space.child([1, 2]).layers]
+        ['k5 e6, 8 -> 16 / 2', 'skip, 16 -> 16']
     """
 
     name: Name

@@ -14,6 +14,13 @@ class Skip(Operation):
     """The paper's zero operation inside a residual block: the input itself.
 
     Where stride or width change it is a 1x1 convolution with batch normalization.
+
+    Example:
+        >>> import nas
+        >>> nas.Block(nas.Skip(), 16, 16).is_identity
+        True
+        >>> nas.Block(nas.Skip(), 16, 24).is_identity
+        False
     """
 
     has_residual: ClassVar[bool] = False

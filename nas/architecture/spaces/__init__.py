@@ -24,6 +24,14 @@ def load_space(name_or_path: str) -> SearchSpace:
 
     Raises:
         ValueError: no such name (the known ones are listed), or a fault in the file.
+
+    Example:
+        >>> import nas
+        >>> space = nas.load_space("proxyless_imagenet")
+        >>> len(space.slots), space.num_candidates
+        (21, 141)
+        >>> nas.load_space("cifar").with_task(num_classes=5, resolution=64).input_shape
+        (64, 64, 3)
     """
     if name_or_path in SPACES:
         return SPACES[name_or_path]
@@ -38,6 +46,12 @@ def load_child(name_or_path: str) -> Child:
 
     Raises:
         ValueError: no such name (the known ones are listed), or a fault in the file.
+
+    Example:
+        >>> import nas
+        >>> child = nas.load_child("proxyless_mobile")
+        >>> child.input_shape, len(child.layers)
+        ((224, 224, 3), 22)
     """
     if name_or_path in PUBLISHED_CHILDREN:
         return PUBLISHED_CHILDREN[name_or_path]
