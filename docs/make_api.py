@@ -3,6 +3,7 @@
 python docs/make_api.py
 """
 
+import ast
 import pathlib
 import re
 from collections.abc import Iterator
@@ -18,7 +19,19 @@ _TOP = """# API
 Written by `make docs` from the docstrings, which have the details: shapes, units, errors. The map
 of what belongs to what is [WORKSPACE.md](../WORKSPACE.md).
 
-Command lines (`python -m tools.NAME --help` lists the flags of each):
+## Public names
+
+Import these, for example with `import nas`. Each has an example in its docstring: see
+`help(nas.search)`. They keep their names. All other names on this page, modules included, may move.
+
+| name | what it is | module |
+|---|---|---|
+"""
+
+_COMMANDS = """
+## Command lines
+
+`python -m tools.NAME --help` lists the flags of each:
 
 """
 
@@ -32,9 +45,21 @@ def page() -> str:
         for name, module in sorted(_own(tools))
         if "main" in module.members
     ]
-    for name in PACKAGES:
-        lines += _package(loader.load(name))
-    return _TOP + "".join(lines)
+    packages = [loader.load(name) for name in PACKAGES]
+    public = [line for package in packages for line in _public(package)]
+    for package in packages:
+        lines += _package(package)
+    return "".join([_TOP, *public, _COMMANDS, *lines])
+
+
+def _public(package: griffe.Module) -> Iterator[str]:
+    """A row for each name in the package's table `PUBLIC`."""
+    for name, place in ast.literal_eval(str(package["PUBLIC"].value)).items():
+        module, _, own_name = place.partition(":")
+        below = module.removeprefix(package.name).lstrip(".")
+        found = package[f"{below}.{own_name or name}".lstrip(".")]
+        called = f" (there `{own_name}`)" if own_name else ""
+        yield f"| `{package.name}.{name}` | {_sentence(found)} | `{module}`{called} |\n"
 
 
 def _package(package: griffe.Module) -> Iterator[str]:

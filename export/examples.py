@@ -42,6 +42,14 @@ def from_dataset(
         calibration_count: largest number of calibration images.
         max_test_images: number of test images compared, taken from the first; 0 for all. If all
             would take more than 4 GiB, as many as fit are taken, class-balanced.
+
+    Example:
+        >>> import export, nas, numpy as np
+        >>> images = np.random.default_rng(0).integers(0, 256, (50, 16, 16, 3), np.uint8)
+        >>> data = nas.dataset_from_arrays(images, np.arange(50) % 2)
+        >>> examples = export.examples_from_dataset(data, calibration_count=20)
+        >>> examples.test_images.shape, examples.calibration_images.shape
+        ((10, 16, 16, 3), (20, 16, 16, 3))
     """
     largest = _MOST_BYTES // (4 * math.prod(dataset.input_shape))
     if max_test_images:

@@ -140,6 +140,19 @@ def export(
             operations.
         parity.ParityError: a file differs from the network by more than its recipe allows.
         OSError: `workdir` cannot be written, or the disk is full.
+
+    Example:
+        >>> import export, nas, numpy as np, os, tempfile
+        >>> images = np.random.default_rng(0).integers(0, 256, (50, 16, 16, 3), np.uint8)
+        >>> data = nas.dataset_from_arrays(images, np.arange(50) % 2, ["cat", "dog"])
+        >>> model = nas.build_child(nas.load_space("tiny").with_task(2, 16).child([0, 1, 2]))
+        >>> examples = export.examples_from_dataset(data)
+        >>> about = export.About(data.name, data.class_names)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(f"{folder}/child.keras")
+        ...     found = export.export(f"{folder}/child.keras", ["float32"], folder, examples, about)
+        ...     os.path.getsize(f"{folder}/child_float32.tflite") == found["float32"]["size_bytes"]
+        True
     """
     wanted = [recipes.recipe(name) for name in recipe_names]
     if not pathlib.Path(model_path).is_file():

@@ -167,6 +167,12 @@ def recipe(name: str) -> Recipe:
 
     Raises:
         ValueError: there is no such recipe; the message lists the known ones.
+
+    Example:
+        >>> import export
+        >>> int8 = export.recipe("int8")
+        >>> int8.weights, int8.interface, int8.needs_calibration, int8.max_accuracy_drop
+        ('int8', 'int8', True, 0.005)
     """
     known_names.check("recipe", name, RECIPES)
     return RECIPES[name]

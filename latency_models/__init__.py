@@ -2,11 +2,14 @@
 
 Every latency model is a `fitted.LatencyModel`. `LATENCY_MODELS` and `DEVICES` list the available
 kinds. `load` also accepts the names of published tables that come with the package.
+
+`PUBLIC` lists the names for users. All other modules and names may move.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from latency_models.devices import Device, DeviceError
+from latency_models.devices import Device
 from latency_models.devices.android.adb import AdbDevice
 from latency_models.devices.android.phone_settings import PhoneSettings
 from latency_models.devices.local import LocalDevice
@@ -14,7 +17,7 @@ from latency_models.models import published
 from latency_models.models.fitted import LatencyModel
 from latency_models.models.lookup_table import LookupTable
 from latency_models.models.regression import Regression
-from nas import files, known_names
+from nas import facade, files, known_names
 
 LATENCY_MODELS: dict[str, type[LatencyModel]] = {
     LookupTable.kind: LookupTable,
@@ -29,9 +32,30 @@ DEVICES: dict[str, Callable[[str | None, int, PhoneSettings | None], Device]] = 
     "adb:SERIAL": AdbDevice,
 }
 
-__all__ = ["DEVICES", "LATENCY_MODELS", "AdbDevice", "Device", "DeviceError", "LatencyModel"]
-__all__ += ["LocalDevice", "LookupTable", "PhoneSettings", "Regression"]
-__all__ += ["device", "latency_model", "load"]
+# Each public name with its module. The benchmark alone needs TensorFlow, and is imported when it is
+# first used.
+PUBLIC = {
+    "device": "latency_models",
+    "PhoneSettings": "latency_models.devices.android.phone_settings",
+    "benchmark_space": "latency_models.measuring.block_benchmarks",
+    "LookupTable": "latency_models.models.lookup_table",
+    "Regression": "latency_models.models.regression",
+    "load": "latency_models",
+}
+
+__all__ = [
+    "device",
+    "PhoneSettings",
+    "benchmark_space",
+    "LookupTable",
+    "Regression",
+    "load",
+]
+
+if TYPE_CHECKING:
+    from latency_models.measuring.block_benchmarks import benchmark_space
+else:
+    __getattr__, __dir__ = facade.lazy(__name__, PUBLIC)
 
 
 def device(name: str, num_threads: int = 1, phone: PhoneSettings | None = None) -> Device:
@@ -45,6 +69,14 @@ def device(name: str, num_threads: int = 1, phone: PhoneSettings | None = None) 
     Raises:
         ValueError: no device has that name (the message lists the known ones), or the device
             cannot use the arguments.
+
+    Example:
+        >>> import latency_models
+        >>> latency_models.device("local", num_threads=2).environment()["num_threads"]
+        2
+        >>> latency_models.device("phone")
+        Traceback (most recent call last):
+        ValueError: device: expected local, adb or adb:SERIAL, received 'phone'
     """
     kind, colon, address = name.partition(":")
     forms = {tuple(form.partition(":")[:2]): make for form, make in DEVICES.items()}
@@ -69,6 +101,12 @@ def load(path: files.Path) -> LatencyModel:
 
     Raises:
         ValueError: the file does not exist or is not a latency model; the message names the field.
+
+    Example:
+        >>> import latency_models, nas
+        >>> pixel = latency_models.load("pixel1")
+        >>> f"{pixel.predict(nas.load_child('proxyless_mobile')):.1f} ms"
+        '82.5 ms'
     """
     if path in published.TABLES:
         return published.load(str(path))

@@ -2,8 +2,13 @@
 
 import importlib.util
 import pathlib
+import re
 
 import pytest
+
+import export
+import latency_models
+import nas
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -27,7 +32,21 @@ def test_every_name_has_a_sentence(page):
     assert not [line for line in lines if not line.split("`: ", 1)[-1].endswith((".", "?"))]
 
 
-def test_public_names_stand_there_with_their_signature(page):
+def test_the_page_begins_with_the_public_names(page):
+    row = r"^\| `([\w.]+)` \| (.+[.?]) \| `([\w.]+)`(?: \(there `(\w+)`\))? \|$"
+    rows = re.findall(row, page, re.M)
+    places = {
+        name: f"{module}:{own_name}" if own_name else module for name, _, module, own_name in rows
+    }
+    assert list(places.items()) == [
+        (f"{package.__name__}.{name}", place)
+        for package in (nas, export, latency_models)
+        for name, place in package.PUBLIC.items()
+    ]
+    assert page.index("| `nas.SearchSpace` |") < page.index("## Command lines") < 10_000
+
+
+def test_names_stand_there_with_their_signature(page):
     assert "- `child(choices, name=None) -> Child`: The network that takes candidate" in page
     assert "### nas.objectives.target_latency" in page
     assert "- `tools.search`: Searches a network" in page

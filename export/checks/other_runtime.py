@@ -12,7 +12,6 @@ import tempfile
 
 import numpy as np
 
-import export
 from export.checks import interpreter
 from nas import files
 
@@ -105,7 +104,7 @@ def check(python: files.Path, model: files.Path, images: np.ndarray, logits: np.
 
 def _run(python: files.Path, *arguments: str) -> tuple[str, str]:
     """Returns the other runtime's name and version, and its error message or an empty text."""
-    root = pathlib.Path(export.__file__).resolve().parents[1]
+    root = pathlib.Path(__file__).resolve().parents[2]
     # Not `resolve`: the Python of an environment is a link, and its path tells where packages are.
     program = os.path.abspath(python) if os.path.dirname(python) else str(python)
     try:

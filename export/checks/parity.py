@@ -155,6 +155,16 @@ def compare(
         ValueError: there are no images, the numbers of images and labels differ, or the content is
             no `.tflite` file.
         ParityError: a limit of the recipe is exceeded; the message has the figures.
+
+    Example:
+        >>> import export, nas, numpy as np
+        >>> model = nas.build_child(nas.load_space("tiny").child([0, 1, 2]))
+        >>> images = np.random.default_rng(0).uniform(-1, 1, (20, 32, 32, 3)).astype(np.float32)
+        >>> labels, logits = np.arange(20) % 10, model.predict(images, verbose=0)
+        >>> recipe = export.recipe("float32")
+        >>> parity = export.compare(export.convert(model, recipe), recipe, images, labels, logits)
+        >>> parity.top1_agreement, parity.max_abs_difference < 1e-4 * parity.max_abs_logit
+        (1.0, True)
     """
     if len(images) == 0 or len(images) != len(labels):
         raise ValueError(

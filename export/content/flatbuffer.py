@@ -38,6 +38,12 @@ def operators(content: bytes) -> dict[str, int]:
     """Counts the operations by name (`CONV_2D`, ...), in alphabetical order.
 
     An operation that is not built in has its custom name.
+
+    Example:
+        >>> import export, nas
+        >>> model = nas.build_child(nas.load_space("tiny").child([0, 0, 2]))
+        >>> export.operators(export.convert(model, export.recipe("float32")))
+        {'CONV_2D': 4, 'DEPTHWISE_CONV_2D': 2, 'FULLY_CONNECTED': 1, 'MEAN': 1}
     """
     model = schema.Model.GetRootAs(content, 0)
     names = operator_codes(content)

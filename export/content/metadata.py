@@ -48,6 +48,12 @@ class About:
         dataset: name of the data set that it was trained on.
         class_names: name of each output, in order.
         child: the network as data; None if it was not built from a `Child`.
+
+    Example:
+        >>> import export, nas
+        >>> about = export.About("pets", ("cat", "dog"), nas.load_space("tiny").child([0, 1, 2]))
+        >>> about.files["labels.txt"].decode().splitlines()
+        ['cat', 'dog']
     """
 
     dataset: str

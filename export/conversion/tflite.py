@@ -47,6 +47,14 @@ def convert(
     Raises:
         ValueError: weights are not finite, calibration images are missing or unsuitable, the input
             has no fixed shape, or an operation is not built in.
+
+    Example:
+        >>> import export, nas, numpy as np
+        >>> model = nas.build_child(nas.load_space("tiny").child([0, 1, 2]))
+        >>> images = np.random.default_rng(0).uniform(-1, 1, (20, 32, 32, 3)).astype(np.float32)
+        >>> content = export.convert(model, export.recipe("int8"), images)
+        >>> content[4:8]
+        b'TFL3'
     """
     shape = input_shape(model)
     check_weights(model)

@@ -153,6 +153,19 @@ def benchmark_space(
     Raises:
         ValueError: the recipe is unknown or cannot write an operation of the space, the space has
             fewer networks, or `output_path` is damaged.
+
+    Example:
+        >>> import dataclasses, latency_models, nas, tempfile
+        >>> slot = nas.Slot(8, 8, (nas.MBConv(3, 1), nas.MBConv(5, 1)))
+        >>> space = nas.SearchSpace("one", 16, 2, nas.Stem(8), (slot,), nas.Head(16))
+        >>> device = latency_models.device("local")
+        >>> short = dataclasses.replace(device.plan, rounds=2, min_rounds=2)  # For the example.
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     rows = latency_models.benchmark_space(
+        ...         space, "float32", device, f"{folder}/rows.jsonl", networks=2, plan=short
+        ...     )
+        >>> [row.kind for row in rows]
+        ['stem', 'head', 'block', 'block', 'network', 'network']
     """
     wanted = parts.space_parts(space)
     wanted += [parts.network_part(child) for child in sample_networks(space, networks, seed)]

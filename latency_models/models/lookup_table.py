@@ -58,6 +58,9 @@ class _Learned(Learned):
 class LookupTable(LatencyModel):
     """Predicts the latency of any network of a space on one device from a table of its blocks.
 
+    It is fitted to measurements as in the example of `latency_models.Regression`. Published tables
+    are loaded by name.
+
     Attributes:
         entries_: `Entry` by key of the part.
         context_: how networks differ from the sum of their parts; None for a published table.
@@ -70,9 +73,16 @@ class LookupTable(LatencyModel):
             prediction's error can be.
 
     Example:
-        rows = measurements.read("measurements.jsonl")
-        table = LookupTable().fit(rows, spaces.load_space("cifar"))
-        table.predict(child)
+        >>> import latency_models, nas, tempfile
+        >>> table = latency_models.load("pixel1")
+        >>> isinstance(table, latency_models.LookupTable), len(table.entries_)
+        (True, 71)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     table.save(f"{folder}/model.json")
+        ...     same = latency_models.load(f"{folder}/model.json")
+        >>> child = nas.load_child("proxyless_mobile")
+        >>> same.predict(child) == table.predict(child)
+        True
     """
 
     kind: ClassVar[str] = "lookup_table"

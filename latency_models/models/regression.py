@@ -93,9 +93,19 @@ class Regression(LatencyModel):
             repeat error of whole networks.
 
     Example:
-        rows = measurements.read("measurements.jsonl")
-        model = Regression().fit(rows, spaces.load_space("cifar"))
-        model.predict(child), model.uncertainty_ms(child)
+        >>> import dataclasses, latency_models, nas, tempfile
+        >>> ops = nas.MBConv(3, 1), nas.MBConv(5, 1)
+        >>> slots = nas.Slot(8, 8, ops), nas.Slot(8, 16, ops)
+        >>> space = nas.SearchSpace("two", 8, 2, nas.Stem(8), slots, nas.Head(16))
+        >>> device = latency_models.device("local")
+        >>> short = dataclasses.replace(device.plan, rounds=2, min_rounds=2)  # For the example.
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     rows = latency_models.benchmark_space(
+        ...         space, "float32", device, f"{folder}/rows.jsonl", networks=4, plan=short
+        ...     )
+        >>> model = latency_models.Regression().fit(rows, space)
+        >>> model.predict(nas.load_space("cifar").first_child) >= 0.0  # Has other blocks.
+        True
     """
 
     kind: ClassVar[str] = "regression"

@@ -17,7 +17,16 @@ Stride = Literal[1, 2]
 
 @dataclass(frozen=True, config=STRICT)
 class Block:
-    """One operation with its widths and its stride: a layer of a child network."""
+    """One operation with its widths and its stride: a layer of a child network.
+
+    Example:
+        >>> import nas
+        >>> block = nas.Block(nas.MBConv(5, 3), 24, 24)
+        >>> block.label, block.has_residual
+        ('k5 e3, 24 -> 24', True)
+        >>> [stage.type for stage in block.stages]
+        ['conv', 'depthwise', 'conv']
+    """
 
     op: AnyOperation
     input_width: Width
@@ -54,7 +63,14 @@ class Block:
 
 @dataclass(frozen=True, config=STRICT)
 class Slot:
-    """One place of the network where the search chooses between operations of equal shape."""
+    """One place of the network where the search chooses between operations of equal shape.
+
+    Example:
+        >>> import nas
+        >>> slot = nas.Slot(24, 40, (nas.MBConv(3, 3), nas.MBConv(5, 6)), stride=2)
+        >>> [block.label for block in slot.blocks]
+        ['k3 e3, 24 -> 40 / 2', 'k5 e6, 24 -> 40 / 2']
+    """
 
     input_width: Width
     output_width: Width
@@ -82,7 +98,16 @@ class Slot:
 
 @dataclass(frozen=True, config=STRICT)
 class Stem:
-    """The first convolution."""
+    """The first convolution.
+
+    Example:
+        >>> import dataclasses, nas
+        >>> space = nas.load_space("cifar")
+        >>> space.input_resolutions
+        (16, 16, 8, 8, 8, 4, 4, 4)
+        >>> dataclasses.replace(space, stem=nas.Stem(16, stride=1)).input_resolutions
+        (32, 32, 16, 16, 16, 8, 8, 8)
+    """
 
     width: Width
     kernel_size: Annotated[int, Field(ge=1, le=11)] = 3
@@ -96,7 +121,17 @@ class Stem:
 
 @dataclass(frozen=True, config=STRICT)
 class Head:
-    """The last 1x1 convolution, before global average pooling, dropout and the classifier."""
+    """The last 1x1 convolution, before global average pooling, dropout and the classifier.
+
+    Example:
+        >>> import dataclasses, nas
+        >>> space = nas.load_space("cifar")
+        >>> nas.num_params(space.first_child)
+        95290
+        >>> space = dataclasses.replace(space, head=nas.Head(256, dropout=0.2))
+        >>> nas.num_params(space.first_child)
+        105018
+    """
 
     width: Width
     activation: Activation = "relu6"

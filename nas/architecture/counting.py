@@ -28,19 +28,41 @@ def child_stages(child: Child) -> Iterator[tuple[Stage, int]]:
 
 
 def num_params(child: Child) -> int:
-    """Returns the trainable parameters of convolutions, batch normalization and classifier."""
+    """Returns the trainable parameters of convolutions, batch normalization and classifier.
+
+    Example:
+        >>> import nas
+        >>> nas.num_params(nas.load_child("proxyless_mobile"))
+        4080512
+    """
     classifier = (child.head.width + 1) * child.num_classes
     return classifier + sum(stage.num_weights for stage, _ in child_stages(child))
 
 
 def num_macs(child: Child) -> int:
-    """Returns the multiply-accumulates of convolutions and classifier for one image."""
+    """Returns the multiply-accumulates of convolutions and classifier for one image.
+
+    Example:
+        >>> import nas
+        >>> child = nas.load_child("proxyless_mobile")
+        >>> nas.num_macs(child) // 10**6
+        320
+        >>> nas.num_macs(child.with_task(1000, resolution=112)) // 10**6
+        89
+    """
     classifier = child.head.width * child.num_classes
     return classifier + sum(stage.macs(size) for stage, size in child_stages(child))
 
 
 def supernet_params(space: SearchSpace) -> int:
-    """Returns the trainable weights of a supernet of `space`, without architecture parameters."""
+    """Returns the trainable weights of a supernet of `space`, without architecture parameters.
+
+    Example:
+        >>> import nas
+        >>> space = nas.load_space("cifar")
+        >>> nas.supernet_params(space), nas.num_params(space.first_child)
+        (556378, 95290)
+    """
     shared = space.first_child
     chosen = sum(block_params(slot.block(0)) for slot in space.slots)
     candidates = sum(block_params(block) for slot in space.slots for block in slot.blocks)

@@ -78,6 +78,15 @@ class Child(_Network):
         layers: the blocks, in order. Identities are kept, so the indices are those of the space.
         head: the last convolution and the dropout rate.
         input_channels: 3 for colour, 1 for gray images.
+
+    Example:
+        >>> import nas
+        >>> blocks = nas.Block(nas.MBConv(3, 1), 16, 16), nas.Block(nas.MBConv(5, 6), 16, 24)
+        >>> child = nas.Child("mine", 32, 10, nas.Stem(16), blocks, nas.Head(64))
+        >>> child.with_task(num_classes=5, resolution=64).input_shape
+        (64, 64, 3)
+        >>> nas.load_space("tiny").child([0, 1, 2]).layers[1].label
+        'k5 e3, 8 -> 16 / 2'
     """
 
     name: Name
@@ -109,6 +118,20 @@ class SearchSpace(_Network):
         layers: fixed blocks and slots, in order.
         head: the last convolution and the dropout rate of the children.
         input_channels: 3 for colour, 1 for gray images.
+
+    Example:
+        >>> import nas
+        >>> space = nas.SearchSpace(
+        ...     name="mine", resolution=16, num_classes=2, stem=nas.Stem(8), head=nas.Head(32),
+        ...     layers=(
+        ...         nas.Slot(8, 16, (nas.MBConv(3, 3), nas.MBConv(5, 6)), stride=2),
+        ...         nas.Slot(16, 16, (nas.MBConv(3, 3), nas.MBConv(5, 6), nas.Skip())),
+        ...     ),
+        ... )
+        >>> space.cardinality
+        6
+        >>> [block.label for block in space.child([1, 2]).layers]
+        ['k5 e6, 8 -> 16 / 2', 'skip, 16 -> 16']
     """
 
     name: Name

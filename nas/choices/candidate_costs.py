@@ -19,6 +19,16 @@ class Latencies:
         constant_ms: latency of the fixed layers.
         quantity: the cost, with its unit: `latency_ms`, `macs`, `params` or `bytes`. With the last
             three, every value named `_ms` here is in that unit.
+
+    Example:
+        >>> import latency_models, nas
+        >>> latencies = nas.Latencies([[1.0, 3.0], [2.0, 2.5, 0.0]], constant_ms=4.0)
+        >>> latencies.fastest_ms, latencies.slowest_ms, latencies.of([1, 0])
+        (5.0, 9.5, 9.0)
+        >>> space = nas.load_space("proxyless_imagenet")
+        >>> pixel = nas.Latencies(*latency_models.load("pixel1").slot_latencies(space))
+        >>> round(pixel.fastest_ms), round(pixel.slowest_ms)
+        (30, 191)
     """
 
     def __init__(

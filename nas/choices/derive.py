@@ -19,6 +19,12 @@ def most_probable(probabilities: np.ndarray) -> tuple[int, ...]:
 
     Args:
         probabilities: `[slots, most candidates]`, NaN in the padding.
+
+    Example:
+        >>> import nas, numpy as np
+        >>> probabilities = np.array([[0.7, 0.3, np.nan], [0.2, 0.3, 0.5]])
+        >>> nas.most_probable(probabilities)
+        (0, 2)
     """
     return tuple(int(choice) for choice in np.nanargmax(probabilities, axis=1))
 

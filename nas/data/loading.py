@@ -55,6 +55,18 @@ def load(
 
     Raises:
         ValueError: the data set is unknown, not prepared, has no labelled images, or is too large.
+
+    Example:
+        >>> import nas, pathlib, tempfile
+        >>> from PIL import Image
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for label, colour in (("dark", "black"), ("light", "white")):
+        ...         pathlib.Path(folder, label).mkdir()
+        ...         for i in range(10):
+        ...             Image.new("RGB", (16, 16), colour).save(f"{folder}/{label}/{i}.png")
+        ...     data = nas.load_dataset(f"folder:{folder}", data_dir=folder)
+        >>> data.class_names, len(data.train), len(data.validation), len(data.test)
+        (('dark', 'light'), 14, 2, 4)
     """
     for flag, value in (
         ("validation_size", validation_size),

@@ -32,6 +32,15 @@ def build_child(
 
     Returns:
         Model from images `[batch, height, width, channels]` to logits `[batch, classes]`.
+
+    Example:
+        >>> import nas, numpy as np
+        >>> child = nas.load_space("tiny").child([0, 1, 2])
+        >>> model = nas.build_child(child)
+        >>> model.count_params() > nas.num_params(child)  # Moving moments are not trained.
+        True
+        >>> model.predict(np.zeros((4, *child.input_shape)), verbose=0).shape
+        (4, 10)
     """
     build = _Builder(api, batch_norm, dtype)
     x = inputs = api.Input(child.input_shape, name="image")

@@ -38,6 +38,15 @@ def paired_batches(
     The validation batch is empty in the warm-up and between architecture steps, where no image is
     loaded for it. If alpha is not learned, it is always empty. With a share, only its slices of
     both batches are returned, one after the other.
+
+    Example:
+        >>> import nas, numpy as np
+        >>> images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+        >>> data = nas.dataset_from_arrays(images, np.arange(40) % 2)
+        >>> config = nas.SearchConfig(warmup_epochs=1, batch_size=8, arch_period=2)
+        >>> batches = nas.paired_batches(data, config).take(6)
+        >>> [(len(labels), len(others)) for (_, labels), (_, others) in batches]
+        [(8, 0), (8, 0), (8, 0), (8, 8), (8, 0), (8, 8)]
     """
     steps = batching.steps_per_epoch(dataset.train, config.batch_size)
     warmup = config.warmup_epochs * steps
@@ -156,6 +165,19 @@ def search(
     Raises:
         ValueError: before any work, if settings, space, latencies, data set and machine do not fit
             together.
+
+    Example:
+        >>> import nas, numpy as np, tempfile
+        >>> images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+        >>> data = nas.dataset_from_arrays(images, np.arange(40) % 2)
+        >>> slot = nas.Slot(8, 8, (nas.MBConv(3, 1), nas.MBConv(5, 1)))
+        >>> space = nas.SearchSpace("one", 16, 2, nas.Stem(8), (slot,), nas.Head(16))
+        >>> latencies = nas.Latencies([[1.0, 3.0]], constant_ms=1.0)
+        >>> config = nas.SearchConfig(1, warmup_epochs=0, batch_size=8, target=3.0, is_limit=True)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     found = nas.search(space, data, latencies, config, folder)
+        >>> found.choices, found.predicted_cost
+        ((0,), 2.0)
     """
     hosts = distribution or Distribution()
     task, algorithm = prepare(space, dataset, latencies, config, hosts)

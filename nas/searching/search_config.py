@@ -58,6 +58,15 @@ class SearchConfig:
         mutation_probability: `one_shot*`: probability that a slot of a mutated network is redrawn.
         random_networks: `random`: number of networks trained, each for an equal share of the
             epochs.
+
+    Example:
+        >>> import nas
+        >>> config = nas.SearchConfig(epochs=20, warmup_epochs=10, target=80.0, is_limit=True)
+        >>> config.algorithm, config.batch_size
+        ('proxyless_gradient', 256)
+        >>> nas.SearchConfig(epochs=0)
+        Traceback (most recent call last):
+        ValueError: epochs: expected at least 1, received 0
     """
 
     epochs: int = 120

@@ -49,6 +49,18 @@ class Supernet(replicated_fit.BuiltBeforeFit, learning_network.LearningNetwork):
 
     Attributes:
         step: number of training steps made; with `seed` it determines every random draw.
+
+    Example:
+        >>> import keras, nas, numpy as np
+        >>> images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+        >>> data = nas.dataset_from_arrays(images, np.arange(40) % 2)
+        >>> slot = nas.Slot(8, 8, (nas.MBConv(3, 1), nas.MBConv(5, 1)))
+        >>> net = nas.Supernet(nas.SearchSpace("one", 16, 2, nas.Stem(8), (slot,), nas.Head(16)))
+        >>> net.compile(keras.optimizers.SGD(0.05), nas.algorithm("proxyless_gradient"))
+        >>> config = nas.SearchConfig(warmup_epochs=0, batch_size=8, arch_period=1)
+        >>> history = net.fit(nas.paired_batches(data, config), steps_per_epoch=3, verbose=0)
+        >>> net.space.child(nas.most_probable(net.probabilities)).name
+        'one_child'
     """
 
     def __init__(

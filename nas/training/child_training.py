@@ -34,6 +34,15 @@ class TrainConfig:
         label_smoothing: label smoothing of the cross-entropy.
         precision: precision of activations, one of `precision.PRECISIONS`; weights are float32.
         jit_compile: whether XLA compiles the step: faster on GPUs, many times slower on CPUs.
+
+    Example:
+        >>> import nas
+        >>> config = nas.TrainConfig(epochs=10, batch_size=64)
+        >>> config.learning_rate, config.label_smoothing
+        (0.05, 0.1)
+        >>> nas.TrainConfig(batch_size=0)
+        Traceback (most recent call last):
+        ValueError: batch_size: expected at least 1, received 0
     """
 
     epochs: int = 300
@@ -85,6 +94,16 @@ def train(
     Raises:
         ValueError: before any work, if the network does not fit the data set or a setting does not
             fit this machine; or later, if training diverges.
+
+    Example:
+        >>> import nas, numpy as np, tempfile
+        >>> images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+        >>> data = nas.dataset_from_arrays(images, np.arange(40) % 2)
+        >>> child = nas.load_space("tiny").with_task(2, resolution=16).child([0, 1, 2])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model = nas.train(child, data, nas.TrainConfig(epochs=1, batch_size=8), folder)
+        >>> model.output_shape
+        (None, 2)
     """
     if (network.num_classes, network.input_shape) != (dataset.num_classes, dataset.input_shape):
         raise ValueError(
@@ -155,7 +174,16 @@ def _compiled(
 
 
 def evaluate(model: keras.Model, split: Split) -> float:
-    """Returns the accuracy of `model` on `split`, in [0, 1]."""
+    """Returns the accuracy of `model` on `split`, in [0, 1].
+
+    Example:
+        >>> import nas, numpy as np
+        >>> images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
+        >>> data = nas.dataset_from_arrays(images, np.arange(40) % 2)
+        >>> child = nas.load_space("tiny").with_task(2, resolution=16).child([0, 1, 2])
+        >>> 0.0 <= nas.evaluate(nas.build_child(child), data.test) <= 1.0
+        True
+    """
     correct = keras.metrics.SparseCategoricalAccuracy()
     batch_size = split.images_at_once(_EVALUATED_AT_ONCE)
     with batching.named_faults(split):

@@ -23,6 +23,12 @@ class PhoneSettings:
         cooling_seconds: longest wait for a warm phone to cool down.
         adb: the adb program.
         timeout_seconds: timeout of an adb call, not counting the runs themselves.
+
+    Example:
+        >>> import latency_models
+        >>> settings = latency_models.PhoneSettings("benchmark_model", delegate="gpu", num_runs=100)
+        >>> settings.cpu_mask, settings.timeout_seconds
+        ('auto', 30.0)
     """
 
     benchmark_model: str = ""

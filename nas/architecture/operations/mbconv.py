@@ -17,6 +17,13 @@ class MBConv(Operation):
 
     1x1 expansion, depthwise convolution, linear 1x1 projection. The input is added if the stride is
     1 and the widths are equal. With expansion 1 there is no first convolution.
+
+    Example:
+        >>> import nas
+        >>> nas.MBConv(kernel_size=5, expansion=3).label
+        'k5 e3'
+        >>> nas.MBConv(7, 6, activation="relu").label
+        'k7 e6 relu'
     """
 
     has_residual: ClassVar[bool] = True

@@ -14,6 +14,13 @@ class Skip(Operation):
     """The identity: the zero operation of the paper, inside a residual block.
 
     If the stride is 2 or the width changes, it is a 1x1 convolution with batch normalization.
+
+    Example:
+        >>> import nas
+        >>> nas.Block(nas.Skip(), 16, 16).is_identity
+        True
+        >>> nas.Block(nas.Skip(), 16, 24).is_identity
+        False
     """
 
     has_residual: ClassVar[bool] = False

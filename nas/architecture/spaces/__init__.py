@@ -24,6 +24,14 @@ def load_space(name_or_path: str) -> SearchSpace:
 
     Raises:
         ValueError: the name is unknown (the message lists the known ones), or the file is invalid.
+
+    Example:
+        >>> import nas
+        >>> space = nas.load_space("proxyless_imagenet")
+        >>> len(space.slots), space.num_candidates
+        (21, 141)
+        >>> nas.load_space("cifar").with_task(num_classes=5, resolution=64).input_shape
+        (64, 64, 3)
     """
     if name_or_path.endswith(".json"):
         return spec_json.from_dict(SearchSpace, files.read_json(name_or_path), name_or_path)
@@ -36,6 +44,12 @@ def load_child(name_or_path: str) -> Child:
 
     Raises:
         ValueError: the name is unknown (the message lists the known ones), or the file is invalid.
+
+    Example:
+        >>> import nas
+        >>> child = nas.load_child("proxyless_mobile")
+        >>> child.input_shape, len(child.layers)
+        ((224, 224, 3), 22)
     """
     if name_or_path.endswith(".json"):
         return spec_json.from_dict(Child, files.read_json(name_or_path), name_or_path)

@@ -49,12 +49,13 @@ class Dataset:
     """A data set in three splits that share no example.
 
     Attributes:
-        name: TFDS name, or `folder:` followed by the name of a folder.
+        name: TFDS name; `folder:` followed by the name of a folder; or what arrays were called.
         class_names: name of each label.
         train: trains the weights.
         validation: trains the architecture parameters; never contains test examples.
         test: used only at the end.
         files: the files of an image folder; a split's positions are then indices into it.
+        content: digest of all images, where neither the name nor the files say which they are.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Dataset:
     validation: Split
     test: Split
     files: tuple[FileRecord, ...] = ()
+    content: str = ""
 
     @property
     def num_classes(self) -> int:
@@ -87,7 +89,7 @@ class Dataset:
     @property
     def summary(self) -> dict[str, Any]:
         """Name, shape and sizes, as JSON values, to tell whether two data sets are the same."""
-        content = {"content": self.digest} if self.files else {}
+        content = {"content": self.digest} if self.files or self.content else {}
         return {
             "name": self.name,
             "num_classes": self.num_classes,
@@ -100,7 +102,7 @@ class Dataset:
     @property
     def digest(self) -> str:
         """Digest of labels and file contents in order; differs where the sizes may be the same."""
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(self.content.encode())
         for split in (self.train, self.validation):
             digest.update(split.labels.astype("<i8").tobytes())
             for file in self.files_of(split):

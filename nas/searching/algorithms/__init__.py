@@ -49,6 +49,13 @@ def algorithm(name: str, config: SearchConfig | None = None, steps_per_epoch: in
     Raises:
         ValueError: the algorithm is unknown (the message lists the known ones), or does not accept
             a setting.
+
+    Example:
+        >>> import nas
+        >>> nas.algorithm("proxyless_gradient").learns_alpha
+        True
+        >>> nas.algorithm("one_shot", nas.SearchConfig(path_dropout=0.2)).learns_alpha
+        False
     """
     algorithm_names.check_name(name)
     return ALGORITHMS[name](config or SearchConfig(), steps_per_epoch)
