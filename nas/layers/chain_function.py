@@ -4,6 +4,7 @@ The weights are flat vectors, so a row of a bank can hold weights of any shapes.
 differ from call to call: one traced chain serves every kernel size and expansion.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -29,8 +30,9 @@ class ChainShapes(NamedTuple):
 
     Attributes:
         kernels: `[kernels, 4]`, the shape of each kernel.
-        affine: `[vectors]`, the length of each scale, offset or bias.
-        moments: `[vectors]`, the length of each moving moment.
+        affine: `[groups]`, the length of scales, offsets and biases. Consecutive vectors of one
+            length, as a normalization has, are one group (`StageForm.vectors`).
+        moments: `[groups]`, the length of moving moments.
     """
 
     kernels: tf.Tensor | np.ndarray
@@ -40,12 +42,15 @@ class ChainShapes(NamedTuple):
     @classmethod
     def of(cls, stages: Sequence[Stage]) -> "ChainShapes":
         """Returns the shapes of the weights of `stages`, as integer arrays."""
-        weights = [weight for stage in stages for weight in stage.weights]
-        shapes = {bank: [w.shape for w in weights if w.bank is bank] for bank in Bank}
+        kernels = [kernel.shape for stage in stages for kernel in stage.kernels]
+        affine, moments = (
+            [length for stage in stages for length, _ in stage_functions.vectors_of(stage, bank)]
+            for bank in (Bank.AFFINE, Bank.MOMENTS)
+        )
         return cls(
-            np.array(shapes[Bank.KERNELS], np.int32).reshape(-1, 4),
-            np.array(shapes[Bank.AFFINE], np.int32).reshape(-1),
-            np.array(shapes[Bank.MOMENTS], np.int32).reshape(-1),
+            np.array(kernels, np.int32).reshape(-1, 4),
+            np.array(affine, np.int32),
+            np.array(moments, np.int32),
         )
 
 
@@ -87,7 +92,8 @@ def run_chain(
         batch_moments += moments
     if not training:
         return x, weights.moments
-    *_, padding = _split(weights.moments, shapes.moments)
+    counts = [count for form in forms for count in form.vectors[1]]
+    *_, padding = _split(weights.moments, tf.multiply(shapes.moments, counts), len(counts))
     return x, tf.concat([*batch_moments, padding], axis=0)
 
 
@@ -95,12 +101,13 @@ def stage_weights(
     weights: ChainWeights, shapes: ChainShapes, forms: Sequence[StageForm], training: bool
 ) -> list[dict[str, tf.Tensor]]:
     """Returns the weights of each stage by name, without moments if `training`."""
+    affine, moments = zip(*(form.vectors for form in forms), strict=True)
     cut = {
+        Bank.AFFINE: iter(_cut_vectors(weights.affine, shapes.affine, affine)),
         Bank.KERNELS: iter(_cut_kernels(weights.kernels, shapes.kernels)),
-        Bank.AFFINE: iter(_split(weights.affine, shapes.affine)),
     }
     if not training:
-        cut[Bank.MOMENTS] = iter(_split(weights.moments, shapes.moments))
+        cut[Bank.MOMENTS] = iter(_cut_vectors(weights.moments, shapes.moments, moments))
     return [{name: next(cut[bank]) for name, bank in form.weights if bank in cut} for form in forms]
 
 
@@ -110,9 +117,16 @@ def _cut_kernels(flat: tf.Tensor, shapes: tf.Tensor | np.ndarray) -> list[tf.Ten
     return [tf.reshape(part, shape) for part, shape in zip(parts[:-1], by_kernel, strict=True)]
 
 
-def _split(
-    flat: tf.Tensor, sizes: tf.Tensor | np.ndarray, count: int | None = None
+def _cut_vectors(
+    flat: tf.Tensor, lengths: tf.Tensor | np.ndarray, counts: Sequence[tuple[int, ...]]
 ) -> list[tf.Tensor]:
-    """Splits `flat` into parts of these sizes; the last part is the padding, all zeros."""
-    count = sizes.shape[0] if count is None else count
+    """Returns all vectors; group i has `counts[i]` of length `lengths[i]`, over all stages."""
+    joined = list(itertools.chain.from_iterable(counts))
+    parts = _split(flat, tf.multiply(lengths, joined), len(joined))
+    groups = zip(parts[:-1], joined, strict=True)
+    return [row for part, count in groups for row in tf.unstack(tf.reshape(part, [count, -1]))]
+
+
+def _split(flat: tf.Tensor, sizes: tf.Tensor, count: int) -> list[tf.Tensor]:
+    """Splits `flat` into `count` parts of these sizes, and the padding after them, all zeros."""
     return tf.split(flat, tf.concat([sizes, [-1]], axis=0), num=count + 1)

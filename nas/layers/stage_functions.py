@@ -4,6 +4,7 @@ A function is traced for a `StageForm`. The weights determine the sizes, so one 
 serves every kernel size and every width.
 """
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -24,6 +25,12 @@ ACTIVATION_FUNCTIONS: dict[str | None, Callable[[tf.Tensor], tf.Tensor]] = {
 }
 
 
+def vectors_of(stage: Stage, bank: Bank) -> list[tuple[int, int]]:
+    """Returns the lengths of the vectors of `bank`, each with the number of consecutive ones."""
+    lengths = (weight.size for weight in stage.weights if weight.bank is bank)
+    return [(length, len(list(group))) for length, group in itertools.groupby(lengths)]
+
+
 class StageForm(NamedTuple):
     """Everything that tracing a stage needs, except its sizes.
 
@@ -32,6 +39,8 @@ class StageForm(NamedTuple):
         stride: 1 or 2.
         activation: key of `ACTIVATION_FUNCTIONS`; None for no activation.
         weights: name and bank of each weight, in the order of the stage.
+        vectors: for `Bank.AFFINE` and `Bank.MOMENTS`, how many consecutive vectors have one length.
+            A batch normalization has two in each.
         gains: names of the weights in which the stage is linear before its activation.
         is_expansion: whether it is a 1x1 convolution with an activation, which has many more
             outputs than inputs.
@@ -41,6 +50,7 @@ class StageForm(NamedTuple):
     stride: int
     activation: str | None
     weights: tuple[tuple[str, Bank], ...]
+    vectors: tuple[tuple[int, ...], tuple[int, ...]]
     gains: tuple[str, ...] = ()
     is_expansion: bool = False
 
@@ -52,13 +62,13 @@ class StageForm(NamedTuple):
             stage.stride,
             stage.activation,
             tuple((weight.name, weight.bank) for weight in stage.weights),
+            (
+                tuple(count for _, count in vectors_of(stage, Bank.AFFINE)),
+                tuple(count for _, count in vectors_of(stage, Bank.MOMENTS)),
+            ),
             stage.gains,
             stage.is_pointwise and stage.activation is not None,
         )
-
-    def names(self, bank: Bank) -> list[str]:
-        """Returns the names of the weights of `bank`, in the order of the stage."""
-        return [name for name, own in self.weights if own is bank]
 
     @property
     def is_linear(self) -> bool:
