@@ -1,6 +1,7 @@
 """Tests of the project as a whole: its files, its dependencies, its documents."""
 
 import ast
+import functools
 import graphlib
 import json
 import pathlib
@@ -48,11 +49,21 @@ def test_no_file_holds_a_path_of_one_machine():
 
 @pytest.mark.parametrize("path", SOURCES, ids=_name)
 def test_every_source_file_begins_with_a_docstring(path):
-    assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    assert ast.get_docstring(_tree(path))
 
 
+@functools.cache
+def _tree(path):
+    return ast.parse(path.read_text("utf-8"))
+
+
+@functools.cache
 def _imports(path):
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    return tuple(_each_import(path))
+
+
+def _each_import(path):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -106,7 +117,7 @@ def test_a_room_holds_at_most_fifteen_modules_and_says_what_lives_there():
     for room in rooms:
         modules = [path for path in room.glob("*.py") if path.name != "__init__.py"]
         assert len(modules) <= 15, _name(room)
-        sentence = ast.get_docstring(ast.parse((room / "__init__.py").read_text("utf-8")))
+        sentence = ast.get_docstring(_tree(room / "__init__.py"))
         assert sentence and "." in sentence, _name(room)
 
 
@@ -134,7 +145,7 @@ def test_the_toolkit_that_changes_keras_is_imported_in_one_place_alone():
         )
     }
     assert users == {"export/fine_tuning/twin.py", "export/fine_tuning/process.py"}
-    top = ast.parse((ROOT / "export/fine_tuning/process.py").read_text("utf-8")).body
+    top = _tree(ROOT / "export/fine_tuning/process.py").body
     imported = [ast.unparse(node) for node in top if isinstance(node, ast.ImportFrom)]
     assert imported and not any("twin" in statement for statement in imported)
 
@@ -171,8 +182,13 @@ def _commands():
             yield document.name, tool, re.findall(r"--(\w+)", rest)
 
 
+@functools.cache
 def _flags(path):
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    return tuple(_each_flag(path))
+
+
+def _each_flag(path):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("flags.DEFINE_"):
             yield ast.literal_eval(node.args[0])
 
