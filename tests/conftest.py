@@ -23,6 +23,8 @@ hypothesis.settings.load_profile("untimed")
 TESTDATA = pathlib.Path(__file__).parent / "testdata"
 
 
+# First, since xdist reads the marks in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Says which tests one process must run where several share them (`--dist=loadgroup`).
 
