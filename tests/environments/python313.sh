@@ -14,7 +14,8 @@ suite=trixie
 packages=(
   python3 python3-venv git make
   # What every Debian has.
-  base-files base-passwd bash coreutils dash diffutils findutils grep hostname netbase procps sed
+  base-files base-passwd bash coreutils dash diffutils findutils grep hostname mawk netbase
+  procps sed
   # TensorFlow links to it.
   libstdc++6
 )
@@ -83,6 +84,7 @@ END
   for name in bin lib lib64 sbin; do
     [[ -e $name ]] || ln -s "usr/$name" "$name"
   done
+  ln -s mawk usr/bin/awk
   cp usr/share/base-passwd/passwd.master etc/passwd
   cp usr/share/base-passwd/group.master etc/group
   mkdir -p project etc/ssl/certs
