@@ -4,7 +4,7 @@
 #     tests/environments/python313.sh [FOLDER [COMMAND...]]
 #
 # COMMAND is `make install lint test` by default. It runs in a clone of this repository, so it tries
-# what is committed. FOLDER holds the chroot, the clone and pip's cache, about 4 GB. It is
+# what is committed. FOLDER holds the chroot, the clone and pip's cache, about 3.2 GB. It is
 # ~/.cache/proxylessnas/python313 by default, and a later call uses again what it finds there.
 # Nothing is installed on this machine. The script needs root, apt-get with a Debian archive among
 # its sources, dpkg, unshare and git.
