@@ -4,7 +4,7 @@
 #     tests/environments/python313.sh [FOLDER [COMMAND...]]
 #
 # COMMAND is `make install lint test` by default. It runs in a clone of this repository, so it tries
-# what is committed. FOLDER holds the chroot, the clone and pip's cache, about 4 GB. It is
+# what is committed. FOLDER holds the chroot, the clone and pip's cache, about 3.2 GB. It is
 # ~/.cache/proxylessnas/python313 by default, and a later call uses again what it finds there.
 # Nothing is installed on this machine. The script needs root, apt-get with a Debian archive among
 # its sources, dpkg, unshare and git.
@@ -14,7 +14,8 @@ suite=trixie
 packages=(
   python3 python3-venv git make
   # What every Debian has.
-  base-files base-passwd bash coreutils dash diffutils findutils grep hostname netbase procps sed
+  base-files base-passwd bash coreutils dash diffutils findutils grep hostname mawk netbase
+  procps sed
   # TensorFlow links to it.
   libstdc++6
 )
@@ -83,6 +84,7 @@ END
   for name in bin lib lib64 sbin; do
     [[ -e $name ]] || ln -s "usr/$name" "$name"
   done
+  ln -s mawk usr/bin/awk
   cp usr/share/base-passwd/passwd.master etc/passwd
   cp usr/share/base-passwd/group.master etc/group
   mkdir -p project etc/ssl/certs
