@@ -58,7 +58,7 @@ test: $(STAMP)
 	@"$(BIN)/python" -m pytest -q --numprocesses=$(WORKERS) --dist=loadfile
 
 test-integration: $(STAMP)
-	@"$(BIN)/python" -m pytest -q -m integration --numprocesses=$(WORKERS) --dist=loadgroup
+	@"$(BIN)/python" -m pytest -q -m integration --numprocesses=$(WORKERS) --dist=loadfile
 
 lint: $(STAMP)
 	@"$(BIN)/ruff" format --check $(OURS)

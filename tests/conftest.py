@@ -23,22 +23,6 @@ hypothesis.settings.load_profile("untimed")
 TESTDATA = pathlib.Path(__file__).parent / "testdata"
 
 
-# First, since xdist reads the marks in the same hook.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Says which tests one process must run where several share them (`--dist=loadgroup`).
-
-    Those of a file, which share its fixtures; those with phones, of which there is one pair; and
-    those that make an environment where it is missing.
-    """
-    makers = {item.path for item in items if "environment" in getattr(item, "fixturenames", ())}
-    for item in items:
-        group = "environments" if item.path in makers else str(item.path)
-        if item.path.parent.name == "device":
-            group = "phones"
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def environment():
     """A function that makes a virtual environment, if it is missing, and returns its Python."""

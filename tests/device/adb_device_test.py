@@ -63,7 +63,7 @@ def test_a_model_runs_and_the_phone_is_left_as_it_was(kind, phone, phone_root, m
 def test_the_environment_is_the_phones_own(phone, program):
     environment = device(phone, program, num_threads=1).environment()
     assert environment["device"] == f"adb:{phone.serial}"
-    assert environment["model"] == "Test Phone 15555"
+    assert environment["model"] == f"Test Phone {phone.port}"
     assert environment["os"] == "Android 14 (API 34)"
     assert environment["runtime"].startswith("benchmark_model ")
     assert environment["governor"] == "schedutil"
@@ -92,7 +92,8 @@ def test_words_reach_the_phone_as_they_are(phone):
 
 
 def test_several_phones_need_a_name(two_phones, program):
-    with pytest.raises(DeviceError, match=r"expected one phone, received 2 \(localhost:15555, "):
+    expected = rf"expected one phone, received 2 \({two_phones[0].serial}, "
+    with pytest.raises(DeviceError, match=expected):
         device(None, program).environment()
 
 

@@ -70,7 +70,7 @@ def test_the_phone_is_described(phone):
     done = run(phone, "phone.sh")
     assert done.returncode == 0, done.stderr
     for words in (
-        "ro.product.model           Phone 15555",
+        f"ro.product.model           Phone {phone.port}",
         "kHz at most, schedutil",
         "thermal status: 0 (0: nothing is throttled)",
         "cpu1 47.25 C",

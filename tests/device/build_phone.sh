@@ -15,6 +15,9 @@ folder=${1:?expected the folder to build in, for example: $0 ~/.cache/phone}
 suite=trixie
 packages=(adbd toybox mksh)
 
+# One at a time, when several test processes ask for it.
+exec 9<"${BASH_SOURCE[0]}"
+flock 9
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 recipe=$(cat "${BASH_SOURCE[0]}" "$here"/shims/* | sha256sum | cut -c 1-16)

@@ -15,7 +15,9 @@ phones = importlib.util.module_from_spec(_SPEC)
 sys.modules["phones"] = phones
 _SPEC.loader.exec_module(phones)
 
-PORTS = (15555, 15557)
+# Of each process that runs tests, ports of its own: a phone is locked by its name, which holds one.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+PORTS = (15555 + 4 * WORKER, 15557 + 4 * WORKER)
 
 
 @pytest.fixture(scope="session")

@@ -75,12 +75,12 @@ class Phone:
 
     def __init__(self, network, root, port):
         self.serial = f"localhost:{port}"
-        self._network, self._root, self._port = network, root, port
+        self._network, self._root, self.port = network, root, port
         self.start()
 
     def start(self):
         self._process = self._network.popen(
-            [HERE / "run_phone.sh", self._root, self._port], start_new_session=True
+            [HERE / "run_phone.sh", self._root, self.port], start_new_session=True
         )
         adb("disconnect", self.serial)
 

@@ -12,6 +12,9 @@ wanted="$here/$name.txt"
   echo "error: expected one of $(cd "$here" && echo *.txt), received $name.txt" >&2
   exit 1
 }
+# One at a time, when several test processes ask for the same environment.
+exec 9<"${BASH_SOURCE[0]}"
+flock 9
 folder="${2:-$here/../../.venv-$name}"
 python="${PYTHON:-python3}"
 if [[ $name == tflite_runtime ]]; then

@@ -148,7 +148,9 @@ def _slot(
 
 def of_block(block: Block, resolution: int) -> Place:
     """Returns the place of a block, on an input of `resolution` pixels."""
-    middle = max((stage.output_width for stage in block.stages), default=block.output_width)
+    # The widest tensor between two stages; a single stage has none.
+    between = [stage.output_width for stage in block.stages[:-1]]
+    middle = max(between, default=block.output_width)
     return Place(
         kind="block",
         slot=None,
