@@ -1,5 +1,6 @@
 """Fixtures and settings that tests of several packages share."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -20,7 +21,17 @@ from nas.data import sources
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
+# Python looks for garbage after every 700 new objects. Tracing makes millions that stay, and a
+# fifth of the CPU of the tests went into looking at them.
+gc.set_threshold(20_000)
+
 TESTDATA = pathlib.Path(__file__).parent / "testdata"
+
+
+def pytest_collection_finish():
+    """Leaves all that imports have made out of the search for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -125,7 +125,9 @@ def logits_of(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Computes the logits of the Keras network, float32 `[count, classes]`."""
     signature = tf.TensorSpec([None, *model.inputs[0].shape[1:]], tf.float32)
     # One trace for all batch sizes; `predict` would trace the short last batch again.
-    run = tf.function(lambda batch: model(batch, training=False), input_signature=[signature])
+    run = tf.function(
+        lambda batch: model(batch, training=False), input_signature=[signature], autograph=False
+    )
     parts = [run(images[i : i + _BATCH_SIZE]).numpy() for i in range(0, len(images), _BATCH_SIZE)]
     return np.concatenate(parts)
 

@@ -168,5 +168,7 @@ class _Progress(tf_keras.callbacks.Callback):
 
 def _logits(model: tf_keras.Model, images: np.ndarray) -> np.ndarray:
     signature = tf.TensorSpec([None, *images.shape[1:]], tf.float32)
-    run = tf.function(lambda batch: model(batch, training=False), input_signature=[signature])
+    run = tf.function(
+        lambda batch: model(batch, training=False), input_signature=[signature], autograph=False
+    )
     return np.concatenate([run(images[i : i + 256]).numpy() for i in range(0, len(images), 256)])

@@ -87,6 +87,7 @@ def training_batches(
     with tf.device("CPU"):
         labels = tf.constant(split.labels)
 
+    @tf.autograph.experimental.do_not_convert
     def epoch_indices(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(
             tf.range(len(split)), _fold(seed, _ORDER, epoch)
@@ -94,12 +95,14 @@ def training_batches(
         batches = tf.reshape(order[: steps * batch_size], [steps, batch_size])
         return tf.data.Dataset.from_tensor_slices(batches)
 
+    @tf.autograph.experimental.do_not_convert
     def slices(step: tf.Tensor, indices: tf.Tensor) -> tf.data.Dataset:
         numbers = tf.range(share.first, share.first + share.count)
         mine = tf.gather(tf.reshape(indices, [share.total, slice_size]), numbers)
         steps = tf.fill([share.count], step)
         return tf.data.Dataset.from_tensor_slices((steps, mine, numbers * slice_size))
 
+    @tf.autograph.experimental.do_not_convert
     def batch(
         step: tf.Tensor, indices: tf.Tensor, first: tf.Tensor | int = 0
     ) -> tuple[Any, tf.Tensor]:
@@ -146,6 +149,7 @@ def evaluation_batches(split: Split, batch_size: int, count: int | None = None) 
     total = len(split) if count is None else min(count, len(split))
     stream = tf.data.Dataset.range(total).batch(batch_size)
 
+    @tf.autograph.experimental.do_not_convert
     def batch(indices: tf.Tensor) -> tuple[Any, tf.Tensor]:
         images = read(indices)
         return images if finish else to_float(images), tf.gather(labels, indices)

@@ -66,10 +66,13 @@ def paired_batches(
     empty = tf.data.Dataset.from_tensors(
         tuple(tf.zeros([0, *spec.shape[1:]], spec.dtype) for spec in loaded.element_spec)
     ).repeat()
+    plain = tf.autograph.experimental.do_not_convert
     turns = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
-    turns = turns.map(lambda step: tf.cast(is_due(step), tf.int64))
+    turns = turns.map(plain(lambda step: tf.cast(is_due(step), tf.int64)))
     if share.count > 1:
-        turns = turns.flat_map(lambda turn: tf.data.Dataset.from_tensors(turn).repeat(share.count))
+        turns = turns.flat_map(
+            plain(lambda turn: tf.data.Dataset.from_tensors(turn).repeat(share.count))
+        )
     validation = tf.data.Dataset.choose_from_datasets([empty, loaded], turns)
     weights = batching.training_batches(
         dataset.train, config.batch_size, config.seed, first_step=first_step, share=share

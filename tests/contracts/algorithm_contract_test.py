@@ -165,7 +165,7 @@ def test_weights_moments_and_alpha_are_read_only(learner, batch):
 def test_the_clearly_better_candidates_win(learner, batch):
     state = (*learner.variables, *learner.algorithm.variables.values())
     start = [np.array(v) for v in state]
-    step = tf.function(learner.architecture_step)
+    step = tf.function(learner.architecture_step, autograph=False)
     for i in range(80):
         step(*batch, tf.constant([i, 9], tf.int64))
     probabilities = learner.probabilities

@@ -158,7 +158,7 @@ def test_a_killed_client(phone, phone_root, model, tmp_path):
             killer.start()
             session.sample_ms("m")
     killer.join()
-    phones.wait_until(lambda: not phone.processes("sleep 60"))
+    phones.wait_until(lambda: not phone.processes("sleep 60"), seconds=50.0)
     tidy(phone)
 
 

@@ -83,6 +83,8 @@ def next_command(connection: socket.socket) -> str | None:
 
 
 if __name__ == "__main__":
+    # As in `conftest.py`; the children inherit it.
+    gc.set_threshold(20_000)
     # `refusals` and other modules that tests run are next to this file.
     sys.path.append(sys.path[0])
     sys.path[0] = os.getcwd()

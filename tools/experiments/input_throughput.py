@@ -178,7 +178,7 @@ class _Loop:
                 parallel_iterations=1,
             )[1]
 
-        self._run = tf.function(images)
+        self._run = tf.function(images, autograph=False)
         self._run()
 
     def __call__(self) -> int:

@@ -124,9 +124,11 @@ class EncodedSplit(Split):
         """
         chosen = np.arange(len(self))[indices]
         found = np.empty((len(chosen), *self.input_shape), np.uint8)
+        plain = tf.autograph.experimental.do_not_convert
         stream = tf.data.Dataset.from_tensor_slices(chosen).batch(_AT_ONCE)
-        stream = stream.map(self.evaluation_reader()).unbatch()
-        stream = stream.map(self.finisher(augmented=False), tf.data.AUTOTUNE).prefetch(_AT_ONCE)
+        stream = stream.map(plain(self.evaluation_reader())).unbatch()
+        stream = stream.map(plain(self.finisher(augmented=False)), tf.data.AUTOTUNE)
+        stream = stream.prefetch(_AT_ONCE)
         try:
             for place, image in enumerate(stream.as_numpy_iterator()):
                 found[place] = image

@@ -34,9 +34,11 @@ def batches(
     options.deterministic = True
     options.autotune.enabled = False
     options.experimental_optimization.map_and_batch_fusion = True
-    images = stream.map(read, num_parallel_calls=_BATCHES_READ).unbatch()
+    # Nothing here depends on AutoGraph, which would read and compile every function again.
+    plain = tf.autograph.experimental.do_not_convert
+    images = stream.map(plain(read), num_parallel_calls=_BATCHES_READ).unbatch()
     images = images.map(
-        lambda image, label: (finish(image), label),
+        plain(lambda image, label: (finish(image), label)),
         num_parallel_calls=_IMAGES_A_CORE * (os.cpu_count() or 1),
     )
     finished = images.batch(batch_size, drop_remainder=drop_remainder)

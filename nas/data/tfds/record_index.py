@@ -188,6 +188,7 @@ def _records(
     if has_names:
         parsed["file_name"] = tf.io.FixedLenFeature([], tf.string)
 
+    @tf.autograph.experimental.do_not_convert
     def parse(record: tf.Tensor) -> dict[str, tf.Tensor]:
         example = tf.io.parse_single_example(record, parsed)
         return {

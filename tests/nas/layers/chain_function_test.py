@@ -85,7 +85,7 @@ def test_one_traced_chain_serves_every_size():
     forms = [StageForm.of(stage) for stage in BLOCKS[0].stages]
     traces = []
 
-    @tf.function
+    @tf.function(autograph=False)
     def run(x, weights, shapes):
         traces.append(1)
         shapes = chain_function.ChainShapes(*shapes)

@@ -57,7 +57,7 @@ def test_the_widest_tensor_is_written_by_one_convolution():
     forms, weights, shapes = chain(BLOCKS[0], np.random.default_rng(0))
 
     def count(run):
-        function = tf.function(lambda x: run(x, forms, weights, shapes, True))
+        function = tf.function(lambda x: run(x, forms, weights, shapes, True), autograph=False)
         operations = function.get_concrete_function(tf.zeros([1, 9, 9, 4])).graph.get_operations()
         return sum(operation.type == "FusedBatchNormV3" for operation in operations)
 

@@ -43,7 +43,7 @@ def test_overflow_leaves_the_step_out_and_halves_the_scale_and_growth_doubles_it
     def step():
         steps.assign_add(1)
 
-    @tf.function
+    @tf.function(autograph=False)
     def apply(gradient):
         scaling.apply([tf.zeros(2), gradient], step)
 

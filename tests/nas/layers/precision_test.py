@@ -44,12 +44,13 @@ class Net:
         self.labels = tf.constant(rng.integers(SPACE.num_classes, size=16))
         self.seed = tf.constant([5, 7], tf.int64)
         self._first = self.state()
-        self._weight_gradient = tf.function(self._find_weight_gradient)
+        self._weight_gradient = tf.function(self._find_weight_gradient, autograph=False)
         self.weight_step = tf.function(
-            lambda: self.net.weight_step(self.images, self.labels, routes.Path(PATH))
+            lambda: self.net.weight_step(self.images, self.labels, routes.Path(PATH)),
+            autograph=False,
         )
         self.architecture_step = tf.function(
-            lambda: self.net.architecture_step(self.images, self.labels, self.seed)
+            lambda: self.net.architecture_step(self.images, self.labels, self.seed), autograph=False
         )
 
     def _find_weight_gradient(self):

@@ -134,18 +134,31 @@ def test_a_late_step_ends_with_an_argmax_that_hits(step, hits):
     assert (found == 4.0) == hits
 
 
+def all_steps(step, count):
+    """Returns a traced function of `seed` that makes `step(seed, i)` for `count` numbers."""
+
+    def body(seed, i):
+        step(seed, i)
+        return seed, i + 1
+
+    def run(seed):
+        tf.while_loop(lambda seed, i: i < count, body, [seed, 0], parallel_iterations=1)
+
+    return tf.function(run, autograph=False)
+
+
 class ToySearch:
     """Noisy gradients of a preference for slow candidates, a pair a slot, and the objective."""
 
     def __init__(self, latencies, target, steps):
-        self.latencies, self.num_steps = latencies, steps
+        self.latencies = latencies
         counts = np.array([len(slot) for slot in latencies.slots])
         self.mask = np.arange(counts.max()) < counts[:, None]
         self._objective = TargetLatency(latencies, target, steps, first_multiplier=0.02)
         self._first = {name: v.numpy() for name, v in self._objective.variables.items()}
         self._generator = tf.random.Generator.from_seed(0)
         self._alpha, self._preference = (tf.Variable(tf.zeros(self.mask.shape)) for _ in range(2))
-        self._step = tf.function(self._one_step)
+        self._steps = all_steps(self._one_step, steps)
 
     def _one_step(self, seed, i):
         alpha, mask = self._alpha, self.mask
@@ -164,8 +177,7 @@ class ToySearch:
         most = tf.reduce_max(preference, axis=1, keepdims=True)
         self._preference.assign(0.03 * preference / most)
         self._alpha.assign(np.where(self.mask, start, 0.0))
-        for i in range(self.num_steps):
-            self._step(tf.constant(seed), tf.constant(i))
+        self._steps(tf.constant(seed))
         return float(self.latencies.most_probable(self._alpha, self.mask))
 
 
@@ -232,12 +244,12 @@ class SearchByNoisyWorth:
 
     def __init__(self, latencies, target, steps):
         counts = np.array([len(slot) for slot in latencies.slots])
-        self._num_steps, self._mask = steps, np.arange(counts.max()) < counts[:, None]
+        self._mask = np.arange(counts.max()) < counts[:, None]
         self._objective = TargetLatency(latencies, target, steps, first_multiplier=0.02)
         self._first = {name: v.numpy() for name, v in self._objective.variables.items()}
         self._generator = tf.random.Generator.from_seed(0)
         self._alpha, self._worth = (tf.Variable(tf.zeros(self._mask.shape)) for _ in range(2))
-        self._step = tf.function(self._one_step)
+        self._steps = all_steps(self._one_step, steps)
 
     def _one_step(self, seed, i):
         alpha, mask = self._alpha, self._mask
@@ -258,6 +270,5 @@ class SearchByNoisyWorth:
             variable.assign(self._first[name])
         self._worth.assign(worth)
         self._alpha.assign(tf.zeros_like(self._alpha))
-        for i in range(self._num_steps):
-            self._step(tf.constant(seed), tf.constant(i))
+        self._steps(tf.constant(seed))
         return self._alpha.numpy()

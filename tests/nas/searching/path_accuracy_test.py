@@ -46,7 +46,9 @@ def net(dataset):
     net.compile(keras.optimizers.SGD(0.1, momentum=0.9), proxyless_gradient.TwoPathGradient())
     images = tf.constant(dataset.train.images[:64] / 127.5 - 1.0, tf.float32)
     labels = tf.constant(dataset.train.labels[:64])
-    step = tf.function(lambda path: net.weight_step(images, labels, routes.Path(path)))
+    step = tf.function(
+        lambda path: net.weight_step(images, labels, routes.Path(path)), autograph=False
+    )
     for i in range(12):
         step(tf.constant(PATHS[i % 3]))
     for op in [net.stem, *net.mixed_ops, net.head]:

@@ -63,7 +63,7 @@ def test_the_chosen_candidate_alone_is_computed(op, slot, x):
 
     They are finite, although these groups run on one pixel of zeros.
     """
-    compiled = tf.function(step)
+    compiled = tf.function(step, autograph=False)
     for choice, block in enumerate(blocks(op, slot)):
         with tf.GradientTape() as tape:
             tape.watch(x)
@@ -82,11 +82,11 @@ def test_the_chosen_candidate_alone_is_computed(op, slot, x):
 def gate_gradients(op, x, upstream):
     """The gate gradients of all candidates, computed in three ways."""
 
-    @tf.function
+    @tf.function(autograph=False)
     def forwards(x, choice):
         return op.gate_gradient(upstream, x, choice, op.select(choice), training=True)
 
-    @tf.function
+    @tf.function(autograph=False)
     def backwards(x, choice):
         gate = tf.constant(1.0)
         with tf.GradientTape() as tape:
@@ -94,7 +94,7 @@ def gate_gradients(op, x, upstream):
             y, _ = op.run(x, choice, op.select(choice), True, gate)
         return tape.gradient(y, gate, upstream, tf.UnconnectedGradients.ZERO)
 
-    every = tf.function(lambda x: op.gate_gradients(upstream, x, training=True))(x)
+    every = tf.function(lambda x: op.gate_gradients(upstream, x, training=True), autograph=False)(x)
     choices = [tf.constant(choice) for choice in range(op.num_candidates)]
     return [every, *([way(x, choice) for choice in choices] for way in (forwards, backwards))]
 

@@ -67,10 +67,13 @@ class Bench:
         self._first = [np.array(v) for v in self.variables]
         images = tf.TensorSpec([None, 8, 8, 3])
         batch = (images, tf.TensorSpec([None], tf.int64))
-        self.step = tf.function(self.net.train_step, input_signature=[(batch, batch)])
+        self.step = tf.function(
+            self.net.train_step, input_signature=[(batch, batch)], autograph=False
+        )
         self.forward = tf.function(
             lambda x, c: self.net(x, c, training=False),
             input_signature=[images, tf.TensorSpec([2], tf.int32)],
+            autograph=False,
         )
 
     @property
@@ -179,7 +182,7 @@ def test_an_architecture_step_changes_alpha_alone(bench):
     net = bench.net
     before = [np.array(v) for v in (*net.variables, *net.optimizer.variables)]
     alpha = np.array(net.alpha)
-    tf.function(net.architecture_step)(*batch(3), tf.constant([5, 1], tf.int64))
+    tf.function(net.architecture_step, autograph=False)(*batch(3), tf.constant([5, 1], tf.int64))
     after = [np.array(v) for v in (*net.variables, *net.optimizer.variables)]
     changed = [
         v.path
@@ -223,7 +226,7 @@ def test_a_step_asks_the_host_for_nothing(bench):
 
 def test_no_branch_of_the_graph_computes(bench):
     """The gradient of a branch would keep every tensor that the branch computes."""
-    step = tf.function(lambda x, y, c: bench.net.weight_step(x, y, routes.Path(c)))
+    step = tf.function(lambda x, y, c: bench.net.weight_step(x, y, routes.Path(c)), autograph=False)
     choices = tf.TensorSpec([2], tf.int32)
     graph = step.get_concrete_function(*batch(1), choices).graph.as_graph_def()
     assert "Conv2D" in {node.op for node in graph.node}

@@ -24,7 +24,9 @@ def dropout(rate):
 
 def kept_in_many_steps(rate, step, draws=3000):
     """Which candidates were kept, `[draws, slots, candidates]`."""
-    kept = tf.function(lambda i: dropout(rate).kept(MASK, tf.constant(step), tf.stack([i, 3])))
+    kept = tf.function(
+        lambda i: dropout(rate).kept(MASK, tf.constant(step), tf.stack([i, 3])), autograph=False
+    )
     return np.stack([kept(tf.constant(i)) for i in range(draws)])
 
 

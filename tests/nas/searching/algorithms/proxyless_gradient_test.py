@@ -137,7 +137,7 @@ def test_two_path_gradient_is_that_of_a_network_with_explicit_gates(net, batch, 
 def test_full_gradient_is_that_of_a_network_with_explicit_gates(net, batch, with_latency):
     paths = set()
     w_latency = use_objective(net, with_latency)
-    gradient = tf.function(FullGradient().architecture_gradient)
+    gradient = tf.function(FullGradient().architecture_gradient, autograph=False)
     for seed in seeds():
         found = gradient(net, *batch, seed)
         path = sampling.sample_path(net.alpha.value, net.mask, seed)

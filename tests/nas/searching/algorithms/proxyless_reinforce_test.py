@@ -126,7 +126,7 @@ def test_a_step_is_the_mean_over_its_networks(net, batch, accuracies):
     reinforce.baseline.assign(0.2)
     reinforce.baseline_steps.assign(1)
     seed = tf.constant([5, 6], tf.int64)
-    found = tf.function(reinforce.architecture_gradient)(net, *batch, seed)
+    found = tf.function(reinforce.architecture_gradient, autograph=False)(net, *batch, seed)
     paths = [
         tuple(sampling.sample_path(net.alpha.value, net.mask, one).numpy())
         for one in tf.unstack(tf.random.split(seed, 7))
@@ -169,7 +169,9 @@ def test_the_baseline_follows_the_mean_rewards(net, batch):
 
 def num_nodes(net, batch, networks):
     reinforce = algorithm("power", 6.0, reinforce_networks=networks)
-    step = tf.function(lambda i: reinforce.architecture_gradient(net, *batch, tf.stack([i, i])))
+    step = tf.function(
+        lambda i: reinforce.architecture_gradient(net, *batch, tf.stack([i, i])), autograph=False
+    )
     traced = step.get_concrete_function(tf.TensorSpec([], tf.int64)).graph.as_graph_def()
     return len(traced.node) + sum(len(f.node_def) for f in traced.library.function)
 
