@@ -229,9 +229,11 @@ def test_among_the_children_on_the_target_accuracy_decides():
         child = [int(row[:count].argmax()) for row, count in zip(alpha, counts, strict=True)]
         assert abs(latencies.of(child) / target - 1.0) <= 0.03
         draws = generator.integers(counts, size=(20_000, len(counts)))
-        hits = [draw for draw in draws if abs(latencies.of(draw) / target - 1.0) <= 0.05]
-        worths = np.array([sum(worth[i, j] for i, j in enumerate(c)) for c in (child, *hits)])
-        standings.append((worths[0] - worths[1:].mean()) / worths[1:].std())
+        slots = np.arange(len(counts))
+        drawn_ms = latencies.constant_ms + latencies.matrix[slots, draws].sum(axis=1)
+        assert drawn_ms[0] == pytest.approx(latencies.of(draws[0]))
+        hits = worth[slots, draws[abs(drawn_ms / target - 1.0) <= 0.05]].sum(axis=1)
+        standings.append((worth[slots, child].sum() - hits.mean()) / hits.std())
     # The unit is one standard deviation of random children of equal latency.
     assert np.mean(standings) > 3.2
 
