@@ -55,7 +55,8 @@ def test_models_are_timed_into_a_table(tmp_path):
     done = run("benchmark", f"--models={paths[0]},{half}", f"--output={output}")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"error: {half}: expected a complete .tflite file, received 400 bytes")
+    expected = f"error: {half}: expected a complete .tflite file, received 400 damaged bytes"
+    assert line.startswith(expected)
 
 
 @pytest.mark.parametrize(

@@ -54,16 +54,17 @@ def run(arguments: Sequence[str], devices: Sequence[str], output: str) -> None:
         for device, process in running.items()
         for stream, target in ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
     ]
-    for relay in relays:
-        relay.start()
     try:
+        for relay in relays:
+            relay.start()
         failed = [device for device, process in running.items() if process.wait()]
     except BaseException:
         _stop(list(running.values()))
         raise
     finally:
         for relay in relays:
-            relay.join()
+            if relay.ident is not None:
+                relay.join()
     if failed:
         raise ValueError(
             f"{len(failed)} of {len(devices)} devices failed: {', '.join(failed)}; the "

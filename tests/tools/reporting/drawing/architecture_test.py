@@ -32,7 +32,7 @@ def test_every_layer_has_its_operation_its_shapes_and_its_alternatives(workdir):
     assert (second.words, second.widths) == (("k3", "e1"), (8, 8, 16))
     assert third.is_identity and not third.has_residual and third.macs == 0
     assert (head.widths, head.slot) == ((16, 32, 32), None)
-    assert [(one.label, one.is_chosen) for one in third.alternatives] == [
+    assert [(one.op.label, one.is_chosen) for one in third.alternatives] == [
         ("k3 e1", False),
         ("k5 e3", False),
         ("skip", True),
