@@ -58,6 +58,9 @@ class _Learned(Learned):
 class LookupTable(LatencyModel):
     """Predicts the latency of any network of a space on one device from a table of its blocks.
 
+    It is fitted to measurements as in the example of `latency_models.Regression`. Published tables
+    are loaded by name.
+
     Attributes:
         entries_: `Entry` by key of the part.
         context_: how networks differ from the sum of their parts; None for a published table.
