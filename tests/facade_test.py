@@ -9,6 +9,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -43,10 +44,11 @@ def test_the_example_of_a_public_name_runs_and_uses_it(full_name):
     assert not complaints(example, full_name)
 
 
-def test_the_example_of_readme_runs():
+def test_the_example_of_readme_is_that_of_search_which_runs():
     text = (ROOT / "README.md").read_text("utf-8")
     (example,) = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
-    assert not complaints(example, "README.md")
+    _, of_search = documentation("nas.search").split("\nExample:\n")
+    assert example.strip() == textwrap.dedent(of_search).strip()
 
 
 def test_an_example_that_is_wrong_is_found():

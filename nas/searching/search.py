@@ -172,15 +172,17 @@ def search(
     Example:
         >>> import nas, numpy as np, tempfile
         >>> images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), np.uint8)
-        >>> data = nas.dataset_from_arrays(images, np.arange(40) % 2)
-        >>> slot = nas.Slot(8, 8, (nas.MBConv(3, 1), nas.MBConv(5, 1)))
-        >>> space = nas.SearchSpace("one", 16, 2, nas.Stem(8), (slot,), nas.Head(16))
+        >>> data = nas.dataset_from_arrays(images, np.arange(40) % 2, ["cat", "dog"])
+        >>> slot = nas.Slot(8, 16, (nas.MBConv(3, 1), nas.MBConv(5, 1)), stride=2)
+        >>> space = nas.SearchSpace("mine", 16, 2, nas.Stem(8), (slot,), nas.Head(32))
         >>> latencies = nas.Latencies([[1.0, 3.0]], constant_ms=1.0)
-        >>> config = nas.SearchConfig(1, warmup_epochs=0, batch_size=8, target=3.0, is_limit=True)
+        >>> config = nas.SearchConfig(
+        ...     epochs=1, warmup_epochs=0, batch_size=8, target=3.0, is_limit=True
+        ... )
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     found = nas.search(space, data, latencies, config, folder)
-        >>> found.choices, found.predicted_cost
-        ((0,), 2.0)
+        >>> [block.label for block in space.child(found.choices).layers], found.predicted_cost
+        (['k3 e1, 8 -> 16 / 2'], 2.0)
     """
     hosts = distribution or Distribution()
     task, algorithm = prepare(space, dataset, latencies, config, hosts)
