@@ -20,6 +20,7 @@ from nas.layers import precision
 from nas.progress import Track, untracked
 from nas.searching import algorithms, search_callbacks
 from nas.searching.algorithms import SearchResult, SupernetAlgorithm, Task
+from nas.searching.learning_rates import TwoCosines
 from nas.searching.search_config import OPTIMIZERS, SearchConfig
 from nas.supernet import supernet
 from nas.supernet.learning_network import StepAlgorithm
@@ -95,7 +96,7 @@ def build_supernet(
         objective = _objective(config, latencies, steps_per_epoch)
     net.compile(
         optimizer=OPTIMIZERS[config.optimizer](
-            _TwoCosines(config, steps_per_epoch), weight_decay=config.weight_decay
+            TwoCosines(config, steps_per_epoch), weight_decay=config.weight_decay
         ),
         arch_optimizer=keras.optimizers.Adam(config.arch_learning_rate, 0.0, 0.999),
         algorithm=algorithm,
@@ -114,28 +115,6 @@ def _objective(
     num_steps = -(-config.epochs * steps_per_epoch // config.arch_period)
     make = objectives.OBJECTIVES[config.objective]
     return make(latencies, max(aim, latencies.fastest_ms), num_steps, config.arch_learning_rate)
-
-
-class _TwoCosines(keras.optimizers.schedules.LearningRateSchedule):
-    """A cosine over the warm-up, then another over the search."""
-
-    def __init__(self, config: SearchConfig, steps_per_epoch: int) -> None:
-        self._config, self._steps_per_epoch = config, steps_per_epoch
-        self._warmup_steps = config.warmup_epochs * steps_per_epoch
-        self._warmup = keras.optimizers.schedules.CosineDecay(
-            config.warmup_learning_rate, max(1, self._warmup_steps)
-        )
-        self._search = keras.optimizers.schedules.CosineDecay(
-            config.learning_rate, config.epochs * steps_per_epoch
-        )
-
-    def __call__(self, step):
-        return tf.where(
-            step < self._warmup_steps, self._warmup(step), self._search(step - self._warmup_steps)
-        )
-
-    def get_config(self):
-        return {"config": self._config, "steps_per_epoch": self._steps_per_epoch}
 
 
 def search(

@@ -15,7 +15,7 @@ from nas.architecture.specs import SearchSpace
 from nas.choices.candidate_costs import Latencies
 from nas.data import batching, loading
 from nas.layers import loss_scale
-from nas.searching import algorithms, search
+from nas.searching import algorithms, learning_rates, search
 from nas.searching.search_config import SearchConfig
 from nas.supernet import supernet
 
@@ -197,7 +197,7 @@ def test_an_unknown_precision_is_refused():
 
 
 def test_learning_rate_is_two_cosines():
-    schedule = search._TwoCosines(CONFIG, STEPS)
+    schedule = learning_rates.TwoCosines(CONFIG, STEPS)
     assert float(schedule(0)) == pytest.approx(CONFIG.warmup_learning_rate)
     assert float(schedule(STEPS)) == pytest.approx(CONFIG.learning_rate)
     assert float(schedule(2 * STEPS)) == pytest.approx(CONFIG.learning_rate / 2)
