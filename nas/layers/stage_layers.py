@@ -49,6 +49,17 @@ class LayerMaker:
         """Returns an initializer that draws a weight as its description says."""
         return self.api.initializers.RandomNormal(mean=weight.start, stddev=weight.deviation)
 
+    def convolution(self, stage: Conv | Depthwise, name: str) -> dict[str, Any]:
+        """Returns the arguments that both kinds of convolution have in common."""
+        return {
+            "kernel_size": stage.kernel_size,
+            "strides": stage.stride,
+            "padding": "same",
+            "use_bias": False,
+            "dtype": self.dtype,
+            "name": f"{name}_conv",
+        }
+
     def normalize(self, x: Any, activation: str | None, name: str) -> Any:
         """Applies batch normalization, then the activation."""
         x = self.batch_norm(
@@ -72,12 +83,7 @@ def _conv(make: LayerMaker, x: Any, stage: Conv, name: str) -> Any:
     x = make.api.layers.Conv2D(
         stage.output_width,
         kernel_initializer=make.initializer(kernel),
-        kernel_size=stage.kernel_size,
-        strides=stage.stride,
-        padding="same",
-        use_bias=False,
-        dtype=make.dtype,
-        name=f"{name}_conv",
+        **make.convolution(stage, name),
     )(x)
     return make.normalize(x, stage.activation, name)
 
@@ -86,12 +92,7 @@ def _depthwise(make: LayerMaker, x: Any, stage: Depthwise, name: str) -> Any:
     (kernel,) = stage.kernels
     x = make.api.layers.DepthwiseConv2D(
         depthwise_initializer=make.initializer(kernel),
-        kernel_size=stage.kernel_size,
-        strides=stage.stride,
-        padding="same",
-        use_bias=False,
-        dtype=make.dtype,
-        name=f"{name}_conv",
+        **make.convolution(stage, name),
     )(x)
     return make.normalize(x, stage.activation, name)
 
