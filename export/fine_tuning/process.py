@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
-from multiprocessing import connection
+from multiprocessing import connection, resource_tracker
 
 from export.fine_tuning.jobs import Job, Outcome
 from nas import chatter
@@ -90,6 +90,8 @@ def _without_interrupts() -> Iterator[None]:
     A terminal sends Ctrl-C to all its processes, and one that is importing TensorFlow would print a
     traceback. `run` terminates the process instead.
     """
+    # The first process of a program starts this one too, and in Python 3.11 that ends the deferral.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

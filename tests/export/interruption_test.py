@@ -67,6 +67,19 @@ def training(request, fashion_data_dir, tmp_path):
         pass
 
 
+def test_a_process_of_further_training_never_receives_ctrl_c(training):
+    # The first one that a program starts too, whose helper processes are started with it.
+    children = pathlib.Path(f"/proc/{training.pid}/task/{training.pid}/children").read_text()
+    assert children
+    for child in children.split():
+        masks = dict(
+            line.split(":\t")
+            for line in pathlib.Path(f"/proc/{child}/status").read_text().splitlines()
+        )
+        deferred = int(masks["SigBlk"], 16) | int(masks["SigIgn"], 16)
+        assert deferred & 1 << signal.SIGINT - 1, child
+
+
 def test_ctrl_c_ends_both_processes_without_a_word(training):
     # A terminal sends it to all.
     os.killpg(training.pid, signal.SIGINT)
