@@ -67,6 +67,7 @@ def training(request, fashion_data_dir, tmp_path):
         pass
 
 
+@pytest.mark.parametrize("training", ["started"], indirect=True)
 def test_a_process_of_further_training_never_receives_ctrl_c(training):
     # The first one that a program starts too, whose helper processes are started with it.
     children = pathlib.Path(f"/proc/{training.pid}/task/{training.pid}/children").read_text()

@@ -1,4 +1,5 @@
 import json
+import types
 
 import matplotlib.image
 import numpy as np
@@ -11,36 +12,16 @@ from tools.workflow import workdir
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 
-def test_algorithms_are_compared_in_equal_time_resumably(
-    fashion_data_dir, tiny_model_file, tmp_path
-):
+def test_algorithms_are_compared_resumably(fashion_data_dir, tiny_model_file, tmp_path):
     command = ["tools.compare_search", "--space=tiny", "--seeds=0"]
     command += ["--dataset=fashion_mnist", f"--data_dir={fashion_data_dir}", "--batch_size=32"]
     command += ["--warmup_epochs=1", "--epochs=1", "--max_train_examples=300"]
-    command += ["--train_epochs=1", "--validation_size=60", "--search_seconds=100000"]
-    command += ["--algorithms=proxyless_gradient,random", f"--latency_model={tiny_model_file}"]
+    command += ["--train_epochs=1", "--validation_size=60", "--search_seconds=0"]
+    command += ["--algorithms=random", f"--latency_model={tiny_model_file}"]
     command += [f"--workdir={tmp_path}/w", "--train_repeats=2"]
     done = processes.run(*command)
     assert done.returncode == 0, done.stderr
-    found = json.loads((tmp_path / "w/comparison.json").read_text())
-    searches = {search["algorithm"]: search for search in found["searches"]}
-    assert list(searches) == ["proxyless_gradient", "random"]
-    for search in searches.values():
-        first, second = search["test_accuracies"]
-        assert search["test_accuracy"] == pytest.approx((first + second) / 2)
-        assert 0.05 < first <= 1.0 and 0.05 < second <= 1.0
-        folder = tmp_path / "w" / search["folder"]
-        seeds = [
-            json.loads((path / "config.json").read_text())["train"]["seed"]
-            for path in (folder, folder / "repeat_1")
-        ]
-        assert seeds == [0, 1000]
-        assert search["measured_latency_ms"] > 0 and search["peak_mib"] > 100
-        assert np.isfinite(search["predicted_latency_ms"])
-    (summary, _) = found["summary"]
-    difference = searches["proxyless_gradient"]["test_accuracy"]
-    difference -= searches["random"]["test_accuracy"]
-    assert summary["gain_over_random"] == [pytest.approx(difference), None]
+    _are_whole(tmp_path / "w", ["random"])
     # Again: nothing is searched, trained or timed a second time.
     logs = {path: path.stat().st_mtime_ns for path in (tmp_path / "w").rglob("*.log")}
     again = processes.run(*command)
@@ -48,15 +29,71 @@ def test_algorithms_are_compared_in_equal_time_resumably(
     assert logs == {path: path.stat().st_mtime_ns for path in (tmp_path / "w").rglob("*.log")}
     assert again.stdout.endswith(done.stdout[done.stdout.index("Means over") :])
     # Another algorithm: of the others only the latency is measured again, all in turns.
-    other = [one.replace("gradient,random", "gradient,darts") for one in command]
+    other = [one.replace("=random", "=proxyless_gradient,random") for one in command]
     more = processes.run(*other)
     assert more.returncode == 0, more.stderr
     assert all(logs[path] == path.stat().st_mtime_ns for path in logs)
-    found = json.loads((tmp_path / "w/comparison.json").read_text())
-    assert [search["algorithm"] for search in found["searches"]] == ["proxyless_gradient", "darts"]
-    assert all(search["measured_latency_ms"] > 0 for search in found["searches"])
-    searches = {search["algorithm"]: search for search in found["searches"]}
+    searches = _are_whole(tmp_path / "w", ["proxyless_gradient", "random"])
+    difference = searches["proxyless_gradient"]["test_accuracy"]
+    difference -= searches["random"]["test_accuracy"]
+    (summary, _) = json.loads((tmp_path / "w/comparison.json").read_text())["summary"]
+    assert summary["gain_over_random"] == [pytest.approx(difference), None]
     _widths_are_compared(tmp_path / "w", searches["proxyless_gradient"], fashion_data_dir)
+
+
+def _are_whole(workdir, algorithms):
+    """Checks the searches that a comparison tells of; returns them by algorithm."""
+    found = json.loads((workdir / "comparison.json").read_text())
+    searches = {search["algorithm"]: search for search in found["searches"]}
+    assert list(searches) == algorithms
+    for search in searches.values():
+        first, second = search["test_accuracies"]
+        assert search["test_accuracy"] == pytest.approx((first + second) / 2)
+        assert 0.05 < first <= 1.0 and 0.05 < second <= 1.0
+        folder = workdir / search["folder"]
+        seeds = [
+            json.loads((path / "config.json").read_text())["train"]["seed"]
+            for path in (folder, folder / "repeat_1")
+        ]
+        assert seeds == [0, 1000]
+        assert search["measured_latency_ms"] > 0 and search["peak_mib"] > 100
+        assert np.isfinite(search["predicted_latency_ms"])
+    return searches
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        # 10 s before the first image, then 1 ms an image and epoch: 20 s are left for 5 epochs.
+        (30.0, 4000),
+        # Never more than there are.
+        (1000.0, 6000),
+        # Whole thousands, or two batches.
+        (10.5, 100),
+    ],
+)
+def test_every_search_gets_the_images_of_its_time(tmp_path, monkeypatch, seconds, expected):
+    from tools import compare_search
+
+    flags = {"_SECONDS": seconds, "_WARMUP": 2, "_EPOCHS": 3, "_BATCH_SIZE": 50}
+    for name, value in flags.items():
+        monkeypatch.setattr(compare_search, name, types.SimpleNamespace(value=value))
+    timed = []
+
+    def search(name, target, seed, images, path, warmup_epochs, epochs):
+        timed.append(images)
+        seconds = 10.0 + (warmup_epochs + epochs) * images * 1e-3
+        return subcommand.Usage(seconds, 2.0, 1.0)
+
+    monkeypatch.setattr(compare_search, "_search", search)
+    with workdir.WorkDir(tmp_path, {}, independent=True) as owned:
+        for _ in range(2):
+            assert compare_search._images("darts", 0.5, 6000, owned) == expected
+        # Timed with a quarter of the images too, and once.
+        assert len(timed) == 2 and timed[0] == timed[1] // 4
+        monkeypatch.setattr(compare_search, "_SECONDS", types.SimpleNamespace(value=10.1))
+        with pytest.raises(ValueError, match="search_seconds: expected more for darts"):
+            compare_search._images("darts", 0.5, 6000, owned)
 
 
 def test_a_search_that_was_stopped_begins_anew(tmp_path, monkeypatch):

@@ -132,6 +132,18 @@ def test_importing_tensorflow_in_a_tool_prints_nothing():
     assert (done.returncode, done.stdout, done.stderr) == (0, "tensorflow\n", "")
 
 
+def test_keras_imports_nothing_in_a_tool_that_only_others_need():
+    code = """
+import sys, tools, keras, tensorflow
+print([name for name in ("sklearn", "matplotlib") if name in sys.modules])
+import sklearn, matplotlib.figure
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=ROOT
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
