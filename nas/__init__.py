@@ -25,6 +25,8 @@ PUBLIC = {
     "Stem": "nas.architecture.blocks",
     "Head": "nas.architecture.blocks",
     "MBConv": "nas.architecture.operations.mbconv",
+    "FusedMBConv": "nas.architecture.operations.fused_mbconv",
+    "UIB": "nas.architecture.operations.uib",
     "Skip": "nas.architecture.operations.skip",
     "load_space": "nas.architecture.spaces",
     "load_child": "nas.architecture.spaces",
@@ -54,6 +56,8 @@ __all__ = [
     "Stem",
     "Head",
     "MBConv",
+    "FusedMBConv",
+    "UIB",
     "Skip",
     "load_space",
     "load_child",
@@ -78,8 +82,10 @@ __all__ = [
 if TYPE_CHECKING:
     from nas.architecture.blocks import Block, Head, Slot, Stem
     from nas.architecture.counting import num_macs, num_params, supernet_params
+    from nas.architecture.operations.fused_mbconv import FusedMBConv
     from nas.architecture.operations.mbconv import MBConv
     from nas.architecture.operations.skip import Skip
+    from nas.architecture.operations.uib import UIB
     from nas.architecture.spaces import load_child, load_space
     from nas.architecture.specs import Child, SearchSpace
     from nas.choices.candidate_costs import Latencies

@@ -48,6 +48,6 @@ def is_minimal(found: dict[str, int], expected: dict[str, int]) -> bool:
 def int8_size_bound(child: Child) -> float:
     """Returns the size limit of an int8 file in bytes: weights, 16 per channel, and 5 % on top."""
     kernels = [kernel for stage, _ in counting.child_stages(child) for kernel in stage.kernels]
-    weights = sum(kernel.size for kernel in kernels) + child.head.width * child.num_classes
+    weights = sum(kernel.size for kernel in kernels) + child.head.output_width * child.num_classes
     channels = sum(kernel.channels for kernel in kernels) + child.num_classes
     return _SLACK * (weights + _BYTES_A_CHANNEL * channels)

@@ -15,11 +15,14 @@ import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras
 from tensorflow_model_optimization.python.core.clustering.keras import cluster_config
+from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
+    default_8bit_quantize_configs,
+)
 
 from export import recipes
 from export.conversion import tflite
 from export.fine_tuning import jobs, sparsity
-from export.fine_tuning.jobs import Job, Outcome, QuantizedFile, Settings, TrainedWeights
+from export.fine_tuning.jobs import Job, Outcome, QuantizedFile, TrainedWeights
 from nas.data import batching
 from nas.layers import keras_network
 
@@ -27,6 +30,8 @@ from nas.layers import keras_network
 # range the zero point would be half-way between two levels. This slightly smaller one gives the
 # zero point of all other int8 files, so that an app passes the same bytes to each.
 _INPUT_RANGE = (-1.0 + 1e-6, 1.0)
+# Images from which the first ranges of a product are taken.
+_RANGE_IMAGES = 200
 # A centroid moves all weights of its cluster at once, so the usual learning rate would diverge.
 _RATE_FACTORS = {"clustering": 0.2}
 
@@ -51,7 +56,7 @@ def run(job: Job, progress: Callable[[int], None]) -> Outcome:
     """
     tf.keras.utils.set_random_seed(job.settings.seed)
     model = build(job)
-    changed, callbacks, strip = _PREPARE[job.kind](model, job.num_steps, job.settings)
+    changed, callbacks, strip = _PREPARE[job.kind](model, job)
     _fit(changed, job, [*callbacks, _Progress(progress)])
     if job.kind == "quantization":
         _fix_input_range(changed)
@@ -61,14 +66,48 @@ def run(job: Job, progress: Callable[[int], None]) -> Outcome:
     return TrainedWeights({layer.name: layer.get_weights() for layer in plain.layers})
 
 
-def _unchanged(model: tf_keras.Model, steps: int, settings: Settings) -> tuple[Any, list, Callable]:
+# The changed network, callbacks, and what makes an ordinary network of it.
+Prepared = tuple[Any, list, Callable]
+
+
+def _unchanged(model: tf_keras.Model, job: Job) -> Prepared:
     return model, [], lambda changed: changed
 
 
-def _quantized(model: tf_keras.Model, steps: int, settings: Settings) -> tuple[Any, list, Callable]:
-    changed = tfmot.quantization.keras.quantize_model(model)
+def _quantized(model: tf_keras.Model, job: Job) -> Prepared:
+    toolkit = tfmot.quantization.keras
+
+    def annotated(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
+        # The toolkit has no rule for the product in a squeeze-and-excitation. Its output is an
+        # activation like that of any other layer.
+        is_product = layer in products
+        return toolkit.quantize_annotate_layer(layer, of_output() if is_product else None)
+
+    of_output = default_8bit_quantize_configs.Default8BitOutputQuantizeConfig
+    products = [e for e in model.layers if isinstance(e, tf_keras.layers.Multiply)]
+    copy = tf_keras.models.clone_model(model, clone_function=annotated)
+    with toolkit.quantize_scope({of_output.__name__: of_output}):
+        changed = toolkit.quantize_apply(copy)
     _fix_input_range(changed)
+    _start_ranges(model, changed, products, job)
     return changed, [], lambda changed: changed
+
+
+def _start_ranges(
+    model: tf_keras.Model, changed: tf_keras.Model, products: list[Any], job: Job
+) -> None:
+    """Starts the ranges of `products` at those of the float network.
+
+    The toolkit starts every range at -6 to 6, and follows the data with a momentum of 0.999. The
+    product of a ReLU6 and of a channel's weight, up to 6, is up to 36.
+    """
+    images = batching.calibration_images(job.training, _RANGE_IMAGES, job.settings.seed)
+    for product in products:
+        values = tf_keras.Model(model.inputs, product.output).predict(images, verbose=0)
+        for weight in changed.get_layer(f"quant_{product.name}").weights:
+            for end, value in (("_min", values.min()), ("_max", values.max())):
+                if weight.name.partition(":")[0].endswith(f"output{end}"):
+                    weight.assign(value)
 
 
 def _fix_input_range(model: tf_keras.Model) -> None:
@@ -79,13 +118,13 @@ def _fix_input_range(model: tf_keras.Model) -> None:
                 weight.assign(value)
 
 
-def _pruned(model: tf_keras.Model, steps: int, settings: Settings) -> tuple[Any, list, Callable]:
+def _pruned(model: tf_keras.Model, job: Job) -> Prepared:
     kernels = {
         layer.name: layer.get_weights()[0]
         for layer in model.layers
         if any(jobs.is_not_depthwise(weight) for weight in layer.get_weights())
     }
-    shares = sparsity.by_layer(kernels, settings.sparsity)
+    shares = sparsity.by_layer(kernels, job.settings.sparsity)
 
     def wrapped(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
         if not shares.get(layer.name):
@@ -95,8 +134,8 @@ def _pruned(model: tf_keras.Model, steps: int, settings: Settings) -> tuple[Any,
             initial_sparsity=0.0,
             final_sparsity=shares[layer.name],
             begin_step=0,
-            end_step=max(1, steps // 2),
-            frequency=max(1, steps // 100),
+            end_step=max(1, job.num_steps // 2),
+            frequency=max(1, job.num_steps // 100),
         )
         return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule)
 
@@ -105,10 +144,10 @@ def _pruned(model: tf_keras.Model, steps: int, settings: Settings) -> tuple[Any,
     return changed, callbacks, tfmot.sparsity.keras.strip_pruning
 
 
-def _clustered(model: tf_keras.Model, steps: int, settings: Settings) -> tuple[Any, list, Callable]:
+def _clustered(model: tf_keras.Model, job: Job) -> Prepared:
     changed = tfmot.clustering.keras.cluster_weights(
         model,
-        number_of_clusters=settings.clusters,
+        number_of_clusters=job.settings.clusters,
         cluster_centroids_init=tfmot.clustering.keras.CentroidInitialization.KMEANS_PLUS_PLUS,
         # The default, the sum over a cluster, makes steps so large that a learning rate for single
         # weights diverges.

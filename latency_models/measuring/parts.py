@@ -13,8 +13,9 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
-from nas.architecture import counting
+from nas.architecture import counting, spec_json
 from nas.architecture.blocks import Block, Slot
+from nas.architecture.operations.stage import with_resolutions
 from nas.architecture.specs import Child, SearchSpace
 
 if TYPE_CHECKING:
@@ -64,45 +65,16 @@ class Part:
         return builders[self.kind](self.source)
 
 
-# Fields that are part of keys even if they have their default, as in the first version.
-_ALWAYS_IN_KEYS = {
-    "MBConv": {"activation"},
-    "Block": {"stride"},
-    "Stem": {"kernel_size", "stride", "activation"},
-    "Head": {"activation", "dropout"},
-    "Child": {"input_channels"},
-}
-
-
-def _plain(spec: Any) -> Any:
-    """Returns the spec as JSON values for a key.
-
-    A field that has its default is left out. If a field with a default is added to an operation,
-    keys of earlier measurements therefore stay the same.
-    """
-    if isinstance(spec, tuple):
-        return [_plain(value) for value in spec]
-    if not dataclasses.is_dataclass(spec):
-        return spec
-    kept = {"kind", "type"} | _ALWAYS_IN_KEYS.get(type(spec).__name__, set())
-    values = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
-    return {
-        field.name: _plain(values[field.name])
-        for field in dataclasses.fields(spec)
-        if field.name in kept or values[field.name] != field.default
-    }
-
-
 def block_part(block: Block, resolution: int) -> Part:
     """Returns a block on a square input of `resolution` pixels."""
     macs = counting.block_macs(block, resolution)
-    return Part("block", block.label, resolution, _plain(block), macs, block)
+    return Part("block", block.label, resolution, spec_json.plain(block), macs, block)
 
 
 def stem_part(child: Child) -> Part:
     """Returns the first convolution of `child`."""
     stage = child.stem.stage(child.input_channels)
-    spec = {**_plain(child.stem), "input_channels": child.input_channels}
+    spec = {**spec_json.plain(child.stem), "input_channels": child.input_channels}
     macs = stage.macs(child.resolution)
     label = f"stem, {child.input_channels} -> {child.stem.width} / {child.stem.stride}"
     return Part("stem", label, child.resolution, spec, macs, child)
@@ -111,11 +83,14 @@ def stem_part(child: Child) -> Part:
 def head_part(child: Child) -> Part:
     """Returns the last convolution of `child`, its pooling and its classifier."""
     width, resolution = child.layers[-1].output_width, child.input_resolutions[-1]
-    spec = _plain(child.head) | {"input_width": width, "num_classes": child.num_classes}
+    spec = spec_json.plain(child.head) | {"input_width": width, "num_classes": child.num_classes}
     # Inference uses no dropout.
     del spec["dropout"]
-    macs = child.head.stage(width).macs(resolution) + child.head.width * child.num_classes
-    label = f"head, {width} -> {child.head.width} -> {child.num_classes}"
+    stages = child.head.stages(width)
+    macs = sum(stage.macs(size) for stage, size in with_resolutions(stages, resolution))
+    macs += child.head.output_width * child.num_classes
+    widths = [width, *(stage.output_width for stage in stages), child.num_classes]
+    label = f"head, {' -> '.join(map(str, widths))}"
     return Part("head", label, resolution, spec, macs, child)
 
 
@@ -125,7 +100,7 @@ def network_part(child: Child) -> Part:
         child, name="network", head=dataclasses.replace(child.head, dropout=0.0)
     )
     macs = counting.num_macs(child)
-    return Part("network", child.name, child.resolution, _plain(anonymous), macs, child)
+    return Part("network", child.name, child.resolution, spec_json.plain(anonymous), macs, child)
 
 
 def child_parts(child: Child) -> list[Part]:

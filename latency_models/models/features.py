@@ -22,6 +22,10 @@ on single layers, docs/results.md):
 - That program goes through the whole image for one channel after another, and reads a cache line
   for each value. An image larger than the second cache comes from main memory every time
   (`general_far_inputs`).
+
+Two more have a feature for a pass over memory of their own: a hard swish (`hard_swish_values`; an
+int8 one takes several times as long as a float32 one), and a squeeze-and-excitation
+(`squeezed_values`). Dense layers on the mean over all pixels count as the classifier does.
 """
 
 from __future__ import annotations
@@ -36,7 +40,7 @@ from pydantic import Field
 
 from latency_models.measuring.parts import Kind
 from nas.architecture.blocks import Block, Head, Stem
-from nas.architecture.operations import STRICT, Conv, Depthwise, Stage
+from nas.architecture.operations import STRICT, Conv, Depthwise, Pooled, Squeeze, Stage
 from nas.architecture.operations.stage import downsampled, with_resolutions
 
 
@@ -83,9 +87,15 @@ FEATURES = (
     "general_weights_by_width",
     "general_far_inputs",
     "one",
+    "squeezed_values",
+    "hard_swish_values",
 )
 """Names of a feature vector's entries; the convolution of a stem is spatial, that of a head an
-expansion, a skip's a projection. `weights` are those outside of `general_weights`."""
+expansion, a skip's a projection. `weights` are those outside of `general_weights`. New names stand
+at the end, since fitted models hold a list of numbers in this order."""
+
+NUM_FIRST_FEATURES = FEATURES.index("one") + 1
+"""Number of features in models that were fitted before there were operations with the others."""
 
 BESIDE_MACS = (
     "reread_weights",
@@ -115,12 +125,13 @@ def features(
     for stage, size in with_resolutions(stages, resolution):
         for name, value in _of_stage(stage, size, tile).items():
             found[name] += value
-        resolution = downsampled(size, stage.stride)
+        resolution = stage.output_resolution(size)
     if residual:
         found["residual_values"] = resolution**2 * stages[-1].output_width
     if num_classes:
-        found["classifier_macs"] = stages[-1].output_width * num_classes
-        found["weights"] += found["classifier_macs"]
+        classifier = stages[-1].output_width * num_classes
+        found["classifier_macs"] += classifier
+        found["weights"] += classifier
     return np.array([found[name] for name in FEATURES])
 
 
@@ -129,7 +140,7 @@ def _of_stage(stage: Stage, resolution: int, tile: Tile) -> dict[str, float]:
     found = STAGE_FEATURES[stage.type](stage, resolution, tile)
     name = ACTIVATION_FEATURES[stage.activation]
     if name is not None:
-        values = downsampled(resolution, stage.stride) ** 2 * stage.output_width
+        values = stage.output_resolution(resolution) ** 2 * stage.output_width
         found[name] = found.get(name, 0.0) + values
     return found
 
@@ -160,14 +171,34 @@ def _of_depthwise(stage: Depthwise, resolution: int, tile: Tile) -> dict[str, fl
     }
 
 
+def _of_squeeze(stage: Squeeze, resolution: int, tile: Tile) -> dict[str, float]:
+    # It computes on one pixel, but reads all of them twice and writes them once.
+    return {
+        "classifier_macs": stage.macs(resolution),
+        "squeezed_values": resolution**2 * stage.width,
+        "weights": stage.num_weights,
+    }
+
+
+def _of_pooled(stage: Pooled, resolution: int, tile: Tile) -> dict[str, float]:
+    return {"classifier_macs": stage.macs(resolution), "weights": stage.num_weights}
+
+
 STAGE_FEATURES: dict[str, Callable[[Any, int, Tile], dict[str, float]]] = {
     "conv": _of_conv,
     "depthwise": _of_depthwise,
+    "squeeze": _of_squeeze,
+    "pooled": _of_pooled,
 }
 """What each type of stage adds to the features: from stage, resolution of its input in pixels and
 tile to the values of some `FEATURES`."""
 
-ACTIVATION_FEATURES: dict[str | None, str | None] = {None: None, "relu": None, "relu6": None}
+ACTIVATION_FEATURES: dict[str | None, str | None] = {
+    None: None,
+    "relu": None,
+    "relu6": None,
+    "hard_swish": "hard_swish_values",
+}
 """The feature that counts the values of an activation which is a pass over memory of its own; None
 for one that runtimes compute inside the convolution before it."""
 
@@ -205,7 +236,7 @@ def _chain(kind: Kind, spec: dict[str, Any]) -> tuple[Sequence[Stage], bool, int
         return [Stem(**rest).stage(channels)], False, 0
     if kind == "head":
         width, classes = rest.pop("input_width"), rest.pop("num_classes")
-        return [Head(**rest).stage(width)], False, classes
+        return Head(**rest).stages(width), False, classes
     raise ValueError(f"features: expected a stem, a block or a head, received a {kind}")
 
 

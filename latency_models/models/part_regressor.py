@@ -16,14 +16,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
+import pydantic
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from sklearn import linear_model, model_selection
 
-from latency_models.models.features import BESIDE_MACS, FEATURES
+from latency_models.models.features import BESIDE_MACS, FEATURES, NUM_FIRST_FEATURES
 from nas.architecture.operations import STRICT
 
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -52,6 +53,24 @@ class PartRegressor:
     error: NonNegative
     least: list[NonNegative]
     most: list[NonNegative]
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _with_new_features(cls, data: Any) -> Any:
+        """Completes a model from before the last features, which no measured part had then."""
+        fields = getattr(data, "kwargs", data)
+        if not isinstance(fields, dict):
+            return data
+        new = len(FEATURES) - NUM_FIRST_FEATURES
+        added = {
+            name: values + [0.0] * new
+            for name, values in fields.items()
+            if isinstance(values, list) and len(values) == NUM_FIRST_FEATURES
+        }
+        if "covariance" in added:
+            rows = [row + [0.0] * new for row in fields["covariance"]]
+            added["covariance"] = rows + [[0.0] * len(FEATURES)] * new
+        return fields | added
 
     def __post_init__(self) -> None:
         """Raises ValueError unless every list has one entry per feature."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from nas.architecture.operations import STRICT, Activation, AnyOperation, Conv, Stage
+from nas.architecture.operations import STRICT, Activation, AnyOperation, Conv, Pooled, Stage
 
 Width = Annotated[int, Field(ge=1)]
 
@@ -123,6 +123,9 @@ class Stem:
 class Head:
     """The last 1x1 convolution, before global average pooling, dropout and the classifier.
 
+    With `pooled_width` a dense layer of that width follows the pooling (MobileNetV3, Howard et al.
+    2019, figure 5). It has the activation of the convolution, a bias and no normalization.
+
     Example:
         >>> import dataclasses, nas
         >>> space = nas.load_space("cifar")
@@ -136,7 +139,16 @@ class Head:
     width: Width
     activation: Activation = "relu6"
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    pooled_width: Width | None = None
 
-    def stage(self, input_width: int) -> Stage:
-        """Returns the head as a stage on `input_width` channels."""
-        return Conv(1, 1, input_width, self.width, self.activation)
+    @property
+    def output_width(self) -> int:
+        """Channels that the classifier receives."""
+        return self.pooled_width or self.width
+
+    def stages(self, input_width: int) -> tuple[Stage, ...]:
+        """Returns the stages before the classifier, on `input_width` channels."""
+        convolution = Conv(1, 1, input_width, self.width, self.activation)
+        if self.pooled_width is None:
+            return (convolution,)
+        return convolution, Pooled(self.width, self.pooled_width, self.activation)

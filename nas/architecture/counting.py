@@ -24,7 +24,8 @@ def child_stages(child: Child) -> Iterator[tuple[Stage, int]]:
     yield child.stem.stage(child.input_channels), child.resolution
     for block, resolution in child.places:
         yield from with_resolutions(block.stages, resolution)
-    yield child.head.stage(child.layers[-1].output_width), child.input_resolutions[-1]
+    head = child.head.stages(child.layers[-1].output_width)
+    yield from with_resolutions(head, child.input_resolutions[-1])
 
 
 def num_params(child: Child) -> int:
@@ -35,7 +36,7 @@ def num_params(child: Child) -> int:
         >>> nas.num_params(nas.load_child("proxyless_mobile"))
         4080512
     """
-    classifier = (child.head.width + 1) * child.num_classes
+    classifier = (child.head.output_width + 1) * child.num_classes
     return classifier + sum(stage.num_weights for stage, _ in child_stages(child))
 
 
@@ -50,7 +51,7 @@ def num_macs(child: Child) -> int:
         >>> nas.num_macs(child.with_task(1000, resolution=112)) // 10**6
         89
     """
-    classifier = child.head.width * child.num_classes
+    classifier = child.head.output_width * child.num_classes
     return classifier + sum(stage.macs(size) for stage, size in child_stages(child))
 
 
@@ -89,7 +90,7 @@ def _stage_bytes(stage: Stage, weight_bytes: int, channel_bytes: int) -> int:
 def num_bytes(child: Child, weight_bytes: int, channel_bytes: int) -> int:
     """Returns the bytes of a network's weights in a file, without the structure of the file."""
     classes = child.num_classes
-    classifier = child.head.width * classes * weight_bytes + classes * channel_bytes
+    classifier = child.head.output_width * classes * weight_bytes + classes * channel_bytes
     return classifier + sum(
         _stage_bytes(stage, weight_bytes, channel_bytes) for stage, _ in child_stages(child)
     )

@@ -15,9 +15,40 @@ SCHEMA_VERSION = 1
 T = TypeVar("T")
 
 
+# Fields with a default that have been in files, and in keys of measurements, from the beginning.
+_ALWAYS_WRITTEN = {
+    "MBConv": {"activation"},
+    "Block": {"stride"},
+    "Slot": {"stride"},
+    "Stem": {"kernel_size", "stride", "activation"},
+    "Head": {"activation", "dropout"},
+    "Child": {"input_channels"},
+    "SearchSpace": {"input_channels"},
+}
+
+
 def to_dict(spec: Any) -> dict[str, Any]:
     """Returns the JSON form of a spec, with its `schema_version`."""
-    return {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(spec)}
+    return {"schema_version": SCHEMA_VERSION, **plain(spec)}
+
+
+def plain(spec: Any) -> Any:
+    """Returns a spec, or a tuple of specs, as JSON values.
+
+    A field that was added later is left out if it has its default. Files, keys of measurements and
+    identities of runs that do not use it therefore stay as they were.
+    """
+    if isinstance(spec, tuple):
+        return [plain(value) for value in spec]
+    if not dataclasses.is_dataclass(spec):
+        return spec
+    kept = {"kind", "type"} | _ALWAYS_WRITTEN.get(type(spec).__name__, set())
+    values = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
+    return {
+        field.name: plain(values[field.name])
+        for field in dataclasses.fields(spec)
+        if field.name in kept or values[field.name] != field.default
+    }
 
 
 def from_dict(cls: type[T], data: Any, source: str = "input") -> T:

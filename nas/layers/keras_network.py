@@ -17,6 +17,9 @@ from nas.architecture.operations import Stage
 from nas.architecture.specs import Child
 from nas.layers import stage_layers
 
+# Prefixes of the layer names of a head's stages.
+_HEAD_NAMES = ("head", "pooled")
+
 
 def build_child(
     child: Child, api: Any = keras, batch_norm: Callable | None = None, dtype: str | None = None
@@ -109,7 +112,8 @@ def stage_names(child: Child) -> list[list[str]]:
         [_stage_name(_block_name(i), j) for j in range(len(block.stages))]
         for i, block in enumerate(child.layers)
     ]
-    return [["stem"], *blocks, ["head"]]
+    head = child.head.stages(child.layers[-1].output_width)
+    return [["stem"], *blocks, list(_HEAD_NAMES[: len(head)])]
 
 
 def set_stage_weights(
@@ -125,7 +129,8 @@ def set_stage_weights(
     for name in names:
         for layer in model.layers:
             if layer.name.startswith(f"{name}_") and layer.weights:
-                layer.set_weights([next(weights) for _ in layer.weights])
+                # A dense kernel has two axes here and, as every kernel, four in its description.
+                layer.set_weights([next(weights).reshape(w.shape) for w in layer.weights])
 
 
 def _block_name(index: int) -> str:
@@ -144,7 +149,6 @@ class _Builder:
     ) -> None:
         self._api = api
         self._dtype = dtype
-        self._head_dtype = dtype and "float32"
         batch_norm = batch_norm or api.layers.BatchNormalization
         self._make = stage_layers.LayerMaker(api, batch_norm, dtype)
 
@@ -161,11 +165,14 @@ class _Builder:
 
     def head(self, x: Any, head: Head, num_classes: int) -> Any:
         layers = self._api.layers
-        x = self.stage(x, head.stage(x.shape[-1]), "head")
-        x = layers.GlobalAveragePooling2D(dtype=self._head_dtype, name="pool")(x)
+        dtype = self._make.head_dtype
+        for stage, name in zip(head.stages(x.shape[-1]), _HEAD_NAMES, strict=False):
+            x = self.stage(x, stage, name)
+        if head.pooled_width is None:
+            x = layers.GlobalAveragePooling2D(dtype=dtype, name="pool")(x)
         if head.dropout:
-            x = layers.Dropout(head.dropout, dtype=self._head_dtype, name="dropout")(x)
+            x = layers.Dropout(head.dropout, dtype=dtype, name="dropout")(x)
         initializer = self._api.initializers.RandomNormal(stddev=0.01)
         return layers.Dense(
-            num_classes, kernel_initializer=initializer, dtype=self._head_dtype, name="logits"
+            num_classes, kernel_initializer=initializer, dtype=dtype, name="logits"
         )(x)

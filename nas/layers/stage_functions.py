@@ -22,6 +22,7 @@ ACTIVATION_FUNCTIONS: dict[str | None, Callable[[tf.Tensor], tf.Tensor]] = {
     None: tf.identity,
     "relu": tf.nn.relu,
     "relu6": tf.nn.relu6,
+    "hard_swish": lambda x: x * tf.nn.relu6(x + 3.0) * (1.0 / 6.0),
 }
 
 
@@ -113,9 +114,28 @@ def _depthwise(x: tf.Tensor, form: StageForm, weights: Weights, synchronized: bo
     return normalize(x, form.activation, weights, synchronized)
 
 
+def _squeeze(x: tf.Tensor, form: StageForm, weights: Weights, synchronized: bool) -> Result:
+    del form, synchronized
+    own = {name: tf.cast(weight, x.dtype) for name, weight in weights.items()}
+    z = tf.reduce_mean(x, axis=[1, 2], keepdims=True)
+    z = tf.nn.relu(tf.nn.conv2d(z, own["reduce_kernel"], 1, "SAME") + own["reduce_bias"])
+    z = tf.nn.relu6(tf.nn.conv2d(z, own["expand_kernel"], 1, "SAME") + own["expand_bias"])
+    return x * z, ()
+
+
+def _pooled(x: tf.Tensor, form: StageForm, weights: Weights, synchronized: bool) -> Result:
+    """Computes in float32, as the classifier after it does."""
+    del synchronized
+    z = tf.reduce_mean(tf.cast(x, tf.float32), axis=[1, 2], keepdims=True)
+    z = tf.nn.conv2d(z, weights["kernel"], 1, "SAME") + weights["bias"]
+    return ACTIVATION_FUNCTIONS[form.activation](z), ()
+
+
 STAGE_FUNCTIONS: dict[str, StageFunction] = {
     "conv": _conv,
     "depthwise": _depthwise,
+    "squeeze": _squeeze,
+    "pooled": _pooled,
 }
 
 

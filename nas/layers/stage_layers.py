@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from nas.architecture.operations import Conv, Depthwise, Stage
+from nas.architecture.operations import Conv, Depthwise, Pooled, Squeeze, Stage
 from nas.architecture.operations.weights import Weight
 from nas.layers.stage_functions import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
 
@@ -28,6 +28,9 @@ class ActivationLayer(NamedTuple):
 ACTIVATION_LAYERS = {
     "relu": ActivationLayer("relu", lambda api, **kwargs: api.layers.ReLU(**kwargs)),
     "relu6": ActivationLayer("relu", lambda api, **kwargs: api.layers.ReLU(6.0, **kwargs)),
+    "hard_swish": ActivationLayer(
+        "hard_swish", lambda api, **kwargs: api.layers.Activation("hard_swish", **kwargs)
+    ),
 }
 
 
@@ -70,12 +73,17 @@ class LayerMaker:
         )(x)
         return self.activate(x, activation, name)
 
-    def activate(self, x: Any, activation: str | None, name: str) -> Any:
-        """Applies the activation; returns `x` itself for None."""
+    def activate(self, x: Any, activation: str | None, name: str, dtype: str | None = None) -> Any:
+        """Applies the activation; returns `x` itself for None. The default dtype is the maker's."""
         if activation is None:
             return x
         suffix, make = ACTIVATION_LAYERS[activation]
-        return make(self.api, dtype=self.dtype, name=f"{name}_{suffix}")(x)
+        return make(self.api, dtype=dtype or self.dtype, name=f"{name}_{suffix}")(x)
+
+    @property
+    def head_dtype(self) -> str | None:
+        """Policy of pooling and everything after it: float32 also in mixed precision."""
+        return self.dtype and "float32"
 
 
 def _conv(make: LayerMaker, x: Any, stage: Conv, name: str) -> Any:
@@ -97,9 +105,44 @@ def _depthwise(make: LayerMaker, x: Any, stage: Depthwise, name: str) -> Any:
     return make.normalize(x, stage.activation, name)
 
 
+def _squeeze(make: LayerMaker, x: Any, stage: Squeeze, name: str) -> Any:
+    def conv(z: Any, kernel: Weight, bias: Weight, activation: str, own: str) -> Any:
+        z = make.api.layers.Conv2D(
+            kernel.channels,
+            1,
+            kernel_initializer=make.initializer(kernel),
+            bias_initializer=make.api.initializers.Constant(bias.start),
+            dtype=make.dtype,
+            name=f"{name}_{own}",
+        )(z)
+        return make.activate(z, activation, f"{name}_{own}")
+
+    reduce, reduce_bias, expand, expand_bias = stage.weights
+    pool = make.api.layers.GlobalAveragePooling2D
+    z = pool(keepdims=True, dtype=make.dtype, name=f"{name}_pool")(x)
+    z = conv(z, reduce, reduce_bias, "relu", "reduce")
+    z = conv(z, expand, expand_bias, "relu6", "expand")
+    return make.api.layers.Multiply(dtype=make.dtype, name=f"{name}_scale")([x, z])
+
+
+def _pooled(make: LayerMaker, x: Any, stage: Pooled, name: str) -> Any:
+    kernel, _ = stage.weights
+    layers, dtype = make.api.layers, make.head_dtype
+    x = layers.GlobalAveragePooling2D(dtype=dtype, name="pool")(x)
+    x = layers.Dense(
+        stage.output_width,
+        kernel_initializer=make.initializer(kernel),
+        dtype=dtype,
+        name=f"{name}_dense",
+    )(x)
+    return make.activate(x, stage.activation, name, dtype)
+
+
 STAGE_LAYERS: dict[str, Callable[[LayerMaker, Any, Any, str], Any]] = {
     "conv": _conv,
     "depthwise": _depthwise,
+    "squeeze": _squeeze,
+    "pooled": _pooled,
 }
 
 

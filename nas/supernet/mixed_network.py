@@ -48,12 +48,12 @@ class MixedNetwork(keras.Model):
             mixed_op.MixedOp.of_layer(layer, (seed, i + 1), synchronized=sync, name=f"layer{i:02d}")
             for i, layer in enumerate(space.layers)
         ]
-        head = mixed_op.Chain((space.head.stage(space.layers[-1].output_width),))
+        head = mixed_op.Chain(space.head.stages(space.layers[-1].output_width))
         head_seed = seed, len(space.layers) + 1
         self.head = mixed_op.MixedOp([head], head_seed, sync, name="head")
 
         rng = np.random.default_rng((seed, len(space.layers) + 2))
-        kernel = rng.normal(0.0, 0.01, (space.head.width, space.num_classes))
+        kernel = rng.normal(0.0, 0.01, (space.head.output_width, space.num_classes))
         self.classifier_kernel = self._weight("classifier_kernel", kernel)
         self.classifier_bias = self._weight("classifier_bias", np.zeros(space.num_classes))
         counts = np.array(space.candidate_counts)
@@ -76,7 +76,7 @@ class MixedNetwork(keras.Model):
     def num_weights(self) -> int:
         """Number of trainable weights, without architecture parameters and padding."""
         groups = [group for op in self._ops for group in op.weighted_groups]
-        classifier = (self.space.head.width + 1) * self.space.num_classes
+        classifier = (self.space.head.output_width + 1) * self.space.num_classes
         return classifier + sum(group.num_weights for group in groups)
 
     @property

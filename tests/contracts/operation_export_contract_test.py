@@ -3,6 +3,7 @@
 import functools
 
 import keras
+import noise_images
 import numpy as np
 import pytest
 from operation_examples import OPERATIONS
@@ -18,9 +19,7 @@ from nas.layers import keras_network
 RECIPES = [row for row in recipes.RECIPES.values() if row.fine_tuning is None]
 # Output width and stride of every block; the first block keeps the shape.
 PLACES = [(8, 1), (12, 1), (12, 2), (8, 2)]
-RNG = np.random.default_rng(0)
-IMAGES = (RNG.integers(0, 256, (64, 12, 12, 3)) / 127.5 - 1.0).astype(np.float32)
-LABELS = RNG.integers(0, 10, 64)
+LABELS = np.random.default_rng(0).integers(0, 10, 64)
 
 
 def child_of(op):
@@ -35,14 +34,16 @@ def child_of(op):
 
 
 @functools.cache
-def writer_of(op):
+def written(op):
+    """The writer of the network, and its test images."""
     child = child_of(op)
     keras.utils.set_random_seed(0)
     model = keras_network.build_child(child)
     for _ in range(5):
-        model(IMAGES[:32], training=True)
+        model(noise_images.IMAGES[:32], training=True)
     about = About("noise", tuple(f"class {i}" for i in range(10)), child)
-    return writing.Writer(model, Examples(IMAGES, LABELS, IMAGES, None), about)
+    images = noise_images.clear(model, len(LABELS))
+    return writing.Writer(model, Examples(images, LABELS, images, None), about), images
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda row: row.name)
@@ -54,10 +55,10 @@ def test_an_operation_is_written_minimal_and_in_parity_or_refused_by_policy(op, 
             support.check(child, recipe.name)
         return
     support.check(child, recipe.name)
-    writer = writer_of(op)
+    writer, images = written(op)
     # Raises if the file has more operators than the network needs.
     content, _ = writer.write(recipe)
     held = writer.held_logits(recipe)
     # Raises if the file differs from its network by more than the recipe allows.
-    found = parity.compare(content, recipe, IMAGES, LABELS, writer.logits, held_logits=held)
+    found = parity.compare(content, recipe, images, LABELS, writer.logits, held_logits=held)
     assert found.recipe == recipe.name

@@ -26,9 +26,13 @@ def test_every_row_names_recipes_that_exist():
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)
-def test_what_comes_with_the_package_is_written_by_every_recipe(name):
+def test_what_comes_with_the_package_is_written_by_every_recipe_that_knows_hard_swish(name):
     for network in (*spaces.SPACES.values(), *spaces.PUBLISHED_CHILDREN.values()):
-        support.check(network, name)
+        if network.name.startswith("mobilenet_v3") and name in support.UNSUPPORTED["hard_swish"]:
+            with pytest.raises(ValueError, match=f"stem: the recipe {name} .*hard_swish: "):
+                support.check(network, name)
+        else:
+            support.check(network, name)
 
 
 def test_a_refusal_names_place_operation_recipe_reason_and_the_recipes_that_can(without_depthwise):

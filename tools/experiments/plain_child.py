@@ -37,13 +37,13 @@ class PlainChild:
         self._draw = keras.random.SeedGenerator(seed)
         chains: list[tuple[Stage, ...]] = [(network.stem.stage(network.input_channels),)]
         chains += [block.stages for block in network.layers]
-        chains += [(network.head.stage(network.layers[-1].output_width),)]
+        chains += [network.head.stages(network.layers[-1].output_width)]
         residuals = [False, *(block.has_residual for block in network.layers), False]
         self._parts = [
             ([self._stage_variables(stage) for stage in chain], has_residual)
             for chain, has_residual in zip(chains, residuals, strict=True)
         ]
-        shape = (network.head.width, network.num_classes)
+        shape = (network.head.output_width, network.num_classes)
         self._kernel = self._variable(shape, 0.01)
         self._bias = keras.Variable(tf.zeros(shape[1:]))
         stages = [own for chain, _ in self._parts for _, own in chain]

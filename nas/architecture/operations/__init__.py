@@ -11,25 +11,32 @@ from pydantic import Field
 
 from nas.architecture.operations.activations import ACTIVATIONS, Activation
 from nas.architecture.operations.convolutions import Conv, Depthwise
+from nas.architecture.operations.fused_mbconv import FusedMBConv
 from nas.architecture.operations.mbconv import MBConv
 from nas.architecture.operations.operation import Operation
+from nas.architecture.operations.pooled_stages import Pooled, Squeeze
 from nas.architecture.operations.skip import Skip
 from nas.architecture.operations.stage import STRICT, Stage
+from nas.architecture.operations.uib import UIB
 
 AnyOperation = Annotated[
-    MBConv | Skip,
+    MBConv | FusedMBConv | UIB | Skip,
     Field(discriminator="kind"),
 ]
 
 __all__ = [
     "ACTIVATIONS",
     "STRICT",
+    "UIB",
     "Activation",
     "AnyOperation",
     "Conv",
     "Depthwise",
+    "FusedMBConv",
     "MBConv",
     "Operation",
+    "Pooled",
     "Skip",
+    "Squeeze",
     "Stage",
 ]

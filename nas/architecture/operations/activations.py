@@ -21,6 +21,8 @@ class ActivationKind:
 ACTIVATIONS = {
     "relu": ActivationKind(),
     "relu6": ActivationKind(),
+    # x relu6(x + 3) / 6 (Howard et al. 2019, section 5.2).
+    "hard_swish": ActivationKind(operators=("HARD_SWISH",)),
 }
 
 

@@ -2,13 +2,30 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
 from nas.architecture.operations.activations import Activation
 from nas.architecture.operations.convolutions import Conv, Depthwise
 from nas.architecture.operations.operation import Operation
+from nas.architecture.operations.pooled_stages import Squeeze, SqueezeRatio
 from nas.architecture.operations.stage import STRICT, Stage
+from nas.architecture.operations.widths import Expansion, expanded_width
+
+
+def _odd(kernel_size: int) -> int:
+    if kernel_size % 2 == 0:
+        raise ValueError("expected an odd number")
+    return kernel_size
+
+
+KernelSize = Annotated[int, Field(ge=1, le=11), AfterValidator(_odd)]
+
+
+def suffix(se_ratio: float, activation: Activation) -> str:
+    """Returns the end of a label: what differs from a block with ReLU6 and nothing else."""
+    squeeze = f" se{se_ratio:g}" if se_ratio else ""
+    return squeeze + ("" if activation == "relu6" else f" {activation}")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -16,37 +33,36 @@ class MBConv(Operation):
     """Inverted bottleneck (MobileNetV2, Sandler et al. 2018, figure 3b).
 
     1x1 expansion, depthwise convolution, linear 1x1 projection. The input is added if the stride is
-    1 and the widths are equal. With expansion 1 there is no first convolution.
+    1 and the widths are equal. With expansion 1 there is no first convolution. With `se_ratio`
+    there is squeeze-and-excitation after the depthwise convolution (MobileNetV3, Howard et al.
+    2019, figure 4); its bottleneck has `se_ratio` times the expanded width.
 
     Example:
         >>> import nas
         >>> nas.MBConv(kernel_size=5, expansion=3).label
         'k5 e3'
-        >>> nas.MBConv(7, 6, activation="relu").label
-        'k7 e6 relu'
+        >>> nas.MBConv(7, 2.5, activation="hard_swish", se_ratio=0.25).label
+        'k7 e2.5 se0.25 hard_swish'
     """
 
     has_residual: ClassVar[bool] = True
 
-    kernel_size: Annotated[int, Field(ge=1, le=11)]
-    expansion: Annotated[int, Field(ge=1, le=16)]
+    kernel_size: KernelSize
+    expansion: Expansion
     activation: Activation = "relu6"
+    se_ratio: SqueezeRatio = 0.0
     kind: Literal["mbconv"] = "mbconv"
-
-    def __post_init__(self) -> None:
-        if self.kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size: expected an odd number, received {self.kernel_size}")
 
     @property
     def label(self) -> str:
-        """For example `k5 e3`; the activation is named unless it is ReLU6."""
-        activation = "" if self.activation == "relu6" else f" {self.activation}"
-        return f"k{self.kernel_size} e{self.expansion}{activation}"
+        """For example `k5 e3 se0.25`; the activation is named unless it is ReLU6."""
+        return f"k{self.kernel_size} e{self.expansion}{suffix(self.se_ratio, self.activation)}"
 
     def stages(self, input_width: int, output_width: int, stride: int) -> tuple[Stage, ...]:
         """See `Operation`."""
-        inner = input_width * self.expansion
+        inner = expanded_width(input_width, self.expansion)
         expand = Conv(1, 1, input_width, inner, self.activation)
         depthwise = Depthwise(self.kernel_size, stride, inner, self.activation)
+        squeeze = Squeeze.of_ratio(inner, self.se_ratio)
         project = Conv(1, 1, inner, output_width, None)
-        return (depthwise, project) if self.expansion == 1 else (expand, depthwise, project)
+        return (*([] if self.expansion == 1 else [expand]), depthwise, *squeeze, project)

@@ -61,6 +61,10 @@ class Stage(abc.ABC):
         are left out.
         """
 
+    def output_resolution(self, resolution: int) -> int:
+        """Returns height and width of the output, for an input of `resolution` pixels."""
+        return downsampled(resolution, self.stride)
+
     @property
     @abc.abstractmethod
     def own_operators(self) -> tuple[str, ...]:
@@ -97,4 +101,4 @@ def with_resolutions(stages: Iterable[Stage], resolution: int) -> Iterator[tuple
     """
     for stage in stages:
         yield stage, resolution
-        resolution = downsampled(resolution, stage.stride)
+        resolution = stage.output_resolution(resolution)

@@ -3,7 +3,13 @@
 from nas import files, known_names
 from nas.architecture import spec_json
 from nas.architecture.spaces.builtin import cifar, proxyless_cifar, proxyless_imagenet, tiny
-from nas.architecture.spaces.published import PUBLISHED_CHILDREN
+from nas.architecture.spaces.mobilenets import (
+    mobilenet_v2,
+    mobilenet_v3_large,
+    mobilenet_v3_small,
+    mobilenet_v4_conv_small,
+)
+from nas.architecture.spaces.proxyless_children import PROXYLESS_CHILDREN
 from nas.architecture.specs import Child, SearchSpace
 
 SPACES = {
@@ -13,6 +19,17 @@ SPACES = {
         proxyless_cifar(),
         cifar(),
         tiny(),
+    )
+}
+
+PUBLISHED_CHILDREN = {
+    child.name: child
+    for child in (
+        *PROXYLESS_CHILDREN,
+        mobilenet_v2(),
+        mobilenet_v3_large(),
+        mobilenet_v3_small(),
+        mobilenet_v4_conv_small(),
     )
 }
 

@@ -8,20 +8,8 @@ import dataclasses
 
 from nas.architecture.blocks import Block
 from nas.architecture.operations import MBConv
+from nas.architecture.operations.widths import scaled_width
 from nas.architecture.specs import Child, SearchSpace
-
-_LEAST_WIDTH = 8
-
-
-def scaled_width(width: int, multiplier: float) -> int:
-    """Returns `width * multiplier`, rounded to a multiple of 8.
-
-    The result is at least 8, and at least 90 % of the product. The rounding is that of the
-    reference networks.
-    """
-    wanted = width * multiplier
-    rounded = max(_LEAST_WIDTH, int(wanted + _LEAST_WIDTH / 2) // _LEAST_WIDTH * _LEAST_WIDTH)
-    return rounded + _LEAST_WIDTH if rounded < 0.9 * wanted else rounded
 
 
 def fixed_width(space: SearchSpace, multiplier: float) -> Child:

@@ -108,7 +108,7 @@ def test_a_new_field_changes_a_key_only_where_it_is_not_at_its_default():
     block = Block(MBConv(3, 3), 8, 8)
     # Past the validation of the block, which knows the operations of today alone.
     at_default, other = Block(MBConv(3, 3), 8, 8), Block(MBConv(3, 3), 8, 8)
-    object.__setattr__(at_default, "op", later(block.op, se_ratio=None))
-    object.__setattr__(other, "op", later(block.op, se_ratio=0.25))
+    object.__setattr__(at_default, "op", later(block.op, dilation=None))
+    object.__setattr__(other, "op", later(block.op, dilation=2))
     assert parts.block_part(at_default, 16).key == parts.block_part(block, 16).key
     assert parts.block_part(other, 16).key != parts.block_part(block, 16).key

@@ -8,7 +8,7 @@ import numpy as np
 from nas.architecture import counting
 from nas.architecture.blocks import Block, Slot
 from nas.architecture.operations import AnyOperation, Skip
-from nas.architecture.operations.stage import downsampled
+from nas.architecture.operations.stage import downsampled, with_resolutions
 from nas.architecture.specs import Child, SearchSpace
 from tools.reporting.data.run import Run
 
@@ -99,13 +99,18 @@ def places(run: Run) -> list[Place]:
         Place(
             kind="head",
             slot=None,
-            words=("head", "k1"),
-            widths=(width, head.width, head.width),
+            words=("head", "k1") if head.pooled_width is None else ("head", "k1, dense"),
+            widths=(width, head.width, head.output_width),
             resolution=network.input_resolutions[-1],
             stride=1,
             has_residual=False,
             is_identity=False,
-            macs=head.stage(width).macs(network.input_resolutions[-1]),
+            macs=sum(
+                stage.macs(size)
+                for stage, size in with_resolutions(
+                    head.stages(width), network.input_resolutions[-1]
+                )
+            ),
         )
     )
     return found

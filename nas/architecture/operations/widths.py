@@ -1,0 +1,32 @@
+"""Widths that are computed from other widths: multiplied ones, and the inside of a bottleneck."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+_LEAST_WIDTH = 8
+
+
+def scaled_width(width: int, multiplier: float) -> int:
+    """Returns `width * multiplier`, rounded to a multiple of 8.
+
+    The result is at least 8, and at least 90 % of the product. The rounding is that of the
+    reference networks.
+    """
+    wanted = width * multiplier
+    rounded = max(_LEAST_WIDTH, int(wanted + _LEAST_WIDTH / 2) // _LEAST_WIDTH * _LEAST_WIDTH)
+    return rounded + _LEAST_WIDTH if rounded < 0.9 * wanted else rounded
+
+
+def _whole(expansion: int | float) -> int | float:
+    """Returns 3 for 3.0, so that both are one expansion with one label and one key."""
+    return int(expansion) if expansion == int(expansion) else expansion
+
+
+# Width inside of a bottleneck over the width of its input.
+Expansion = Annotated[int | float, Field(ge=1, le=16), AfterValidator(_whole)]
+
+
+def expanded_width(width: int, expansion: int | float) -> int:
+    """Returns the width inside of a bottleneck: exact for a whole expansion, else scaled."""
+    return width * expansion if isinstance(expansion, int) else scaled_width(width, expansion)
