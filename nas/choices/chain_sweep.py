@@ -18,6 +18,7 @@ import numpy as np
 
 from nas.choices.layer_costs import LayerCosts
 
+Item = TypeVar("Item")
 State = TypeVar("State")
 
 
@@ -68,7 +69,7 @@ class Step:
 def steps_of(
     layers: Sequence[LayerCosts], resolution: int | None, counts: Sequence[int]
 ) -> list[Step]:
-    """Returns the layers of a checked chain as steps; the first starts and the last ends in one state.
+    """Returns the layers of a checked chain as steps, from one width to one width.
 
     Args:
         layers: the chain.
@@ -94,9 +95,15 @@ def steps_of(
 
 
 def forward(
-    steps: Sequence[Step], start: State, transfer: Callable[[Step, State], State]
+    steps: Sequence[Item], start: State, transfer: Callable[[Item, State], State]
 ) -> list[State]:
-    """Returns the states before every step, and after the last one."""
+    """Returns the states before every step, and after the last one.
+
+    Args:
+        steps: the steps, or pairs of them and something else that the transfer needs.
+        start: the state before the first step.
+        transfer: given a step and the state before it, returns the state after it.
+    """
     states = [start]
     for step in steps:
         states.append(transfer(step, states[-1]))
@@ -104,7 +111,7 @@ def forward(
 
 
 def backward(
-    steps: Sequence[Step], end: State, transfer: Callable[[Step, State], State]
+    steps: Sequence[Item], end: State, transfer: Callable[[Item, State], State]
 ) -> list[State]:
     """Returns the states before every step and after the last one, from a sweep to the front."""
     return forward(steps[::-1], end, transfer)[::-1]
@@ -163,4 +170,3 @@ def excess(steps: Sequence[Step]) -> tuple[np.ndarray, list[Step]]:
 
     ends = forward(steps, np.zeros([len(steps[0].costs), 1]), transfer)[-1][:, 0]
     return ends - ends.min(), reduced
-

@@ -82,10 +82,7 @@ class LatencyDistribution:
             probabilities: `[rows, options]`, zero in the padding.
             score: `[bins]`, k at `grid_ms`.
         """
-        rows = [
-            p[:count]
-            for p, count in zip(tf.unstack(probabilities), self._counts, strict=True)
-        ]
+        rows = [p[:count] for p, count in zip(tf.unstack(probabilities), self._counts, strict=True)]
         score = tf.pad(score, [[0, self._bins - len(self.grid_ms)]])
         reached = tf.one_hot(self._starts, self._bins)[:, None]
         # Before each step; and behind it, without the probability of the width decided there.
@@ -137,7 +134,9 @@ class _Transfer:
         # [widths that are summed, operations, resolutions, widths of the result]
         if step.keeps_width:
             ahead = back = step.costs[..., 0].transpose(1, 0, 2)[None]
-            from_before = from_after = np.broadcast_to(r * befores + np.arange(befores), ahead.shape)
+            from_before = from_after = np.broadcast_to(
+                r * befores + np.arange(befores), ahead.shape
+            )
         else:
             ahead, back = step.costs.transpose(2, 1, 0, 3), step.costs.transpose(3, 1, 0, 2)
             a, b = np.arange(befores), np.arange(afters)

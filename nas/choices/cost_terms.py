@@ -107,7 +107,7 @@ class CostTerms:
         return gradient
 
     def _without_widths(self, p: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
-        """Returns the factors of the joint terms, `[terms, options]`, and their means over widths."""
+        """Returns the factors `[terms, options]` of joint terms, and the terms' means over widths."""
         absent = tf.one_hot([0], p.shape[1], dtype=p.dtype)
         by_axis = tf.gather(tf.concat([p, absent], axis=0), self._rows.T)
         lengths = self._joint.shape[1:]

@@ -60,16 +60,16 @@ def most_probable_in(
         for row, count in zip(probabilities, latencies.counts, strict=True)
     ]
     steps, resolution = latencies.steps, latencies.resolution
-    rests = chain_sweep.least_rests(steps)
-    rest_of = {id(step): rest for step, rest in zip(steps, rests[1:], strict=True)}
+    rests = chain_sweep.least_rests(steps)[1:]
     width_ms = limit_ms / _BINS or 1.0
 
-    def transfer(step: Step, state: State) -> State:
-        allowed = limit_ms * (1 + 1e-12), rest_of[id(step)]
+    def transfer(step_and_rest: tuple[Step, np.ndarray], state: State) -> State:
+        step, rest = step_and_rest
+        allowed = limit_ms * (1 + 1e-12), rest
         return [
             [
                 _best_of_bins(_extended(step, r, b, widths, logs, *allowed), width_ms)
-                for b in range(allowed[1].shape[1])
+                for b in range(rest.shape[1])
             ]
             for r, widths in enumerate(state)
         ]
@@ -77,7 +77,7 @@ def most_probable_in(
     none = np.zeros(1, np.int64)
     first = [0.0] if resolution is None else logs[resolution]
     start = [[Partial(np.array([log_p]), np.zeros(1), none, none, none)] for log_p in first]
-    states = chain_sweep.forward(steps, start, transfer)
+    states = chain_sweep.forward(list(zip(steps, rests, strict=True)), start, transfer)
     return _best(states, latencies, least_ms)
 
 
@@ -103,9 +103,7 @@ def _extended(
         spent = partial.spent_ms[:, None] + costs
         parent, operation = np.nonzero(spent + rest_ms[r, b] <= limit_ms)
         kept = parent, operation
-        found.append(
-            Partial(log_p[kept], spent[kept], parent, np.full(len(parent), a), operation)
-        )
+        found.append(Partial(log_p[kept], spent[kept], parent, np.full(len(parent), a), operation))
     return Partial(*map(np.concatenate, zip(*found, strict=True)))
 
 
@@ -138,9 +136,7 @@ def _best(states: list[State], latencies: ChainCosts, least_ms: float) -> tuple[
     ends = [
         (float(log_p), float(spent), r, place)
         for r, (partial,) in enumerate(states[-1])
-        for place, (log_p, spent) in enumerate(
-            zip(partial.log_p, partial.spent_ms, strict=True)
-        )
+        for place, (log_p, spent) in enumerate(zip(partial.log_p, partial.spent_ms, strict=True))
     ]
     found = [end for end in ends if end[1] >= least_ms] or ends
     best = max(end[:2] for end in found)
