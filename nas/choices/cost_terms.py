@@ -79,7 +79,7 @@ class CostTerms:
         """Returns E for probabilities `[rows, options]`, in their precision."""
         p = tf.convert_to_tensor(probabilities)
         expected = tf.reduce_sum(p * tf.constant(self.matrix, p.dtype))
-        expected += tf.cast(self.constant, p.dtype)
+        expected += tf.constant(self.constant, p.dtype)
         if len(self._joint):
             factors, without_widths = self._without_widths(p)
             expected += tf.einsum("lrj,lr,lj->", without_widths, *factors[:2])
@@ -107,7 +107,7 @@ class CostTerms:
         return gradient
 
     def _without_widths(self, p: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
-        """Returns the factors `[terms, options]` of joint terms, and the terms' means over widths."""
+        """Returns the factors `[terms, options]` and the joint terms' means over widths."""
         absent = tf.one_hot([0], p.shape[1], dtype=p.dtype)
         by_axis = tf.gather(tf.concat([p, absent], axis=0), self._rows.T)
         lengths = self._joint.shape[1:]
@@ -120,7 +120,7 @@ class CostTerms:
         matrix = tf.constant(self.matrix, tf.float32)
         columns = tf.range(matrix.shape[0])[None, :] * matrix.shape[1] + choices
         chosen = tf.gather(tf.reshape(matrix, [-1]), columns)
-        costs = tf.cast(self.constant, tf.float32) + tf.reduce_sum(chosen, axis=1)
+        costs = tf.constant(self.constant, tf.float32) + tf.reduce_sum(chosen, axis=1)
         if len(self._joint):
             places = tf.gather(tf.pad(choices, [[0, 0], [0, 1]]), self._rows, axis=1)
             offsets = np.arange(len(self._joint)) * self._joint[0].size

@@ -49,7 +49,7 @@ def gumbel_noise(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def sample_path(alpha: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Draws one candidate per slot from p.
+    """Draws one option per row from p.
 
     Args:
         alpha: `[rows, options]`.
@@ -57,17 +57,17 @@ def sample_path(alpha: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> tf.Tensor
         seed: `[2]` integers; the same seed draws the same path.
 
     Returns:
-        `[slots]` int32.
+        `[rows]` int32.
     """
     noise = gumbel_noise(tf.shape(alpha), seed)
     return tf.argmax(masked_logits(alpha, mask) + noise, axis=1, output_type=tf.int32)
 
 
 def sample_two_paths(alpha: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> TwoPaths:
-    """Draws two candidates per slot from p without replacement, and one of them as active.
+    """Draws two options per row from p without replacement, and one of them as active.
 
     The two largest values of alpha + Gumbel noise are a draw without replacement (Kool et al.
-    2019). The active candidate is then drawn from their renormalised probabilities.
+    2019). The active one is then drawn from their renormalised probabilities.
     """
     noise_seed, active_seed = tf.unstack(tf.random.split(seed, 2))
     noise = gumbel_noise(tf.shape(alpha), noise_seed)
