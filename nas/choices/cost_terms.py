@@ -81,8 +81,8 @@ class CostTerms:
         expected = tf.reduce_sum(p * tf.constant(self.matrix, p.dtype))
         expected += tf.constant(self.constant, p.dtype)
         if len(self._joint):
-            factors, without_widths = self._without_widths(p)
-            expected += tf.einsum("lrj,lr,lj->", without_widths, *factors[:2])
+            (r, j, _, _), mean = self._means_over_widths(p)
+            expected += tf.reduce_sum(mean * r[:, :, None] * j[:, None, :])
         return expected
 
     def gradient(self, probabilities: tf.Tensor) -> tf.Tensor:
@@ -91,14 +91,14 @@ class CostTerms:
         gradient = tf.constant(self.matrix, p.dtype)
         if not len(self._joint):
             return gradient
-        (r, j, a, b), without_widths = self._without_widths(p)
-        terms = tf.constant(self._joint, p.dtype)
-        narrowed = tf.einsum("lrjab,lr,lj->lab", terms, r, j)
+        (r, j, a, b), over_widths = self._means_over_widths(p)
+        others = (r[:, :, None] * j[:, None, :])[..., None, None]
+        over_others = tf.reduce_sum(tf.constant(self._joint, p.dtype) * others, axis=[1, 2])
         by_factor = [
-            tf.einsum("lrj,lj->lr", without_widths, j),
-            tf.einsum("lrj,lr->lj", without_widths, r),
-            tf.einsum("lab,lb->la", narrowed, b),
-            tf.einsum("lab,la->lb", narrowed, a),
+            tf.reduce_sum(over_widths * j[:, None, :], axis=2),
+            tf.reduce_sum(over_widths * r[:, :, None], axis=1),
+            tf.reduce_sum(over_others * b[:, None, :], axis=2),
+            tf.reduce_sum(over_others * a[:, :, None], axis=1),
         ]
         rows, most = self.matrix.shape
         for axis, found in enumerate(by_factor):
@@ -106,14 +106,20 @@ class CostTerms:
             gradient += tf.math.unsorted_segment_sum(padded, self._rows[:, axis], rows + 1)[:rows]
         return gradient
 
-    def _without_widths(self, p: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
-        """Returns the factors `[terms, options]` and the joint terms' means over widths."""
+    def _means_over_widths(self, p: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """Returns the factors `[terms, options]` of every axis, and the terms' means over widths.
+
+        Products are summed without matrix products, which GPUs compute in lower precision.
+        """
         absent = tf.one_hot([0], p.shape[1], dtype=p.dtype)
         by_axis = tf.gather(tf.concat([p, absent], axis=0), self._rows.T)
         lengths = self._joint.shape[1:]
         factors = [by_axis[axis, :, :length] for axis, length in enumerate(lengths)]
-        terms = tf.constant(self._joint, p.dtype)
-        return factors, tf.einsum("lrjab,la,lb->lrj", terms, *factors[2:])
+        _, _, a, b = factors
+        mean = tf.constant(self._joint, p.dtype)
+        for factor in (b[:, None, None, None], a[:, None, None]):
+            mean = tf.reduce_sum(mean * factor, axis=-1)
+        return factors, mean
 
     def of_all(self, choices: tf.Tensor) -> tf.Tensor:
         """Returns the costs `[networks]`, float32, of choices `[networks, rows]`."""
