@@ -84,31 +84,30 @@ class LatencyDistribution:
         """
         rows = [p[:count] for p, count in zip(tf.unstack(probabilities), self._counts, strict=True)]
         score = tf.pad(score, [[0, self._bins - len(self.grid_ms)]])
-        reached = tf.one_hot(self._starts, self._bins)[:, None]
-        # Before each step; and behind it, without the probability of the width decided there.
-        before, entered = [], []
-        for transfer in self._transfers:
-            before.append(reached)
-            reached = transfer.ahead(reached, rows)
-            entered.append(reached)
-            reached = transfer.weighted(reached, rows)
-
+        start = tf.one_hot(self._starts, self._bins)[:, None]
+        places = chain_sweep.forward(
+            self._transfers, _Reached(start, start), lambda step, place: step.ahead(place, rows)
+        )
+        scored = places[-1].mass * score
+        by_resolution = tf.reduce_sum(scored, axis=[1, 2])
+        mean, after = tf.reduce_sum(scored), score[None, None]
         by_row: dict[int, tf.Tensor] = {}
-        by_resolution = tf.reduce_sum(reached * score, axis=[1, 2])
-        mean, after = tf.reduce_sum(reached * score), score[None, None]
         if self._resolution is not None:
             by_row[self._resolution] = by_resolution
             p = rows[self._resolution]
             mean, after = tf.reduce_sum(p * by_resolution), p[:, None, None] * after
-        for transfer, start, end in zip(
-            self._transfers[::-1], before[::-1], entered[::-1], strict=True
-        ):
-            step = transfer.step
-            if step.width is not None:
-                by_row[step.width] = tf.reduce_sum(end * after, axis=[0, 2])
-            after, of_operation = transfer.back(transfer.weighted(after, rows), start, rows)
-            if step.operation is not None:
-                by_row[step.operation] = of_operation
+
+        def back(
+            step_and_ends: tuple[_Transfer, _Reached, _Reached], after: tf.Tensor
+        ) -> tf.Tensor:
+            step, start, end = step_and_ends
+            after, found = step.back(after, start, end, rows)
+            by_row.update(found)
+            return after
+
+        chain_sweep.backward(
+            list(zip(self._transfers, places[:-1], places[1:], strict=True)), after, back
+        )
         most = max(self._counts)
         padded = [
             tf.pad(by_row[row], [[0, most - count]]) for row, count in enumerate(self._counts)
@@ -116,8 +115,20 @@ class LatencyDistribution:
         return Scores(mean, tf.stack(padded))
 
 
+class _Reached(NamedTuple):
+    """The state at one place of the chain.
+
+    Attributes:
+        mass: `[resolutions, widths, bins]`, probability of each latency of the layers so far.
+        entered: the same, without the probability of a width that was decided just before.
+    """
+
+    mass: tf.Tensor
+    entered: tf.Tensor
+
+
 class _Transfer:
-    """One step of the sweeps; states are `[resolutions, widths, bins]`.
+    """One step of the sweeps.
 
     Args:
         step: the step, with costs in whole bins.
@@ -145,35 +156,49 @@ class _Transfer:
         self._ahead = grid_shifts.GridShifts(from_before, ahead, bins)
         self._back = grid_shifts.GridShifts(from_after, -back, bins)
 
-    def ahead(self, reached: tf.Tensor, rows: list[tf.Tensor]) -> tf.Tensor:
-        """Returns the state behind the step, without the probability of its width."""
-        moved = _sum_first(self._ahead(tf.reshape(reached, [-1, self._bins])))
-        return self._mean(moved, self._afters, rows)
-
-    def weighted(self, state: tf.Tensor, rows: list[tf.Tensor]) -> tf.Tensor:
-        """Returns a state behind the step times the probability of the width decided there."""
-        if self.step.width is None:
-            return state
-        return rows[self.step.width][:, None] * state
-
-    def back(
-        self, after: tf.Tensor, reached: tf.Tensor, rows: list[tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the mean scores before the step, and the scores of its operations.
+    def ahead(self, place: _Reached, rows: list[tf.Tensor]) -> _Reached:
+        """Returns the state behind the step.
 
         Args:
-            after: mean scores behind the step, times the probability of its width.
-            reached: the state before the step.
+            place: the state before the step.
             rows: probabilities of every row.
         """
-        resolutions = self.step.costs.shape[0]
-        after = tf.broadcast_to(after, [resolutions, self._afters, self._bins])
+        moved = _sum_first(self._ahead(tf.reshape(place.mass, [-1, self._bins])))
+        entered = self._mean(moved, self._afters, rows)
+        return _Reached(self._weighted(entered, rows), entered)
+
+    def back(
+        self, after: tf.Tensor, start: _Reached, end: _Reached, rows: list[tf.Tensor]
+    ) -> tuple[tf.Tensor, dict[int, tf.Tensor]]:
+        """Returns the mean scores before the step, and the scores of what is decided in it.
+
+        Args:
+            after: `[resolutions, widths, bins]`, mean scores behind the step; the first two axes
+                may have length 1.
+            start: the state before the step.
+            end: the state behind the step.
+            rows: probabilities of every row.
+        """
+        found = {}
+        if self.step.width is not None:
+            found[self.step.width] = tf.reduce_sum(end.entered * after, axis=[0, 2])
+        after = self._weighted(after, rows)
+        after = tf.broadcast_to(after, [self.step.costs.shape[0], self._afters, self._bins])
         moved = _sum_first(self._back(tf.reshape(after, [-1, self._bins])))
-        moved = tf.reshape(moved, [self._operations, -1])
-        of_operation = tf.linalg.matvec(moved, tf.reshape(reached, [-1]))
-        return self._mean(moved, self._befores, rows), of_operation
+        if self.step.operation is not None:
+            by_operation = tf.reshape(moved, [self._operations, -1])
+            reached = tf.reshape(start.mass, [-1])
+            found[self.step.operation] = tf.linalg.matvec(by_operation, reached)
+        return self._mean(moved, self._befores, rows), found
+
+    def _weighted(self, values: tf.Tensor, rows: list[tf.Tensor]) -> tf.Tensor:
+        """Returns values behind the step times the probability of the width decided there."""
+        if self.step.width is None:
+            return values
+        return rows[self.step.width][:, None] * values
 
     def _mean(self, moved: tf.Tensor, widths: int, rows: list[tf.Tensor]) -> tf.Tensor:
+        """Returns the mean over operations of `[operations, resolutions, widths, bins]`."""
         if self.step.operation is not None:
             moved = tf.reshape(moved, [self._operations, -1])
             moved = tf.linalg.matvec(moved, rows[self.step.operation], transpose_a=True)

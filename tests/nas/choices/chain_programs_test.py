@@ -11,7 +11,9 @@ import tensorflow as tf
 from made_chains import MadeChain
 
 from nas.choices import chain_sweep, cost_distribution, derive
+from nas.choices.chain_costs import ChainCosts
 from nas.choices.cost_distribution import LatencyDistribution
+from nas.choices.layer_costs import LayerCosts
 from nas.choices.uniform_children import UniformChildren
 from nas.objectives.target_latency import TargetLatency
 
@@ -140,10 +142,11 @@ def test_draws_are_uniform_over_operations_widths_and_resolutions(name, share):
 
 
 def test_counts_beyond_64_bits_are_exact():
-    chain = MadeChain("stages")
-    children = UniformChildren(chain.costs, None)
-    (ways,) = {int(starts[0][-1]) for starts in children._completions[0]}
-    assert ways * chain.counts[-1] == len(chain.networks)
+    widths = [LayerCosts(np.zeros([1, 1, 1, 7]), None, None, 30)]
+    slots = [LayerCosts(np.zeros([1, 7, 7, 1]), row, 30, 30) for row in range(30)]
+    children = UniformChildren(ChainCosts([*widths, *slots]), None)
+    assert children._completions[0][0][0][-1] == 7**31
+    assert len(set(children.draw_different(random.Random(0), 20))) == 20
 
 
 @CHAINS
