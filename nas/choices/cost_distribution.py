@@ -183,7 +183,9 @@ class _Transfer:
         if self.step.width is not None:
             found[self.step.width] = tf.reduce_sum(end.entered * after, axis=[0, 2])
         after = self._weighted(after, rows)
-        after = tf.broadcast_to(after, [self.step.costs.shape[0], self._afters, self._bins])
+        shape = [self.step.costs.shape[0], self._afters, self._bins]
+        if after.shape != shape:
+            after = tf.broadcast_to(after, shape)
         moved = _sum_first(self._back(tf.reshape(after, [-1, self._bins])))
         if self.step.operation is not None:
             by_operation = tf.reshape(moved, [self._operations, -1])
@@ -206,4 +208,5 @@ class _Transfer:
 
 
 def _sum_first(values: tf.Tensor) -> tf.Tensor:
-    return values[0] if values.shape[0] == 1 else tf.reduce_sum(values, axis=0)
+    """Returns the sum over the first axis, or the values as they are if there is only one."""
+    return values if values.shape[0] == 1 else tf.reduce_sum(values, axis=0)

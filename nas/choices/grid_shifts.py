@@ -36,14 +36,15 @@ class GridShifts:
         length = bins // _BLOCK + front + back
         first = (sources * _BLOCK + remainders) * length + front - blocks
         self._rows = (first[..., None] + np.arange(bins // _BLOCK)).astype(np.int32)
-        self._bins = bins
 
     def __call__(self, values: tf.Tensor) -> tf.Tensor:
-        """Moves rows of `values` `[rows, bins]`; returns `[..., bins]`, zero where nothing came."""
+        """Moves rows of `values` `[rows, bins]`; returns `[..., blocks, bins of a block]`.
+
+        Bins that no value is moved to are zero.
+        """
         padded = tf.pad(values, [[0, 0], self._padding])
         length = padded.shape[1]
         # Row i of this reshape is the padded row, rotated by i.
         repeated = tf.tile(padded, [1, _BLOCK])[:, : _BLOCK * (length - 1)]
         blocks = tf.reshape(repeated, [-1, _BLOCK])
-        moved = tf.gather(blocks, self._rows)
-        return tf.reshape(moved, [*self._rows.shape[:-1], self._bins])
+        return tf.gather(blocks, self._rows)
