@@ -1,8 +1,9 @@
 """Path probabilities, and sampling of paths.
 
-Every function works on all slots at once. `alpha` is `[slots, candidates]`, padded on the right
-where a slot has fewer candidates; `mask` has the same shape and is true where a candidate exists.
-The probabilities are p = softmax(alpha), one row per slot (Cai et al. 2019, section 3.2).
+Every function works on all decisions at once. `alpha` is `[rows, options]`: one row for the
+candidates of every slot, then one for every other decision. It is padded on the right where a row
+has fewer options; `mask` has the same shape and is true where an option exists. The probabilities
+are p = softmax(alpha), row by row (Cai et al. 2019, section 3.2).
 """
 
 from typing import NamedTuple
@@ -12,11 +13,11 @@ import tensorflow as tf
 
 
 class TwoPaths(NamedTuple):
-    """Two different candidates per slot; the first is active.
+    """Two different options per row; the first is active.
 
     Attributes:
-        choices: `[slots, 2]` int32; column 0 is the active candidate.
-        probabilities: `[slots, 2]`, softmax over these two candidates alone.
+        choices: `[rows, 2]` int32; column 0 is the active one.
+        probabilities: `[rows, 2]`, softmax over these two options alone.
     """
 
     choices: tf.Tensor
@@ -29,12 +30,12 @@ def masked_logits(alpha: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
 
 
 def path_probabilities(alpha: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Returns the softmax of alpha over each slot's candidates, zero in the padding."""
+    """Returns the softmax of alpha over each row's options, zero in the padding."""
     return tf.nn.softmax(masked_logits(alpha, mask))
 
 
 def entropy(alpha: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Returns the mean entropy of the slots in nats: log(candidates) if undecided, 0 if decided."""
+    """Returns the mean entropy of the rows in nats: log(options) if undecided, 0 if decided."""
     log_p = tf.where(mask, tf.nn.log_softmax(masked_logits(alpha, mask)), 0.0)
     p = path_probabilities(alpha, mask)
     return -tf.reduce_mean(tf.reduce_sum(p * log_p, axis=1))
@@ -48,25 +49,25 @@ def gumbel_noise(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def sample_path(alpha: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Draws one candidate per slot from p.
+    """Draws one option per row from p.
 
     Args:
-        alpha: `[slots, candidates]`.
-        mask: `[slots, candidates]` bool.
+        alpha: `[rows, options]`.
+        mask: `[rows, options]` bool.
         seed: `[2]` integers; the same seed draws the same path.
 
     Returns:
-        `[slots]` int32.
+        `[rows]` int32.
     """
     noise = gumbel_noise(tf.shape(alpha), seed)
     return tf.argmax(masked_logits(alpha, mask) + noise, axis=1, output_type=tf.int32)
 
 
 def sample_two_paths(alpha: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> TwoPaths:
-    """Draws two candidates per slot from p without replacement, and one of them as active.
+    """Draws two options per row from p without replacement, and one of them as active.
 
     The two largest values of alpha + Gumbel noise are a draw without replacement (Kool et al.
-    2019). The active candidate is then drawn from their renormalised probabilities.
+    2019). The active one is then drawn from their renormalised probabilities.
     """
     noise_seed, active_seed = tf.unstack(tf.random.split(seed, 2))
     noise = gumbel_noise(tf.shape(alpha), noise_seed)

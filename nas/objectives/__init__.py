@@ -9,14 +9,14 @@ depends only on latency needs no sampling.
 from collections.abc import Callable
 
 from nas import known_names
-from nas.choices.candidate_costs import Latencies
+from nas.choices.chain_costs import ChainCosts
 from nas.objectives.penalties import AddLinear, MulLog
 from nas.objectives.protocol import CrossEntropy, Objective
 from nas.objectives.target_latency import TargetLatency
 
-# Each is called with the latencies, the target, the number of architecture steps in the search and
-# the optimizer's step size.
-OBJECTIVES: dict[str, Callable[[Latencies, float, int, float], Objective]] = {
+# Each is called with the costs of the networks, the target, the number of architecture steps in the
+# search and the optimizer's step size.
+OBJECTIVES: dict[str, Callable[[ChainCosts, float, int, float], Objective]] = {
     "target": TargetLatency,
     "add_linear": lambda latencies, target, steps, size: AddLinear(target),
     "mul_log": lambda latencies, target, steps, size: MulLog(latencies, target),

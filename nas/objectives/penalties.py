@@ -8,7 +8,7 @@ import math
 
 import tensorflow as tf
 
-from nas.choices.candidate_costs import Latencies
+from nas.choices.chain_costs import ChainCosts
 from nas.objectives.protocol import Objective
 
 
@@ -34,7 +34,7 @@ class MulLog(Objective):
     """scale CE (log E / log reference)^exponent.
 
     Args:
-        latencies: latencies of the candidates.
+        latencies: costs of the networks.
         reference_ms: latency at which the factor of the cross-entropy is `scale`.
         scale: a.
         exponent: b.
@@ -44,7 +44,7 @@ class MulLog(Objective):
     """
 
     def __init__(
-        self, latencies: Latencies, reference_ms: float, scale: float = 0.2, exponent: float = 0.3
+        self, latencies: ChainCosts, reference_ms: float, scale: float = 0.2, exponent: float = 0.3
     ) -> None:
         if latencies.fastest_ms <= 1.0:
             raise ValueError(

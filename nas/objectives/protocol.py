@@ -16,7 +16,7 @@ class Objective(Protocol):
         """Returns (w_ce, w_latency per millisecond) of an architecture step; writes no state."""
 
     def move(self, alpha: tf.Tensor) -> tf.Tensor:
-        """Changes alpha `[slots, candidates]` after the optimizer's step; may write `variables`."""
+        """Changes alpha `[rows, options]` after the optimizer's step; may write `variables`."""
         return alpha
 
 

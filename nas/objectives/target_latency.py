@@ -1,6 +1,6 @@
 """Target latency: a force on alpha that leads the child to the target, and its controller.
 
-Draw a path from softmax(alpha / t), and let e be the distance of its latency from the target,
+Draw a network from softmax(alpha / t), and let e be the distance of its latency from the target,
 relative to the target. The score k = 1 / (1 + (e / s)^4) is 1 on the target and small a few s away.
 Its mean E[k], the probability of a hit, is computed exactly (`nas/choices/cost_distribution.py`),
 and so is the force
@@ -10,7 +10,7 @@ and so is the force
 which is subtracted from alpha after every architecture step. No component exceeds 1. Unlike a
 softmax's own gradient, a component stays near 1 if alpha strongly prefers the wrong candidate,
 until k's tail outweighs the probability of the right one (some fifteen logits). Unlike a penalty on
-E[latency], the force knows which combinations of candidates add up to the target. There are two
+E[latency], the force knows which combinations of choices add up to the target. There are two
 such forces:
 
 - The force on sampled paths acts during the whole search, with t = 1 and a wide s, so that training
@@ -19,7 +19,7 @@ such forces:
   falls from 1 to 0.1, so that the sharpened distribution approaches the argmax, while s narrows
   from 30 % to 1 %. Then both stay, and the rest of the search repairs: if a step leaves the argmax
   off the target, the force acts again until it hits. As long as it does not hit, t rises, so that
-  more candidates are reconsidered; once it hits, t falls back.
+  more options are reconsidered; once it hits, t falls back.
 
 A sharp P(c | hit) selects the path that hits and has the largest sum of alphas. Therefore this
 force starts late: before accuracy has moved alpha, the selection would be arbitrary, and the
@@ -30,11 +30,10 @@ the wanted one, and falls above it. If the target is easily reached, the multipl
 It is bounded, so it cannot wind up.
 """
 
-import numpy as np
 import tensorflow as tf
 
 from nas.choices import sampling
-from nas.choices.candidate_costs import Latencies
+from nas.choices.chain_costs import ChainCosts
 from nas.choices.cost_distribution import LatencyDistribution
 from nas.objectives.protocol import Objective
 
@@ -57,7 +56,7 @@ class TargetLatency(Objective):
     """Minimises cross-entropy and leads the most probable child's latency to a target.
 
     Args:
-        latencies: latencies of the candidates.
+        latencies: costs of the networks.
         target_ms: target latency of the child.
         num_steps: architecture steps in the whole search.
         first_multiplier: initial multiplier of both forces, in logits per step; for example the
@@ -66,7 +65,7 @@ class TargetLatency(Objective):
 
     def __init__(
         self,
-        latencies: Latencies,
+        latencies: ChainCosts,
         target_ms: float,
         num_steps: int,
         first_multiplier: float = 0.01,
@@ -77,8 +76,7 @@ class TargetLatency(Objective):
         self._least = 1e-3 * first_multiplier
         self._distribution = LatencyDistribution(latencies)
         self._excess = tf.constant(self._distribution.grid_ms / target_ms - 1.0, tf.float32)
-        counts = np.array([len(slot) for slot in latencies.slots])
-        self._mask = np.arange(counts.max()) < counts[:, None]
+        self._mask = latencies.mask
         first = min(first_multiplier, _MOST_LOGITS_A_STEP)
         self._steps = tf.Variable(0, dtype=tf.int64, trainable=False, name="target_steps")
         self._of_sampled = tf.Variable(first, trainable=False, name="sampled_multiplier")
@@ -103,12 +101,12 @@ class TargetLatency(Objective):
         """Returns the force softmax(alpha / t) - P(c | hit), and the probability of a hit.
 
         Args:
-            alpha: `[slots, candidates]`.
+            alpha: `[rows, options]`.
             temperature: t.
             width: s, as a fraction of the target.
 
         Returns:
-            `[slots, candidates]` and a scalar.
+            `[rows, options]` and a scalar.
         """
         p = sampling.path_probabilities(alpha / temperature, self._mask)
         score = 1.0 / (1.0 + tf.pow(self._excess / width, 4.0))

@@ -1,12 +1,12 @@
 """Evolutionary search among the paths of a trained supernet (Guo et al. 2019, section 3.4).
 
 The first generation is drawn uniformly from the children under the latency limit. In every later
-generation one half are crossovers: two parents, and for each slot the candidate of one of them at
-random. The other half are mutations: a parent of which some slots are redrawn. The parents are the
-best networks of all generations so far. A network that was already evaluated or exceeds the limit
-is redrawn; after too many failed tries, uniform draws fill the generation. Draws depend only on the
-seed, the generation and the networks evaluated before it, so a killed search resumes to the same
-result.
+generation one half are crossovers: two parents, and for each decision the choice of one of them at
+random. The other half are mutations: a parent of which some decisions are redrawn. The parents are
+the best networks of all generations so far. A network that was already evaluated or exceeds the
+limit is redrawn; after too many failed tries, uniform draws fill the generation. Draws depend only
+on the seed, the generation and the networks evaluated before it, so a killed search resumes to the
+same result.
 """
 
 import random
@@ -71,7 +71,7 @@ def _generation(
     if parents:
         fill(
             config.evolution_population,
-            lambda: _mutation(parents, children.num_candidates, config.mutation_probability, rng),
+            lambda: _mutation(parents, children.counts, config.mutation_probability, rng),
         )
     fill(config.evolution_population, lambda: children.draw(rng))
     return list(found)
@@ -83,10 +83,10 @@ def _crossover(parents: list[Choices], rng: random.Random) -> Choices:
 
 
 def _mutation(
-    parents: list[Choices], num_candidates: list[int], probability: float, rng: random.Random
+    parents: list[Choices], counts: list[int], probability: float, rng: random.Random
 ) -> Choices:
     parent = rng.choice(parents)
     return tuple(
         rng.randrange(count) if rng.random() < probability else choice
-        for choice, count in zip(parent, num_candidates, strict=True)
+        for choice, count in zip(parent, counts, strict=True)
     )

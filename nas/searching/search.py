@@ -13,6 +13,7 @@ from nas.architecture import spec_json
 from nas.architecture.specs import SearchSpace
 from nas.choices import derive
 from nas.choices.candidate_costs import Latencies
+from nas.choices.chain_costs import ChainCosts
 from nas.data import batching
 from nas.data.splits import dataset
 from nas.distribution.hosts import Distribution
@@ -84,7 +85,7 @@ def paired_batches(
 def build_supernet(
     space: SearchSpace,
     config: SearchConfig,
-    latencies: Latencies,
+    latencies: ChainCosts,
     steps_per_epoch: int,
     algorithm: StepAlgorithm,
     sync_batch_norm: bool = True,
@@ -108,7 +109,7 @@ def build_supernet(
 
 
 def _objective(
-    config: SearchConfig, latencies: Latencies, steps_per_epoch: int
+    config: SearchConfig, latencies: ChainCosts, steps_per_epoch: int
 ) -> objectives.Objective:
     # For a limit the search aims slightly below it, so that the child hardly changes to respect it.
     aim = config.target * (1.0 - derive.TARGET_BAND / 2 if config.is_limit else 1.0)
@@ -120,7 +121,7 @@ def _objective(
 def search(
     space: SearchSpace,
     dataset: dataset.Dataset,
-    latencies: Latencies | None,
+    latencies: ChainCosts | None,
     config: SearchConfig,
     directory: files.Path,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -133,7 +134,7 @@ def search(
     Args:
         space: the search space, with the data set's classes and resolution.
         dataset: its `train` split trains weights, its `validation` split the architecture.
-        latencies: latencies of the space's candidates; None without a target.
+        latencies: predicted latencies of the space's networks; None without a target.
         config: settings.
         directory: folder for `metrics.jsonl`, `alphas.npz` and the algorithm's other files. A
             search found there is resumed and gives the same result as without interruption. If
@@ -179,7 +180,7 @@ def search(
 def assist(
     space: SearchSpace,
     dataset: dataset.Dataset,
-    latencies: Latencies | None,
+    latencies: ChainCosts | None,
     config: SearchConfig,
     distribution: Distribution,
 ) -> None:
@@ -192,7 +193,7 @@ def assist(
 def prepare(
     space: SearchSpace,
     dataset: dataset.Dataset,
-    latencies: Latencies | None,
+    latencies: ChainCosts | None,
     config: SearchConfig,
     distribution: Distribution,
 ) -> tuple[Task, algorithms.Algorithm]:

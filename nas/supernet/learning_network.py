@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from nas.architecture.specs import SearchSpace
 from nas.choices import sampling
-from nas.choices.candidate_costs import Latencies
+from nas.choices.chain_costs import ChainCosts
 from nas.layers import loss_scale
 from nas.objectives import Objective
 from nas.supernet import mixed_network, routes
@@ -96,7 +96,7 @@ class LearningNetwork(mixed_network.MixedNetwork):
 
     algorithm: StepAlgorithm
     objective: Objective
-    latencies: Latencies
+    latencies: ChainCosts
     path_optimizer: PathOptimizer
     arch_optimizer: keras.optimizers.Optimizer
 

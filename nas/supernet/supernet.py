@@ -15,6 +15,7 @@ import tensorflow as tf
 from nas import objectives
 from nas.architecture.specs import SearchSpace
 from nas.choices.candidate_costs import Latencies
+from nas.choices.chain_costs import ChainCosts
 from nas.distribution import replicas, replicated_fit
 from nas.supernet import learning_network, path_optimizer, routes, train_steps
 
@@ -27,14 +28,13 @@ XLA_REFUSAL = (
 Batch = tuple[tf.Tensor, tf.Tensor]
 
 
-def check_latencies(space: SearchSpace, latencies: Latencies) -> None:
+def check_latencies(space: SearchSpace, latencies: ChainCosts) -> None:
     """Raises ValueError if `latencies` belong to another space."""
     counts = list(space.candidate_counts)
-    received = [len(slot) for slot in latencies.slots]
-    if received != counts:
+    if latencies.counts != counts:
         raise ValueError(
             f"latencies: expected {counts} candidates in the slots of {space.name}, "
-            f"received {received}; use latencies of this space"
+            f"received {latencies.counts}; use latencies of this space"
         )
 
 
@@ -81,7 +81,7 @@ class Supernet(replicated_fit.BuiltBeforeFit, learning_network.LearningNetwork):
         algorithm: learning_network.StepAlgorithm,
         arch_optimizer: keras.optimizers.Optimizer | None = None,
         objective: objectives.Objective | None = None,
-        latencies: Latencies | None = None,
+        latencies: ChainCosts | None = None,
         label_smoothing: float = 0.1,
         jit_compile: bool = False,
         **kwargs: Any,
@@ -95,7 +95,7 @@ class Supernet(replicated_fit.BuiltBeforeFit, learning_network.LearningNetwork):
             arch_optimizer: updates alpha. By default Adam(1e-3, beta_1=0, beta_2=0.999), as in the
                 reference.
             objective: by default the cross-entropy alone.
-            latencies: milliseconds of each candidate; by default all zero.
+            latencies: predicted latencies of the networks; by default all zero.
             label_smoothing: of weight steps; architecture steps use the plain cross-entropy.
             jit_compile: must be False; see `XLA_REFUSAL`.
             **kwargs: as for `keras.Model.compile`.

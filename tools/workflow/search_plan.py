@@ -5,6 +5,7 @@ import textwrap
 from nas.architecture import counting
 from nas.architecture.specs import SearchSpace
 from nas.choices.candidate_costs import Latencies
+from nas.choices.chain_costs import ChainCosts
 from nas.data import batching
 from nas.data.splits.dataset import Dataset
 from nas.searching import algorithms
@@ -85,7 +86,7 @@ def data_text(dataset: Dataset) -> str:
     )
 
 
-def _cost_text(latencies: Latencies, target: float) -> str:
+def _cost_text(latencies: ChainCosts, target: float) -> str:
     kind, unit = latencies.quantity.removesuffix("_ms"), latencies.unit
     least, most = console.compact(latencies.fastest_ms), console.compact(latencies.slowest_ms)
     aimed = f"target {console.compact(target)} {unit}" if target else "no target"

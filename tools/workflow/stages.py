@@ -19,6 +19,7 @@ from nas import files
 from nas.architecture import counting, spec_json, stride_check
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.candidate_costs import Latencies
+from nas.choices.chain_costs import ChainCosts
 from nas.data import image_options, loading, sources, split_record
 from nas.data.image_options import ImageOptions
 from nas.data.splits.dataset import Dataset
@@ -98,7 +99,7 @@ def latencies_of(latency_model: LatencyModel, space: SearchSpace) -> Latencies:
 def run_search(
     space: SearchSpace,
     dataset: Dataset,
-    latencies: Latencies | None,
+    latencies: ChainCosts | None,
     config: search_config.SearchConfig,
     workdir: pathlib.Path,
     distribution: Distribution | None = None,

@@ -1,7 +1,7 @@
 """Functions shared by the gradient algorithms: the gradient of the gates, and that of alpha.
 
-For gates g, dCE/dg_j = sum(dCE/dm * o_j(x)). With the latencies F, the gradient through the softmax
-is
+For gates g, dCE/dg_j = sum(dCE/dm * o_j(x)). With F_j = dE[latency]/dp_j, the gradient through
+the softmax is
 
     dL/dalpha_i = sum_j (w_ce dCE/dg_j + w_latency F_j) p_j (delta_ij - p_i)
 """
@@ -62,8 +62,7 @@ def over_all_candidates(supernet: Supernet, found: GateEvaluation) -> Architectu
     """Returns the gradient of alpha if `found.by_gate` is `[slots, candidates]`: all gates."""
     alpha = tf.convert_to_tensor(supernet.alpha.value)
     weights = supernet.gradient_weights(found.cross_entropy, alpha)
-    matrix = tf.constant(supernet.latencies.matrix, tf.float32)
-    combined = weights[0] * found.by_gate + weights[1] * matrix
     p = sampling.path_probabilities(alpha, supernet.mask)
+    combined = weights[0] * found.by_gate + weights[1] * supernet.latencies.gradient(p)
     gradient = gates.softmax_gradient(combined, p)
     return ArchitectureGradient(gradient, found.cross_entropy, found.accuracy)

@@ -4,7 +4,8 @@ Weight step: one path drawn from p = softmax(alpha). Architecture step:
 
     dL/dalpha_i = sum_j (w_ce dCE/dg_j + w_latency F_j) p_j (delta_ij - p_i)
 
-with dCE/dg_j = sum(dCE/dm * o_j(x)) in a network whose active candidates were sampled.
+with dCE/dg_j = sum(dCE/dm * o_j(x)) in a network whose active candidates were sampled, and
+F_j = dE[latency]/dp_j.
 
 Two paths: for each slot two candidates are drawn without replacement. q is the softmax of their two
 alphas, the active candidate is drawn from q, and the formula is applied to the pair with q in place
@@ -45,8 +46,10 @@ class TwoPathGradient(SupernetAlgorithm):
         route_of = functools.partial(routes.TwoPaths, pair.choices)
         found = gate_gradient.evaluate_gates(supernet, images, labels, values, route_of)
         weights = supernet.gradient_weights(found.cross_entropy, alpha)
-        matrix = tf.constant(supernet.latencies.matrix, tf.float32)
-        pair_ms = tf.gather(matrix, pair.choices, batch_dims=1)
+        by_probability = supernet.latencies.gradient(
+            sampling.path_probabilities(alpha, supernet.mask)
+        )
+        pair_ms = tf.gather(by_probability, pair.choices, batch_dims=1)
         combined = weights[0] * found.by_gate + weights[1] * pair_ms
         over_pair = gates.softmax_gradient(combined, pair.probabilities)
         gradient = gates.scatter_pair(over_pair, pair.choices, alpha.shape[1])

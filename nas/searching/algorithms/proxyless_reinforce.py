@@ -99,7 +99,6 @@ class Reinforce(SupernetAlgorithm):
         If replicas normalize together, every network is traced, since replicas cannot wait for each
         other in a loop.
         """
-        count = self.config.reinforce_networks
 
         def run_one(seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             choices = sampling.sample_path(alpha, supernet.mask, seed)
@@ -113,10 +112,7 @@ class Reinforce(SupernetAlgorithm):
             found = self._in_turn(lambda i: run_one(seeds[i]), alpha.shape[0])
         choices, *means = found
         cross_entropy, accuracy = replicas.mean(means)
-        matrix = tf.constant(supernet.latencies.matrix, tf.float32)
-        matrices = tf.broadcast_to(matrix, [count, *matrix.shape])
-        constant_ms = tf.constant(supernet.latencies.constant_ms, tf.float32)
-        latency_ms = constant_ms + tf.reduce_sum(tf.gather(matrices, choices, batch_dims=2), axis=1)
+        latency_ms = supernet.latencies.costs_of(choices)
         return Networks(choices, self.reward(accuracy, latency_ms), cross_entropy, accuracy)
 
     def _in_turn(self, run: Callable[[tf.Tensor], tuple], slots: int) -> list[tf.Tensor]:

@@ -77,7 +77,7 @@ class RandomNetworks(Algorithm):
             task.report(
                 f"network {i + 1} of {len(networks)}: validation accuracy {100 * accuracy:.2f} %"
             )
-        counts = children.num_candidates
+        counts = children.counts
         _write_usual_files(task, judged, self._epochs, counts)
         best = judged.best
         return SearchResult(
@@ -111,7 +111,7 @@ class RandomNetworks(Algorithm):
 
 
 def _uniform(counts: list[int]) -> np.ndarray:
-    """Probabilities `[slots, most candidates]`, NaN in the padding."""
+    """Probabilities `[rows, most options]`, NaN in the padding."""
     return np.array([[1.0 / n] * n + [np.nan] * (max(counts) - n) for n in counts])
 
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from nas.architecture.specs import SearchSpace
-from nas.choices.candidate_costs import Latencies
+from nas.choices.chain_costs import ChainCosts
 from nas.data.splits.dataset import Dataset
 from nas.distribution.hosts import Distribution
 from nas.progress import Track
@@ -25,7 +25,7 @@ class Task:
     Attributes:
         space: the search space, with the data set's classes and resolution.
         dataset: its `train` split trains weights, its `validation` split the architecture.
-        latencies: latencies of all candidates; zero if no latency model was given.
+        latencies: predicted latencies of the networks; zero if no latency model was given.
         config: settings.
         directory: folder for the search's files.
         identity: everything the result depends on, as JSON values by name; files of a search with
@@ -39,7 +39,7 @@ class Task:
 
     space: SearchSpace
     dataset: Dataset
-    latencies: Latencies
+    latencies: ChainCosts
     config: SearchConfig
     directory: pathlib.Path
     identity: Mapping[str, Any]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nas.choices.candidate_costs import Latencies
 from nas.choices.uniform_children import UniformChildren
-from nas.objectives import Latencies
 
 
 def all_children(latencies):
