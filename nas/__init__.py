@@ -32,7 +32,6 @@ PUBLIC = {
     "load_child": "nas.architecture.spaces",
     "num_params": "nas.architecture.counting",
     "num_macs": "nas.architecture.counting",
-    "supernet_params": "nas.architecture.counting",
     "load_dataset": "nas.data.loading:load",
     "dataset_from_arrays": "nas.data.arrays",
     "Supernet": "nas.supernet.supernet",
@@ -63,7 +62,6 @@ __all__ = [
     "load_child",
     "num_params",
     "num_macs",
-    "supernet_params",
     "load_dataset",
     "dataset_from_arrays",
     "Supernet",
@@ -81,7 +79,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from nas.architecture.blocks import Block, Head, Slot, Stem
-    from nas.architecture.counting import num_macs, num_params, supernet_params
+    from nas.architecture.counting import num_macs, num_params
     from nas.architecture.operations.fused_mbconv import FusedMBConv
     from nas.architecture.operations.mbconv import MBConv
     from nas.architecture.operations.skip import Skip

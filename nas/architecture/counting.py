@@ -60,8 +60,9 @@ def supernet_params(space: SearchSpace) -> int:
 
     Example:
         >>> import nas
+        >>> from nas.architecture import counting
         >>> space = nas.load_space("cifar")
-        >>> nas.supernet_params(space), nas.num_params(space.first_child)
+        >>> counting.supernet_params(space), nas.num_params(space.first_child)
         (556378, 95290)
     """
     shared = space.first_child
