@@ -18,8 +18,11 @@ def fewest_operators(child: Child, recipe: Recipe) -> dict[str, int]:
     These are the operators of every stage, one addition per residual block, one mean and one
     classifier. The recipe may add conversions between types.
     """
-    stages = [stage for stage, _ in counting.child_stages(child)]
-    counts = collections.Counter(name for stage in stages for name in stage.operators)
+    places = list(counting.child_stages(child))
+    stages = [stage for stage, _ in places]
+    counts = collections.Counter(
+        name for stage, resolution in places for name in stage.operators_at(resolution)
+    )
     counts["ADD"] += sum(block.has_residual for block in child.layers)
     counts["FULLY_CONNECTED"] += 1
     counts["MEAN"] += 1

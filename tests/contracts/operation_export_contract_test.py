@@ -1,5 +1,6 @@
 """Tests that every recipe without fine-tuning writes every operation correctly."""
 
+import dataclasses
 import functools
 
 import keras
@@ -10,7 +11,9 @@ from operation_examples import OPERATIONS
 
 from export import recipes, support, writing
 from export.checks import parity
+from export.content import flatbuffer, footprint, packaging
 from export.content.metadata import About
+from export.conversion import tflite
 from export.examples import Examples
 from nas.architecture.blocks import Block, Head, Stem
 from nas.architecture.specs import Child
@@ -33,6 +36,10 @@ def child_of(op):
     return Child("one_operation", 12, 10, Stem(8, stride=1), tuple(blocks), Head(128))
 
 
+def about_of(child):
+    return About("noise", tuple(f"class {i}" for i in range(10)), child)
+
+
 @functools.cache
 def written(op):
     """The writer of the network, and its test images."""
@@ -41,7 +48,7 @@ def written(op):
     model = keras_network.build_child(child)
     for _ in range(5):
         model(noise_images.IMAGES[:32], training=True)
-    about = About("noise", tuple(f"class {i}" for i in range(10)), child)
+    about = about_of(child)
     images = noise_images.clear(model, len(LABELS))
     return writing.Writer(model, Examples(images, LABELS, images, None), about), images
 
@@ -62,3 +69,15 @@ def test_an_operation_is_written_minimal_and_in_parity_or_refused_by_policy(op, 
     # Raises if the file differs from its network by more than the recipe allows.
     found = parity.compare(content, recipe, images, LABELS, writer.logits, held_logits=held)
     assert found.recipe == recipe.name
+
+
+@pytest.mark.parametrize("name", ["float32", "int8"])
+@pytest.mark.parametrize("op", OPERATIONS, ids=lambda op: op.label)
+def test_an_operation_on_one_pixel_has_the_operators_that_are_counted(op, name):
+    """The last layers of a network for large images see one pixel of a small one."""
+    child = dataclasses.replace(child_of(op), resolution=2, stem=Stem(8, stride=2))
+    images = noise_images.IMAGES[:, :2, :2]
+    keras.utils.set_random_seed(0)
+    content = tflite.convert(keras_network.build_child(child), recipes.recipe(name), images)
+    found = flatbuffer.operators(packaging.package(content, child.name, name, about_of(child)))
+    assert found == footprint.fewest_operators(child, recipes.recipe(name))

@@ -64,6 +64,10 @@ class Squeeze(Stage):
         """See `Stage`."""
         return ("MEAN", "CONV_2D", "CONV_2D", "MUL")
 
+    def operators_at(self, resolution: int) -> tuple[str, ...]:
+        """See `Stage`; one pixel is its own mean, which the converter leaves out."""
+        return self.operators[1:] if resolution == 1 else self.operators
+
 
 @dataclasses.dataclass(frozen=True)
 class Pooled(Stage):

@@ -76,6 +76,11 @@ class Stage(abc.ABC):
         activation = ACTIVATIONS[self.activation].operators if self.activation else ()
         return self.own_operators + activation
 
+    def operators_at(self, resolution: int) -> tuple[str, ...]:
+        """Returns the operators in a `.tflite` file, for an input of `resolution` pixels."""
+        del resolution
+        return self.operators
+
     @property
     def is_pointwise(self) -> bool:
         """Whether it is a 1x1 convolution with stride 1: one matrix product per pixel."""
