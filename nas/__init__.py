@@ -36,7 +36,7 @@ PUBLIC = {
     "dataset_from_arrays": "nas.data.arrays",
     "Supernet": "nas.supernet.supernet",
     "algorithm": "nas.searching.algorithms",
-    "paired_batches": "nas.searching.search",
+    "paired_batches": "nas.searching.paired_batches",
     "most_probable": "nas.choices.derive",
     "Latencies": "nas.choices.candidate_costs",
     "SearchConfig": "nas.searching.search_config",
@@ -92,7 +92,8 @@ if TYPE_CHECKING:
     from nas.data.loading import load as load_dataset
     from nas.layers.keras_network import build_child
     from nas.searching.algorithms import algorithm
-    from nas.searching.search import paired_batches, search
+    from nas.searching.paired_batches import paired_batches
+    from nas.searching.search import search
     from nas.searching.search_config import SearchConfig
     from nas.supernet.supernet import Supernet
     from nas.training.child_training import TrainConfig, evaluate, train

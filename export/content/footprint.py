@@ -21,7 +21,7 @@ def fewest_operators(child: Child, recipe: Recipe) -> dict[str, int]:
     places = list(counting.child_stages(child))
     stages = [stage for stage, _ in places]
     counts = collections.Counter(
-        name for stage, resolution in places for name in stage.operators_at(resolution)
+        name for stage, resolution in places for name in stage.operators(resolution)
     )
     counts["ADD"] += sum(block.has_residual for block in child.layers)
     counts["FULLY_CONNECTED"] += 1

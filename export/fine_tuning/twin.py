@@ -80,8 +80,7 @@ def _quantized(model: tf_keras.Model, job: Job) -> Prepared:
     def annotated(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
         # The toolkit has no rule for the product in a squeeze-and-excitation. Its output is an
         # activation like that of any other layer.
-        is_product = layer in products
-        return toolkit.quantize_annotate_layer(layer, of_output() if is_product else None)
+        return toolkit.quantize_annotate_layer(layer, of_output() if layer in products else None)
 
     of_output = default_8bit_quantize_configs.Default8BitOutputQuantizeConfig
     products = [e for e in model.layers if isinstance(e, tf_keras.layers.Multiply)]
@@ -101,21 +100,26 @@ def _start_ranges(
     The toolkit starts every range at -6 to 6, and follows the data with a momentum of 0.999. The
     product of a ReLU6 and of a channel's weight, up to 6, is up to 36.
     """
-    images = batching.calibration_images(job.training, _RANGE_IMAGES, job.settings.seed)
-    for product in products:
-        values = tf_keras.Model(model.inputs, product.output).predict(images, verbose=0)
-        for weight in changed.get_layer(f"quant_{product.name}").weights:
-            for end, value in (("_min", values.min()), ("_max", values.max())):
-                if weight.name.partition(":")[0].endswith(f"output{end}"):
-                    weight.assign(value)
+    if not products:
+        return
+    count = min(_RANGE_IMAGES, len(job.training))
+    images = batching.calibration_images(job.training, count, job.settings.seed)
+    outputs = tf_keras.Model(model.inputs, [product.output for product in products])
+    for product, values in zip(products, tf.nest.flatten(outputs(images)), strict=True):
+        layer = changed.get_layer(f"quant_{product.name}")
+        _set_range(layer, float(tf.reduce_min(values)), float(tf.reduce_max(values)))
 
 
 def _fix_input_range(model: tf_keras.Model) -> None:
     (layer,) = [entry for entry in model.layers if type(entry).__name__ == "QuantizeLayer"]
-    for weight in layer.weights:
-        for end, value in zip(("_min", "_max"), _INPUT_RANGE, strict=True):
-            if weight.name.partition(":")[0].endswith(end):
-                weight.assign(value)
+    _set_range(layer, *_INPUT_RANGE)
+
+
+def _set_range(layer: tf_keras.layers.Layer, least: float, most: float) -> None:
+    """Sets the range of a layer that quantizes its output only."""
+    for end, value in (("_min", least), ("_max", most)):
+        (weight,) = [w for w in layer.weights if w.name.partition(":")[0].endswith(end)]
+        weight.assign(value)
 
 
 def _pruned(model: tf_keras.Model, job: Job) -> Prepared:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nas.architecture import counting, spec_json
 from nas.architecture.blocks import Block, Slot
-from nas.architecture.operations.stage import with_resolutions
 from nas.architecture.specs import Child, SearchSpace
 
 if TYPE_CHECKING:
@@ -87,8 +86,7 @@ def head_part(child: Child) -> Part:
     # Inference uses no dropout.
     del spec["dropout"]
     stages = child.head.stages(width)
-    macs = sum(stage.macs(size) for stage, size in with_resolutions(stages, resolution))
-    macs += child.head.output_width * child.num_classes
+    macs = counting.chain_macs(stages, resolution) + child.head.output_width * child.num_classes
     widths = [width, *(stage.output_width for stage in stages), child.num_classes]
     label = f"head, {' -> '.join(map(str, widths))}"
     return Part("head", label, resolution, spec, macs, child)

@@ -1,6 +1,6 @@
 """Counts parameters, multiply-accumulates and bytes of blocks and networks from their specs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -9,9 +9,14 @@ from nas.architecture.operations.stage import Stage, with_resolutions
 from nas.architecture.specs import Child, SearchSpace
 
 
+def chain_macs(stages: Iterable[Stage], resolution: int) -> int:
+    """Returns the multiply-accumulates of stages on a square input of `resolution` pixels."""
+    return sum(stage.macs(size) for stage, size in with_resolutions(stages, resolution))
+
+
 def block_macs(block: Block, resolution: int) -> int:
     """Returns the multiply-accumulates of a block on a square input of `resolution` pixels."""
-    return sum(stage.macs(size) for stage, size in with_resolutions(block.stages, resolution))
+    return chain_macs(block.stages, resolution)
 
 
 def block_params(block: Block) -> int:

@@ -33,7 +33,7 @@ LABELS = RNG.integers(0, CHILD.num_classes, 64)
 
 # One operator per layer: none is left for batch normalization, activations or shapes.
 STAGES = [stage for block in CHILD.layers for stage in block.stages]
-OWN = collections.Counter(name for stage in STAGES for name in stage.operators)
+OWN = collections.Counter(name for stage in STAGES for name in stage.own_operators)
 MINIMUM = {
     "ADD": sum(block.has_residual for block in CHILD.layers),
     "CONV_2D": 2 + OWN["CONV_2D"],

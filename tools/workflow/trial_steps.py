@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from nas.data import batching
-from nas.searching import algorithms, search
+from nas.searching import algorithms, paired_batches, search
 from nas.searching.algorithms import Task
 from nas.training import callback_list
 
@@ -66,7 +66,7 @@ def run(task: Task, algorithm: algorithms.SupernetAlgorithm) -> Trial:
         clock = _Clock(enough)
         net.fit(
             hosts.distribute(
-                lambda share: search.paired_batches(
+                lambda share: paired_batches.paired_batches(
                     task.dataset, config, first_step, algorithm.learns_alpha, share
                 )
             ),

@@ -4,7 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from nas.architecture.operations.activations import Activation
-from nas.architecture.operations.stage import Stage, downsampled
+from nas.architecture.operations.stage import KeepsWidth, Stage, downsampled
 from nas.architecture.operations.weights import Weight, kernel, normalization
 
 
@@ -45,7 +45,7 @@ class Conv(Stage):
 
 
 @dataclasses.dataclass(frozen=True)
-class Depthwise(Stage):
+class Depthwise(KeepsWidth, Stage):  # type: ignore[override]
     """A depthwise convolution without bias, its batch normalization, an optional activation.
 
     It filters each of its `width` channels by itself.
@@ -58,16 +58,6 @@ class Depthwise(Stage):
     stride: int
     width: int
     activation: Activation | None
-
-    @property
-    def input_width(self) -> int:  # type: ignore[override]
-        """See `Stage`."""
-        return self.width
-
-    @property
-    def output_width(self) -> int:  # type: ignore[override]
-        """See `Stage`."""
-        return self.width
 
     @property
     def weights(self) -> tuple[Weight, ...]:

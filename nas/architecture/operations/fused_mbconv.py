@@ -5,12 +5,17 @@ from typing import ClassVar, Literal
 from pydantic.dataclasses import dataclass
 
 from nas.architecture.operations.activations import Activation
+from nas.architecture.operations.bottlenecks import (
+    Expansion,
+    KernelSize,
+    SqueezeRatio,
+    expanded_width,
+    label_end,
+)
 from nas.architecture.operations.convolutions import Conv
-from nas.architecture.operations.mbconv import KernelSize, suffix
 from nas.architecture.operations.operation import Operation
-from nas.architecture.operations.pooled_stages import Squeeze, SqueezeRatio
+from nas.architecture.operations.pooled_stages import Squeeze
 from nas.architecture.operations.stage import STRICT, Stage
-from nas.architecture.operations.widths import Expansion, expanded_width
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -41,7 +46,7 @@ class FusedMBConv(Operation):
     @property
     def label(self) -> str:
         """For example `fused k3 e4`; the activation is named unless it is ReLU6."""
-        end = suffix(self.se_ratio, self.activation)
+        end = label_end(self.activation, self.se_ratio)
         return f"fused k{self.kernel_size} e{self.expansion}{end}"
 
     def stages(self, input_width: int, output_width: int, stride: int) -> tuple[Stage, ...]:

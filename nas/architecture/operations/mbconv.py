@@ -1,31 +1,21 @@
 """The inverted bottleneck."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
 from nas.architecture.operations.activations import Activation
+from nas.architecture.operations.bottlenecks import (
+    Expansion,
+    KernelSize,
+    SqueezeRatio,
+    expanded_width,
+    label_end,
+)
 from nas.architecture.operations.convolutions import Conv, Depthwise
 from nas.architecture.operations.operation import Operation
-from nas.architecture.operations.pooled_stages import Squeeze, SqueezeRatio
+from nas.architecture.operations.pooled_stages import Squeeze
 from nas.architecture.operations.stage import STRICT, Stage
-from nas.architecture.operations.widths import Expansion, expanded_width
-
-
-def _odd(kernel_size: int) -> int:
-    if kernel_size % 2 == 0:
-        raise ValueError("expected an odd number")
-    return kernel_size
-
-
-KernelSize = Annotated[int, Field(ge=1, le=11), AfterValidator(_odd)]
-
-
-def suffix(se_ratio: float, activation: Activation) -> str:
-    """Returns the end of a label: what differs from a block with ReLU6 and nothing else."""
-    squeeze = f" se{se_ratio:g}" if se_ratio else ""
-    return squeeze + ("" if activation == "relu6" else f" {activation}")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -56,7 +46,8 @@ class MBConv(Operation):
     @property
     def label(self) -> str:
         """For example `k5 e3 se0.25`; the activation is named unless it is ReLU6."""
-        return f"k{self.kernel_size} e{self.expansion}{suffix(self.se_ratio, self.activation)}"
+        end = label_end(self.activation, self.se_ratio)
+        return f"k{self.kernel_size} e{self.expansion}{end}"
 
     def stages(self, input_width: int, output_width: int, stride: int) -> tuple[Stage, ...]:
         """See `Operation`."""

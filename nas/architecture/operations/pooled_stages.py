@@ -1,21 +1,16 @@
 """Stages that compute on the mean over all pixels."""
 
 import dataclasses
-from typing import Annotated, ClassVar
-
-from pydantic import Field
+from typing import ClassVar
 
 from nas.architecture.operations.activations import Activation
-from nas.architecture.operations.stage import Stage
+from nas.architecture.operations.bottlenecks import scaled_width
+from nas.architecture.operations.stage import KeepsWidth, Stage
 from nas.architecture.operations.weights import Bank, Weight, kernel
-from nas.architecture.operations.widths import scaled_width
-
-# Width of the bottleneck in squeeze-and-excitation over that of the tensor; 0 for none.
-SqueezeRatio = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 @dataclasses.dataclass(frozen=True)
-class Squeeze(Stage):
+class Squeeze(KeepsWidth, Stage):  # type: ignore[override]
     """Squeeze-and-excitation (Hu et al. 2018, figure 3): channels weighed by what all pixels show.
 
     The weight of a channel is relu6(W z + b), six times a hard sigmoid. The normalization after
@@ -33,16 +28,6 @@ class Squeeze(Stage):
     def of_ratio(cls, width: int, ratio: float) -> tuple["Squeeze", ...]:
         """Returns the stage with a bottleneck of `ratio` times `width`; none if the ratio is 0."""
         return (cls(width, scaled_width(width, ratio)),) if ratio else ()
-
-    @property
-    def input_width(self) -> int:  # type: ignore[override]
-        """See `Stage`."""
-        return self.width
-
-    @property
-    def output_width(self) -> int:  # type: ignore[override]
-        """See `Stage`."""
-        return self.width
 
     @property
     def weights(self) -> tuple[Weight, ...]:
@@ -64,9 +49,9 @@ class Squeeze(Stage):
         """See `Stage`."""
         return ("MEAN", "CONV_2D", "CONV_2D", "MUL")
 
-    def operators_at(self, resolution: int) -> tuple[str, ...]:
+    def operators(self, resolution: int) -> tuple[str, ...]:
         """See `Stage`; one pixel is its own mean, which the converter leaves out."""
-        return self.operators[1:] if resolution == 1 else self.operators
+        return self.own_operators[1:] if resolution == 1 else self.own_operators
 
 
 @dataclasses.dataclass(frozen=True)

@@ -70,16 +70,11 @@ class Stage(abc.ABC):
     def own_operators(self) -> tuple[str, ...]:
         """Operators in a `.tflite` file, without those of the activation."""
 
-    @property
-    def operators(self) -> tuple[str, ...]:
-        """Operators in a `.tflite` file."""
-        activation = ACTIVATIONS[self.activation].operators if self.activation else ()
-        return self.own_operators + activation
-
-    def operators_at(self, resolution: int) -> tuple[str, ...]:
+    def operators(self, resolution: int) -> tuple[str, ...]:
         """Returns the operators in a `.tflite` file, for an input of `resolution` pixels."""
         del resolution
-        return self.operators
+        activation = ACTIVATIONS[self.activation].operators if self.activation else ()
+        return self.own_operators + activation
 
     @property
     def is_pointwise(self) -> bool:
@@ -95,6 +90,22 @@ class Stage(abc.ABC):
     def num_weights(self) -> int:
         """Number of trainable values."""
         return sum(weight.size for weight in self.weights if weight.bank.is_trainable)
+
+
+class KeepsWidth:
+    """Base of a stage whose output has as many channels as its input: the field `width`."""
+
+    width: int
+
+    @property
+    def input_width(self) -> int:
+        """See `Stage`."""
+        return self.width
+
+    @property
+    def output_width(self) -> int:
+        """See `Stage`."""
+        return self.width
 
 
 def with_resolutions(stages: Iterable[Stage], resolution: int) -> Iterator[tuple[Stage, int]]:

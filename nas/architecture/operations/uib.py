@@ -5,11 +5,10 @@ from typing import ClassVar, Literal
 from pydantic.dataclasses import dataclass
 
 from nas.architecture.operations.activations import Activation
+from nas.architecture.operations.bottlenecks import Expansion, expanded_width, label_end
 from nas.architecture.operations.convolutions import Conv, Depthwise
-from nas.architecture.operations.mbconv import suffix
 from nas.architecture.operations.operation import Operation
 from nas.architecture.operations.stage import STRICT, Stage
-from nas.architecture.operations.widths import Expansion, expanded_width
 
 DepthwiseSize = Literal[0, 3, 5, 7]
 
@@ -43,7 +42,7 @@ class UIB(Operation):
     def label(self) -> str:
         """For example `uib k3 k5 e4`; the activation is named unless it is ReLU6."""
         sizes = f"k{self.start_kernel_size} k{self.middle_kernel_size}"
-        return f"uib {sizes} e{self.expansion}{suffix(0.0, self.activation)}"
+        return f"uib {sizes} e{self.expansion}{label_end(self.activation)}"
 
     def stages(self, input_width: int, output_width: int, stride: int) -> tuple[Stage, ...]:
         """See `Operation`."""

@@ -5,21 +5,10 @@ MobileNetV4-Conv-Small: its second convolution has a residual connection here, a
 after its pooling has biases in place of a batch normalization (1,280 parameters fewer).
 """
 
-from nas.architecture.blocks import Block, Head, Stem, Stride
-from nas.architecture.operations import UIB, Activation, AnyOperation, FusedMBConv, MBConv
+from nas.architecture.blocks import Head, Stem, Stride
+from nas.architecture.operations import UIB, Activation, FusedMBConv, MBConv
+from nas.architecture.spaces.rows import Row, imagenet_child, stage_rows
 from nas.architecture.specs import Child
-
-# Operation, output width, stride.
-Row = tuple[AnyOperation, int, Stride]
-
-
-def _child(name: str, stem: Stem, rows: list[Row], head: Head) -> Child:
-    layers: list[Block] = []
-    width = stem.width
-    for op, output_width, stride in rows:
-        layers.append(Block(op, width, output_width, stride))
-        width = output_width
-    return Child(name, 224, 1000, stem, tuple(layers), head)
 
 
 def mobilenet_v2() -> Child:
@@ -36,9 +25,8 @@ def mobilenet_v2() -> Child:
     ]
     rows: list[Row] = []
     for expansion, width, depth, stride in stages:
-        rows.append((MBConv(3, expansion), width, stride))
-        rows += [(MBConv(3, expansion), width, 1)] * (depth - 1)
-    return _child("mobilenet_v2", Stem(32), rows, Head(1280, dropout=0.2))
+        rows += stage_rows([MBConv(3, expansion)] * depth, width, stride)
+    return imagenet_child("mobilenet_v2", Stem(32), rows, Head(1280, dropout=0.2))
 
 
 # Kernel size, expansion, output width, squeeze-and-excitation, activation, stride.
@@ -50,7 +38,7 @@ def _v3(name: str, stages: list[_V3Row], head: Head) -> Child:
         (MBConv(kernel, expansion, activation, 0.25 if squeeze else 0.0), width, stride)
         for kernel, expansion, width, squeeze, activation, stride in stages
     ]
-    return _child(name, Stem(16, activation="hard_swish"), rows, head)
+    return imagenet_child(name, Stem(16, activation="hard_swish"), rows, head)
 
 
 def mobilenet_v3_large() -> Child:
@@ -99,20 +87,13 @@ def mobilenet_v4_conv_small() -> Child:
     def uib(start: int, middle: int, expansion: int) -> UIB:
         return UIB(start, middle, expansion, "relu")  # type: ignore[arg-type]
 
-    same: list[Row] = [(uib(0, 3, 2), 96, 1)] * 4
     rows: list[Row] = [
         (FusedMBConv(3, 1, "relu"), 32, 2),
         (FusedMBConv(1, 1, "relu"), 32, 1),
         (FusedMBConv(3, 3, "relu"), 64, 2),
-        (uib(5, 5, 3), 96, 2),
-        *same,
-        (uib(3, 0, 4), 96, 1),
-        (uib(3, 3, 6), 128, 2),
-        (uib(5, 5, 4), 128, 1),
-        (uib(0, 5, 4), 128, 1),
-        (uib(0, 5, 3), 128, 1),
-        (uib(0, 3, 4), 128, 1),
-        (uib(0, 3, 4), 128, 1),
+        *stage_rows([uib(5, 5, 3), *[uib(0, 3, 2)] * 4, uib(3, 0, 4)], 96, 2),
+        *stage_rows([uib(3, 3, 6), uib(5, 5, 4), uib(0, 5, 4), uib(0, 5, 3)], 128, 2),
+        *stage_rows([uib(0, 3, 4)] * 2, 128, 1),
     ]
     head = Head(960, "relu", 0.2, pooled_width=1280)
-    return _child("mobilenet_v4_conv_small", Stem(32, activation="relu"), rows, head)
+    return imagenet_child("mobilenet_v4_conv_small", Stem(32, activation="relu"), rows, head)

@@ -4,22 +4,24 @@ Each row is a sequence of blocks of one width: their kernel sizes and expansions
 chose the zero operation), the width, and the stride of the first block.
 """
 
-from nas.architecture.blocks import Block, Head, Stem, Stride
-from nas.architecture.operations import MBConv, Skip
+from nas.architecture.blocks import Head, Stem, Stride
+from nas.architecture.operations import AnyOperation, MBConv, Skip
+from nas.architecture.spaces.rows import Row, imagenet_child, stage_rows
 from nas.architecture.specs import Child
 
-Row = tuple[str, int, Stride]
+# Blocks, width, stride of the first.
+StageRow = tuple[str, int, Stride]
 
 
-def _child(name: str, stem: int, head: int, dropout: float, rows: list[Row]) -> Child:
-    layers: list[Block] = []
-    width = stem
-    for blocks, output_width, stride in rows:
-        for block in blocks.split():
-            op = Skip() if block == "Z" else MBConv(int(block[0]), int(block[2]))
-            layers.append(Block(op, width, output_width, stride))
-            width, stride = output_width, 1
-    return Child(name, 224, 1000, Stem(stem), tuple(layers), Head(head, dropout=dropout))
+def _child(name: str, stem: int, head: int, dropout: float, stages: list[StageRow]) -> Child:
+    rows: list[Row] = []
+    for blocks, width, stride in stages:
+        rows += stage_rows([_operation(block) for block in blocks.split()], width, stride)
+    return imagenet_child(name, Stem(stem), rows, Head(head, dropout=dropout))
+
+
+def _operation(block: str) -> AnyOperation:
+    return Skip() if block == "Z" else MBConv(int(block[0]), int(block[2]))
 
 
 PROXYLESS_CHILDREN = (

@@ -8,7 +8,7 @@ import dataclasses
 
 from nas.architecture.blocks import Block
 from nas.architecture.operations import MBConv
-from nas.architecture.operations.widths import scaled_width
+from nas.architecture.operations.bottlenecks import scaled_width
 from nas.architecture.specs import Child, SearchSpace
 
 

@@ -1,5 +1,7 @@
 """Every operation and every head through each kind of training further."""
 
+import typing
+
 import keras
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from export.content import flatbuffer, footprint
 from export.conversion import tflite
 from export.fine_tuning import jobs, process
 from nas.architecture.blocks import Block, Head, Stem
-from nas.architecture.operations import UIB, FusedMBConv, MBConv, Skip
+from nas.architecture.operations import UIB, AnyOperation, FusedMBConv, MBConv, Skip
 from nas.architecture.specs import Child
 from nas.data import batching, loading
 from nas.layers import keras_network
@@ -46,9 +48,9 @@ def model(clothes):
     return model
 
 
-def test_every_kind_of_operation_that_they_can_write_is_here():
-    kinds = {type(block.op) for block in BLOCKS}
-    assert kinds == {MBConv, FusedMBConv, UIB, Skip}
+def test_every_kind_of_operation_is_here_and_every_recipe_takes_it():
+    union, _ = typing.get_args(AnyOperation)
+    assert {type(block.op) for block in BLOCKS} == set(typing.get_args(union))
     trained = [name for name, row in recipes.RECIPES.items() if row.fine_tuning]
     for name in trained:
         support.check(CHILD, name)
@@ -81,3 +83,11 @@ def test_a_network_of_all_operations_is_trained_further_and_written(model, cloth
         # The products of channels and their weights lose nothing: as accurate as before.
         before = np.mean(model.predict(images, verbose=0).argmax(axis=1) == clothes.test.labels)
         assert np.mean(found.argmax(axis=1) == clothes.test.labels) > before - 0.05
+
+
+def test_few_training_images_are_enough_for_the_ranges_of_products(model, clothes):
+    weights = {layer.name: layer.get_weights() for layer in model.layers}
+    images = batching.to_float(clothes.test.images[:10]).numpy()
+    few = clothes.train.take(np.arange(60))
+    job = jobs.Job("quantization", CHILD, weights, few, images, jobs.Settings(1, 50))
+    assert isinstance(process.run(job), jobs.QuantizedFile)

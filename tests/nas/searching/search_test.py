@@ -15,7 +15,7 @@ from nas.architecture.specs import SearchSpace
 from nas.choices.candidate_costs import Latencies
 from nas.data import batching, loading
 from nas.layers import loss_scale
-from nas.searching import algorithms, learning_rates, search
+from nas.searching import algorithms, learning_rates, paired_batches, search
 from nas.searching.search_config import SearchConfig
 from nas.supernet import supernet
 
@@ -157,7 +157,9 @@ def test_no_metric_is_fetched_within_an_epoch(dataset, tmp_path):
 
 def test_a_resumed_stream_goes_on_where_the_first_would_be(dataset):
     def numbers(first, count):
-        pairs = search.paired_batches(dataset, CONFIG, first).take(count).as_numpy_iterator()
+        pairs = (
+            paired_batches.paired_batches(dataset, CONFIG, first).take(count).as_numpy_iterator()
+        )
         return [(x.sum(), len(v), v.sum()) for (x, _), (v, _) in pairs]
 
     whole = numbers(0, 12)
@@ -235,7 +237,7 @@ def test_penalties_leave_the_argmax_alone():
 
 def test_shares_of_pairs_are_slices_and_empty_where_the_pair_is(dataset):
     def pairs(count, share):
-        stream = search.paired_batches(dataset, CONFIG, 3, share=share)
+        stream = paired_batches.paired_batches(dataset, CONFIG, 3, share=share)
         return [pair for pair, _ in zip(stream.as_numpy_iterator(), range(count), strict=False)]
 
     whole, slices = pairs(6, batching.WHOLE), pairs(12, batching.Share(0, 2, 2))

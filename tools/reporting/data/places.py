@@ -8,7 +8,7 @@ import numpy as np
 from nas.architecture import counting
 from nas.architecture.blocks import Block, Slot
 from nas.architecture.operations import AnyOperation, Skip
-from nas.architecture.operations.stage import downsampled, with_resolutions
+from nas.architecture.operations.stage import downsampled
 from nas.architecture.specs import Child, SearchSpace
 from tools.reporting.data.run import Run
 
@@ -105,12 +105,7 @@ def places(run: Run) -> list[Place]:
             stride=1,
             has_residual=False,
             is_identity=False,
-            macs=sum(
-                stage.macs(size)
-                for stage, size in with_resolutions(
-                    head.stages(width), network.input_resolutions[-1]
-                )
-            ),
+            macs=counting.chain_macs(head.stages(width), network.input_resolutions[-1]),
         )
     )
     return found

@@ -32,7 +32,7 @@ def test_a_convolution_by_hand():
     assert stage.num_weights == 3 * 3 * 4 * 6 + 2 * 6
     # 7 pixels become 4 with stride 2.
     assert stage.macs(7) == 4 * 4 * 3 * 3 * 4 * 6
-    assert stage.operators == ("CONV_2D",)
+    assert stage.operators(7) == ("CONV_2D",)
     assert not stage.is_pointwise and Conv(1, 1, 4, 6, None).is_pointwise
 
 
@@ -43,7 +43,7 @@ def test_a_depthwise_convolution_by_hand():
     assert stage.weights[0].deviation == pytest.approx(math.sqrt(2 / 25))
     assert (stage.input_width, stage.output_width) == (6, 6)
     assert stage.macs(7) == 7 * 7 * 25 * 6
-    assert stage.operators == ("DEPTHWISE_CONV_2D",)
+    assert stage.operators(7) == ("DEPTHWISE_CONV_2D",)
 
 
 def test_each_stage_is_given_the_resolution_of_its_input():
