@@ -55,6 +55,8 @@ def check(network: Child | SearchSpace, recipe_name: str) -> None:
 
 def _operations(network: Child | SearchSpace) -> Iterator[tuple[str, str, tuple[Stage, ...]]]:
     """Yields place, name and stages of every operation of a network, or of all candidates."""
+    if isinstance(network, SearchSpace):
+        network = network.largest
     yield "stem", "the stem", (network.stem.stage(network.input_channels),)
     for i, layer in enumerate(network.layers):
         for block in (layer,) if isinstance(layer, Block) else layer.blocks:

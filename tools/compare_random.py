@@ -59,7 +59,7 @@ def random_children(
         ValueError: too few such children were found.
     """
     generator = np.random.default_rng(seed)
-    latencies = stages.latencies_of(table, space)
+    latencies = table.costs(space)
     wanted_ms = latencies.of(space.choices(like))
     found: list[tuple[int, ...]] = []
     for _ in range(_MOST_DRAWS):

@@ -63,7 +63,7 @@ def main() -> None:
     space = space.with_task(space.num_classes, _RESOLUTION.value, space.input_channels)
     device = device_flags.device_of(model.environment_)
     _check_environment(model.environment_, device.environment())
-    task = (space.num_classes, space.resolution, space.input_channels)
+    task = (space.num_classes, space.largest_resolution, space.input_channels)
     children = [spaces.load_child(name).with_task(*task) for name in _CHILDREN.value]
     fitted = {row.key for row in rows if row.kind == "network"}
     groups = held_out_networks.sample(model, space, _NETWORKS.value, fitted, children, _SEED.value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -54,9 +53,12 @@ def sample(
             )
         model.predict(child)
         taken.add(parts.network_part(child).key)
+    from nas.choices import ordered_networks
+
+    costs = model.costs(space)
     extremes = []
     for slow in (False, True):
-        ordered = (space.child(choice) for choice in _by_latency(model, space, slow))
+        ordered = (space.child(choice) for choice in ordered_networks.by_cost(costs, slow))
         extremes += _first(ordered, EXTREMES, taken, space)
     drawn = count - len(extremes) - len(children)
     if drawn < 1:
@@ -90,27 +92,7 @@ def _first(
 
 def _drawn(space: SearchSpace, generator: np.random.Generator) -> Iterator[Child]:
     for _ in range(_MOST_DRAWS):
-        yield space.child([int(generator.integers(len(s.candidates))) for s in space.slots])
-
-
-def _by_latency(model: LatencyModel, space: SearchSpace, slow: bool) -> Iterator[tuple[int, ...]]:
-    """Yields choices in order of predicted latency, fastest first, or slowest first if `slow`."""
-    latencies, _ = model.slot_latencies(space)
-    signed = [-slot if slow else slot for slot in latencies]
-    orders = [np.argsort(slot, kind="stable") for slot in signed]
-    start = (0,) * len(orders)
-    queue, seen = [(0.0, start)], {start}
-    while queue:
-        worse, ranks = heapq.heappop(queue)
-        yield tuple(int(order[rank]) for order, rank in zip(orders, ranks, strict=True))
-        for i, (order, slot) in enumerate(zip(orders, signed, strict=True)):
-            if ranks[i] + 1 == len(order):
-                continue
-            following = (*ranks[:i], ranks[i] + 1, *ranks[i + 1 :])
-            if following not in seen:
-                seen.add(following)
-                step = float(slot[order[ranks[i] + 1]] - slot[order[ranks[i]]])
-                heapq.heappush(queue, (worse + step, following))
+        yield space.child([int(generator.integers(count)) for count in space.option_counts])
 
 
 def compare(

@@ -79,10 +79,10 @@ def convert(part: Part, recipe: str) -> bytes:
 def sample_networks(space: SearchSpace, count: int, seed: int = 0) -> list[Child]:
     """Draws different children of `space`, spread from the fewest multiply-accumulates to the most.
 
-    The first two are the extremes. For the others, every slot draws its candidate at random. The
-    distribution changes from network to network: the first ones favour cheap candidates, the last
-    ones expensive candidates. Over all networks each slot's draws are spread evenly (a Latin
-    hypercube: McKay, Beckman and Conover 1979), so every candidate occurs about equally often.
+    The first two are the extremes. For the others, every decision is drawn at random. The
+    distribution changes from network to network: the first ones favour cheap options, the last ones
+    expensive options. Over all networks the draws of each decision are spread evenly (a Latin
+    hypercube: McKay, Beckman and Conover 1979), so every option occurs about equally often.
 
     Raises:
         ValueError: `count` is less than two or larger than the space.
@@ -92,7 +92,7 @@ def sample_networks(space: SearchSpace, count: int, seed: int = 0) -> list[Child
             f"networks: expected 2 to {space.cardinality}, the networks in {space.name}; "
             f"received {count}"
         )
-    ranked = _candidates_by_cost(space)
+    ranked = _options_by_cost(space)
     generator = np.random.default_rng(seed)
     chosen = [tuple(r[0] for r in ranked), tuple(r[-1] for r in ranked)]
     leanings = iter((2.0 ** np.linspace(1.5, -1.5, count - 2)).tolist())
@@ -111,14 +111,15 @@ def sample_networks(space: SearchSpace, count: int, seed: int = 0) -> list[Child
     return [space.child(choice, f"{space.name}_{i}") for i, choice in enumerate(chosen)]
 
 
-def _candidates_by_cost(space: SearchSpace) -> list[list[int]]:
-    """For every slot, its candidates in ascending order of multiply-accumulates."""
-    ranked = []
-    for layer, resolution in space.places:
+def _options_by_cost(space: SearchSpace) -> list[list[int]]:
+    """For every decision, its options in ascending order of multiply-accumulates."""
+    costs: list[Sequence[int]] = []
+    for layer, resolution in space.largest.places:
         if isinstance(layer, Slot):
-            macs = [counting.block_macs(block, resolution) for block in layer.blocks]
-            ranked.append(sorted(range(len(macs)), key=macs.__getitem__))
-    return ranked
+            costs.append([counting.block_macs(block, resolution) for block in layer.blocks])
+    costs += space.widths.values()
+    costs += [space.resolutions] if space.resolution_row is not None else []
+    return [sorted(range(len(own)), key=own.__getitem__) for own in costs]
 
 
 def benchmark_space(

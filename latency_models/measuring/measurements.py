@@ -170,15 +170,20 @@ def extremes(rows: Sequence[Measurement]) -> tuple[Measurement, Measurement]:
 
 
 def measured_space(space: SearchSpace, rows: Sequence[Measurement]) -> SearchSpace:
-    """`space` with the classes, resolution and channels of its first whole network in `rows`.
+    """`space` with the classes, resolution and channels of its whole networks in `rows`.
 
     Raises:
         ValueError: `rows` have no whole network of `space`.
     """
-    for row in rows:
-        if row.kind == "network" and row.spec is not None and row.space == space.name:
-            spec = row.spec
-            return space.with_task(spec["num_classes"], spec["resolution"], spec["input_channels"])
+    specs = [
+        row.spec
+        for row in rows
+        if row.kind == "network" and row.spec is not None and row.space == space.name
+    ]
+    if specs:
+        # If the resolution is a decision, the networks have several.
+        resolution = max(spec["resolution"] for spec in specs)
+        return space.with_task(specs[0]["num_classes"], resolution, specs[0]["input_channels"])
     raise ValueError(
         f"measurements: expected whole networks of {space.name}, received none; "
         "run tools.benchmark --space"

@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from nas.architecture import counting, spec_json
-from nas.architecture.blocks import Block, Slot
+from nas.architecture.blocks import Block
+from nas.architecture.part_grids import Parts, part_grids
 from nas.architecture.specs import Child, SearchSpace
 
 if TYPE_CHECKING:
@@ -111,11 +112,10 @@ def child_parts(child: Child) -> list[Part]:
 
 def space_parts(space: SearchSpace) -> list[Part]:
     """Returns every distinct part of the networks of `space` once."""
-    parts = [stem_part(space.first_child), head_part(space.first_child)]
-    for layer, resolution in space.places:
-        blocks = layer.blocks if isinstance(layer, Slot) else (layer,)
-        parts += [block_part(block, resolution) for block in blocks if not block.is_identity]
-    return distinct(parts)
+    stem, *layers, head = part_grids(space, Parts(stem_part, block_part, head_part))
+    # Widths and resolutions in the outer loops, as the parts of one block belong together.
+    flat = [grid.transpose(0, 2, 3, 1).ravel() for grid in (stem, head, *layers)]
+    return distinct(part for parts in flat for part in parts if part is not None)
 
 
 def distinct(parts: Iterable[Part]) -> list[Part]:

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import pydantic
@@ -17,9 +17,12 @@ from latency_models.measuring import parts
 from latency_models.measuring.measurements import Measurement, Positive
 from latency_models.measuring.parts import Part
 from nas import files
-from nas.architecture.blocks import Block
 from nas.architecture.operations import STRICT
+from nas.architecture.part_grids import Parts
 from nas.architecture.specs import Child, SearchSpace
+
+if TYPE_CHECKING:
+    from nas.choices.chain_costs import ChainCosts
 
 SCHEMA_VERSION = 1
 
@@ -93,29 +96,46 @@ class LatencyModel(abc.ABC):
         """
         return math.fsum(self.part_ms(part) for part in parts.child_parts(child))
 
+    def costs(self, space: SearchSpace) -> ChainCosts:
+        """Latencies of all networks of `space`, as a search needs them.
+
+        A child's `predict` is the sum over the layers of the chain.
+
+        Raises:
+            ValueError: a part of `space` is not covered; the message names it and the nearest
+                covered one.
+        """
+        # Imported here, because it takes seconds, and reading or predicting needs no TensorFlow.
+        from nas.choices import space_costs
+
+        made = Parts(parts.stem_part, parts.block_part, parts.head_part)
+        return space_costs.of_space(space, made, self._parts_ms)
+
+    def _parts_ms(self, wanted: Sequence[Part]) -> list[float]:
+        """Returns `part_ms` of every part; equal parts are predicted once."""
+        by_key = {part.key: part for part in wanted}
+        found = {key: self.part_ms(part) for key, part in by_key.items()}
+        return [found[part.key] for part in wanted]
+
     def slot_latencies(self, space: SearchSpace) -> tuple[list[np.ndarray], float]:
-        """Latencies of all candidates, as a search needs them.
+        """Latencies of all candidates of a space of fixed widths and resolution.
 
         Returns:
             For each slot a float64 vector with the milliseconds of its candidates (0 for an
             identity); and the milliseconds of all other parts. A child's `predict` is their sum.
 
         Raises:
-            ValueError: a part of `space` is not covered; the message names it and the nearest
-                covered one.
+            ValueError: a part of `space` is not covered, or it has other decisions than slots.
         """
-        fixed = [parts.stem_part(space.first_child), parts.head_part(space.first_child)]
-        slots = []
-        for layer, resolution in space.places:
-            if isinstance(layer, Block):
-                fixed += [] if layer.is_identity else [parts.block_part(layer, resolution)]
-                continue
-            latencies = [
-                0.0 if block.is_identity else self.part_ms(parts.block_part(block, resolution))
-                for block in layer.blocks
-            ]
-            slots.append(np.array(latencies))
-        return slots, math.fsum(self.part_ms(part) for part in fixed)
+        from nas.choices.candidate_costs import Latencies
+
+        found = self.costs(space)
+        if not isinstance(found, Latencies):
+            raise ValueError(
+                f"{space.name}: expected a space of fixed widths and resolution, received one "
+                "with such decisions; use costs"
+            )
+        return found.slots, found.constant_ms
 
     def check(self, *, device: str, recipe: str, num_threads: int) -> None:
         """Refuses a device, recipe or number of threads other than the measured one.

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import dataclasses
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from nas.architecture.operations import STRICT, Activation, AnyOperation, Conv, Pooled, Stage
-
-Width = Annotated[int, Field(ge=1)]
-
+from nas.architecture.operations.bottlenecks import KernelSize
+from nas.architecture.sizes import NamedWidth, Width, number, resolved
 
 Stride = Literal[1, 2]
 
@@ -18,6 +19,17 @@ Stride = Literal[1, 2]
 @dataclass(frozen=True, config=STRICT)
 class Block:
     """One operation with its widths and its stride: a layer of a child network.
+
+    In a space, a width may also be the name of a width decision (`SearchSpace.widths`). Only a
+    block whose widths are numbers has stages.
+
+    Attributes:
+        op: the operation.
+        input_width: channels of its input.
+        output_width: channels of its output.
+        stride: 1 or 2.
+        residual: whether an operation with a residual connection adds its input if the stride is 1
+            and the widths are equal. False between two width decisions that happen to be equal.
 
     Example:
         >>> import nas
@@ -29,25 +41,25 @@ class Block:
     """
 
     op: AnyOperation
-    input_width: Width
-    output_width: Width
+    input_width: NamedWidth
+    output_width: NamedWidth
     stride: Stride = 1
+    residual: bool = True
     type: Literal["block"] = "block"
 
     def __post_init__(self) -> None:
-        reason = self.op.refusal(self.input_width, self.output_width, self.stride)
-        if reason:
-            raise ValueError(f"op: {self.op.label} cannot be used here: {reason}")
+        _check_operations("op", (self.op,), self)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         """The chain of stages; empty for an identity."""
-        return self.op.stages(self.input_width, self.output_width, self.stride)
+        make = self.op.stages if self.residual else self.op.reshaping_stages
+        return make(number(self.input_width), number(self.output_width), self.stride)
 
     @property
     def has_residual(self) -> bool:
         """Whether the input is added to the output of the last stage."""
-        return self.op.has_residual and self.stride == 1 and self.input_width == self.output_width
+        return self.op.has_residual and self.residual and _keeps_shape(self)
 
     @property
     def is_identity(self) -> bool:
@@ -57,13 +69,28 @@ class Block:
     @property
     def label(self) -> str:
         """Short name in tables, for example `k5 e3, 24 -> 40 / 2`."""
-        stride = f" / {self.stride}" if self.stride > 1 else ""
-        return f"{self.op.label}, {self.input_width} -> {self.output_width}{stride}"
+        end = f" / {self.stride}" if self.stride > 1 else ""
+        end += "" if self.residual else ", no residual"
+        return f"{self.op.label}, {self.input_width} -> {self.output_width}{end}"
+
+    def at(self, widths: Mapping[str, int]) -> Block:
+        """Returns the block with a number for each name of a width."""
+        return _at(self, widths)
 
 
 @dataclass(frozen=True, config=STRICT)
 class Slot:
     """One place of the network where the search chooses between operations of equal shape.
+
+    A width may also be the name of a width decision (`SearchSpace.widths`). Only a slot whose
+    widths are numbers has blocks.
+
+    Attributes:
+        input_width: channels of its input.
+        output_width: channels of its output.
+        candidates: the operations.
+        stride: 1 or 2.
+        residual: as in `Block`.
 
     Example:
         >>> import nas
@@ -72,28 +99,67 @@ class Slot:
         ['k3 e3, 24 -> 40 / 2', 'k5 e6, 24 -> 40 / 2']
     """
 
-    input_width: Width
-    output_width: Width
+    input_width: NamedWidth
+    output_width: NamedWidth
     candidates: Annotated[tuple[AnyOperation, ...], Field(min_length=2)]
     stride: Stride = 1
+    residual: bool = True
     type: Literal["slot"] = "slot"
 
     def __post_init__(self) -> None:
         if len(set(self.candidates)) < len(self.candidates):
             raise ValueError("candidates: expected different operations, received one twice")
-        for i, op in enumerate(self.candidates):
-            reason = op.refusal(self.input_width, self.output_width, self.stride)
-            if reason:
-                raise ValueError(f"candidates[{i}]: {op.label} cannot be used here: {reason}")
+        _check_operations("candidates[{}]", self.candidates, self)
 
     def block(self, choice: int) -> Block:
         """Returns the block with candidate number `choice` as its operation."""
-        return Block(self.candidates[choice], self.input_width, self.output_width, self.stride)
+        return Block(
+            self.candidates[choice],
+            self.input_width,
+            self.output_width,
+            self.stride,
+            self.residual,
+        )
+
+    def at(self, widths: Mapping[str, int]) -> Slot:
+        """Returns the slot with a number for each name of a width."""
+        return _at(self, widths)
 
     @property
     def blocks(self) -> tuple[Block, ...]:
         """One block per candidate."""
         return tuple(self.block(j) for j in range(len(self.candidates)))
+
+
+Layer = TypeVar("Layer", Block, Slot)
+
+
+def _keeps_shape(layer: Block | Slot) -> bool:
+    return layer.stride == 1 and layer.input_width == layer.output_width
+
+
+def _check_operations(place: str, ops: tuple[AnyOperation, ...], layer: Block | Slot) -> None:
+    """Raises ValueError if an operation cannot have the layer's widths, once these are numbers."""
+    if isinstance(layer.input_width, str) or isinstance(layer.output_width, str):
+        return
+    for i, op in enumerate(ops):
+        reason = op.refusal(layer.input_width, layer.output_width, layer.stride)
+        if reason:
+            raise ValueError(f"{place.format(i)}: {op.label} cannot be used here: {reason}")
+
+
+def _at(layer: Layer, widths: Mapping[str, int]) -> Layer:
+    """Returns a layer with numbers; without residual if different decisions are equal by chance."""
+    input_width = resolved(layer.input_width, widths)
+    output_width = resolved(layer.output_width, widths)
+    is_same = layer.input_width == layer.output_width
+    coincide = not is_same and layer.stride == 1 and input_width == output_width
+    return dataclasses.replace(
+        layer,
+        input_width=input_width,
+        output_width=output_width,
+        residual=layer.residual and not coincide,
+    )
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -109,14 +175,19 @@ class Stem:
         (32, 32, 16, 16, 16, 8, 8, 8)
     """
 
-    width: Width
-    kernel_size: Annotated[int, Field(ge=1, le=11)] = 3
+    width: NamedWidth
+    kernel_size: KernelSize = 3
     stride: Stride = 2
     activation: Activation = "relu6"
 
     def stage(self, input_channels: int) -> Stage:
         """Returns the stem as a stage on an image of `input_channels`."""
-        return Conv(self.kernel_size, self.stride, input_channels, self.width, self.activation)
+        width = number(self.width)
+        return Conv(self.kernel_size, self.stride, input_channels, width, self.activation)
+
+    def at(self, widths: Mapping[str, int]) -> Stem:
+        """Returns the stem with a number for the name of its width."""
+        return dataclasses.replace(self, width=resolved(self.width, widths))
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -136,7 +207,7 @@ class Head:
         105018
     """
 
-    width: Width
+    width: NamedWidth
     activation: Activation = "relu6"
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     pooled_width: Width | None = None
@@ -144,11 +215,16 @@ class Head:
     @property
     def output_width(self) -> int:
         """Channels that the classifier receives."""
-        return self.pooled_width or self.width
+        return self.pooled_width or number(self.width)
 
-    def stages(self, input_width: int) -> tuple[Stage, ...]:
+    def stages(self, input_width: int | str) -> tuple[Stage, ...]:
         """Returns the stages before the classifier, on `input_width` channels."""
-        convolution = Conv(1, 1, input_width, self.width, self.activation)
+        width = number(self.width)
+        convolution = Conv(1, 1, number(input_width), width, self.activation)
         if self.pooled_width is None:
             return (convolution,)
-        return convolution, Pooled(self.width, self.pooled_width, self.activation)
+        return convolution, Pooled(width, self.pooled_width, self.activation)
+
+    def at(self, widths: Mapping[str, int]) -> Head:
+        """Returns the head with a number for the name of its width."""
+        return dataclasses.replace(self, width=resolved(self.width, widths))

@@ -1,10 +1,8 @@
 """Counts parameters, multiply-accumulates and bytes of blocks and networks from their specs."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
-import numpy as np
-
-from nas.architecture.blocks import Block, Slot
+from nas.architecture.blocks import Block
 from nas.architecture.operations.stage import Stage, with_resolutions
 from nas.architecture.specs import Child, SearchSpace
 
@@ -29,8 +27,12 @@ def child_stages(child: Child) -> Iterator[tuple[Stage, int]]:
     yield child.stem.stage(child.input_channels), child.resolution
     for block, resolution in child.places:
         yield from with_resolutions(block.stages, resolution)
-    head = child.head.stages(child.layers[-1].output_width)
-    yield from with_resolutions(head, child.input_resolutions[-1])
+    yield from with_resolutions(head_stages(child), child.input_resolutions[-1])
+
+
+def head_stages(child: Child) -> tuple[Stage, ...]:
+    """Returns the stages of the head of a network."""
+    return child.head.stages(child.layers[-1].output_width)
 
 
 def num_params(child: Child) -> int:
@@ -70,6 +72,7 @@ def supernet_params(space: SearchSpace) -> int:
         >>> counting.supernet_params(space), nas.num_params(space.first_child)
         (556378, 95290)
     """
+    space = space.largest
     shared = space.first_child
     chosen = sum(block_params(slot.block(0)) for slot in space.slots)
     candidates = sum(block_params(block) for slot in space.slots for block in slot.blocks)
@@ -84,10 +87,11 @@ def block_bytes(block: Block, weight_bytes: int, channel_bytes: int) -> int:
         weight_bytes: bytes of one value of a kernel.
         channel_bytes: bytes per output channel: its bias, and its scales if quantized.
     """
-    return sum(_stage_bytes(stage, weight_bytes, channel_bytes) for stage in block.stages)
+    return sum(stage_bytes(stage, weight_bytes, channel_bytes) for stage in block.stages)
 
 
-def _stage_bytes(stage: Stage, weight_bytes: int, channel_bytes: int) -> int:
+def stage_bytes(stage: Stage, weight_bytes: int, channel_bytes: int) -> int:
+    """Returns the bytes of a stage's weights in a file; see `block_bytes`."""
     return sum(
         kernel.size * weight_bytes + kernel.channels * channel_bytes for kernel in stage.kernels
     )
@@ -95,29 +99,15 @@ def _stage_bytes(stage: Stage, weight_bytes: int, channel_bytes: int) -> int:
 
 def num_bytes(child: Child, weight_bytes: int, channel_bytes: int) -> int:
     """Returns the bytes of a network's weights in a file, without the structure of the file."""
+    sizes = weight_bytes, channel_bytes
+    stem = stage_bytes(child.stem.stage(child.input_channels), *sizes)
+    blocks = sum(block_bytes(block, *sizes) for block in child.layers)
+    return stem + blocks + head_bytes(child, *sizes)
+
+
+def head_bytes(child: Child, weight_bytes: int, channel_bytes: int) -> int:
+    """Returns the bytes of the head's weights in a file, classifier included."""
     classes = child.num_classes
     classifier = child.head.output_width * classes * weight_bytes + classes * channel_bytes
-    return classifier + sum(
-        _stage_bytes(stage, weight_bytes, channel_bytes) for stage, _ in child_stages(child)
-    )
-
-
-def by_candidate(
-    space: SearchSpace,
-    of_block: Callable[[Block, int], int],
-    of_child: Callable[[Child], int],
-) -> tuple[list[np.ndarray], float]:
-    """Returns the cost of every candidate of every slot, and of the fixed layers together.
-
-    Args:
-        space: the space.
-        of_block: returns the cost of a block, given the resolution of its square input in pixels.
-        of_child: returns the cost of a network, the sum over its blocks and fixed layers.
-    """
-    slots = [
-        np.array([float(of_block(block, resolution)) for block in layer.blocks])
-        for layer, resolution in space.places
-        if isinstance(layer, Slot)
-    ]
-    first = of_child(space.first_child)
-    return slots, first - sum(float(slot[0]) for slot in slots)
+    stages = head_stages(child)
+    return classifier + sum(stage_bytes(stage, weight_bytes, channel_bytes) for stage in stages)

@@ -40,6 +40,8 @@ def plain(spec: Any) -> Any:
     """
     if isinstance(spec, tuple):
         return [plain(value) for value in spec]
+    if isinstance(spec, dict):
+        return {key: plain(value) for key, value in spec.items()}
     if not dataclasses.is_dataclass(spec):
         return spec
     kept = {"kind", "type"} | _ALWAYS_WRITTEN.get(type(spec).__name__, set())
@@ -47,8 +49,14 @@ def plain(spec: Any) -> Any:
     return {
         field.name: plain(values[field.name])
         for field in dataclasses.fields(spec)
-        if field.name in kept or values[field.name] != field.default
+        if field.name in kept or values[field.name] != _default(field)
     }
+
+
+def _default(field: dataclasses.Field) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
 
 
 def from_dict(cls: type[T], data: Any, source: str = "input") -> T:

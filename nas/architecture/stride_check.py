@@ -21,11 +21,12 @@ def check(network: Child | SearchSpace) -> None:
     """
     stride = total_stride(network)
     largest = stride * _LARGEST_LAST_MAP
-    if not stride <= network.resolution <= largest:
-        raise ValueError(
-            f"{network.name} shrinks images {stride}-fold: expected {stride} to {largest} pixels, "
-            f"received {network.resolution}; choose another --resolution or --space"
-        )
+    for resolution in network.resolutions:
+        if not stride <= resolution <= largest:
+            raise ValueError(
+                f"{network.name} shrinks images {stride}-fold: expected {stride} to {largest} "
+                f"pixels, received {resolution}; choose another --resolution or --space"
+            )
 
 
 def caution(designed: Child | SearchSpace, fitted: Child | SearchSpace) -> str | None:
@@ -35,10 +36,10 @@ def caution(designed: Child | SearchSpace, fitted: Child | SearchSpace) -> str |
         designed: the network as it was designed.
         fitted: the same network for the images of a data set.
     """
-    growth = (fitted.resolution / designed.resolution) ** 2
+    growth = (fitted.largest_resolution / designed.largest_resolution) ** 2
     if growth < 4:
         return None
     return (
-        f"{designed.name} is made for {designed.resolution} pixels: at {fitted.resolution} "
+        f"{designed.name} is made for {designed.resolution} pixels: at {fitted.largest_resolution} "
         f"everything takes about {growth:.0f} times as long; --resolution sets a smaller size"
     )

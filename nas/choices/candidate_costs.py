@@ -29,7 +29,7 @@ class Latencies(ChainCosts):
         >>> latencies.fastest_ms, latencies.slowest_ms, latencies.of([1, 0])
         (5.0, 9.5, 9.0)
         >>> space = nas.load_space("proxyless_imagenet")
-        >>> pixel = nas.Latencies(*latency_models.load("pixel1").slot_latencies(space))
+        >>> pixel = latency_models.load("pixel1").costs(space)
         >>> round(pixel.fastest_ms), round(pixel.slowest_ms)
         (30, 191)
     """

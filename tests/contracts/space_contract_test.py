@@ -8,6 +8,7 @@ import pytest
 from nas import files
 from nas.architecture import counting, spaces, spec_json
 from nas.architecture.specs import Child
+from nas.choices import space_costs
 from nas.layers import keras_network
 
 RNG = np.random.default_rng(0)
@@ -19,7 +20,7 @@ def space(request):
 
 
 def some_choices(space):
-    counts = [len(slot.candidates) for slot in space.slots]
+    counts = space.option_counts
     yield from ([0] * len(counts), [n - 1 for n in counts])
     yield from ([int(RNG.integers(n)) for n in counts] for _ in range(8))
 
@@ -42,25 +43,26 @@ def test_every_choice_makes_a_child_that_leads_back_to_it(space):
         assert spec_json.from_dict(Child, data) == child
 
 
-def test_costs_add_up_over_slots_and_differ(space):
-    for of_block, of_child in (
-        (counting.block_macs, counting.num_macs),
-        (lambda block, _: counting.block_params(block), counting.num_params),
+def test_costs_add_up_over_layers_and_differ(space):
+    for costs, of_child in (
+        (space_costs.macs_of(space), counting.num_macs),
+        (space_costs.params_of(space), counting.num_params),
+        (space_costs.bytes_of(space, 1, 16), lambda child: counting.num_bytes(child, 1, 16)),
     ):
-        slots, constant = counting.by_candidate(space, of_block, of_child)
+        assert costs.counts == list(space.option_counts)
         for choices in some_choices(space):
-            chosen = zip(slots, choices, strict=True)
-            total = constant + sum(values[choice] for values, choice in chosen)
-            assert total == of_child(space.child(choices))
-        assert all(np.ptp(values) > 0 for values in slots)
+            assert costs.of(choices) == of_child(space.child(choices))
+            for row, count in enumerate(costs.counts):
+                changed = [*choices[:row], (choices[row] + 1) % count, *choices[row + 1 :]]
+                is_resolution = row == space.resolution_row
+                if not (is_resolution and costs.quantity != "macs"):
+                    assert costs.of(changed) != costs.of(choices)
 
 
 def test_it_takes_the_task_of_a_data_set(space):
-    other = space.with_task(7, space.resolution + 5, 1)
-    assert (other.num_classes, other.input_shape) == (
-        7,
-        (space.resolution + 5, space.resolution + 5, 1),
-    )
+    size = space.largest_resolution + 5
+    other = space.with_task(7, size, 1)
+    assert (other.num_classes, other.input_shape) == (7, (size, size, 1))
     assert other.cardinality == space.cardinality
 
 

@@ -42,7 +42,7 @@ def images(count, source):
 def test_a_search_aims_at_published_milliseconds(tmp_path):
     space = one_slot_a_stage()
     pixel1 = latency_models.load("pixel1")
-    latencies = stages.latencies_of(pixel1, space)
+    latencies = pixel1.costs(space)
     names = tuple(map(str, range(1000)))
     dataset = Dataset("noise", names, images(4, "train"), images(2, "train"), images(2, "test"))
     target_ms = latencies.at(0.3)

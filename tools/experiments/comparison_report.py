@@ -34,7 +34,7 @@ def row(
     found = files.read_json(path / "child.json")["provenance"]
     child = spaces.load_child(str(path / "child.json"))
     space = spaces.load_space(str(path / "space.json"))
-    latencies = stages.latencies_of(table, space)
+    latencies = table.costs(space)
     target_ms, predicted_ms = latencies.at(target), table.predict(child)
     likeliest = found["most_probable"]
     parities = [one / compared_child.parity({"model": table.to_dict()}) for one in trained]

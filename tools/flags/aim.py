@@ -66,7 +66,7 @@ class Aim:
     """The target given by the flags, checked as far as possible without a data set.
 
     Attributes:
-        quantity: as in `nas.choices.candidate_costs.Latencies`.
+        quantity: as in `nas.choices.chain_costs.ChainCosts`.
         target: value of that quantity; 0 for no target or a relative one.
         relative: the target as a fraction, from 0 for the cheapest child to 1 for the most
             expensive; None if not given.
@@ -84,30 +84,19 @@ class Aim:
         return {"objective": _OBJECTIVE.value, "is_limit": _HARD_LIMIT.value}
 
     def costs(self, space: Any) -> Any:
-        """The costs of the candidates of `space` as `Latencies`; None without a latency model."""
-        from nas.architecture import counting
-        from nas.choices.candidate_costs import Latencies
-        from tools.workflow import stages
+        """The costs of the networks of `space`, `ChainCosts`; None without a latency model."""
+        from nas.choices import space_costs
 
         self._check_support(space)
         if self.quantity == "latency_ms":
             if self.latency_model is None:
                 return None
-            return stages.latencies_of(self.latency_model, space)
+            return self.latency_model.costs(space)
         if self.quantity == "macs":
-            counted = counting.by_candidate(space, counting.block_macs, counting.num_macs)
-        elif self.quantity == "params":
-            counted = counting.by_candidate(
-                space, lambda block, _: counting.block_params(block), counting.num_params
-            )
-        else:
-            sizes = _BYTES[_RECIPE.value or "float32"]
-            counted = counting.by_candidate(
-                space,
-                lambda block, _: counting.block_bytes(block, *sizes),
-                lambda child: counting.num_bytes(child, *sizes),
-            )
-        return Latencies(*counted, self.quantity)
+            return space_costs.macs_of(space)
+        if self.quantity == "params":
+            return space_costs.params_of(space)
+        return space_costs.bytes_of(space, *_BYTES[_RECIPE.value or "float32"])
 
     def _check_support(self, space: Any) -> None:
         """Refuses a space with an operation that the recipe of the latency model cannot write."""

@@ -15,7 +15,7 @@ from latency_models.models.lookup_table import LookupTable
 from nas import files
 from nas.architecture import spaces, spec_json
 from nas.architecture.specs import Child, SearchSpace
-from nas.choices.candidate_costs import Latencies
+from nas.choices.chain_costs import ChainCosts
 from nas.data.splits.dataset import Dataset
 from tools.reporting import page
 from tools.terminal import console, pipeline_summary
@@ -139,8 +139,8 @@ class Pipeline:
         return self._read("latency_model.json", latency_models.load)
 
     @functools.cached_property
-    def _latencies(self) -> Latencies:
-        return stages.latencies_of(self._latency_model, self._space)
+    def _latencies(self) -> ChainCosts:
+        return self._latency_model.costs(self._space)
 
     @property
     def _child(self) -> Child:

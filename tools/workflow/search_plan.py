@@ -4,7 +4,7 @@ import textwrap
 
 from nas.architecture import counting
 from nas.architecture.specs import SearchSpace
-from nas.choices.candidate_costs import Latencies
+from nas.choices import space_costs
 from nas.choices.chain_costs import ChainCosts
 from nas.data import batching
 from nas.data.splits.dataset import Dataset
@@ -50,20 +50,22 @@ def show(task: Task, algorithm: algorithms.Algorithm, directory: WorkDir, measur
 
 def space_text(space: SearchSpace) -> str:
     """Describes the size of a space and the range of its networks' parameters and MACs."""
-    params = Latencies(
-        *counting.by_candidate(
-            space, lambda block, _: counting.block_params(block), counting.num_params
-        )
-    )
-    macs = Latencies(*counting.by_candidate(space, counting.block_macs, counting.num_macs))
+    params, macs = space_costs.params_of(space), space_costs.macs_of(space)
+    options = sum(len(numbers) for numbers in space.widths.values())
+    widths = f" and {len(space.widths)} widths with {options} numbers" if space.widths else ""
     return (
-        f"{space.name}: {space.resolution}x{space.resolution} pixels, {space.num_classes} classes; "
-        f"{len(space.slots)} slots with {space.num_candidates} candidates give "
+        f"{space.name}: {pixels_text(space)} pixels, {space.num_classes} classes; "
+        f"{len(space.slots)} slots with {space.num_candidates} candidates{widths} give "
         f"{_count(space.cardinality)} networks of {console.compact(params.fastest_ms)} to "
         f"{console.compact(params.slowest_ms)} parameters and {console.compact(macs.fastest_ms)} "
         f"to {console.compact(macs.slowest_ms)} MACs; the supernet has "
         f"{console.compact(counting.supernet_params(space))} weights"
     )
+
+
+def pixels_text(space: SearchSpace) -> str:
+    """Returns the resolutions of a space, for example `24x24 or 32x32`."""
+    return " or ".join(f"{size}x{size}" for size in space.resolutions)
 
 
 def _count(number: int) -> str:

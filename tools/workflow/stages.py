@@ -14,11 +14,9 @@ from export import examples, exporting
 from export.fine_tuning import jobs
 from latency_models import devices
 from latency_models.measuring import block_benchmarks, measurements
-from latency_models.models.fitted import LatencyModel
 from nas import files
 from nas.architecture import counting, spec_json, stride_check
 from nas.architecture.specs import Child, SearchSpace
-from nas.choices.candidate_costs import Latencies
 from nas.choices.chain_costs import ChainCosts
 from nas.data import image_options, loading, sources, split_record
 from nas.data.image_options import ImageOptions
@@ -89,11 +87,6 @@ def record_splits(dataset: Dataset, workdir: pathlib.Path) -> list[str]:
     if changed:
         _indented(changed)
     return [split_record.FILE_NAME] if dataset.files else []
-
-
-def latencies_of(latency_model: LatencyModel, space: SearchSpace) -> Latencies:
-    """The latencies of all candidates of `space`, as a search needs them."""
-    return Latencies(*latency_model.slot_latencies(space))
 
 
 def run_search(

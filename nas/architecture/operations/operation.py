@@ -30,6 +30,16 @@ class Operation(abc.ABC):
     def stages(self, input_width: int, output_width: int, stride: int) -> tuple[Stage, ...]:
         """Returns the chain that it runs on `input_width` channels; empty for an identity."""
 
+    def reshaping_stages(
+        self, input_width: int, output_width: int, stride: int
+    ) -> tuple[Stage, ...]:
+        """Returns the chain between two width decisions, which may happen to be equal.
+
+        A supernet runs one chain whatever the widths are, so its stages must not depend on whether
+        they are equal. By default they are those of `stages`.
+        """
+        return self.stages(input_width, output_width, stride)
+
     def refusal(self, input_width: int, output_width: int, stride: int) -> str | None:
         """Returns why it cannot have these widths and this stride, or None if it can.
 

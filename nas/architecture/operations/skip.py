@@ -36,4 +36,10 @@ class Skip(Operation):
         """Returns no stages if the shape is kept, otherwise the 1x1 convolution."""
         if stride == 1 and input_width == output_width:
             return ()
+        return self.reshaping_stages(input_width, output_width, stride)
+
+    def reshaping_stages(
+        self, input_width: int, output_width: int, stride: int
+    ) -> tuple[Stage, ...]:
+        """Returns the 1x1 convolution, also if the widths happen to be equal."""
         return (Conv(1, stride, input_width, output_width, None),)

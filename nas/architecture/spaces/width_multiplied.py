@@ -9,6 +9,7 @@ import dataclasses
 from nas.architecture.blocks import Block
 from nas.architecture.operations import MBConv
 from nas.architecture.operations.bottlenecks import scaled_width
+from nas.architecture.sizes import number
 from nas.architecture.specs import Child, SearchSpace
 
 
@@ -20,23 +21,23 @@ def fixed_width(space: SearchSpace, multiplier: float) -> Child:
         multiplier: multiplies all widths; above 0. The head is scaled only if it is above 1.
 
     Raises:
-        ValueError: the multiplier is not above 0.
+        ValueError: the multiplier is not above 0, or a width of the space is a decision.
     """
     if not multiplier > 0.0:
         raise ValueError(f"multiplier: expected a number above 0, received {multiplier}")
-    stem = dataclasses.replace(space.stem, width=scaled_width(space.stem.width, multiplier))
+    stem = dataclasses.replace(space.stem, width=scaled_width(number(space.stem.width), multiplier))
     layers: list[Block] = []
     width = stem.width
     for layer in space.layers:
         kept = layer.op if layer.type == "block" else None
         op = kept or MBConv(3, 6, space.stem.activation)
-        output_width = scaled_width(layer.output_width, multiplier)
+        output_width = scaled_width(number(layer.output_width), multiplier)
         layers.append(Block(op, width, output_width, layer.stride))
         width = output_width
-    head_width = scaled_width(space.head.width, max(1.0, multiplier))
+    head_width = scaled_width(number(space.head.width), max(1.0, multiplier))
     return Child(
         name=f"{space.name}_x{multiplier:g}",
-        resolution=space.resolution,
+        resolution=space.largest_resolution,
         num_classes=space.num_classes,
         stem=stem,
         layers=tuple(layers),

@@ -9,6 +9,7 @@ from nas.architecture import counting
 from nas.architecture.blocks import Block, Slot
 from nas.architecture.operations import AnyOperation, Skip
 from nas.architecture.operations.stage import downsampled
+from nas.architecture.sizes import number
 from nas.architecture.specs import Child, SearchSpace
 from tools.reporting.data.run import Run
 
@@ -64,7 +65,8 @@ class Place:
 
 def places(run: Run) -> list[Place]:
     """Returns the layers of the run's network, or of its space if there is no network yet."""
-    network: Child | SearchSpace | None = run.network or run.space
+    space = run.space and (run.space.of(run.network) if run.network else run.space.largest)
+    network: Child | SearchSpace | None = run.network or space
     if network is None:
         return []
     probabilities = run.probabilities[-1] if run.has_learned else None
@@ -74,33 +76,33 @@ def places(run: Run) -> list[Place]:
             kind="stem",
             slot=None,
             words=("stem", f"k{stem.kernel_size}"),
-            widths=(network.input_channels, stem.width, stem.width),
-            resolution=downsampled(network.resolution, stem.stride),
+            widths=(network.input_channels, number(stem.width), number(stem.width)),
+            resolution=downsampled(network.largest_resolution, stem.stride),
             stride=stem.stride,
             has_residual=False,
             is_identity=False,
-            macs=stem.stage(network.input_channels).macs(network.resolution),
+            macs=stem.stage(network.input_channels).macs(network.largest_resolution),
         )
     ]
-    layers = run.space.layers if run.space else network.layers
-    number = 0
+    layers = space.layers if space else network.layers
+    slot = 0
     for i, (layer, resolution) in enumerate(zip(layers, network.input_resolutions, strict=False)):
         block = network.layers[i]
         if isinstance(layer, Slot):
-            number += 1
+            slot += 1
             chosen = block if isinstance(block, Block) else None
-            row = None if probabilities is None else probabilities[number - 1]
-            ms = run.latency.slots_ms[number - 1] if run.latency and run.latency.slots_ms else None
-            found.append(_slot(layer, number, chosen, resolution, row, ms))
+            row = None if probabilities is None else probabilities[slot - 1]
+            ms = run.latency.slots_ms[slot - 1] if run.latency and run.latency.slots_ms else None
+            found.append(_slot(layer, slot, chosen, resolution, row, ms))
         else:
             found.append(of_block(layer, resolution))
-    width = network.layers[-1].output_width
+    width = number(network.layers[-1].output_width)
     found.append(
         Place(
             kind="head",
             slot=None,
             words=("head", "k1") if head.pooled_width is None else ("head", "k1, dense"),
-            widths=(width, head.width, head.output_width),
+            widths=(width, number(head.width), head.output_width),
             resolution=network.input_resolutions[-1],
             stride=1,
             has_residual=False,
@@ -113,7 +115,7 @@ def places(run: Run) -> list[Place]:
 
 def _slot(
     slot: Slot,
-    number: int,
+    index: int,
     chosen: Block | None,
     resolution: int,
     probabilities: np.ndarray | None,
@@ -131,9 +133,9 @@ def _slot(
     if chosen is None:
         return Place(
             kind="block",
-            slot=number,
+            slot=index,
             words=("?",),
-            widths=(slot.input_width, None, slot.output_width),
+            widths=(number(slot.input_width), None, number(slot.output_width)),
             resolution=downsampled(resolution, slot.stride),
             stride=slot.stride,
             has_residual=False,
@@ -142,7 +144,7 @@ def _slot(
         )
     own = next((one.ms for one in alternatives if one.is_chosen), None)
     return dataclasses.replace(
-        of_block(chosen, resolution), slot=number, alternatives=alternatives, ms=own
+        of_block(chosen, resolution), slot=index, alternatives=alternatives, ms=own
     )
 
 
@@ -150,12 +152,12 @@ def of_block(block: Block, resolution: int) -> Place:
     """Returns the place of a block, on an input of `resolution` pixels."""
     # The widest tensor between two stages; a single stage has none.
     between = [stage.output_width for stage in block.stages[:-1]]
-    middle = max(between, default=block.output_width)
+    middle = max(between, default=number(block.output_width))
     return Place(
         kind="block",
         slot=None,
         words=() if block.is_identity else tuple(block.op.label.split()),
-        widths=(block.input_width, middle, block.output_width),
+        widths=(number(block.input_width), middle, number(block.output_width)),
         resolution=downsampled(resolution, block.stride),
         stride=block.stride,
         has_residual=block.has_residual,

@@ -1,0 +1,72 @@
+"""The sizes in a space: a number, or the name of a width decision, or several resolutions."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+Width = Annotated[int, Field(ge=1)]
+
+_NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")
+
+
+def check_name(name: Any) -> str:
+    """Returns the name of a width decision.
+
+    Raises:
+        ValueError: it is not a name.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(
+            "expected the name of a width: a letter, then letters, digits and underscores"
+        )
+    return name
+
+
+def _number_or_name(width: Any) -> int | str:
+    if isinstance(width, str) and _NAME.fullmatch(width):
+        return width
+    return _whole(width, "the name of a width or ")
+
+
+def _whole(value: Any, otherwise: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"expected {otherwise}a valid integer")
+    if value < 1:
+        raise ValueError(f"expected {otherwise}an integer greater than or equal to 1")
+    return value
+
+
+def _one_or_several(resolution: Any) -> int | tuple[int, ...]:
+    if not isinstance(resolution, list | tuple):
+        return _whole(resolution, "several numbers or ")
+    if len(set(resolution)) < max(2, len(resolution)):
+        raise ValueError("expected one number, or two or more different ones")
+    return tuple(_whole(value, "") for value in resolution)
+
+
+# `SearchSpace.widths` has the numbers that a name may stand for.
+NamedWidth = Annotated[int | str, BeforeValidator(_number_or_name)]
+# Height and width in pixels; several if the resolution is a decision.
+Resolutions = Annotated[int | tuple[int, ...], BeforeValidator(_one_or_several)]
+WidthName = Annotated[str, BeforeValidator(check_name)]
+
+
+def number(width: int | str) -> int:
+    """Returns a width that is a number.
+
+    Raises:
+        ValueError: it is the name of a width decision.
+    """
+    if isinstance(width, str):
+        raise ValueError(
+            f"expected a number for the width {width!r}, which is a decision of its space; use "
+            "a child, or SearchSpace.at"
+        )
+    return width
+
+
+def resolved(width: int | str, widths: Mapping[str, int]) -> int:
+    """Returns a width as a number, given those of the names."""
+    return widths[width] if isinstance(width, str) else width
