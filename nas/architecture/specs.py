@@ -243,6 +243,13 @@ class SearchSpace(_Network):
         return decisions.layer_rows(self.stem, self.layers, self.head, self.widths)
 
     @property
+    def decisions(self) -> frozenset[str]:
+        """The kinds of its decisions: `operations`, `widths`, `resolutions`."""
+        widths = {"widths"} if self.widths else set()
+        resolutions = {"resolutions"} if self.resolution_row is not None else set()
+        return frozenset({"operations"} | widths | resolutions)
+
+    @property
     def num_candidates(self) -> int:
         """Number of candidates of all slots together."""
         return sum(self.candidate_counts)

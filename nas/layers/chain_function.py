@@ -14,7 +14,7 @@ import tensorflow as tf
 from nas.architecture.operations import Stage
 from nas.architecture.operations.weights import Bank
 from nas.layers import stage_functions
-from nas.layers.stage_functions import StageForm
+from nas.layers.stage_functions import StageForm, Weights
 
 
 class ChainWeights(NamedTuple):
@@ -81,20 +81,75 @@ def run_chain(
         The output, and the moments of the batch in the layout of `weights.moments`, with its
         padding. Without `training`, these are the moving moments themselves.
     """
-    batch_moments: list[tf.Tensor] = []
     stages = stage_weights(weights, shapes, forms, training)
-    if gate is not None:
-        last = stages[-1]
-        for name in forms[-1].gains:
-            last[name] = gate * last[name]
-    for form, own in zip(forms, stages, strict=True):
-        x, moments = stage_functions.run_stage(x, form, own, synchronized)
-        batch_moments += moments
+    x, found = run_stages(x, forms, stages, synchronized, gate)
+    return x, with_padding(found, weights, shapes, forms, training)
+
+
+def with_padding(
+    found: Sequence[tf.Tensor],
+    weights: ChainWeights,
+    shapes: ChainShapes,
+    forms: Sequence[StageForm],
+    training: bool,
+) -> tf.Tensor:
+    """Returns the moments `found` by `run_stages` in the layout of `weights.moments`."""
     if not training:
-        return x, weights.moments
+        return weights.moments
     counts = [count for form in forms for count in form.vectors[1]]
     *_, padding = _split(weights.moments, tf.multiply(shapes.moments, counts), len(counts))
-    return x, tf.concat([*batch_moments, padding], axis=0)
+    return tf.concat([*found, padding], axis=0)
+
+
+def run_stages(
+    x: tf.Tensor,
+    forms: Sequence[StageForm],
+    stages: Sequence[Weights],
+    synchronized: bool = False,
+    gate: tf.Tensor | None = None,
+    mask: tf.Tensor | None = None,
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """Runs stages one after the other, each with its own weights.
+
+    Args:
+        x: as for `run_chain`.
+        forms: the forms of the stages.
+        stages: the weights of each stage by name; moments only to normalize by them.
+        synchronized: as for `run_chain`.
+        gate: as for `run_chain`.
+        mask: float32 `[channels]`. It multiplies the channels of `x` where they are first mixed, so
+            that channels with 0 do not change the output. Its gradient is summed in float32.
+
+    Returns:
+        The output, and the moments that every stage was normalized by.
+    """
+    found: list[tf.Tensor] = []
+    place = mask_place(forms)
+    for i, (form, own) in enumerate(zip(forms, stages, strict=True)):
+        if mask is not None and i == place:
+            x = masked(x, mask)
+        if gate is not None and i == len(forms) - 1:
+            own = {**own, **{name: gate * own[name] for name in form.gains}}
+        x, moments = stage_functions.run_stage(x, form, own, synchronized)
+        found += moments
+    return x, found
+
+
+def mask_place(forms: Sequence[StageForm]) -> int | None:
+    """Returns the index of the first stage that mixes channels; None if none does."""
+    return next((i for i, form in enumerate(forms) if form.mixes_channels), None)
+
+
+@tf.custom_gradient
+def masked(x: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, object]:
+    """Returns `x` `[..., channels]` times a float32 mask `[channels]`."""
+    factor = tf.cast(mask, x.dtype)
+
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        product = tf.cast(upstream, tf.float32) * tf.cast(x, tf.float32)
+        return upstream * factor, tf.reduce_sum(product, axis=[0, 1, 2])
+
+    return x * factor, gradient
 
 
 def stage_weights(

@@ -31,7 +31,22 @@ def run_chain(
 ) -> tf.Tensor:
     """Returns the output of `chain_function.run_chain`, which has the same arguments."""
     stages = chain_function.stage_weights(weights, shapes, forms, training)
-    for form, own in zip(forms, stages, strict=True):
+    return run_stages(x, forms, stages, training, synchronized)
+
+
+def run_stages(
+    x: tf.Tensor,
+    forms: Sequence[StageForm],
+    stages: Sequence[Weights],
+    training: bool,
+    synchronized: bool = False,
+    mask: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """Returns the output of `chain_function.run_stages`, which has the same arguments."""
+    place = chain_function.mask_place(forms)
+    for i, (form, own) in enumerate(zip(forms, stages, strict=True)):
+        if mask is not None and i == place:
+            x = chain_function.masked(x, mask)
         if form.is_expansion and training:
             x = _expand(x, own, form.activation, synchronized)
         else:
@@ -43,7 +58,8 @@ def _expand(
     x: tf.Tensor, weights: Weights, activation: str | None, synchronized: bool
 ) -> tf.Tensor:
     kernel, scale, offset = weights["kernel"], weights["scale"], weights["offset"]
-    pixels = tf.cast(tf.reshape(x, [-1, x.shape[-1]]), tf.float32)
+    channels = x.shape[-1] or tf.shape(x)[-1]
+    pixels = tf.cast(tf.reshape(x, [-1, channels]), tf.float32)
     count = tf.maximum(tf.cast(tf.shape(pixels)[0], tf.float32), 1.0)
     mean = tf.reduce_sum(pixels, axis=0) / count
     square = tf.matmul(pixels, pixels, transpose_a=True) / count

@@ -4,7 +4,6 @@ A function is traced for a `StageForm`. The weights determine the sizes, so one 
 serves every kernel size and every width.
 """
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -27,9 +26,15 @@ ACTIVATION_FUNCTIONS: dict[str | None, Callable[[tf.Tensor], tf.Tensor]] = {
 
 
 def vectors_of(stage: Stage, bank: Bank) -> list[tuple[int, int]]:
-    """Returns the lengths of the vectors of `bank`, each with the number of consecutive ones."""
-    lengths = (weight.size for weight in stage.weights if weight.bank is bank)
-    return [(length, len(list(group))) for length, group in itertools.groupby(lengths)]
+    """Returns the lengths of the vectors of `bank`, each with the number that belong together."""
+    found: list[tuple[int, int]] = []
+    for weight in stage.weights:
+        if weight.bank is bank and weight.is_pair:
+            length, count = found.pop()
+            found.append((length, count + 1))
+        elif weight.bank is bank:
+            found.append((weight.size, 1))
+    return found
 
 
 class StageForm(NamedTuple):
@@ -45,6 +50,7 @@ class StageForm(NamedTuple):
         gains: names of the weights in which the stage is linear before its activation.
         is_expansion: whether it is a 1x1 convolution with an activation, which has many more
             outputs than inputs.
+        mixes_channels: as in `Stage`.
     """
 
     type: str
@@ -54,6 +60,7 @@ class StageForm(NamedTuple):
     vectors: tuple[tuple[int, ...], tuple[int, ...]]
     gains: tuple[str, ...] = ()
     is_expansion: bool = False
+    mixes_channels: bool = True
 
     @classmethod
     def of(cls, stage: Stage) -> "StageForm":
@@ -69,6 +76,7 @@ class StageForm(NamedTuple):
             ),
             stage.gains,
             stage.is_pointwise and stage.activation is not None,
+            stage.mixes_channels,
         )
 
     @property

@@ -8,6 +8,7 @@ Keras child, which takes seconds to build.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -37,9 +38,11 @@ class PathAccuracy:
         self._num_validation = len(dataset.validation)
         images = tf.TensorSpec([None, *dataset.input_shape], tf.float32)
         labels = tf.TensorSpec([None], tf.int64)
-        choices = tf.TensorSpec([len(supernet.space.slots)], tf.int32)
-        parts = supernet.read(routes.Path([0] * len(supernet.space.slots)))
-        rows = [tf.TensorSpec([None], tf.float32) for part in parts for _ in part]
+        count = len(supernet.space.option_counts)
+        choices = tf.TensorSpec([count], tf.int32)
+        parts = supernet.read(routes.Path([0] * count))
+        moments = [selection.weights.moments for part in parts for selection in part]
+        rows = tf.nest.map_structure(lambda m: tf.TensorSpec([None] * m.shape.rank), moments)
         options = {"jit_compile": False, "autograph": False}
         self._moments = tf.function(
             self._batch_moments, input_signature=[choices, images], **options
@@ -52,20 +55,20 @@ class PathAccuracy:
         """Returns the path's accuracy on the validation split, in [0, 1]."""
         path = tf.constant(choices, tf.int32)
         found = [self._moments(path, images) for images in self._training_images]
-        moments = [tf.reduce_mean(tf.stack(rows), axis=0) for rows in zip(*found, strict=True)]
+        moments = tf.nest.map_structure(lambda *m: tf.reduce_mean(tf.stack(m), axis=0), *found)
         correct = sum(
             int(self._correct(path, images, labels, moments)) for images, labels in self._validation
         )
         return correct / self._num_validation
 
-    def _batch_moments(self, choices: tf.Tensor, images: tf.Tensor) -> list[tf.Tensor]:
-        """Returns the moments of one batch, one row for every selection of the path."""
+    def _batch_moments(self, choices: tf.Tensor, images: tf.Tensor) -> list[Any]:
+        """Returns the moments of one batch, for every selection of the path."""
         net, route = self._supernet, routes.Path(choices)
         _, moments = net.features(images, route, net.read(route), training=True)
         return moments
 
     def _count_correct(
-        self, choices: tf.Tensor, images: tf.Tensor, labels: tf.Tensor, moments: list[tf.Tensor]
+        self, choices: tf.Tensor, images: tf.Tensor, labels: tf.Tensor, moments: list[Any]
     ) -> tf.Tensor:
         net, route, rows = self._supernet, routes.Path(choices), iter(moments)
         selections = [
@@ -73,7 +76,7 @@ class PathAccuracy:
             for part in net.read(route)
         ]
         features, _ = net.features(images, route, selections, training=False)
-        logits = net.classify(features, net.classifier_kernel.value, net.classifier_bias.value)
+        logits = net.read_classifier(route)(features)
         predicted = tf.argmax(logits, axis=1, output_type=labels.dtype)
         return tf.reduce_sum(tf.cast(tf.equal(predicted, labels), tf.int32))
 
@@ -81,5 +84,6 @@ class PathAccuracy:
 def inherited_accuracy(supernet: Supernet, choices: Sequence[int], dataset: Dataset) -> float:
     """Returns the validation accuracy of a child with the supernet's weights, in [0, 1]."""
     model = supernet.inherit(choices)
-    recalibration.recalibrate(model, recalibration.batches(dataset.train))
-    return child_training.evaluate(model, dataset.validation)
+    own = dataset.at_resolution(supernet.space.child(choices).resolution)
+    recalibration.recalibrate(model, recalibration.batches(own.train))
+    return child_training.evaluate(model, own.validation)

@@ -158,6 +158,7 @@ def prepare(
     distribution.check_batch_size(config.batch_size)
     distribution.check_agreement("data set", dataset.digest)
     precision.check(config.precision)
+    algorithms.check_space(config.algorithm, space)
     with distribution.scope():
         algorithm = algorithms.algorithm(config.algorithm, config, steps)
     if distribution.num_replicas > 1 and not isinstance(algorithm, SupernetAlgorithm):
@@ -177,7 +178,7 @@ def prepare(
     task = Task(
         space=space,
         dataset=dataset,
-        latencies=latencies or Latencies.zero(space.candidate_counts),
+        latencies=latencies or Latencies.zero(space.option_counts),
         config=config,
         directory=pathlib.Path(),
         identity={

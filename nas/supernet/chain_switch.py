@@ -52,7 +52,9 @@ def collect(parts: Sequence[tf.Tensor], chosen: tf.Tensor) -> tf.Tensor:
 
 
 def _deal(x: tf.Tensor, chosen: tf.Tensor, count: int) -> list[tf.Tensor]:
-    pixel = tf.zeros([1, 1, 1, x.shape[-1]], x.dtype)
+    # The number of channels is unknown while tracing if it is a decision.
+    channels = x.shape[-1] or tf.shape(x)[-1]
+    pixel = tf.zeros(tf.stack([1, 1, 1, channels]), x.dtype)
     return [
         _with_channels(tf.cond(tf.equal(chosen, i), lambda: tf.identity(x), lambda: pixel), x)
         for i in range(count)

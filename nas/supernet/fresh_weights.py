@@ -37,21 +37,35 @@ def fresh_rows(
     candidate starts small: the next layer then sees almost the same input whether the slot is
     skipped or not (Goyal et al. 2017, section 5.1, start it at zero).
     """
+    rows = []
+    for values in fresh_stages(chains, rng):
+        kernels, affine, moments = (
+            _joined([value.ravel() for of, value in values if of is bank]) for bank in Bank
+        )
+        rows.append((kernels, affine, moments))
+    return rows
+
+
+def fresh_stages(
+    chains: Sequence[Chain], rng: np.random.Generator
+) -> list[list[tuple[Bank, np.ndarray]]]:
+    """Returns fresh weights of every chain with their banks, in the order of its stages' weights.
+
+    They are drawn as for `fresh_rows`.
+    """
     draws = [
         [_draw(weights, rng) for weights in zip(*(stage.weights for stage in stages), strict=True)]
         for stages in zip(*(chain.stages for chain in chains), strict=True)
     ]
     rows = []
     for chain in chains:
-        row: dict[Bank, list[np.ndarray]] = {bank: [] for bank in Bank}
+        row: list[tuple[Bank, np.ndarray]] = []
         for i, (stage, drawn) in enumerate(zip(chain.stages, draws, strict=True), start=1):
             small = stage.gains if chain.has_residual and i == len(chain.stages) else ()
             for weight, draw in zip(stage.weights, drawn, strict=True):
-                value = _cut(draw, weight)
                 factor = _RESIDUAL_SCALE if weight.name in small else 1.0
-                row[weight.bank].append(factor * value.ravel())
-        kernels, affine, moments = (_joined(row[bank]) for bank in Bank)
-        rows.append((kernels, affine, moments))
+                row.append((weight.bank, factor * _cut(draw, weight)))
+        rows.append(row)
     return rows
 
 

@@ -1,6 +1,7 @@
 """The over-parameterized network itself: its weights, and its forward pass along a route."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,7 +11,9 @@ from nas.architecture.specs import Child, SearchSpace
 from nas.choices import sampling
 from nas.distribution import replicas
 from nas.layers import keras_network
-from nas.supernet import mixed_op, routes
+from nas.supernet import classifier, network_layers, resizing, routes
+from nas.supernet.classifier import Classifier
+from nas.supernet.mixed_op import MixedOp, Selection
 
 
 class MixedNetwork(keras.Model):
@@ -25,9 +28,9 @@ class MixedNetwork(keras.Model):
             the global batch, as one replica would. Otherwise, each replica uses those of its slice.
 
     Attributes:
-        alpha: architecture parameters `[slots, most candidates]`, drawn from N(0, 1e-3) as in the
-            reference; the padding of slots with fewer candidates stays zero.
-        mask: `[slots, most candidates]` bool, false for padding.
+        alpha: architecture parameters `[rows, most options]`, drawn from N(0, 1e-3) as in the
+            reference; the padding of rows with fewer options stays zero.
+        mask: `[rows, most options]` bool, false for padding.
         is_synchronized: whether batch normalization uses the moments of the global batch. If so, a
             forward pass with `training` must not be inside a branch or a loop.
     """
@@ -42,21 +45,14 @@ class MixedNetwork(keras.Model):
         super().__init__(name=f"{space.name}_supernet", dtype=precision)
         self.space = space
         self.is_synchronized = sync = sync_batch_norm and replicas.count() > 1
-        stem = mixed_op.Chain((space.stem.stage(space.input_channels),))
-        self.stem = mixed_op.MixedOp([stem], (seed, 0), sync, name="stem")
-        self.mixed_ops = [
-            mixed_op.MixedOp.of_layer(layer, (seed, i + 1), synchronized=sync, name=f"layer{i:02d}")
-            for i, layer in enumerate(space.layers)
-        ]
-        head = mixed_op.Chain(space.head.stages(space.layers[-1].output_width))
-        head_seed = seed, len(space.layers) + 1
-        self.head = mixed_op.MixedOp([head], head_seed, sync, name="head")
-
+        self._layers_in_order = network_layers.layers_of(space, seed, sync)
+        ops, count = [layer.op for layer in self._layers_in_order], len(space.layers)
+        # Attributes, so that Keras finds their weights. A pooled layer may follow the head.
+        self.stem, self.mixed_ops, self.head = ops[0], ops[1 : count + 1], ops[count + 1]
+        self.pooled = ops[count + 2 :]
         rng = np.random.default_rng((seed, len(space.layers) + 2))
-        kernel = rng.normal(0.0, 0.01, (space.head.output_width, space.num_classes))
-        self.classifier_kernel = self._weight("classifier_kernel", kernel)
-        self.classifier_bias = self._weight("classifier_bias", np.zeros(space.num_classes))
-        counts = np.array(space.candidate_counts)
+        self.classifier = classifier.ClassifierWeights(space, rng, name="classifier")
+        counts = np.array(space.option_counts)
         self.mask = np.arange(counts.max()) < counts[:, None]
         alpha = np.where(self.mask, rng.normal(0.0, 1e-3, self.mask.shape), 0.0)
         self.alpha = self._weight("alpha", alpha, trainable=False)
@@ -73,27 +69,28 @@ class MixedNetwork(keras.Model):
         )
 
     @property
+    def _ops(self) -> list[MixedOp]:
+        return [self.stem, *self.mixed_ops, self.head, *self.pooled]
+
+    @property
     def num_weights(self) -> int:
         """Number of trainable weights, without architecture parameters and padding."""
         groups = [group for op in self._ops for group in op.weighted_groups]
-        classifier = (self.space.head.output_width + 1) * self.space.num_classes
-        return classifier + sum(group.num_weights for group in groups)
+        return self.classifier.num_weights + sum(group.num_weights for group in groups)
 
     @property
-    def _ops(self) -> list[mixed_op.MixedOp]:
-        return [self.stem, *self.mixed_ops, self.head]
-
-    def classify(self, features: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-        """Returns logits `[batch, classes]` of features `[batch, height, width, channels]`."""
-        pooled = tf.reduce_mean(tf.cast(features, tf.float32), axis=[1, 2])
-        return tf.matmul(pooled, kernel) + bias
+    def cut_variables(self) -> list[keras.Variable]:
+        """Variables of which a step updates parts of rows."""
+        groups = [group for op in self._ops for group in op.weighted_groups]
+        own = [variable for group in groups for variable in group.cut_variables]
+        return own + self.classifier.cut_variables
 
     def call(self, images: tf.Tensor, choices: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns the logits of one path, and changes no weights.
 
         Args:
             images: `[batch, height, width, channels]`.
-            choices: `[slots]` int32.
+            choices: `[rows]` int32.
             training: whether to normalize by the moments of the batch, not by the moving ones.
         """
         return self.logits(images, routes.Path(choices), training)
@@ -107,39 +104,42 @@ class MixedNetwork(keras.Model):
             training: whether to normalize by the moments of the batch, not by the moving ones.
         """
         features, _ = self.features(images, route, self.read(route), training)
-        return self.classify(features, self.classifier_kernel.value, self.classifier_bias.value)
+        return self.read_classifier(route)(features)
 
-    @property
-    def _places(self) -> list[tuple[mixed_op.MixedOp, int | None]]:
-        """Stem, layers and head, each with the number of its slot, or None if it is no slot."""
-        slots = iter(range(len(self.space.slots)))
-        return [(op, next(slots) if op.num_candidates > 1 else None) for op in self._ops]
-
-    def read(self, route: routes.Route) -> list[list[mixed_op.Selection]]:
+    def read(self, route: routes.Route) -> list[list[Selection]]:
         """Returns the weights that `route` needs, for each of stem, layers and head."""
-        return [op.select(0) if slot is None else route.read(op, slot) for op, slot in self._places]
+        return [route.read(layer) for layer in self._layers_in_order]
+
+    def read_classifier(self, route: routes.Route) -> Classifier:
+        """Returns the classifier at the width that `route` gives its input."""
+        row, numbers = self.classifier.row, self.classifier.numbers
+        width = None if row is None or numbers is None else route.width(row, numbers)
+        return self.classifier.read(width)
 
     def features(
         self,
         images: tf.Tensor,
         route: routes.Route,
-        selections: list[list[mixed_op.Selection]],
+        selections: list[list[Selection]],
         training: bool,
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Returns features before pooling, and the moments of every selection of `read(route)`."""
+    ) -> tuple[tf.Tensor, list[Any]]:
+        """Returns features before pooling, and the moments of every selection of `read(route)`.
+
+        If the resolution is a decision, the images are resized to the one of the route.
+        """
         x = tf.cast(images, self.compute_dtype)
-        moments: list[tf.Tensor] = []
-        for (op, slot), selected in zip(self._places, selections, strict=True):
-            if slot is None:
-                x, rows = op.run(x, 0, selected, training)
-            else:
-                x, rows = route.run(op, slot, x, selected, training)
+        row = self.space.resolution_row
+        if row is not None:
+            x = resizing.resized(x, self.space.resolutions, route.choice(row))
+        moments: list[Any] = []
+        for layer, selected in zip(self._layers_in_order, selections, strict=True):
+            x, rows = route.run(layer, x, selected, training)
             moments += rows
         return x, moments
 
     @property
     def probabilities(self) -> np.ndarray:
-        """Path probabilities `[slots, most candidates]`, NaN for padding."""
+        """Path probabilities `[rows, most options]`, NaN for padding."""
         p = sampling.path_probabilities(tf.convert_to_tensor(self.alpha.value), self.mask).numpy()
         return np.where(self.mask, p, np.nan)
 
@@ -147,10 +147,14 @@ class MixedNetwork(keras.Model):
         """Returns the child of `choices` as a Keras model with the weights of the supernet."""
         network: Child = self.space.child(choices)
         model = keras_network.build_child(network)
-        parts = zip(keras_network.stage_names(network), self._places, strict=True)
-        for names, (op, slot) in parts:
-            choice = 0 if slot is None else choices[slot]
-            keras_network.set_stage_weights(model, names, iter(op.export(choice)))
-        classifier = [np.array(self.classifier_kernel), np.array(self.classifier_bias)]
-        model.get_layer("logits").set_weights(classifier)
+        names = keras_network.stage_names(network)
+        if len(names) < len(self._layers_in_order):
+            # The pooled layer of the head is a layer of its own here.
+            names = [*names[:-1], *([name] for name in names[-1])]
+        for own, (op, rows) in zip(names, self._layers_in_order, strict=True):
+            chosen = [0 if row is None else choices[row] for row in rows]
+            keras_network.set_stage_weights(model, own, iter(op.export(*chosen)))
+        row = self.classifier.row
+        exported = self.classifier.export(0 if row is None else choices[row])
+        model.get_layer("logits").set_weights(exported)
         return model

@@ -17,64 +17,108 @@ import tensorflow as tf
 
 from nas.architecture.blocks import Block, Slot
 from nas.supernet import chain_switch, gates
-from nas.supernet.candidate_group import CandidateGroup, Selection
+from nas.supernet.candidate_group import CandidateGroup, RowGroup, Selection
+from nas.supernet.cut_group import CutGroup
 from nas.supernet.fresh_weights import Chain
+from nas.supernet.width_choices import FIXED, Cut
+from nas.supernet.width_shapes import ChainGrid
+
+Numbers = Sequence[int]
 
 
 class MixedOp(keras.layers.Layer):
     """A slot of the supernet with its candidates, or a fixed layer with only one.
 
     Args:
-        chains: the candidates, in the order of the slot.
+        grid: the candidates in the order of the slot, each at every width before and after the
+            layer; one width where it is fixed.
         seed: seed of the fresh weights.
+        widths: the numbers of the width decisions before and after the layer; None where it is
+            fixed.
         synchronized: whether training normalizes by the moments of the batch of all replicas.
         **kwargs: as for `keras.layers.Layer`.
+
+    Attributes:
+        widths: as given.
     """
 
     def __init__(
-        self, chains: Sequence[Chain], seed: Sequence[int], synchronized: bool = False, **kwargs
+        self,
+        grid: ChainGrid,
+        seed: Sequence[int],
+        widths: tuple[Numbers | None, Numbers | None] = (None, None),
+        synchronized: bool = False,
+        **kwargs,
     ) -> None:
         super().__init__(**kwargs)
+        self.widths = widths
         self._synchronized = synchronized
         rng = np.random.default_rng(list(seed))
-        forms = list(dict.fromkeys(chain.form for chain in chains))
-        members = [[chain for chain in chains if chain.form == form] for form in forms]
+        forms_of = [_form(table) for table in grid]
+        forms = list(dict.fromkeys(forms_of))
+        members = [
+            [table for table, own in zip(grid, forms_of, strict=True) if own == form]
+            for form in forms
+        ]
         # An identity has no weights, so it has no group; its place holds None.
         self.groups = [
-            CandidateGroup(group, rng, synchronized, name=f"{self.name}_group{i}")
-            if group[0].stages
+            self._group(tables, rng, name=f"{self.name}_group{i}")
+            if tables[0][0][0].stages
             else None
-            for i, group in enumerate(members)
+            for i, tables in enumerate(members)
         ]
-        widths = [chain.stages[-1].output_width for chain in chains if chain.stages]
-        self._output_width = widths[0] if widths else None
-        self._group_of = np.array([forms.index(chain.form) for chain in chains], np.int32)
+        ends = [table[0][0].stages[-1].output_width for table in grid if table[0][0].stages]
+        self._is_identity = not ends
+        # Unknown while tracing, if it is a decision.
+        self._output_width = None if any(widths) or not ends else ends[0]
+        self._group_of = np.array([forms.index(form) for form in forms_of], np.int32)
+        # A candidate's row is the number of earlier ones of its form.
         self._row_of = np.array(
-            [members[g].index(c) for g, c in zip(self._group_of, chains, strict=True)], np.int32
+            [forms_of[:i].count(form) for i, form in enumerate(forms_of)], np.int32
         )
-        self.num_candidates = len(chains)
+        self.num_candidates = len(grid)
         self.built = True
+
+    def _group(
+        self, tables: list[Sequence[Sequence[Chain]]], rng: np.random.Generator, name: str
+    ) -> CandidateGroup:
+        if not any(self.widths):
+            chains = [table[0][0] for table in tables]
+            return RowGroup(chains, rng, self._synchronized, name=name)
+        before, after = (0 if own is None else int(np.argmax(own)) for own in self.widths)
+        largest = before, min(after, len(tables[0][0]) - 1)
+        return CutGroup(tables, largest, rng, self._synchronized, name=name)
+
+    @classmethod
+    def of_chains(cls, chains: Sequence[Chain], seed: Sequence[int], **kwargs) -> "MixedOp":
+        """Returns the mixed op of candidates with fixed widths."""
+        return cls([[[chain]] for chain in chains], seed, **kwargs)
 
     @classmethod
     def of_layer(cls, layer: Block | Slot, seed: Sequence[int], **kwargs) -> "MixedOp":
         """Returns the mixed op of a slot, or of a fixed block as its only candidate."""
         blocks = layer.blocks if isinstance(layer, Slot) else (layer,)
-        return cls([Chain(b.stages, b.has_residual) for b in blocks], seed, **kwargs)
+        return cls.of_chains([Chain(b.stages, b.has_residual) for b in blocks], seed, **kwargs)
 
     @property
     def weighted_groups(self) -> list[CandidateGroup]:
         """The groups that hold weights, in the order of the selections from `select`."""
         return [group for group in self.groups if group is not None]
 
-    def select(self, choice: tf.Tensor | int) -> list[Selection]:
-        """Reads the weights that `choice` needs, one selection per group with weights."""
+    def select(self, choice: tf.Tensor | int, cut: Cut = FIXED) -> list[Selection]:
+        """Reads the weights that `choice` needs, one selection per group with weights.
+
+        Args:
+            choice: scalar, index of the candidate.
+            cut: the widths on both sides of the layer.
+        """
         chosen = tf.gather(self._group_of, choice)
         row = tf.gather(self._row_of, choice)
         selections = []
         for i, group in enumerate(self.groups):
             if group is not None:
                 is_active = tf.equal(chosen, i)
-                selections.append(group.select(tf.where(is_active, row, 0), is_active))
+                selections.append(group.select(tf.where(is_active, row, 0), is_active, cut))
         return selections
 
     def run(
@@ -98,7 +142,7 @@ class MixedOp(keras.layers.Layer):
             The output, and a row of moments for every selection. It holds the moments of the batch
             if the group is active, and meaningless values otherwise.
         """
-        if self._output_width is None:
+        if self._is_identity:
             return x, []
         if len(self.groups) == 1:
             y, moments = self.weighted_groups[0].run(x, selections[0], training, gate)
@@ -116,14 +160,15 @@ class MixedOp(keras.layers.Layer):
     def _deal(self, x: tf.Tensor, chosen: tf.Tensor) -> list[tf.Tensor]:
         return chain_switch.deal(x, chosen, len(self.groups))
 
-    def select_all(self, is_active: tf.Tensor) -> list[Selection]:
+    def select_all(self, is_active: tf.Tensor, cut: Cut = FIXED) -> list[Selection]:
         """Reads the weights of every candidate that has any, in the order of the slot.
 
         Args:
             is_active: `[most candidates]` bool, whether each candidate is trained.
+            cut: the widths on both sides of the layer.
         """
         return [
-            group.select(int(self._row_of[j]), is_active[j])
+            group.select(int(self._row_of[j]), is_active[j], cut)
             for j, group in enumerate(self._group_of_candidate)
             if group is not None
         ]
@@ -189,10 +234,12 @@ class MixedOp(keras.layers.Layer):
             return tf.zeros([self.num_candidates])
         return tf.cast(adds, tf.float32) * gates.inner_product(upstream, x)
 
-    def gate_gradients(self, upstream: tf.Tensor, x: tf.Tensor, training: bool) -> tf.Tensor:
+    def gate_gradients(
+        self, upstream: tf.Tensor, x: tf.Tensor, training: bool, cut: Cut = FIXED
+    ) -> tf.Tensor:
         """Returns `gate_gradient` of every candidate, `[candidates]`, computed one at a time."""
         if self._synchronized and training:
-            return self._gate_gradients_without_loops(upstream, x)
+            return self._gate_gradients_without_loops(upstream, x, cut)
         values = [tf.zeros([0])] * len(self.groups)
         for i, group in enumerate(self.groups):
             if group is None:
@@ -203,7 +250,7 @@ class MixedOp(keras.layers.Layer):
             start = tf.reduce_sum(tf.concat(values, axis=0)) * 0.0
 
             def one(row: tf.Tensor, found: tf.Tensor, group=group) -> tuple[tf.Tensor, tf.Tensor]:
-                selection = group.select(row, True)
+                selection = group.select(row, True, cut)
                 value = group.gate_gradient(upstream, x, selection, training)
                 return row + 1, tf.concat([found[:row], value[None], found[row + 1 :]], 0)
 
@@ -220,14 +267,16 @@ class MixedOp(keras.layers.Layer):
         ]
         return tf.gather(tf.concat(values, axis=0), order)
 
-    def _gate_gradients_without_loops(self, upstream: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    def _gate_gradients_without_loops(
+        self, upstream: tf.Tensor, x: tf.Tensor, cut: Cut
+    ) -> tf.Tensor:
         values: list[tf.Tensor] = []
         for group, row in zip(self._group_of_candidate, self._row_of, strict=True):
             if group is None:
                 values.append(tf.constant(0.0))
                 continue
             with tf.control_dependencies(values[-1:]):
-                selection = group.select(int(row), True)
+                selection = group.select(int(row), True, cut)
                 values.append(group.gate_gradient(upstream, tf.identity(x), selection, True))
         return tf.stack(values)
 
@@ -239,11 +288,33 @@ class MixedOp(keras.layers.Layer):
     def _group_starts(self) -> np.ndarray:
         return np.concatenate([[0], np.cumsum(np.bincount(self._group_of))[:-1]])
 
-    def export(self, choice: int) -> list[np.ndarray]:
-        """Returns the weights of a candidate, as `keras_network.set_stage_weights` takes them."""
+    def export(self, choice: int, before: int = 0, after: int = 0) -> list[np.ndarray]:
+        """Returns the weights of a candidate, as `keras_network.set_stage_weights` takes them.
+
+        Args:
+            choice: index of the candidate.
+            before: option of the width before the layer.
+            after: option of the width after it.
+        """
         group = self.groups[self._group_of[choice]]
-        return [] if group is None else group.export_row(int(self._row_of[choice]))
+        row = int(self._row_of[choice])
+        return [] if group is None else group.export_row(row, before, after)
 
     def _with_shape(self, y: tf.Tensor, batch: int | None) -> tf.Tensor:
         y.set_shape([batch, y.shape[1], y.shape[2], self._output_width])
         return y
+
+
+def _form(table: Sequence[Sequence[Chain]]) -> tuple:
+    """Returns the form of a candidate at every width.
+
+    Raises:
+        ValueError: it depends on the widths, so that they cannot share one traced graph.
+    """
+    forms = {chain.form for row in table for chain in row}
+    if len(forms) > 1:
+        raise ValueError(
+            f"operation: expected the same stages at all widths, received {len(forms)} different "
+            "chains; give the layer a fixed width, or stages that do not depend on it"
+        )
+    return table[0][0].form

@@ -6,8 +6,8 @@ bank is updated, with the same row of the optimizer's slot variables (momentum, 
 optimizer keeps the state and the settings: learning rate and schedule, iterations, momentum, decay.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import keras
 import tensorflow as tf
@@ -38,22 +38,46 @@ class Place(NamedTuple):
         written = tf.slice(tf.reshape(row, [1]), [0], count)
         return cls(row, written, tf.concat([count, [-1]], axis=0))
 
+    def read(self, variable: tf.Variable) -> tf.Tensor:
+        """Returns the row of `variable` `[rows, length]`."""
+        return tf.gather(variable, self.row)
+
+    def write(self, variable: tf.Variable, value: tf.Tensor) -> None:
+        """Writes the row of `variable` `[rows, length]`, or nothing if `written` is empty."""
+        # `tf.slice` is one operation in the graph; indexing with brackets makes a dozen.
+        values = tf.slice(tf.expand_dims(value, 0), [0, 0], self.extent)
+        variable.scatter_update(tf.IndexedSlices(values, self.written))
+
+
+class AnyPlace(Protocol):
+    """Where values are read and written: a row of a variable, or a part of a row."""
+
+    @property
+    def row(self) -> tf.Tensor:
+        """Scalar int32, index of the row."""
+
+    def read(self, variable: tf.Variable) -> tf.Tensor:
+        """Returns the values."""
+
+    def write(self, variable: tf.Variable, value: tf.Tensor) -> None:
+        """Writes the values, or nothing if the place is not written."""
+
 
 class RowUpdate(NamedTuple):
     """One row of a variable, with its gradient.
 
     Attributes:
         variable: `[rows, length]`; any shape if `place` is None.
-        value: the row as it was read, `[length]`.
+        value: the values as they were read.
         gradient: gradient of the loss, in the shape of `value`.
-        place: place of the row; None to update the whole variable.
+        place: place of the values; None to update the whole variable.
         decays: whether weight decay applies (kernels, not normalization or bias).
     """
 
     variable: keras.Variable
     value: tf.Tensor
     gradient: tf.Tensor
-    place: Place | None
+    place: AnyPlace | None
     decays: bool
 
 
@@ -145,14 +169,22 @@ class PathOptimizer:
         self.optimizer = optimizer
         self._rule = _RULES[name](optimizer)
 
-    def build(self, variables: Sequence[keras.Variable]) -> None:
-        """Creates the slot variables and, if the rule needs them, the step counts."""
+    def build(self, variables: Sequence[keras.Variable], cut: Collection[str] = ()) -> None:
+        """Creates the slot variables and, if the rule needs them, the step counts.
+
+        Args:
+            variables: everything that is trained.
+            cut: paths of those of which parts of rows are updated; each of their values has a count
+                of its own.
+        """
         self.optimizer.build(variables)
         slots = zip(*self._rule.slots, strict=True) if self._rule.slots else [()] * len(variables)
         self._slots = {v.path: row for v, row in zip(variables, slots, strict=True)}
         # One count per row. Shared weights take every step, and use the first count only.
         self._counts = {
-            v.path: tf.Variable(tf.zeros([v.shape[0], 1], tf.int64), trainable=False)
+            v.path: tf.Variable(
+                tf.zeros(v.shape if v.path in cut else [v.shape[0], 1], tf.int64), trainable=False
+            )
             for v in variables
             if self._rule.counts_steps
         }
@@ -185,8 +217,8 @@ class PathOptimizer:
         if path in self._counts:
             counts = self._counts[path]
             place = update.place or Place.of(0, True)
-            count = tf.gather(counts, place.row) + 1
-            _write_row(counts, count, place)
+            count = place.read(counts) + 1
+            place.write(counts, count)
         step, moved = self._rule.step(gradient, slots, count, learning_rate)
         for slot, value in zip(self._slots[path], moved, strict=True):
             _write(slot, value, update)
@@ -197,22 +229,11 @@ class PathOptimizer:
 
 
 def _read(variable: tf.Variable, update: RowUpdate) -> tf.Tensor:
-    return variable if update.place is None else tf.gather(variable, update.place.row)
+    return variable if update.place is None else update.place.read(variable)
 
 
 def _write(variable: keras.Variable, value: tf.Tensor, update: RowUpdate) -> None:
     if update.place is None:
         variable.assign(value)
     else:
-        write_row(variable, value, update.place)
-
-
-def write_row(variable: keras.Variable, value: tf.Tensor, place: Place) -> None:
-    """Writes one row of `variable` `[rows, length]`, or nothing if `place.written` is empty."""
-    _write_row(variable.value, value, place)
-
-
-def _write_row(variable: tf.Variable, value: tf.Tensor, place: Place) -> None:
-    # `tf.slice` is one operation in the graph; indexing with brackets makes a dozen.
-    values = tf.slice(tf.expand_dims(value, 0), [0, 0], place.extent)
-    variable.scatter_update(tf.IndexedSlices(values, place.written))
+        update.place.write(variable.value, value)

@@ -30,11 +30,12 @@ Batch = tuple[tf.Tensor, tf.Tensor]
 
 def check_latencies(space: SearchSpace, latencies: ChainCosts) -> None:
     """Raises ValueError if `latencies` belong to another space."""
-    counts = list(space.candidate_counts)
+    counts = list(space.option_counts)
     if latencies.counts != counts:
+        rows = "candidates in the slots" if len(counts) == len(space.slots) else "options in rows"
         raise ValueError(
-            f"latencies: expected {counts} candidates in the slots of {space.name}, "
-            f"received {latencies.counts}; use latencies of this space"
+            f"latencies: expected {counts} {rows} of {space.name}, received {latencies.counts}; "
+            "use latencies of this space"
         )
 
 
@@ -103,7 +104,8 @@ class Supernet(replicated_fit.BuiltBeforeFit, learning_network.LearningNetwork):
         if jit_compile:
             raise ValueError(XLA_REFUSAL)
         self.path_optimizer = path_optimizer.PathOptimizer(optimizer)
-        self.path_optimizer.build(self.trainable_variables)
+        cut = [variable.path for variable in self.cut_variables]
+        self.path_optimizer.build(self.trainable_variables, cut)
         self.arch_optimizer = arch_optimizer or keras.optimizers.Adam(1e-3, 0.0, 0.999)
         self.arch_optimizer.build([self.alpha])
         if replicas.count() > 1:
@@ -113,7 +115,7 @@ class Supernet(replicated_fit.BuiltBeforeFit, learning_network.LearningNetwork):
         if self.algorithm.is_rewarded:
             self.trackers["reward"] = keras.metrics.Mean("reward")
         self.objective = objective or objectives.CrossEntropy()
-        self.latencies = latencies or Latencies.zero(self.space.candidate_counts)
+        self.latencies = latencies or Latencies.zero(self.space.option_counts)
         check_latencies(self.space, self.latencies)
         self._label_smoothing = label_smoothing
         # Both training steps scale their losses themselves.

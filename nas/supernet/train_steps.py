@@ -5,12 +5,11 @@ read. It does not wait for other replicas, so it may be inside a branch.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from nas.distribution import replicas
-from nas.layers.stage_functions import BATCH_NORM_MOMENTUM
 from nas.supernet import path_optimizer, routes
 from nas.supernet.learning_network import ArchitectureGradient, LearningNetwork
 from nas.supernet.mixed_op import Selection
@@ -22,7 +21,6 @@ class WeightGradient(NamedTuple):
     Attributes:
         updates: the shared weights and the rows that were read, with their gradients.
         selections: the same rows as the route read them.
-        places: where each selection is written.
         moments: the moments of the batch, one row per selection.
         loss: scalar, cross-entropy with label smoothing, mean over the batch.
         accuracy: scalar, in [0, 1].
@@ -30,8 +28,7 @@ class WeightGradient(NamedTuple):
 
     updates: list[path_optimizer.RowUpdate]
     selections: list[Selection]
-    places: list[path_optimizer.Place]
-    moments: list[tf.Tensor]
+    moments: list[Any]
     loss: tf.Tensor
     accuracy: tf.Tensor
 
@@ -49,35 +46,27 @@ def weight_gradient(
         net: the supernet.
         images: `[batch, height, width, channels]`.
         labels: `[batch]`.
-        route: how the output of each slot is computed.
+        route: how the output of each layer is computed.
         label_smoothing: of the cross-entropy.
     """
     rows = net.read(route)
     selections = [selection for row in rows for selection in row]
     sources = [[s.weights.kernels, s.weights.affine] for s in selections]
-    variables = net.classifier_kernel, net.classifier_bias
-    classifier = [tf.convert_to_tensor(variable.value) for variable in variables]
+    classifier = net.read_classifier(route)
+    to_train = [sources, [classifier.kernel, classifier.bias]]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch([sources, classifier])
+        tape.watch(to_train)
         features, moments = net.features(images, route, rows, training=True)
-        logits = net.classify(features, *classifier)
+        logits = classifier(features)
         loss = net.cross_entropy(labels, logits, label_smoothing)
-    found = net.loss_scale.gradient(tape, loss, [sources, classifier])
+    found = net.loss_scale.gradient(tape, loss, to_train)
     accuracy = net.accuracy(labels, logits)
     found, moments, loss, accuracy = replicas.mean((found, moments, loss, accuracy))
     gradients, to_classifier = found
-    update = path_optimizer.RowUpdate
-    updates = [
-        update(variables[0], classifier[0], to_classifier[0], None, True),
-        update(variables[1], classifier[1], to_classifier[1], None, False),
-    ]
-    places = [path_optimizer.Place.of(s.row, s.is_active) for s in selections]
-    for s, place, (to_kernels, to_affine) in zip(selections, places, gradients, strict=True):
-        updates += [
-            update(s.group.kernels, s.weights.kernels, to_kernels, place, True),
-            update(s.group.affine, s.weights.affine, to_affine, place, False),
-        ]
-    return WeightGradient(updates, selections, places, moments, loss, accuracy)
+    updates = net.classifier.updates(classifier, *to_classifier)
+    for selection, own in zip(selections, gradients, strict=True):
+        updates += selection.group.updates(selection, own)
+    return WeightGradient(updates, selections, moments, loss, accuracy)
 
 
 def apply_weight_gradient(net: LearningNetwork, found: WeightGradient) -> None:
@@ -88,11 +77,8 @@ def apply_weight_gradient(net: LearningNetwork, found: WeightGradient) -> None:
 
     def step() -> None:
         net.path_optimizer.apply(found.updates)
-        rows = zip(found.selections, found.places, found.moments, strict=True)
-        for selection, place, batch in rows:
-            kept = selection.weights.moments * BATCH_NORM_MOMENTUM
-            moved = kept + batch * (1.0 - BATCH_NORM_MOMENTUM)
-            path_optimizer.write_row(selection.group.moments, moved, place)
+        for selection, batch in zip(found.selections, found.moments, strict=True):
+            selection.group.write_moments(selection, batch)
 
     net.loss_scale.apply([update.gradient for update in found.updates], step)
     _track(net, {"loss": found.loss, "accuracy": found.accuracy})

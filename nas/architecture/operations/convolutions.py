@@ -53,6 +53,7 @@ class Depthwise(KeepsWidth, Stage):  # type: ignore[override]
 
     type: ClassVar[str] = "depthwise"
     gains: ClassVar[tuple[str, ...]] = ("scale", "offset")
+    mixes_channels: ClassVar[bool] = False
 
     kernel_size: int
     stride: int

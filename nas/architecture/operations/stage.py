@@ -34,6 +34,7 @@ class Stage(abc.ABC):
         gains: names of the weights in which the stage is linear before its activation. A gate
             multiplies them instead of the output, and a supernet starts them small in a residual
             block.
+        mixes_channels: whether a channel of its output depends on other channels of its input.
         input_width: channels of its input.
         output_width: channels of its output.
         stride: 1 or 2.
@@ -42,6 +43,7 @@ class Stage(abc.ABC):
 
     type: ClassVar[str]
     gains: ClassVar[tuple[str, ...]] = ()
+    mixes_channels: ClassVar[bool] = True
 
     input_width: int
     output_width: int

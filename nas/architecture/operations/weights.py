@@ -42,6 +42,8 @@ class Weight:
             0 for a constant.
         channels: output channels of a kernel. A file holds one bias for each, and one scale if it
             is quantized.
+        is_pair: whether it always has the length of the weight before it, as an offset has that of
+            its scale. A supernet reads both together.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Weight:
     start: float = 0.0
     deviation: float = 0.0
     channels: int = 0
+    is_pair: bool = False
 
     def __post_init__(self) -> None:
         axes = 4 if self.bank is Bank.KERNELS else 1
@@ -82,7 +85,7 @@ def normalization(width: int) -> tuple[Weight, Weight, Weight, Weight]:
     """Returns the weights of batch normalization of `width` channels, in the order of Keras."""
     return (
         Weight("scale", (width,), Bank.AFFINE, 1.0),
-        Weight("offset", (width,), Bank.AFFINE, 0.0),
+        Weight("offset", (width,), Bank.AFFINE, 0.0, is_pair=True),
         Weight("mean", (width,), Bank.MOMENTS, 0.0),
-        Weight("variance", (width,), Bank.MOMENTS, 1.0),
+        Weight("variance", (width,), Bank.MOMENTS, 1.0, is_pair=True),
     )

@@ -111,6 +111,23 @@ def decode(content: bytes, resolution: int, channels: int) -> np.ndarray:
     return pixels.reshape(resolution, resolution, channels)
 
 
+def resized(pixels: np.ndarray, resolution: int) -> np.ndarray:
+    """Returns decoded images, each cut to a square and resized as `decode` does.
+
+    Args:
+        pixels: uint8 `[n, height, width, channels]`.
+        resolution: height and width of the result.
+
+    Returns:
+        uint8 `[n, resolution, resolution, channels]`.
+    """
+    found = np.empty((len(pixels), resolution, resolution, pixels.shape[-1]), np.uint8)
+    for place, image in enumerate(pixels):
+        square = _square(Image.fromarray(np.squeeze(image)), resolution)
+        found[place] = np.asarray(square).reshape(resolution, resolution, -1)
+    return found
+
+
 def examine(content: bytes) -> Examined:
     """Checks that an image can be decoded, at a reduced size where that is faster.
 

@@ -86,6 +86,15 @@ class Dataset:
         """Height, width, channels."""
         return self.train.input_shape
 
+    def at_resolution(self, resolution: int) -> "Dataset":
+        """Returns the same data set with images of another height and width, in pixels."""
+        if resolution == self.resolution:
+            return self
+        parts = {name: getattr(self, name) for name in ("train", "validation", "test")}
+        return dataclasses.replace(
+            self, **{name: split.resized(resolution) for name, split in parts.items()}
+        )
+
     @property
     def summary(self) -> dict[str, Any]:
         """Name, shape and sizes, as JSON values, to tell whether two data sets are the same."""

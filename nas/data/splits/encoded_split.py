@@ -101,6 +101,10 @@ class EncodedSplit(Split):
             contents = np.concatenate([self.contents, other.contents])
         return dataclasses.replace(self, contents=contents, **self._joined(other))
 
+    def resized(self, resolution: int) -> "EncodedSplit":
+        """Returns the same examples, to be decoded at another resolution."""
+        return dataclasses.replace(self, resolution=resolution)
+
     def in_memory(self) -> "EncodedSplit":
         """Returns this split with its encoded images in memory, which is faster on slow disks.
 

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from nas.data.images import augmentation as augmentation_lib
+from nas.data.images import decoding
 from nas.data.images.augmentation import Augmentation
 from nas.data.splits.split import Reader, Split, TrainingReader
 
@@ -52,6 +53,10 @@ class MemorySplit(Split):
             raise TypeError(f"expected a split in memory, received {type(other).__name__}")
         images = np.concatenate([self.images, other.images])
         return dataclasses.replace(self, images=images, **self._joined(other))
+
+    def resized(self, resolution: int) -> "MemorySplit":
+        """Returns the same examples with resized images, which are copied."""
+        return dataclasses.replace(self, images=decoding.resized(self.images, resolution))
 
     def pixels(self, indices: np.ndarray | slice) -> np.ndarray:
         """Returns the images at `indices`, uint8."""

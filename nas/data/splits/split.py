@@ -111,6 +111,10 @@ class Split(abc.ABC):
     def join(self, other: "Split") -> Self:
         """Returns these examples, followed by those of another split of the same kind."""
 
+    @abc.abstractmethod
+    def resized(self, resolution: int) -> Self:
+        """Returns the same examples with images of another height and width, in pixels."""
+
     def cut(self, sources: Iterable[str]) -> dict[str, Self]:
         """Divides the split by source; returns the examples of each source by its name."""
         parts: dict[str, Any] = {

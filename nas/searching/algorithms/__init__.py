@@ -4,8 +4,7 @@ An algorithm is one file with a class of the Protocol, one row in `ALGORITHMS`, 
 `nas/searching/algorithm_names.py`. The search only uses the Protocol, never a specific class.
 """
 
-from collections.abc import Callable
-
+from nas.architecture.specs import SearchSpace
 from nas.searching import algorithm_names
 from nas.searching.algorithms.darts import Darts
 from nas.searching.algorithms.one_shot import PathDropout, UniformPaths
@@ -17,7 +16,7 @@ from nas.searching.algorithms.task import SearchResult, Task
 from nas.searching.search_config import SearchConfig
 from nas.supernet.learning_network import ArchitectureGradient
 
-ALGORITHMS: dict[str, Callable[[SearchConfig, int], Algorithm]] = {
+ALGORITHMS: dict[str, type[SupernetAlgorithm] | type[RandomNetworks]] = {
     "proxyless_gradient": TwoPathGradient,
     "proxyless_gradient_full": FullGradient,
     "proxyless_reinforce": Reinforce,
@@ -35,7 +34,25 @@ __all__ = [
     "SupernetAlgorithm",
     "Task",
     "algorithm",
+    "check_space",
 ]
+
+
+def check_space(name: str, space: SearchSpace) -> None:
+    """Checks that an algorithm can make all decisions of a space.
+
+    Raises:
+        ValueError: it cannot; the message names the decisions, and the algorithms that can.
+    """
+    algorithm_names.check_name(name)
+    unknown = sorted(space.decisions - ALGORITHMS[name].decisions)
+    if unknown:
+        able = [other for other in ALGORITHMS if not space.decisions - ALGORITHMS[other].decisions]
+        raise ValueError(
+            f"algorithm {name}: expected a space without decisions about {' and '.join(unknown)}, "
+            f"which it cannot learn; received {space.name}; use one of {', '.join(able)}, or "
+            "another space"
+        )
 
 
 def algorithm(name: str, config: SearchConfig | None = None, steps_per_epoch: int = 1) -> Algorithm:

@@ -20,7 +20,12 @@ from nas.supernet.supernet import Supernet
 
 
 class Darts(SupernetAlgorithm):
-    """First-order DARTS: the softmax mixture of all candidates."""
+    """First-order DARTS: the softmax mixture of all candidates.
+
+    Outputs of different widths or resolutions cannot be added, so it refuses spaces with these.
+    """
+
+    decisions = frozenset(["operations"])
 
     def weight_route(self, supernet: Supernet, seed: tf.Tensor) -> routes.Route:
         """Returns the mixture of all candidates, weighted by their probabilities."""

@@ -15,7 +15,7 @@ from nas.choices import sampling
 from nas.distribution import replicas
 from nas.supernet import gates
 from nas.supernet.learning_network import ArchitectureGradient
-from nas.supernet.routes import Route
+from nas.supernet.routes import Path, Route
 from nas.supernet.supernet import Supernet
 
 
@@ -46,8 +46,8 @@ def evaluate_gates(
         supernet: the supernet.
         images: `[batch, height, width, channels]`.
         labels: `[batch]`.
-        gate_values: `[slots, n]`, float32.
-        route_of: given the gates, returns the route that forms each slot's output.
+        gate_values: `[rows, n]`, float32.
+        route_of: given the gates, returns the route.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(gate_values)
@@ -58,8 +58,44 @@ def evaluate_gates(
     return GateEvaluation(*means)
 
 
+def with_resolutions(
+    supernet: Supernet,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    found: GateEvaluation,
+    choices: tf.Tensor,
+    compared: tf.Tensor,
+) -> GateEvaluation:
+    """Adds the gates of the resolution, if it is a decision.
+
+    A resolution has no tensor of its own that a gate could multiply. Instead the network is run at
+    every compared resolution, forward only, and the loss itself takes the place of the gradient:
+    for p over the compared ones, sum_j CE_j dp_j / dalpha is the exact gradient of the expected
+    loss.
+
+    Args:
+        supernet: the supernet.
+        images: `[batch, height, width, channels]`.
+        labels: `[batch]`.
+        found: the other gates; its row of the resolution is replaced.
+        choices: `[rows]`, the sampled options.
+        compared: `[n]`, the options of the resolution that have a gate; n at most the columns.
+    """
+    row = supernet.space.resolution_row
+    if row is None:
+        return found
+
+    def loss_at(option: tf.Tensor) -> tf.Tensor:
+        path = tf.concat([choices[:row], [option]], axis=0)
+        return supernet.cross_entropy(labels, supernet.logits(images, Path(path), training=True))
+
+    losses = tf.stack(replicas.mean([loss_at(option) for option in tf.unstack(compared)]))
+    losses = tf.pad(losses, [[0, found.by_gate.shape[1] - compared.shape[0]]])
+    return found._replace(by_gate=tf.concat([found.by_gate[:row], losses[None]], axis=0))
+
+
 def over_all_candidates(supernet: Supernet, found: GateEvaluation) -> ArchitectureGradient:
-    """Returns the gradient of alpha if `found.by_gate` is `[slots, candidates]`: all gates."""
+    """Returns the gradient of alpha if `found.by_gate` is `[rows, options]`: all gates."""
     alpha = tf.convert_to_tensor(supernet.alpha.value)
     weights = supernet.gradient_weights(found.cross_entropy, alpha)
     p = sampling.path_probabilities(alpha, supernet.mask)

@@ -64,7 +64,10 @@ class PathDropout(_Evolved):
     def weight_route(self, supernet: Supernet, seed: tf.Tensor) -> routes.Route:
         """Returns the mixture of all candidates that were not dropped, with equal weights."""
         kept = tf.cast(self.kept(supernet.mask, supernet.step.value, seed), tf.float32)
-        return routes.Mixture(kept / tf.reduce_sum(kept, axis=1, keepdims=True))
+        # Widths and resolution cannot be mixed; a uniform draw has them.
+        equal, others = tf.zeros(supernet.alpha.shape), tf.random.fold_in(seed, 1)
+        choices = sampling.sample_path(equal, supernet.mask, others)
+        return routes.Mixture(kept / tf.reduce_sum(kept, axis=1, keepdims=True), choices)
 
     def kept(self, mask: np.ndarray, step: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Draws which candidates are not dropped, `[slots, most candidates]` bool.

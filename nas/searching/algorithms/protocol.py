@@ -13,9 +13,17 @@ from nas.supernet import routes
 from nas.supernet.learning_network import ArchitectureGradient
 from nas.supernet.supernet import Supernet
 
+EVERY_DECISION = frozenset(["operations", "widths", "resolutions"])
+
 
 class Algorithm(Protocol):
-    """A search algorithm."""
+    """A search algorithm.
+
+    Attributes:
+        decisions: the kinds of decisions of a space that it can make.
+    """
+
+    decisions: frozenset[str]
 
     def search(self, task: Task) -> SearchResult:
         """Runs the search, or resumes an interrupted one from `task.directory`.
@@ -37,12 +45,14 @@ class SupernetAlgorithm(Algorithm):
         steps_per_epoch: weight steps in one epoch.
 
     Attributes:
+        decisions: the kinds of decisions of a space that it can make.
         variables: state that is saved in checkpoints, by name.
         learns_alpha: whether there are architecture steps. If there are none, no validation images
             are loaded, and `architecture_gradient`, `observe` and `finish` are not called.
         is_rewarded: whether networks have a reward, which is then logged as a metric.
     """
 
+    decisions: frozenset[str] = EVERY_DECISION
     variables: Mapping[str, tf.Variable] = {}
     learns_alpha: bool = True
     is_rewarded: bool = False

@@ -7,15 +7,19 @@ Weight step: one path drawn from p = softmax(alpha). Architecture step:
 with dCE/dg_j = sum(dCE/dm * o_j(x)) in a network whose active candidates were sampled, and
 F_j = dE[latency]/dp_j.
 
-Two paths: for each slot two candidates are drawn without replacement. q is the softmax of their two
-alphas, the active candidate is drawn from q, and the formula is applied to the pair with q in place
-of p. After the optimizer's update the pair's alphas are shifted so that every other candidate keeps
+A width has gates as a candidate has; `nas/supernet/width_choices.py` says how its channels are
+masked. For the resolution, the loss itself stands for dCE/dg_j
+(`gate_gradient.with_resolutions`).
+
+Two paths: for each decision two options are drawn without replacement. q is the softmax of their
+two alphas, the active one is drawn from q, and the formula is applied to the pair with q in place
+of p. After the optimizer's update the pair's alphas are shifted so that every other option keeps
 its probability. This needs an optimizer that does not change a parameter whose gradient is zero:
 Adam with beta_1 = 0.
 
-Full: one path is drawn from p, and the formula is applied to all candidates, which are computed
-again one at a time. This is exact and needs no more memory than a path; its time grows with the
-number of candidates.
+Full: one path is drawn from p, and the formula is applied to all options. Candidates are computed
+again one at a time, and widths at the largest. This is exact and needs no more memory than one
+path; its time grows with the number of candidates.
 """
 
 import functools
@@ -45,6 +49,9 @@ class TwoPathGradient(SupernetAlgorithm):
         values = tf.one_hot(tf.zeros_like(pair.choices[:, 0]), 2)
         route_of = functools.partial(routes.TwoPaths, pair.choices)
         found = gate_gradient.evaluate_gates(supernet, images, labels, values, route_of)
+        found = gate_gradient.with_resolutions(
+            supernet, images, labels, found, pair.choices[:, 0], pair.choices[-1]
+        )
         weights = supernet.gradient_weights(found.cross_entropy, alpha)
         by_probability = supernet.latencies.gradient(
             sampling.path_probabilities(alpha, supernet.mask)
@@ -72,4 +79,6 @@ class FullGradient(SupernetAlgorithm):
         values = tf.one_hot(choices, supernet.alpha.shape[1])
         route_of = functools.partial(routes.AllGates, choices)
         found = gate_gradient.evaluate_gates(supernet, images, labels, values, route_of)
+        every = tf.range(len(supernet.space.resolutions))
+        found = gate_gradient.with_resolutions(supernet, images, labels, found, choices, every)
         return gate_gradient.over_all_candidates(supernet, found)

@@ -21,7 +21,8 @@ import numpy as np
 from nas import files
 from nas.architecture.specs import Child
 from nas.choices.uniform_children import UniformChildren
-from nas.searching.algorithms.protocol import Algorithm
+from nas.data.splits.dataset import Dataset
+from nas.searching.algorithms.protocol import EVERY_DECISION, Algorithm
 from nas.searching.algorithms.task import SearchResult, Task
 from nas.searching.judged_networks import Judged, JudgedNetworks
 from nas.searching.search_config import SearchConfig
@@ -39,6 +40,8 @@ class RandomNetworks(Algorithm):
         ValueError: the optimizer is not that of a child's training, or there are fewer epochs than
             networks.
     """
+
+    decisions = EVERY_DECISION
 
     def __init__(self, config: SearchConfig | None = None, steps_per_epoch: int = 1) -> None:
         del steps_per_epoch
@@ -69,8 +72,10 @@ class RandomNetworks(Algorithm):
         judged = JudgedNetworks(task.directory / "networks.json", task.identity, task.report)
         for i, choices in enumerate(networks[judged.rounds :], start=judged.rounds):
             directory = task.directory / f"network_{i:02d}"
-            model = self._trained(task, task.space.child(choices, f"random_{i}"), directory)
-            accuracy = child_training.evaluate(model, task.dataset.validation)
+            child = task.space.child(choices, f"random_{i}")
+            images = task.dataset.at_resolution(child.resolution)
+            model = self._trained(task, child, images, directory)
+            accuracy = child_training.evaluate(model, images.validation)
             judged.add_round([Judged(choices, accuracy, children.cost(choices), i)])
             # Its accuracy is stored, so its checkpoints are no longer needed; its metrics stay.
             shutil.rmtree(directory / "checkpoints")
@@ -88,13 +93,15 @@ class RandomNetworks(Algorithm):
             validation_accuracy=best.validation_accuracy,
         )
 
-    def _trained(self, task: Task, child: Child, directory: pathlib.Path) -> keras.Model:
+    def _trained(
+        self, task: Task, child: Child, dataset: Dataset, directory: pathlib.Path
+    ) -> keras.Model:
         config = task.config
         # `train` would also use the validation split, which evaluates the networks here.
-        nothing = task.dataset.validation.take(np.arange(0))
+        nothing = dataset.validation.take(np.arange(0))
         return child_training.train(
             child,
-            dataclasses.replace(task.dataset, validation=nothing),
+            dataclasses.replace(dataset, validation=nothing),
             child_training.TrainConfig(
                 epochs=self._epochs,
                 batch_size=config.batch_size,

@@ -115,7 +115,7 @@ def test_an_input_that_some_candidates_add_belongs_to_their_gates(x):
     """Covers chains that no operation has yet: no residual, and an activation at the end."""
     stages = Conv(1, 1, 4, 4, None), Conv(3, 1, 4, 4, "relu6")
     chains = [mixed_op.Chain(stages[:1], True), mixed_op.Chain(stages[1:]), mixed_op.Chain(())]
-    op = mixed_op.MixedOp(chains, (1, 2), name="op")
+    op = mixed_op.MixedOp.of_chains(chains, (1, 2), name="op")
     upstream = tf.random.stateless_normal([3, 8, 8, 4], [5, 6])
     outputs = [op.run(x, tf.constant(i), op.select(i), True)[0] for i in range(3)]
     added = op.input_gradient(upstream, x)

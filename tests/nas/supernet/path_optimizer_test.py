@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nas.supernet import path_optimizer
 from nas.supernet.path_optimizer import PathOptimizer, Place, RowUpdate
 
 SETTINGS = {
@@ -146,12 +145,9 @@ def test_an_inactive_row_keeps_value_moments_and_count(name):
 
 def test_rows_are_written_in_place_or_not_at_all():
     bank = keras.Variable(np.zeros((3, 2), np.float32))
-    path_optimizer.write_row(
-        bank, tf.constant([1.0, 2.0]), Place.of(tf.constant(2), tf.constant(True))
-    )
-    path_optimizer.write_row(
-        bank, tf.constant([9.0, 9.0]), Place.of(tf.constant(0), tf.constant(False))
-    )
+    written = Place.of(tf.constant(2), tf.constant(True))
+    written.write(bank.value, tf.constant([1.0, 2.0]))
+    Place.of(tf.constant(0), tf.constant(False)).write(bank.value, tf.constant([9.0, 9.0]))
     np.testing.assert_array_equal(bank, [[0, 0], [0, 0], [1, 2]])
 
 

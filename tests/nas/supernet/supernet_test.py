@@ -293,7 +293,8 @@ def fitted(seed):
     )
     history = net.fit(pairs, epochs=1, verbose=0, shuffle=False)
     assert int(net.step) == 4
-    return [*net.get_weights(), np.array([history.history["loss"]])]
+    learned = [net.classifier.kernel, net.classifier.bias, net.alpha]
+    return [*map(np.array, learned), *net.get_weights(), np.array([history.history["loss"]])]
 
 
 def test_the_same_seed_makes_the_same_run_and_another_another():

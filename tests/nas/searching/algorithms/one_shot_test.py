@@ -86,10 +86,10 @@ def test_what_is_kept_is_averaged(net, monkeypatch):
     monkeypatch.setattr(algorithm, "kept", lambda *_: kept)
     route = algorithm.weight_route(net, tf.constant([1, 2]))
     x = tf.random.stateless_normal([2, 4, 4, 4], [1, 2])
-    op = net.mixed_ops[0]
-    found, _ = route.run(op, 0, x, route.read(op, 0), True)
+    layer = net._layers_in_order[1]
+    found, _ = route.run(layer, x, route.read(layer), True)
     first = routes.Path([0, 0])
-    alone, _ = first.run(op, 0, x, first.read(op, 0), True)
+    alone, _ = first.run(layer, x, first.read(layer), True)
     np.testing.assert_allclose(found, (alone + x) / 2, rtol=1e-5, atol=1e-6)
 
 

@@ -71,7 +71,7 @@ def explicit_cross_entropy(net, images, labels, values):
     stem, head = keras_network.build_stem(child), keras_network.build_head(child)
     keras_network.set_stage_weights(stem, ["stem"], iter(net.stem.export(0)))
     keras_network.set_stage_weights(head, ["head"], iter(net.head.export(0)))
-    classifier = [np.array(net.classifier_kernel), np.array(net.classifier_bias)]
+    classifier = net.classifier.export()
     head.get_layer("logits").set_weights(classifier)
     x = stem(images, training=True)
     for i, (op, slot) in enumerate(zip(net.mixed_ops, SPACE.slots, strict=True)):

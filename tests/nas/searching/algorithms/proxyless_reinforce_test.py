@@ -53,7 +53,7 @@ def net(batch):
             group.affine.assign(rng.uniform(0.5, 1.5, group.affine.shape))
     # No class has the largest logit for every image.
     mean_logits = tf.reduce_mean(net(batch[0], tf.constant([0, 0]), training=True), axis=0)
-    net.classifier_bias.assign(-mean_logits)
+    net.classifier.bias.assign(-mean_logits)
     return net
 
 
