@@ -77,7 +77,7 @@ class CandidateGroup(keras.layers.Layer, abc.ABC):
 
     @property
     def cut_variables(self) -> list[keras.Variable]:
-        """Variables of which a step updates parts of rows."""
+        """Variables of which a step updates only some values of a row."""
         return []
 
     @abc.abstractmethod
@@ -209,7 +209,7 @@ class RowGroup(CandidateGroup):
     def write_moments(self, selection, batch) -> None:
         """See `CandidateGroup`."""
         moved = moved_moments(selection.weights.moments, batch)
-        selection.place.write(self.moments.value, moved)
+        selection.place.write(self.moments.value, moved, selection.weights.moments)
 
     def export_row(self, row, before=0, after=0) -> list[np.ndarray]:
         """See `CandidateGroup`."""

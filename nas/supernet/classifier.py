@@ -7,8 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from nas.architecture.specs import SearchSpace
-from nas.supernet.cut_rows import CutPlace
-from nas.supernet.path_optimizer import AnyPlace, Place, RowUpdate
+from nas.supernet import masked_places
+from nas.supernet.masked_places import MaskedWhole
+from nas.supernet.path_optimizer import RowUpdate
 from nas.supernet.width_choices import WidthChoice
 
 
@@ -16,23 +17,22 @@ class Classifier(NamedTuple):
     """The classifier's weights as a step reads them; gradients are taken with respect to these.
 
     Attributes:
-        kernel: `[channels, classes]`, or `[1, channels, classes]` of a cut.
+        kernel: `[most channels, classes]`.
         bias: `[classes]`.
-        mask: float32 `[channels]` where the features are masked; None if not.
-        place: where the kernel is written; None for the whole variable.
+        width: the width of the features; None if it is fixed.
     """
 
     kernel: tf.Tensor
     bias: tf.Tensor
-    mask: tf.Tensor | None = None
-    place: AnyPlace | None = None
+    width: WidthChoice | None = None
 
     def __call__(self, features: tf.Tensor) -> tf.Tensor:
         """Returns logits `[batch, classes]` of features `[batch, height, width, channels]`."""
         pooled = tf.reduce_mean(tf.cast(features, tf.float32), axis=[1, 2])
-        if self.mask is not None:
-            pooled *= self.mask
-        kernel = self.kernel if self.place is None else tf.squeeze(self.kernel, axis=0)
+        kernel = self.kernel
+        if self.width is not None:
+            kernel = kernel[: self.width.width]
+            pooled *= 1.0 if self.width.mask is None else self.width.mask
         return tf.matmul(pooled, kernel) + self.bias
 
 
@@ -45,8 +45,7 @@ class ClassifierWeights(keras.layers.Layer):
         **kwargs: as for `keras.layers.Layer`.
 
     Attributes:
-        kernel: `[channels, classes]`; if the width is a decision, one row of all values at the
-            largest width, as `cut_rows` has them.
+        kernel: `[channels, classes]`; at the largest width, if that is a decision.
         bias: `[classes]`.
         row: row of the decision about the width of its input; None if that is fixed.
         numbers: the options of that decision; None if the width is fixed.
@@ -56,13 +55,10 @@ class ClassifierWeights(keras.layers.Layer):
         super().__init__(**kwargs)
         head = space.head
         width = head.width if head.pooled_width is None else head.pooled_width
-        is_named = isinstance(width, str)
         self.row = space.width_rows[width] if isinstance(width, str) else None
         self.numbers = space.widths[width] if isinstance(width, str) else None
         largest = max(self.numbers) if self.numbers else space.head.output_width
-        self._largest = (1, largest, space.num_classes)
-        kernel = rng.normal(0.0, 0.01, self._largest[1:])
-        self.kernel = self._weight("kernel", kernel.reshape(1, -1) if is_named else kernel)
+        self.kernel = self._weight("kernel", rng.normal(0.0, 0.01, (largest, space.num_classes)))
         self.bias = self._weight("bias", np.zeros(space.num_classes))
         self.built = True
 
@@ -78,34 +74,34 @@ class ClassifierWeights(keras.layers.Layer):
     @property
     def num_weights(self) -> int:
         """Number of trainable values at the largest width."""
-        _, channels, classes = self._largest
+        channels, classes = self.kernel.shape
         return (channels + 1) * classes
 
     @property
     def cut_variables(self) -> list[keras.Variable]:
-        """Variables of which a step updates parts of rows."""
+        """Variables of which a step updates only some values."""
         return [] if self.row is None else [self.kernel]
 
     def read(self, width: WidthChoice | None) -> Classifier:
         """Returns the classifier at a width; None if it is fixed."""
-        bias = tf.convert_to_tensor(self.bias.value)
-        if width is None:
-            return Classifier(tf.convert_to_tensor(self.kernel.value), bias)
-        classes = self._largest[-1]
-        place = CutPlace(Place.of(0, True), self._largest, tf.stack([1, width.width, classes]))
-        return Classifier(place.read(self.kernel.value), bias, width.mask, place)
+        kernel, bias = (tf.convert_to_tensor(v.value) for v in (self.kernel, self.bias))
+        return Classifier(kernel, bias, width)
 
     def updates(
         self, read: Classifier, to_kernel: tf.Tensor, to_bias: tf.Tensor
     ) -> list[RowUpdate]:
         """Returns the updates of what was read, given its gradients."""
+        place = None
+        if read.width is not None:
+            part = tf.stack([read.width.width, self.kernel.shape[1]])
+            place = MaskedWhole(masked_places.leading(part, tuple(self.kernel.shape)))
         return [
-            RowUpdate(self.kernel, read.kernel, to_kernel, read.place, True),
+            RowUpdate(self.kernel, read.kernel, to_kernel, place, True),
             RowUpdate(self.bias, read.bias, to_bias, None, False),
         ]
 
     def export(self, option: int = 0) -> list[np.ndarray]:
         """Returns kernel and bias at an option of the width, as a dense layer has them."""
-        kernel = np.array(self.kernel).reshape(self._largest[1:])
+        kernel = np.array(self.kernel)
         channels = self.numbers[option] if self.numbers else len(kernel)
         return [kernel[:channels], np.array(self.bias)]

@@ -1,31 +1,67 @@
 """A group of candidates whose layer has width decisions: only the sampled widths are used."""
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from nas.architecture.operations.weights import Bank
 from nas.layers import chain_function
 from nas.layers.stage_functions import Weights
-from nas.supernet import fresh_weights
+from nas.supernet import fresh_weights, masked_places
 from nas.supernet.candidate_group import CandidateGroup, Selection, moved_moments
-from nas.supernet.cut_rows import CutPlace
+from nas.supernet.masked_places import MaskedRow
 from nas.supernet.path_optimizer import RowUpdate
 from nas.supernet.width_choices import Cut
 from nas.supernet.width_shapes import ChainGrid, WidthShapes
 
-_FIELD = {Bank.KERNELS: "kernels", Bank.AFFINE: "affine", Bank.MOMENTS: "moments"}
+
+class _Layout(NamedTuple):
+    """How the rows of one bank are divided: each piece is an array at its largest shape.
+
+    Attributes:
+        pieces: shapes of the pieces: a kernel, or `[vectors, channels]` of vectors of one length.
+    """
+
+    pieces: list[tuple[int, ...]]
+
+    @property
+    def sizes(self) -> list[int]:
+        return [math.prod(piece) for piece in self.pieces]
+
+    def split(self, row: tf.Tensor) -> list[tf.Tensor]:
+        """Returns the pieces of a row."""
+        if len(self.pieces) == 1:
+            return [tf.reshape(row, self.pieces[0])]
+        parts = tf.split(row, self.sizes)
+        return [tf.reshape(part, piece) for part, piece in zip(parts, self.pieces, strict=True)]
+
+    def cut(self, row: tf.Tensor, shapes: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """Returns the leading block of every piece of a row."""
+        pairs = zip(self.split(row), shapes, strict=True)
+        return [tf.slice(piece, tf.zeros_like(shape), shape) for piece, shape in pairs]
+
+    def joined(self, pieces: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Returns whole pieces as one row."""
+        flat = [tf.reshape(piece, [-1]) for piece in pieces]
+        return tf.concat(flat, axis=0) if flat else tf.zeros([0])
+
+    def mask(self, shapes: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Returns a mask of a row that is true in the leading block of every piece."""
+        if not self.pieces:
+            return tf.zeros([0], tf.bool)
+        pairs = zip(shapes, self.pieces, strict=True)
+        return self.joined([masked_places.leading(shape, piece) for shape, piece in pairs])
 
 
 class CutGroup(CandidateGroup):
     """Candidates whose weights are cut to the sampled widths.
 
-    Every width of a candidate uses the leading channels of the same weights. They are read, trained
-    and written at the sampled widths; the channels beyond keep weights, momentum and decay as they
-    are.
+    Every width of a candidate uses the leading channels of the same weights. Only these are
+    computed, trained and moved; the channels beyond keep weights, moments, momentum and decay as
+    they are.
 
     Args:
         grid: the candidates at every width before and after the layer.
@@ -35,8 +71,10 @@ class CutGroup(CandidateGroup):
         **kwargs: as for `keras.layers.Layer`.
 
     Attributes:
-        banks: for every kernel, and every group of vectors of one length, a variable
-            `[candidates, values]` of rows at the largest shape.
+        kernels: `[candidates, values]`; a row holds one candidate's kernels, each at the largest
+            shape, flattened and joined.
+        affine: the same for the scales, offsets and biases.
+        moments: the same for the moving means and variances; not trainable.
     """
 
     def __init__(
@@ -50,153 +88,127 @@ class CutGroup(CandidateGroup):
         before, after = largest
         super().__init__([table[before][after] for table in grid], synchronized, **kwargs)
         self._shapes_at = WidthShapes(grid)
-        # Per bank, the vectors of one length that follow each other; a kernel is by itself.
-        self._counts = {
-            Bank.KERNELS: [1] * len(self._shapes_at.largest.kernels),
-            Bank.AFFINE: [count for form in self._forms for count in form.vectors[0]],
-            Bank.MOMENTS: [count for form in self._forms for count in form.vectors[1]],
-        }
-        self._largest = {
-            bank: [self._blocks(bank, i, shape) for i, shape in enumerate(self._largest_of(bank))]
-            for bank in Bank
+        self._layouts = {
+            bank: _Layout(self._pieces(bank, [tuple(map(int, shape)) for shape in shapes]))
+            for bank, shapes in zip(Bank, self._largest_shapes(), strict=True)
         }
         fresh = fresh_weights.fresh_stages(self.chains, rng)
-        self.banks: dict[str, list[keras.Variable]] = {
-            bank.value: [
-                self._bank(
-                    f"{bank.value}{i}",
-                    [self._fresh(row, bank, i, largest) for row in fresh],
-                    bank,
-                )
-                for i, largest in enumerate(self._largest[bank])
-            ]
-            for bank in Bank
-        }
+        for bank in Bank:
+            rows = [self._fresh(row, bank) for row in fresh]
+            setattr(self, bank.value, self._bank(bank.value, rows, bank))
         self.built = True
 
-    def _largest_of(self, bank: Bank) -> np.ndarray:
-        return getattr(self._shapes_at.largest, _FIELD[bank])
+    def _largest_shapes(self) -> list[list]:
+        kernels, affine, moments = self._shapes_at.largest
+        return [list(kernels), [(length,) for length in affine], [(length,) for length in moments]]
 
-    def _blocks(self, bank: Bank, index: int, shape: Any) -> list:
-        """Returns a shape as `[positions, inputs, outputs]`, or `[vectors, 1, channels]`."""
-        if bank is Bank.KERNELS:
-            height, width, inputs, outputs = (shape[axis] for axis in range(4))
-            return [height * width, inputs, outputs]
-        return [self._counts[bank][index], 1, shape]
+    def _counts(self, bank: Bank) -> list[int]:
+        """Returns the number of vectors in each piece."""
+        place = 0 if bank is Bank.AFFINE else 1
+        return [count for form in self._forms for count in form.vectors[place]]
 
-    def _fresh(
-        self, row: list[tuple[Bank, np.ndarray]], bank: Bank, index: int, largest: list
-    ) -> np.ndarray:
-        """Returns a fresh row, padded to the largest shape and flattened."""
-        own = [value for of, value in row if of is bank]
-        starts = np.concatenate([[0], np.cumsum(self._counts[bank])])
-        part = np.stack(own[starts[index] : starts[index + 1]])
+    def _pieces(self, bank: Bank, shapes: Sequence) -> list:
+        """Returns the shapes of pieces, given those of kernels or of vectors, as integers."""
         if bank is Bank.KERNELS:
-            part = part[0].reshape(-1, *part.shape[-2:])
-        else:
-            part = part[:, None, :]
-        padding = [(0, most - size) for most, size in zip(largest, part.shape, strict=True)]
-        return np.pad(part, padding).ravel().astype(np.float32)
+            return list(shapes)
+        return [(n, *shape) for n, shape in zip(self._counts(bank), shapes, strict=True)]
+
+    def _parts(self, bank: Bank, shapes: chain_function.ChainShapes) -> list[tf.Tensor]:
+        """Returns the shapes of the leading blocks of the pieces."""
+        if bank is Bank.KERNELS:
+            return tf.unstack(shapes.kernels)
+        lengths = shapes.affine if bank is Bank.AFFINE else shapes.moments
+        counts = self._counts(bank)
+        if not counts:
+            return []
+        return tf.unstack(tf.stack([np.array(counts, np.int32), lengths], axis=1))
+
+    def _fresh(self, row: list[tuple[Bank, np.ndarray]], bank: Bank) -> np.ndarray:
+        """Returns a fresh row: every piece padded to its largest shape."""
+        values = iter([value for of, value in row if of is bank])
+        pieces = []
+        for piece in self._layouts[bank].pieces:
+            if bank is Bank.KERNELS:
+                value = next(values)
+            else:
+                value = np.stack([next(values) for _ in range(piece[0])])
+            padding = [(0, most - size) for most, size in zip(piece, value.shape, strict=True)]
+            pieces.append(np.pad(value, padding).ravel())
+        return np.concatenate([*pieces, np.zeros(0)]).astype(np.float32)
 
     @property
-    def cut_variables(self) -> list[keras.Variable]:
+    def cut_variables(self) -> list:
         """See `CandidateGroup`."""
-        return [*self.banks["kernels"], *self.banks["affine"]]
+        return [self.kernels, self.affine]
 
     def select(self, row, is_active, cut: Cut) -> Selection:
         """See `CandidateGroup`."""
         mask = None if cut.before is None else cut.before.mask
-        shapes = self._shapes_at.of(row, cut)
-        empty = chain_function.ChainWeights((), (), ())
-        selection = Selection(self, row, is_active, empty, shapes, mask)
-        parts = [
-            tuple(
-                place.read(variable.value)
-                for variable, place in zip(self.banks[bank.value], places, strict=True)
-            )
-            for bank, places in self._places(selection).items()
-        ]
-        return selection._replace(weights=chain_function.ChainWeights(*parts))
+        weights = chain_function.ChainWeights(
+            *(tf.gather(getattr(self, bank.value).value, row) for bank in Bank)
+        )
+        return Selection(self, row, is_active, weights, self._shapes_at.of(row, cut), mask)
 
-    def _places(self, selection: Selection) -> dict[Bank, list[CutPlace]]:
-        place = selection.place
-        return {
-            bank: [
-                CutPlace(place, largest, tf.stack(self._blocks(bank, i, shape)))
-                for i, (largest, shape) in enumerate(
-                    zip(self._largest[bank], tf.unstack(shapes), strict=True)
-                )
-            ]
-            for bank, shapes in zip(Bank, selection.shapes, strict=True)
-        }
+    def _place(self, selection: Selection, bank: Bank) -> MaskedRow:
+        parts = self._parts(bank, selection.shapes)
+        return MaskedRow(selection.place, self._layouts[bank].mask(parts))
 
     def updates(self, selection, gradients) -> list[RowUpdate]:
         """See `CandidateGroup`."""
-        places = self._places(selection)
-        found = []
-        for bank, own in zip((Bank.KERNELS, Bank.AFFINE), gradients, strict=True):
-            rows = zip(
-                self.banks[bank.value],
-                getattr(selection.weights, _FIELD[bank]),
-                own,
-                places[bank],
-                strict=True,
-            )
-            found += [
-                RowUpdate(variable, value, gradient, place, bank.decays)
-                for variable, value, gradient, place in rows
-            ]
-        return found
+        weights = selection.weights
+        places = [self._place(selection, bank) for bank in (Bank.KERNELS, Bank.AFFINE)]
+        return [
+            RowUpdate(self.kernels, weights.kernels, gradients[0], places[0], True),
+            RowUpdate(self.affine, weights.affine, gradients[1], places[1], False),
+        ]
 
     def write_moments(self, selection, batch) -> None:
         """See `CandidateGroup`."""
-        places = self._places(selection)[Bank.MOMENTS]
-        rows = zip(self.banks["moments"], selection.weights.moments, batch, places, strict=True)
-        for variable, moving, seen, place in rows:
-            place.write(variable.value, moved_moments(moving, seen))
+        moving = selection.weights.moments
+        place = self._place(selection, Bank.MOMENTS)
+        place.write(self.moments.value, moved_moments(moving, batch), moving)
 
-    def _stages(self, selection, training) -> list[Weights]:
-        weights, shapes = selection.weights, tf.unstack(selection.shapes.kernels)
+    def _stages(self, selection, training) -> Sequence[Weights]:
+        weights, shapes = selection.weights, selection.shapes
         cut = {
-            Bank.KERNELS: iter(
-                [tf.reshape(w, s) for w, s in zip(weights.kernels, shapes, strict=True)]
-            ),
-            Bank.AFFINE: iter(self._vectors(Bank.AFFINE, weights.affine)),
+            Bank.KERNELS: iter(self._cut(Bank.KERNELS, weights.kernels, shapes)),
+            Bank.AFFINE: iter(self._vectors(Bank.AFFINE, weights.affine, shapes)),
         }
         if not training:
-            cut[Bank.MOMENTS] = iter(self._vectors(Bank.MOMENTS, weights.moments))
+            cut[Bank.MOMENTS] = iter(self._vectors(Bank.MOMENTS, weights.moments, shapes))
         return [
             {name: next(cut[bank]) for name, bank in form.weights if bank in cut}
             for form in self._forms
         ]
 
-    def _vectors(self, bank: Bank, parts: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        pairs = zip(parts, self._counts[bank], strict=True)
-        return [row for part, n in pairs for row in tf.unstack(tf.reshape(part, [n, -1]))]
+    def _cut(self, bank: Bank, row: tf.Tensor, shapes: chain_function.ChainShapes) -> list:
+        return self._layouts[bank].cut(row, self._parts(bank, shapes))
 
-    def _moments(self, selection, found, training) -> tuple[tf.Tensor, ...]:
+    def _vectors(self, bank: Bank, row: tf.Tensor, shapes: chain_function.ChainShapes) -> list:
+        pairs = zip(self._cut(bank, row, shapes), self._counts(bank), strict=True)
+        return [vector for part, count in pairs for vector in tf.unstack(part, count)]
+
+    def _moments(self, selection, found, training) -> tf.Tensor:
         if not training:
             return selection.weights.moments
-        vectors, parts = iter(found), []
-        for count in self._counts[Bank.MOMENTS]:
-            parts.append(tf.stack([next(vectors) for _ in range(count)])[:, None])
-        return tuple(parts)
+        vectors, pieces = iter(found), []
+        for count, most in self._layouts[Bank.MOMENTS].pieces:
+            part = tf.stack([next(vectors) for _ in range(count)])
+            pieces.append(tf.pad(part, [[0, 0], [0, most - tf.shape(part)[1]]]))
+        return self._layouts[Bank.MOMENTS].joined(pieces)
 
     def export_row(self, row, before=0, after=0) -> list[np.ndarray]:
         """See `CandidateGroup`."""
         shapes = self._shapes_at.numbers(row, before, after)
-        cut: dict[Bank, Any] = {}
-        for bank in Bank:
+        cut = {}
+        for bank, own in zip(Bank, shapes, strict=True):
+            layout, flat = self._layouts[bank], np.array(getattr(self, bank.value)[row])
+            starts = np.cumsum([0, *layout.sizes])
+            parts = self._pieces(bank, [np.atleast_1d(shape) for shape in own])
             values = []
-            own = zip(
-                self.banks[bank.value],
-                self._largest[bank],
-                getattr(shapes, _FIELD[bank]),
-                strict=True,
-            )
-            for i, (variable, largest, shape) in enumerate(own):
-                whole = np.array(variable[row]).reshape(largest)
-                part = whole[tuple(map(slice, self._blocks(bank, i, shape)))]
-                values += [part.reshape(shape)] if bank is Bank.KERNELS else list(part[:, 0])
+            for start, piece, part in zip(starts, layout.pieces, parts, strict=False):
+                whole = flat[start : start + math.prod(piece)].reshape(piece)
+                block = whole[tuple(map(slice, part))]
+                values += [block] if bank is Bank.KERNELS else list(block)
             cut[bank] = iter(values)
         return [next(cut[bank]) for form in self._forms for _, bank in form.weights]

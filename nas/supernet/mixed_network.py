@@ -80,7 +80,7 @@ class MixedNetwork(keras.Model):
 
     @property
     def cut_variables(self) -> list[keras.Variable]:
-        """Variables of which a step updates parts of rows."""
+        """Variables of which a step updates only some values of a row."""
         groups = [group for op in self._ops for group in op.weighted_groups]
         own = [variable for group in groups for variable in group.cut_variables]
         return own + self.classifier.cut_variables

@@ -42,25 +42,28 @@ class Place(NamedTuple):
         """Returns the row of `variable` `[rows, length]`."""
         return tf.gather(variable, self.row)
 
-    def write(self, variable: tf.Variable, value: tf.Tensor) -> None:
+    def write(self, variable: tf.Variable, value: tf.Tensor, old: tf.Tensor | None = None) -> None:
         """Writes the row of `variable` `[rows, length]`, or nothing if `written` is empty."""
+        del old
         # `tf.slice` is one operation in the graph; indexing with brackets makes a dozen.
         values = tf.slice(tf.expand_dims(value, 0), [0, 0], self.extent)
         variable.scatter_update(tf.IndexedSlices(values, self.written))
 
 
 class AnyPlace(Protocol):
-    """Where values are read and written: a row of a variable, or a part of a row."""
-
-    @property
-    def row(self) -> tf.Tensor:
-        """Scalar int32, index of the row."""
+    """Where values are read and written: a row of a variable, or some of its values."""
 
     def read(self, variable: tf.Variable) -> tf.Tensor:
         """Returns the values."""
 
-    def write(self, variable: tf.Variable, value: tf.Tensor) -> None:
-        """Writes the values, or nothing if the place is not written."""
+    def write(self, variable: tf.Variable, value: tf.Tensor, old: tf.Tensor) -> None:
+        """Writes the values, or nothing if the place is not written.
+
+        Args:
+            variable: the variable.
+            value: the new values, in the shape that `read` returns.
+            old: what `read` returned.
+        """
 
 
 class RowUpdate(NamedTuple):
@@ -174,8 +177,8 @@ class PathOptimizer:
 
         Args:
             variables: everything that is trained.
-            cut: paths of those of which parts of rows are updated; each of their values has a count
-                of its own.
+            cut: paths of those of which only some values of a row are updated; each of their values
+                has a count of its own.
         """
         self.optimizer.build(variables)
         slots = zip(*self._rule.slots, strict=True) if self._rule.slots else [()] * len(variables)
@@ -217,23 +220,24 @@ class PathOptimizer:
         if path in self._counts:
             counts = self._counts[path]
             place = update.place or Place.of(0, True)
-            count = place.read(counts) + 1
-            place.write(counts, count)
+            before = place.read(counts)
+            count = before + 1
+            place.write(counts, count, before)
         step, moved = self._rule.step(gradient, slots, count, learning_rate)
-        for slot, value in zip(self._slots[path], moved, strict=True):
-            _write(slot, value, update)
+        for slot, value, old in zip(self._slots[path], moved, slots, strict=True):
+            _write(slot, value, old, update)
         value = update.value
         if update.decays and self.optimizer.weight_decay:
             value = value - learning_rate * self.optimizer.weight_decay * value
-        _write(update.variable, value + step, update)
+        _write(update.variable, value + step, update.value, update)
 
 
 def _read(variable: tf.Variable, update: RowUpdate) -> tf.Tensor:
     return variable if update.place is None else update.place.read(variable)
 
 
-def _write(variable: keras.Variable, value: tf.Tensor, update: RowUpdate) -> None:
+def _write(variable: keras.Variable, value: tf.Tensor, old: tf.Tensor, update: RowUpdate) -> None:
     if update.place is None:
         variable.assign(value)
     else:
-        update.place.write(variable.value, value)
+        update.place.write(variable.value, value, old)

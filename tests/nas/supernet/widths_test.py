@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from nas.searching import algorithms
 from nas.searching.algorithms import gate_gradient
-from nas.supernet import cut_rows, routes, supernet
+from nas.supernet import masked_places, routes, supernet
 from nas.supernet.path_optimizer import Place
 from nas.training import recalibration
 from tests.support.deciding_space import DECIDING
@@ -88,17 +88,21 @@ def test_what_was_cut_off_stays_to_the_bit(optimizer):
         return [own for path, own in changed.items() if path.endswith(name) or flat in path]
 
     # 8 of 16 channels before, 16 of 24 after: the projection of the first candidate of slot 0.
-    assert len(of("layer01_group0/kernels2")) == {"sgd": 2, "adamw": 3}[optimizer]
-    for own in of("layer01_group0/kernels2"):
-        kernel = own.reshape(2, 1, 48, 24)
-        assert kernel[0, 0, :16, :16].mean() > 0.9
-        assert not kernel[0, 0, 16:].any() and not kernel[0, 0, :, 16:].any()
-        assert not kernel[1].any()
-    (own,) = of("layer01_group0/moments2")
-    moments = own.reshape(2, 2, 24)
-    assert moments[0, :, :16].all() and not moments[0, :, 16:].any() and not moments[1].any()
+    assert len(of("layer01_group0/kernels")) == {"sgd": 2, "adamw": 3}[optimizer]
+    for own in of("layer01_group0/kernels"):
+        # Expansion 16 -> 48, depthwise 5x5 and projection 48 -> 24 at their largest.
+        assert not own[1].any()
+        kernel = own[0, -48 * 24 :].reshape(48, 24)
+        assert kernel[:16, :16].mean() > 0.9
+        assert not kernel[16:].any() and not kernel[:, 16:].any()
+        expansion = own[0, : 16 * 48].reshape(16, 48)
+        assert expansion[:8, :16].mean() > 0.9
+        assert not expansion[8:].any() and not expansion[:, 16:].any()
+    (own,) = of("layer01_group0/moments")
+    moments = own[0, -2 * 24 :].reshape(2, 24)
+    assert moments[:, :16].all() and not moments[:, 16:].any() and not own[1].any()
     for own in of("classifier/kernel"):
-        kernel = own.reshape(64, 4)
+        kernel = own
         assert kernel[:32].mean() > 0.9 and not kernel[32:].any()
 
 
@@ -174,14 +178,15 @@ def test_the_gates_of_the_resolution_are_the_losses_there(net):
     assert found.by_gate[row, 0] != found.by_gate[row, 1]
 
 
-def test_a_part_of_a_row_is_written_over_its_leading_block():
-    variable = keras.Variable(np.arange(48.0, dtype=np.float32).reshape(2, 24))
-    place = cut_rows.CutPlace(Place.of(1, True), (2, 3, 4), tf.constant([1, 2, 3]))
-    expected = np.array(variable).reshape(2, 2, 3, 4)
-    np.testing.assert_array_equal(place.read(variable.value), expected[1, :1, :2, :3])
-    expected[1, :1, :2, :3] = -1.0
-    place.write(variable.value, tf.fill([1, 2, 3], -1.0))
-    np.testing.assert_array_equal(variable, expected.reshape(2, 24))
+def test_only_the_masked_values_of_a_row_are_written():
+    variable = keras.Variable(np.arange(12.0, dtype=np.float32).reshape(2, 6))
+    mask = masked_places.leading(tf.constant([1, 2]), (2, 3))
+    np.testing.assert_array_equal(mask, [[True, True, False], [False] * 3])
+    place = masked_places.MaskedRow(Place.of(1, True), tf.reshape(mask, [-1]))
+    old = place.read(variable.value)
+    np.testing.assert_array_equal(old, np.arange(6.0) + 6.0)
+    place.write(variable.value, tf.fill([6], -1.0), old)
+    np.testing.assert_array_equal(variable, [[0, 1, 2, 3, 4, 5], [-1, -1, 8, 9, 10, 11]])
     idle = place._replace(place=Place.of(0, tf.constant(False)))
-    idle.write(variable.value, tf.fill([1, 2, 3], -9.0))
-    np.testing.assert_array_equal(variable, expected.reshape(2, 24))
+    idle.write(variable.value, tf.fill([6], -9.0), old)
+    np.testing.assert_array_equal(variable, [[0, 1, 2, 3, 4, 5], [-1, -1, 8, 9, 10, 11]])
