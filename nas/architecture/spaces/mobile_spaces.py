@@ -15,6 +15,7 @@ from nas.architecture.spaces.mobilenets import (
     mobilenet_v4_conv_small,
 )
 from nas.architecture.spaces.stages import Layer, multiples, slot
+from nas.architecture.sizes import number
 from nas.architecture.specs import Child, SearchSpace
 
 
@@ -78,7 +79,8 @@ def mobilenet_v3() -> SearchSpace:
 
 
 def _near(widths: Iterable[int | str]) -> tuple[int, ...]:
-    return tuple(sorted({n for width in widths for n in multiples(int(width), (0.75, 1.0, 1.25))}))
+    multipliers = 0.75, 1.0, 1.25
+    return tuple(sorted({n for width in widths for n in multiples(number(width), multipliers)}))
 
 
 # Kernel sizes of the depthwise convolutions before and between: inverted bottleneck, ConvNeXt,
@@ -109,9 +111,8 @@ def mobilenet_v4() -> SearchSpace:
     widths = {"w0": multiples(32, _V4_MULTIPLIERS)}
     before = "w0"
     for i, (depth, grid, more) in enumerate(stages, start=1):
-        widths[f"w{i}"] = multiples(
-            int(published.layers[len(layers)].output_width), _V4_MULTIPLIERS
-        )
+        width = number(published.layers[len(layers)].output_width)
+        widths[f"w{i}"] = multiples(width, _V4_MULTIPLIERS)
         for j in range(depth):
             candidates = _candidates([*grid, *(more if j else [])], [published], len(layers))
             layers.append(slot(before, f"w{i}", candidates, 1 if j else 2))
