@@ -9,13 +9,13 @@ from collections.abc import Iterable, Sequence
 from nas.architecture.blocks import Head, Stem, Stride
 from nas.architecture.operations import UIB, Activation, AnyOperation, FusedMBConv, MBConv, Skip
 from nas.architecture.operations.uib import DepthwiseSize
+from nas.architecture.sizes import number
 from nas.architecture.spaces.mobilenets import (
     mobilenet_v3_large,
     mobilenet_v3_small,
     mobilenet_v4_conv_small,
 )
 from nas.architecture.spaces.stages import Layer, multiples, slot
-from nas.architecture.sizes import number
 from nas.architecture.specs import Child, SearchSpace
 
 
