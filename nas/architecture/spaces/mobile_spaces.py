@@ -6,7 +6,7 @@ have at this place.
 
 from collections.abc import Iterable, Sequence
 
-from nas.architecture.blocks import Head, Stem, Stride
+from nas.architecture.blocks import Head, Slot, Stem, Stride
 from nas.architecture.operations import UIB, Activation, AnyOperation, FusedMBConv, MBConv, Skip
 from nas.architecture.operations.uib import DepthwiseSize
 from nas.architecture.sizes import number
@@ -15,7 +15,7 @@ from nas.architecture.spaces.mobilenets import (
     mobilenet_v3_small,
     mobilenet_v4_conv_small,
 )
-from nas.architecture.spaces.stages import Layer, multiples, slot
+from nas.architecture.spaces.stages import multiples, slot
 from nas.architecture.specs import Child, SearchSpace
 
 
@@ -54,7 +54,7 @@ def mobilenet_v3() -> SearchSpace:
         (2, 1, "hard_swish", (3, 6)),
         (3, 2, "hard_swish", (3, 6)),
     ]
-    layers: list[Layer] = []
+    layers: list[Slot] = []
     widths: dict[str, tuple[int, ...]] = {}
     # Stem and first stage have one width: the small network has an identity between them.
     before = "w1"
@@ -107,7 +107,7 @@ def mobilenet_v4() -> SearchSpace:
     forward: list[AnyOperation] = [UIB(0, 0, e, "relu") for e in (2, 4)]
     # Number of slots, all of them with stride 2 in the first; the grid; what stride 1 adds to it.
     stages = [(2, fused, []), (1, fused, []), (6, universal, forward), (6, universal, forward)]
-    layers: list[Layer] = []
+    layers: list[Slot] = []
     widths = {"w0": multiples(32, _V4_MULTIPLIERS)}
     before = "w0"
     for i, (depth, grid, more) in enumerate(stages, start=1):

@@ -2,18 +2,17 @@
 
 from collections.abc import Iterable
 
-from nas.architecture.blocks import Block, Slot, Stride
+from nas.architecture.blocks import Slot, Stride
 from nas.architecture.operations import AnyOperation, MBConv, Skip
 from nas.architecture.operations.bottlenecks import scaled_width
 
-Layer = Block | Slot
 # Output width (a number, or the name of a width decision), number of slots, stride of the first.
 StageRow = tuple[int | str, int, Stride]
 
 
 def stage_slots(
     width: int | str, rows: Iterable[StageRow], candidates: tuple[AnyOperation, ...]
-) -> list[Layer]:
+) -> list[Slot]:
     """Returns the slots row by row; skip is also a candidate where the shape is kept.
 
     Args:
@@ -21,7 +20,7 @@ def stage_slots(
         rows: the stages.
         candidates: the operations of every slot.
     """
-    layers: list[Layer] = []
+    layers: list[Slot] = []
     for output_width, depth, stride in rows:
         for _ in range(depth):
             layers.append(slot(width, output_width, candidates, stride))

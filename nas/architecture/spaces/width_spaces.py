@@ -62,12 +62,15 @@ def cifar_widths() -> SearchSpace:
     Every layer is MBConv with kernel size 3 and expansion 6. `width_multiplied.fixed_width` of
     `cifar` is a network of this space for multipliers from 0.5 to 2.
     """
-    layers = [
-        Block(MBConv(3, 6), slot.input_width, slot.output_width, slot.stride)
-        for slot in stage_slots("w1", _CIFAR_ROWS, mbconvs((3, 5), (6,)))
-    ]
+    slots = stage_slots("w1", _CIFAR_ROWS, mbconvs((3, 5), (6,)))
     return SearchSpace(
-        "cifar_widths", 32, 10, Stem("w1"), tuple(layers), Head("head"), 3, _CIFAR_WIDTHS
+        name="cifar_widths",
+        resolution=32,
+        num_classes=10,
+        stem=Stem("w1"),
+        layers=tuple(slot.block(0) for slot in slots),
+        head=Head("head"),
+        widths=_CIFAR_WIDTHS,
     )
 
 
@@ -86,7 +89,12 @@ def cifar_mobile() -> SearchSpace:
         FusedMBConv(3, 3),
         UIB(3, 3, 4),
     )
-    layers = tuple(stage_slots("w1", _CIFAR_ROWS, candidates))
     return SearchSpace(
-        "cifar_mobile", (24, 32), 10, Stem("w1"), layers, Head("head"), 3, _CIFAR_WIDTHS
+        name="cifar_mobile",
+        resolution=(24, 32),
+        num_classes=10,
+        stem=Stem("w1"),
+        layers=tuple(stage_slots("w1", _CIFAR_ROWS, candidates)),
+        head=Head("head"),
+        widths=_CIFAR_WIDTHS,
     )
