@@ -12,7 +12,7 @@ from importlib import metadata
 
 import pytest
 
-from nas.architecture import spec_json, specs
+from nas.architecture import spaces, spec_json, specs
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PACKAGES = ("nas", "export", "latency_models", "tools")
@@ -241,9 +241,16 @@ def test_files_that_workspace_names_exist():
     assert not [name for name in named if not (ROOT / name).exists()]
 
 
-def test_the_example_space_of_workspace_is_a_space():
+def test_the_example_spaces_of_workspace_are_spaces():
     text = (ROOT / "WORKSPACE.md").read_text("utf-8")
-    (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
-    space = spec_json.from_dict(specs.SearchSpace, json.loads(example))
-    assert [len(slot.candidates) for slot in space.slots] == [2, 3]
-    assert space.input_shape == (28, 28, 1)
+    examples = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    fixed, wide = (spec_json.from_dict(specs.SearchSpace, json.loads(one)) for one in examples)
+    assert fixed.option_counts == (2, 3)
+    assert fixed.input_shape == (28, 28, 1)
+    assert wide.option_counts == (2, 3, 2, 2)
+
+
+def test_workspace_has_a_row_for_every_space():
+    text = (ROOT / "WORKSPACE.md").read_text("utf-8")
+    section = text.partition("## A space as a file")[2].partition("```")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(spaces.SPACES)

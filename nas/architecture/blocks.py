@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from nas.architecture.operations import STRICT, Activation, AnyOperation, Conv, Pooled, Stage
 from nas.architecture.operations.bottlenecks import KernelSize
-from nas.architecture.sizes import NamedWidth, Width, number, resolved
+from nas.architecture.sizes import NamedWidth, number, resolved
 
 Stride = Literal[1, 2]
 
@@ -48,7 +48,7 @@ class Block:
     type: Literal["block"] = "block"
 
     def __post_init__(self) -> None:
-        _check_operations("op", (self.op,), self)
+        _check_numbers(self)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -109,7 +109,7 @@ class Slot:
     def __post_init__(self) -> None:
         if len(set(self.candidates)) < len(self.candidates):
             raise ValueError("candidates: expected different operations, received one twice")
-        _check_operations("candidates[{}]", self.candidates, self)
+        _check_numbers(self)
 
     def block(self, choice: int) -> Block:
         """Returns the block with candidate number `choice` as its operation."""
@@ -138,14 +138,26 @@ def _keeps_shape(layer: Block | Slot) -> bool:
     return layer.stride == 1 and layer.input_width == layer.output_width
 
 
-def _check_operations(place: str, ops: tuple[AnyOperation, ...], layer: Block | Slot) -> None:
-    """Raises ValueError if an operation cannot have the layer's widths, once these are numbers."""
-    if isinstance(layer.input_width, str) or isinstance(layer.output_width, str):
-        return
-    for i, op in enumerate(ops):
-        reason = op.refusal(layer.input_width, layer.output_width, layer.stride)
+def refusal(layer: Block | Slot, input_width: int, output_width: int) -> str | None:
+    """Returns why an operation of a layer cannot have these widths, with its place; or None."""
+    operations = (
+        {f"candidates[{j}]": op for j, op in enumerate(layer.candidates)}
+        if isinstance(layer, Slot)
+        else {"op": layer.op}
+    )
+    for place, op in operations.items():
+        reason = op.refusal(input_width, output_width, layer.stride)
         if reason:
-            raise ValueError(f"{place.format(i)}: {op.label} cannot be used here: {reason}")
+            return f"{place}: {op.label} cannot be used here: {reason}"
+    return None
+
+
+def _check_numbers(layer: Block | Slot) -> None:
+    """Raises ValueError if an operation cannot have the layer's widths, once these are numbers."""
+    if isinstance(layer.input_width, int) and isinstance(layer.output_width, int):
+        reason = refusal(layer, layer.input_width, layer.output_width)
+        if reason:
+            raise ValueError(reason)
 
 
 def _at(layer: Layer, widths: Mapping[str, int]) -> Layer:
@@ -197,6 +209,8 @@ class Head:
     With `pooled_width` a dense layer of that width follows the pooling (MobileNetV3, Howard et al.
     2019, figure 5). It has the activation of the convolution, a bias and no normalization.
 
+    In a space, both widths may be names of width decisions (`SearchSpace.widths`).
+
     Example:
         >>> import dataclasses, nas
         >>> space = nas.load_space("cifar")
@@ -210,12 +224,22 @@ class Head:
     width: NamedWidth
     activation: Activation = "relu6"
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    pooled_width: Width | None = None
+    pooled_width: NamedWidth | None = None
 
     @property
     def output_width(self) -> int:
         """Channels that the classifier receives."""
-        return self.pooled_width or number(self.width)
+        return number(self.width if self.pooled_width is None else self.pooled_width)
+
+    @property
+    def widths(self) -> tuple[int | str, ...]:
+        """The width of the convolution, and of the dense layer if there is one."""
+        return (self.width,) if self.pooled_width is None else (self.width, self.pooled_width)
+
+    @property
+    def decides_pooled_width(self) -> bool:
+        """Whether the pooled width is a decision other than that of the convolution."""
+        return isinstance(self.pooled_width, str) and self.pooled_width != self.width
 
     def stages(self, input_width: int | str) -> tuple[Stage, ...]:
         """Returns the stages before the classifier, on `input_width` channels."""
@@ -223,8 +247,11 @@ class Head:
         convolution = Conv(1, 1, number(input_width), width, self.activation)
         if self.pooled_width is None:
             return (convolution,)
-        return convolution, Pooled(width, self.pooled_width, self.activation)
+        return convolution, Pooled(width, number(self.pooled_width), self.activation)
 
     def at(self, widths: Mapping[str, int]) -> Head:
-        """Returns the head with a number for the name of its width."""
-        return dataclasses.replace(self, width=resolved(self.width, widths))
+        """Returns the head with a number for each name of a width."""
+        numbers = [resolved(width, widths) for width in self.widths]
+        return dataclasses.replace(
+            self, width=numbers[0], pooled_width=numbers[1] if numbers[1:] else None
+        )

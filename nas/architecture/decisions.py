@@ -7,9 +7,9 @@ depends on, and checks that the width decisions of a space form a chain.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import pydantic
-
+from nas.architecture import blocks
 from nas.architecture.blocks import Block, Head, Slot, Stem
+from nas.architecture.sizes import resolved
 
 
 class LayerRows(NamedTuple):
@@ -29,7 +29,11 @@ class LayerRows(NamedTuple):
 def layer_rows(
     stem: Stem, layers: Sequence[Block | Slot], head: Head, widths: Mapping[str, Sequence[int]]
 ) -> list[LayerRows]:
-    """Returns the rows of the stem, of every layer, and of the head."""
+    """Returns the rows of the stem, of every layer, and of the head.
+
+    If the head's pooled width is a decision of its own, the head has two entries: its convolution,
+    and its dense layer with the classifier.
+    """
     slots = sum(isinstance(layer, Slot) for layer in layers)
     names = {name: slots + i for i, name in enumerate(widths)}
 
@@ -42,7 +46,10 @@ def layer_rows(
         operation = slot if isinstance(layer, Slot) else None
         slot += isinstance(layer, Slot)
         found.append(LayerRows(operation, row(layer.input_width), row(layer.output_width)))
-    return [*found, LayerRows(before=row(layers[-1].output_width), after=row(head.width))]
+    found.append(LayerRows(before=row(layers[-1].output_width), after=row(head.width)))
+    if head.decides_pooled_width:
+        found.append(LayerRows(before=row(head.width), after=row(head.widths[-1])))
+    return found
 
 
 def check_widths(
@@ -61,7 +68,7 @@ def check_widths(
             )
     sides = [("stem.width", stem.width)]
     sides += [(f"layers[{i}].output_width", layer.output_width) for i, layer in enumerate(layers)]
-    sides += [("head.width", head.width)]
+    sides += zip(("head.width", "head.pooled_width"), head.widths, strict=False)
     for place, width in sides:
         if isinstance(width, str) and width not in widths:
             known = ", ".join(widths) or "none"
@@ -80,11 +87,10 @@ def check_widths(
             )
     for i, layer in enumerate(layers):
         for chosen in combinations(layer, widths):
-            try:
-                layer.at(chosen)
-            except pydantic.ValidationError as error:
-                reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-                raise ValueError(f"layers[{i}] with {chosen}: {reason}") from None
+            sides_of = layer.input_width, layer.output_width
+            reason = blocks.refusal(layer, *(resolved(width, chosen) for width in sides_of))
+            if reason:
+                raise ValueError(f"layers[{i}] with {chosen}: {reason}")
 
 
 def combinations(layer: Block | Slot, widths: Mapping[str, Sequence[int]]) -> list[dict[str, int]]:

@@ -27,6 +27,10 @@ class Parts(NamedTuple):
 def part_grids(space: SearchSpace, parts: Parts) -> list[np.ndarray]:
     """Returns the parts of the stem, of every layer and of the head.
 
+    If the head's pooled width is a decision of its own, whole heads are there twice: over the
+    widths on both sides of the convolution, and over those on both sides of the dense layer. The
+    width that such a grid does not run over is the first of its decision.
+
     Returns:
         Object arrays `[resolutions, operations, input widths, output widths]`; None stands for an
         identity. An axis without a decision has length 1, and so has the last one if both sides of
@@ -41,7 +45,7 @@ Maker = Callable[[dict[str, int], int], list]
 
 
 def _makers(space: SearchSpace, parts: Parts) -> list[Maker]:
-    """Returns the makers of the stem, every layer and the head."""
+    """Returns the makers of the stem, every layer and the head, one for each of `layer_rows`."""
     firsts = {name: numbers[0] for name, numbers in space.widths.items()}
 
     def of_child(make: Callable[[Child], object]) -> Maker:
@@ -57,7 +61,8 @@ def _makers(space: SearchSpace, parts: Parts) -> list[Maker]:
         return make
 
     layers = [of_layer(index) for index in range(len(space.layers))]
-    return [of_child(parts.stem), *layers, of_child(parts.head)]
+    heads = [of_child(parts.head)] * (2 if space.head.decides_pooled_width else 1)
+    return [of_child(parts.stem), *layers, *heads]
 
 
 def _grid(space: SearchSpace, rows: LayerRows, make: Maker) -> np.ndarray:

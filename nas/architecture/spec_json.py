@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import pydantic
 
+from nas.architecture.specs import SearchSpace
+
 SCHEMA_VERSION = 1
 
 T = TypeVar("T")
@@ -76,9 +78,15 @@ def from_dict(cls: type[T], data: Any, source: str = "input") -> T:
     notes = {"schema_version", "provenance", "comment"}
     fields = {key: value for key, value in data.items() if key not in notes}
     try:
-        return pydantic.TypeAdapter(cls).validate_json(json.dumps(fields), strict=True)
+        found = pydantic.TypeAdapter(cls).validate_json(json.dumps(fields), strict=True)
     except pydantic.ValidationError as error:
         raise ValueError(f"{source}: {_first_fault(error)}") from None
+    if isinstance(found, SearchSpace) and not found.option_counts:
+        raise ValueError(
+            f"{source}: layers: expected at least one slot, width or resolution to choose, "
+            "received only fixed blocks"
+        )
+    return found
 
 
 def _first_fault(error: pydantic.ValidationError) -> str:

@@ -123,7 +123,7 @@ class Child(_Network):
 
     def __post_init__(self) -> None:
         _check_chain(self.stem, self.layers)
-        for width in (self.stem.width, *(b.output_width for b in self.layers), self.head.width):
+        for width in (self.stem.width, *(b.output_width for b in self.layers), *self.head.widths):
             number(width)
 
     @property
@@ -186,8 +186,6 @@ class SearchSpace(_Network):
 
     def __post_init__(self) -> None:
         _check_chain(self.stem, self.layers)
-        if not self.slots:
-            raise ValueError("layers: expected at least one slot, received only fixed blocks")
         decisions.check_widths(self.stem, self.layers, self.head, self.widths)
 
     @property
@@ -239,7 +237,7 @@ class SearchSpace(_Network):
 
     @property
     def layer_rows(self) -> list[LayerRows]:
-        """The rows that the stem, each layer and the head depend on."""
+        """The rows that the stem, each layer and the head depend on; see `decisions`."""
         return decisions.layer_rows(self.stem, self.layers, self.head, self.widths)
 
     @property
@@ -322,7 +320,8 @@ class SearchSpace(_Network):
     def choices(self, child: Child) -> tuple[int, ...]:
         """Returns the option that `child` has in each row; the inverse of `child()`.
 
-        The resolution of a child of a space with one resolution is not compared.
+        The resolution of a child of a space with one resolution is not compared, and neither are
+        the rates of dropout and the numbers of classes.
 
         Raises:
             ValueError: the child is not a network of this space.
@@ -333,6 +332,8 @@ class SearchSpace(_Network):
 
         if len(child.layers) != len(self.layers):
             raise refusal(f"expected {len(self.layers)} layers, received {len(child.layers)}")
+        if len(child.head.widths) != len(self.head.widths):
+            raise refusal(f"expected head {self.head}, received {child.head}")
         widths = self._widths_of(child)
         for name, width in widths.items():
             if width not in self.widths[name]:
@@ -341,11 +342,13 @@ class SearchSpace(_Network):
                     f"{width}"
                 )
         space = self.at(widths)
-        for part in ("stem", "head"):
-            if getattr(child, part) != getattr(space, part):
-                raise refusal(
-                    f"expected {part} {getattr(space, part)}, received {getattr(child, part)}"
-                )
+        head = dataclasses.replace(space.head, dropout=child.head.dropout)
+        for part, expected, received in (
+            ("stem", space.stem, child.stem),
+            ("head", head, child.head),
+        ):
+            if received != expected:
+                raise refusal(f"expected {part} {expected}, received {received}")
         choices = []
         for i, (layer, block) in enumerate(zip(space.layers, child.layers, strict=True)):
             known = layer.blocks if isinstance(layer, Slot) else (layer,)
@@ -364,7 +367,6 @@ class SearchSpace(_Network):
 
     def _widths_of(self, child: Child) -> dict[str, int]:
         """Returns the number that `child` has where each name first stands."""
-        own = [self.stem.width, *(layer.output_width for layer in self.layers), self.head.width]
-        of_child = [child.stem.width, *(b.output_width for b in child.layers), child.head.width]
-        found = {name: number(of_child[own.index(name)]) for name in self.widths}
-        return found
+        own = [self.stem.width, *(layer.output_width for layer in self.layers), *self.head.widths]
+        of_child = [child.stem.width, *(b.output_width for b in child.layers), *child.head.widths]
+        return {name: number(of_child[own.index(name)]) for name in self.widths}

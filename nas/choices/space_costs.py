@@ -23,6 +23,15 @@ def of_space(
 ) -> ChainCosts:
     """Returns the costs of every network of a space.
 
+    The cost of a head is that of its convolution, dense layer and classifier together, and depends
+    on three widths if the pooled width `p` is a decision of its own. A layer of a chain depends on
+    two, so it is split with the first options `a0` and `p0` of the input width `a` and of `p`:
+
+        cost(a, h, p) = cost(a, h, p0) + (cost(a0, h, p) - cost(a0, h, p0))
+
+    This is exact for multiply-accumulates, parameters and bytes, since what depends on `p` does not
+    depend on `a`. A latency loses what `a` and `p` have in common beyond their sum.
+
     Args:
         space: the space.
         parts: makes the parts.
@@ -37,6 +46,8 @@ def of_space(
     for i in order:
         for place, part in np.ndenumerate(grids[i]):
             costs[i][place] = 0.0 if part is None else next(found)
+    if space.head.decides_pooled_width:
+        costs[-1] = costs[-1] - costs[-1][..., :1]
     if not space.widths and space.resolution_row is None:
         slots = [c.ravel() for c, row in zip(costs, rows, strict=True) if row.operation is not None]
         fixed = [c.item() for c, row in zip(costs, rows, strict=True) if row.operation is None]

@@ -3,6 +3,7 @@
 from nas import files, known_names
 from nas.architecture import spec_json
 from nas.architecture.spaces.builtin import cifar, proxyless_cifar, proxyless_imagenet, tiny
+from nas.architecture.spaces.mobile_spaces import mobilenet_v3, mobilenet_v4
 from nas.architecture.spaces.mobilenets import (
     mobilenet_v2,
     mobilenet_v3_large,
@@ -10,6 +11,7 @@ from nas.architecture.spaces.mobilenets import (
     mobilenet_v4_conv_small,
 )
 from nas.architecture.spaces.proxyless_children import PROXYLESS_CHILDREN
+from nas.architecture.spaces.width_spaces import cifar_mobile, cifar_widths, proxyless_widths
 from nas.architecture.specs import Child, SearchSpace
 
 SPACES = {
@@ -19,6 +21,11 @@ SPACES = {
         proxyless_cifar(),
         cifar(),
         tiny(),
+        proxyless_widths(),
+        mobilenet_v3(),
+        mobilenet_v4(),
+        cifar_widths(),
+        cifar_mobile(),
     )
 }
 

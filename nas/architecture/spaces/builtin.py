@@ -1,28 +1,9 @@
-"""The spaces that come with the package."""
+"""The built-in spaces of fixed widths."""
 
-from nas.architecture.blocks import Block, Head, Slot, Stem, Stride
-from nas.architecture.operations import AnyOperation, MBConv, Skip
+from nas.architecture.blocks import Block, Head, Stem, Stride
+from nas.architecture.operations import MBConv
+from nas.architecture.spaces.stages import StageRow, mbconvs, stage_slots
 from nas.architecture.specs import SearchSpace
-
-Layer = Block | Slot
-# Output width, number of slots, stride of the first slot.
-StageRow = tuple[int, int, Stride]
-
-
-def _slots(width: int, rows: list[StageRow], candidates: tuple[AnyOperation, ...]) -> list[Layer]:
-    """Returns the slots row by row; skip is also a candidate where the shape is kept."""
-    layers: list[Layer] = []
-    for output_width, depth, stride in rows:
-        for _ in range(depth):
-            keeps_shape = stride == 1 and width == output_width
-            choices = (*candidates, Skip()) if keeps_shape else candidates
-            layers.append(Slot(width, output_width, choices, stride))
-            width, stride = output_width, 1
-    return layers
-
-
-def _mbconvs(kernel_sizes: tuple[int, ...], expansions: tuple[int, ...]) -> tuple[MBConv, ...]:
-    return tuple(MBConv(k, e) for e in expansions for k in kernel_sizes)
 
 
 def _proxyless(
@@ -42,7 +23,7 @@ def _proxyless(
         resolution=resolution,
         num_classes=num_classes,
         stem=Stem(32, stride=stem_stride),
-        layers=(Block(MBConv(3, 1), 32, 16), *_slots(16, rows, _mbconvs((3, 5, 7), (3, 6)))),
+        layers=(Block(MBConv(3, 1), 32, 16), *stage_slots(16, rows, mbconvs((3, 5, 7), (3, 6)))),
         head=Head(1280, dropout=0.1),
     )
 
@@ -68,7 +49,7 @@ def cifar() -> SearchSpace:
         resolution=32,
         num_classes=10,
         stem=Stem(16),
-        layers=tuple(_slots(16, rows, _mbconvs((3, 5), (3, 6)))),
+        layers=tuple(stage_slots(16, rows, mbconvs((3, 5), (3, 6)))),
         head=Head(128),
     )
 
@@ -81,6 +62,6 @@ def tiny() -> SearchSpace:
         resolution=32,
         num_classes=10,
         stem=Stem(8),
-        layers=tuple(_slots(8, rows, (MBConv(3, 1), MBConv(5, 3)))),
+        layers=tuple(stage_slots(8, rows, (MBConv(3, 1), MBConv(5, 3)))),
         head=Head(32),
     )

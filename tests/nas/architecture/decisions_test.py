@@ -159,3 +159,79 @@ def test_a_name_must_be_a_name():
 def test_a_child_with_the_name_of_a_width_is_refused():
     with pytest.raises(ValueError, match="expected a number for the width 'w'"):
         Child("mine", 32, 10, Stem("w"), (Block(MBConv(3, 1), "w", 16),), Head(64))
+
+
+POOLED = dataclasses.replace(
+    SPACE,
+    head=Head("head", pooled_width="pooled"),
+    widths=SPACE.widths | {"w4": (24, 16), "pooled": (24, 16, 40)},
+    layers=(*SPACE.layers, Slot(40, "w4", OPS)),
+)
+
+
+def test_a_pooled_width_that_is_a_decision_is_the_last_layer_of_the_chain():
+    head = [LayerRows(None, 10, 9), LayerRows(None, 9, 11)]
+    assert POOLED.layer_rows[-2:] == head
+    child = POOLED.child((*CHOICES[:4], 0, *CHOICES[4:9], 1, 2, 1))
+    assert (child.layers[-1].output_width, child.head) == (16, Head(64, pooled_width=40))
+    data = json.loads(json.dumps(spec_json.to_dict(POOLED)))
+    assert spec_json.from_dict(SearchSpace, data) == POOLED
+
+
+def test_costs_of_a_head_with_three_widths_are_those_of_every_network():
+    costs = [
+        (space_costs.macs_of(POOLED), counting.num_macs),
+        (space_costs.params_of(POOLED), counting.num_params),
+        (space_costs.bytes_of(POOLED, 1, 16), lambda child: counting.num_bytes(child, 1, 16)),
+    ]
+    # Rows of the head's convolution, the width before it, the pooled width, and the resolution.
+    for own, count in costs:
+        for head, before, pooled, size in itertools.product(*map(range, (2, 2, 3, 2))):
+            choices = (1, 2, 0, 1, 1, 0, 1, 0, 2, head, before, pooled, size)
+            child = POOLED.child(choices)
+            assert own.of(choices) == count(child)
+            assert POOLED.choices(child) == choices
+
+
+def test_a_head_whose_two_widths_are_one_decision_is_one_layer():
+    space = dataclasses.replace(SPACE, head=Head("head", pooled_width="head"))
+    assert space.layer_rows == SPACE.layer_rows
+    costs = space_costs.macs_of(space)
+    for head in range(2):
+        choices = (*CHOICES[:8], head, 0)
+        child = space.child(choices)
+        assert child.head.widths == (space.widths["head"][head],) * 2
+        assert costs.of(choices) == counting.num_macs(child)
+        assert space.choices(child) == choices
+
+
+def test_only_heads_with_the_same_number_of_layers_are_compared():
+    child = SPACE.child(CHOICES)
+    with pytest.raises(ValueError, match="expected head .*pooled_width='pooled'.*None"):
+        POOLED.choices(
+            dataclasses.replace(child, layers=(*child.layers, child.layers[-1]), head=Head(64))
+        )
+
+
+def test_the_rate_of_dropout_is_not_compared():
+    child = SPACE.child(CHOICES)
+    head = dataclasses.replace(child.head, dropout=0.3)
+    assert SPACE.choices(dataclasses.replace(child, head=head)) == CHOICES
+
+
+def test_widths_alone_or_resolutions_alone_are_decisions():
+    block = Block(MBConv(3, 1), 8, "w")
+    space = SearchSpace("wide", 32, 10, Stem(8), (block,), Head(16), widths={"w": (8, 16)})
+    assert (space.option_counts, space.cardinality) == ((2,), 2)
+    costs = space_costs.macs_of(space)
+    for choices in ((0,), (1,)):
+        child = space.child(choices)
+        assert space.choices(child) == choices
+        assert costs.of(choices) == counting.num_macs(child)
+    fixed = dataclasses.replace(block, output_width=8)
+    sizes = dataclasses.replace(space, layers=(fixed,), resolution=(24, 32), widths={})
+    assert [sizes.child([i]).resolution for i in range(2)] == [24, 32]
+    fixed = dataclasses.replace(sizes, resolution=24)
+    assert fixed.choices(fixed.first_child) == ()
+    with pytest.raises(ValueError, match="at least one slot, width or resolution to choose"):
+        spec_json.from_dict(SearchSpace, spec_json.to_dict(fixed))

@@ -27,7 +27,7 @@ def random_spaces(draw):
     width = draw(st.integers(1, 64))
     stem = Stem(width, draw(st.sampled_from(range(1, 12, 2))), draw(st.sampled_from([1, 2])))
     layers = []
-    # At least one slot, since a space without slots is refused.
+    # At least one slot, since a space without decisions is refused.
     for is_slot in draw(st.permutations([True, *draw(st.lists(st.booleans(), max_size=4))])):
         place = (width, draw(st.integers(1, 64)))
         stride = draw(st.sampled_from([1, 2]))
@@ -141,7 +141,7 @@ def test_one_operation_twice_in_a_slot_is_refused():
         spec_json.from_dict(SearchSpace, data)
 
 
-def test_a_space_without_slots_is_refused():
+def test_a_space_without_decisions_is_refused():
     child = as_json(spaces.SPACES["tiny"].child([0, 0, 0]))
     with pytest.raises(ValueError, match="at least one slot"):
         spec_json.from_dict(SearchSpace, child)

@@ -8,7 +8,17 @@ IMAGENET = spaces.SPACES["proxyless_imagenet"]
 
 def test_total_strides_of_the_built_in_spaces():
     found = {name: stride_check.total_stride(space) for name, space in spaces.SPACES.items()}
-    assert found == {"proxyless_imagenet": 32, "proxyless_cifar": 8, "cifar": 8, "tiny": 8}
+    assert found == {
+        "proxyless_imagenet": 32,
+        "proxyless_cifar": 8,
+        "cifar": 8,
+        "tiny": 8,
+        "proxyless_widths": 32,
+        "mobilenet_v3": 32,
+        "mobilenet_v4": 32,
+        "cifar_widths": 8,
+        "cifar_mobile": 8,
+    }
     assert stride_check.total_stride(IMAGENET.child([0] * 21)) == 32
 
 
