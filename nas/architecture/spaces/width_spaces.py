@@ -57,18 +57,17 @@ _CIFAR_WIDTHS = {
 
 
 def cifar_widths() -> SearchSpace:
-    """Returns the shape of `cifar` with widths as the only decisions.
+    """Returns `cifar` with its widths as decisions.
 
-    Every layer is MBConv with kernel size 3 and expansion 6. `width_multiplied.fixed_width` of
-    `cifar` is a network of this space for multipliers from 0.5 to 2.
+    `width_multiplied.fixed_width` of `cifar` is a network of this space for multipliers from 0.5
+    to 2.
     """
-    slots = stage_slots("w1", _CIFAR_ROWS, mbconvs((3, 5), (6,)))
     return SearchSpace(
         name="cifar_widths",
         resolution=32,
         num_classes=10,
         stem=Stem("w1"),
-        layers=tuple(slot.block(0) for slot in slots),
+        layers=tuple(stage_slots("w1", _CIFAR_ROWS, mbconvs((3, 5), (3, 6)))),
         head=Head("head"),
         widths=_CIFAR_WIDTHS,
     )
@@ -80,7 +79,7 @@ def cifar_mobile() -> SearchSpace:
     At most nine candidates a slot: inverted bottlenecks with and without squeeze-and-excitation, a
     fused one, MobileNetV4's with two depthwise convolutions, and skip where the shape is kept. All
     have ReLU6, so every recipe can write every network: in int8, hard-swish takes several times as
-    long on a CPU, and five recipes refuse it. The networks of `cifar_widths` are in this space.
+    long on a CPU, and five recipes refuse it. Every network of `cifar_widths` is one of this space.
     """
     candidates: tuple[AnyOperation, ...] = (
         *mbconvs((3, 5), (3, 6)),

@@ -22,7 +22,7 @@ SIZES = {
         29_701_312,
         2_066_675_200,
     ),
-    "cifar_widths": (4 * 7 * 13 * 17, 1_718_016, 22_467_072),
+    "cifar_widths": (4**2 * 5**5 * 4 * 7 * 13 * 17, 290_304, 24_728_064),
     "cifar_mobile": (8**2 * 9**5 * 4 * 7 * 13 * 17 * 2, 163_856, 45_341_184),
 }
 
@@ -70,11 +70,11 @@ def test_its_slots_are_those_of_the_space_of_fixed_widths():
     assert wide.widths["w2"] == (16, 24, 32, 40, 48)
 
 
-def test_widths_alone_are_decisions_of_the_smallest_space():
-    space = spaces.SPACES["cifar_widths"]
-    assert space.slots == ()
-    assert {layer.op for layer in space.layers} == {MBConv(3, 6)}
-    assert [label for label, _ in space.option_labels] == [
+def test_the_small_space_with_widths_is_the_small_space_at_its_widths():
+    fixed, wide = spaces.SPACES["cifar"], spaces.SPACES["cifar_widths"]
+    at_its_widths = wide.at({"w1": 16, "w2": 32, "w3": 64, "head": 128})
+    assert (at_its_widths.stem, at_its_widths.layers) == (fixed.stem, fixed.layers)
+    assert [label for label, _ in wide.option_labels[len(fixed.slots) :]] == [
         *("width w1", "width w2", "width w3", "width head")
     ]
 
@@ -91,7 +91,7 @@ def test_the_space_of_all_operations_has_few_candidates_and_contains_the_one_of_
     activations = {op.activation for slot in space.slots for op in slot.candidates if op != Skip()}
     assert activations == {"relu6"}
     assert space.option_labels[-1] == ("resolution", ("24", "32"))
-    for choices in ((0, 0, 0, 0), (3, 1, 12, 5)):
+    for choices in ((0, 1, 2, 3, 3, 4, 4, 0, 0, 0, 0), (4, 3, 0, 1, 2, 0, 4, 3, 1, 12, 5)):
         check_network(space, narrow.child(choices))
 
 
