@@ -1,4 +1,4 @@
-"""Tests that every search algorithm must pass, on one small space."""
+"""Tests that every search algorithm must pass, on small spaces with and without widths."""
 
 import dataclasses
 import functools
@@ -16,6 +16,7 @@ from nas.architecture import spaces
 from nas.architecture.blocks import Head, Slot, Stem
 from nas.architecture.operations import MBConv, Skip
 from nas.architecture.specs import SearchSpace
+from nas.choices import space_costs
 from nas.choices.candidate_costs import Latencies
 from nas.data.splits.dataset import Dataset
 from nas.data.splits.memory_split import MemorySplit
@@ -35,7 +36,22 @@ SPACE = SearchSpace(
     head=Head(6),
 )
 LATENCIES = Latencies([np.array([4.0, 1.0, 9.0]), np.array([2.0, 7.0])], 1.0)
-FASTEST = [1, 0]
+# Widths and the resolution are decisions too.
+DECIDING = SearchSpace(
+    name="deciding",
+    resolution=(8, 6),
+    num_classes=3,
+    stem=Stem("w", 3, 2),
+    layers=(
+        Slot("w", "w", (MBConv(3, 1), Skip(), MBConv(5, 2))),
+        Slot("w", "v", (MBConv(3, 1), MBConv(5, 1)), 2),
+    ),
+    head=Head("head"),
+    widths={"w": (8, 4), "v": (6, 16, 24), "head": (6, 12)},
+)
+SPACES = {"fixed": SPACE, "deciding": DECIDING}
+COSTS = {"fixed": LATENCIES, "deciding": space_costs.macs_of(DECIDING)}
+FASTEST = {"fixed": [1, 0], "deciding": [1, 0, 1, 0, 0, 1]}
 
 
 class LatencyAlone(objectives.Objective):
@@ -47,36 +63,46 @@ class LatencyAlone(objectives.Objective):
 
 
 # The fastest child also has the best reward: it hits the target, and accuracy is at most 1.
-CONFIG = SearchConfig(target=4.0, reward="absolute", reward_beta=-10.0)
-IN_SUPERNET = {
-    name: found
-    for name in algorithms.ALGORITHMS
-    if isinstance(found := algorithms.algorithm(name, CONFIG), algorithms.SupernetAlgorithm)
+CONFIGS = {
+    kind: SearchConfig(target=costs.fastest_ms, reward="absolute", reward_beta=-10.0)
+    for kind, costs in COSTS.items()
 }
-LEARNERS = [name for name, found in IN_SUPERNET.items() if found.learns_alpha]
+
+
+def made(name, kind):
+    """An algorithm for a space, or None if it trains no supernet or refuses the space."""
+    found = algorithms.algorithm(name, CONFIGS[kind])
+    is_refused = SPACES[kind].decisions - found.decisions
+    return found if isinstance(found, algorithms.SupernetAlgorithm) and not is_refused else None
+
+
+IN_SUPERNET = [
+    (name, kind) for kind in SPACES for name in algorithms.ALGORITHMS if made(name, kind)
+]
+LEARNERS = [(name, kind) for name, kind in IN_SUPERNET if made(name, kind).learns_alpha]
 
 
 @functools.cache
-def compiled(name):
-    net = supernet.Supernet(SPACE, seed=2)
+def compiled(name, kind):
+    net = supernet.Supernet(SPACES[kind], seed=2)
     net.compile(
         keras.optimizers.SGD(0.1),
-        IN_SUPERNET[name],
+        made(name, kind),
         keras.optimizers.Adam(0.1, 0.0, 0.999),
         objective=LatencyAlone(),
-        latencies=LATENCIES,
+        latencies=COSTS[kind],
     )
     return net
 
 
-@pytest.fixture(scope="module", params=IN_SUPERNET)
+@pytest.fixture(scope="module", params=IN_SUPERNET, ids="-".join)
 def net(request):
-    return compiled(request.param)
+    return compiled(*request.param)
 
 
-@pytest.fixture(scope="module", params=LEARNERS)
+@pytest.fixture(scope="module", params=LEARNERS, ids="-".join)
 def learner(request):
-    return compiled(request.param)
+    return compiled(*request.param)
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +198,8 @@ def test_the_clearly_better_candidates_win(learner, batch):
     assert not np.array(learner.alpha)[~learner.mask].any()
     for variable, value in zip(state, start, strict=True):
         variable.assign(value)
-    np.testing.assert_array_equal(np.nanargmax(probabilities, axis=1), FASTEST)
+    kind = "fixed" if learner.space is SPACE else "deciding"
+    np.testing.assert_array_equal(np.nanargmax(probabilities, axis=1), FASTEST[kind])
     assert (np.nanmax(probabilities, axis=1) > 0.8).all()
 
 
@@ -249,24 +276,34 @@ def kept_files(directory):
     ("space", "latencies"),
     [
         pytest.param(SPACE, LATENCIES, id="two_slots"),
+        pytest.param(DECIDING, COSTS["deciding"], id="deciding"),
         pytest.param(TINY, TINY_LATENCIES, id="tiny", marks=pytest.mark.integration),
     ],
 )
 def test_a_search_keeps_the_limit_and_resumes_to_the_same_end(
     name, space, latencies, dataset, tmp_path
 ):
-    given = space, dataset, latencies, dataclasses.replace(SHORT, algorithm=name)
+    # The same fraction of the range as the limit of SHORT in the tiny space.
+    limit = 9.5 if isinstance(latencies, Latencies) else latencies.at(0.6)
+    config = dataclasses.replace(SHORT, algorithm=name, target=limit)
+    given = space, dataset, latencies, config
+    if space.decisions - algorithms.ALGORITHMS[name].decisions:
+        able = f"algorithm {name}: .* about resolutions and widths, .*; use one of proxyless_grad"
+        with pytest.raises(ValueError, match=able):
+            search.search(*given, tmp_path / "whole")
+        assert not (tmp_path / "whole").exists()
+        return
     with kept_networks.kept():
         _search_and_resume(given, tmp_path)
 
 
 def _search_and_resume(given, tmp_path):
-    _, _, latencies, _ = given
+    _, _, latencies, config = given
     copies = Copies(tmp_path / "whole")
     whole = search.search(*given, tmp_path / "whole", [copies], track=copies.track)
     assert len(copies.made) >= 2
-    assert whole.predicted_cost == latencies.of(whole.choices) <= SHORT.target
-    assert whole.probabilities.shape == latencies.matrix.shape
+    assert whole.predicted_cost == latencies.of(whole.choices) <= config.target
+    assert whole.probabilities.shape == latencies.mask.shape
     np.testing.assert_allclose(np.nansum(whole.probabilities, axis=1), 1.0, rtol=1e-5)
     told = []
     killed = copies.made[len(copies.made) // 2]
