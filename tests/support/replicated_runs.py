@@ -21,6 +21,7 @@ import tensorflow as tf
 from nas.architecture.blocks import Block, Head, Slot, Stem
 from nas.architecture.operations import MBConv, Skip
 from nas.architecture.specs import Child, SearchSpace
+from nas.choices import space_costs
 from nas.choices.candidate_costs import Latencies
 from nas.data import loading
 from nas.distribution import hosts, tf_config
@@ -40,6 +41,17 @@ SPACE = SearchSpace(
     input_channels=1,
 )
 LATENCIES = Latencies([np.array([2.0, 6.0, 0.0])], 1.0)
+# Widths and the resolution are decisions too.
+WIDTHS = dataclasses.replace(
+    SPACE,
+    name="wide",
+    resolution=(20, 28),
+    stem=Stem("w", 3, 2),
+    layers=(Slot("w", "w", (MBConv(3, 1), MBConv(5, 2, se_ratio=0.5), Skip())),),
+    head=Head("head"),
+    widths={"w": (4, 8), "head": (8, 12)},
+)
+SPACES = {"search": (SPACE, LATENCIES), "widths": (WIDTHS, space_costs.macs_of(WIDTHS))}
 SEARCH = SearchConfig(
     epochs=2,
     warmup_epochs=1,
@@ -86,15 +98,18 @@ class CtrlCAt(keras.callbacks.Callback):
             signal.raise_signal(signal.SIGINT)
 
 
-def search_on(found, dataset, path, config=SEARCH, stops_after=0):
+def search_on(found, dataset, path, config=SEARCH, stops_after=0, kind="search"):
     """Searches, and writes all variables that the search has changed to `variables.npz`."""
     nets = []
+    space, latencies = SPACES[kind]
+    if kind == "widths":
+        config = dataclasses.replace(config, target=latencies.at(0.5))
     search.build_supernet = kept(BUILD_SUPERNET, nets)
     if found.is_chief:
         callbacks = [CtrlCAt(stops_after)]
-        search.search(SPACE, dataset, LATENCIES, config, path, callbacks, distribution=found)
+        search.search(space, dataset, latencies, config, path, callbacks, distribution=found)
     else:
-        search.assist(SPACE, dataset, LATENCIES, config, found)
+        search.assist(space, dataset, latencies, config, found)
     (net,) = nets
     keras_variables = [*net.variables, *net.optimizer.variables, *net.arch_optimizer.variables]
     others = [*net.objective.variables.values(), *net.loss_scale.variables.values()]
@@ -154,7 +169,8 @@ def main(kind, data_dir, directory):
         runs = {f"host{tf_config.read(os.environ).number}": hosts.start("multiworker")}
     dataset = small_dataset(data_dir)
     for name, found in runs.items():
-        search_on(found, dataset, pathlib.Path(directory, name, "search"))
+        for searched in SPACES if kind == "devices" else ["search"]:
+            search_on(found, dataset, pathlib.Path(directory, name, searched), kind=searched)
         train_on(found, dataset, pathlib.Path(directory, name, "train"))
     for found in runs.values():
         # All hosts end together. To the others, a host that ended earlier would look lost.
