@@ -54,7 +54,7 @@ def section(runs: Sequence[Run]) -> Section:
 def _pareto(dots: Sequence[Dot], first: Run) -> Figure:
     front = scatter_chart.pareto_front([(dot.x, dot.y) for dot in dots])
     best = [dot.name for dot in dots if (dot.x, dot.y) in front]
-    words = f"No other run is both faster and more accurate than {_listed(best)}"
+    words = f"No other run is both faster and more accurate than {figures.listed(best, 'or')}"
     return Figure(
         key="pareto",
         title="Accuracy against latency",
@@ -65,10 +65,6 @@ def _pareto(dots: Sequence[Dot], first: Run) -> Figure:
         ],
         caption=f"{words}. Recipe {first.recipe}, data set {first.dataset}, {first.device}.",
     )
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _table(runs: Sequence[Run], labels: Sequence[str]) -> Table:
