@@ -111,12 +111,13 @@ def _arc(left: float, right: float, top: float, foot: float) -> str:
 
 
 def _brackets(places: list[Place], lefts: list[float], column: float, y: float) -> str:
-    """Draws resolutions and widths; neighbours of equal size share one bracket."""
+    """Draws resolutions and widths; neighbours of one decision share one bracket."""
     parts = [svg.text(0, y + 4, "pixels", "small strong")]
     parts.append(svg.text(0, y + 22, "channels", "small strong"))
-    for row, value in ((0, lambda p: p.resolution), (18, lambda p: p.widths[2])):
+    sizes = ((0, lambda p: (p.resolution, None)), (18, lambda p: (p.widths[2], p.width)))
+    for row, value in sizes:
         numbered = list(zip(places, lefts, strict=True))
-        for size, group in itertools.groupby(numbered, key=lambda pair: value(pair[0])):
+        for (size, _), group in itertools.groupby(numbered, key=lambda pair: value(pair[0])):
             members = list(group)
             first, last = members[0][1] + 3, members[-1][1] + column - 3
             words = f"{size}×{size}" if row == 0 and last - first > 44 else str(size)

@@ -81,14 +81,18 @@ def _heads(
         if second is not None:
             parts.append(svg.text(_WIDTH, 26, f"{names[second]}  {other}", "small", "end"))
         return parts
-    parts = [svg.text(0, 11, labels.fitted(title, _WIDTH), "small")]
-    for i, (j, end, class_) in enumerate(
-        ((shown, share, "name accent"), (second, other, "small")), start=1
-    ):
-        if j is None:
-            continue
-        letter = labels.NAME_LETTER if i == 1 else labels.SMALL_LETTER
-        words = labels.fitted(labels.short(names[j]), _WIDTH - letter * (len(end) + 1), letter)
-        parts.append(svg.text(0, 11 + _LINE * i, words, class_))
-        parts.append(svg.text(_WIDTH, 11 + _LINE * i, end, class_, "end"))
+    parts = [
+        svg.text(0, 11, labels.fitted(title, _WIDTH - 40), "small"),
+        svg.text(_WIDTH, 11, share, "name accent", "end"),
+        svg.text(0, 11 + _LINE, _name(names[shown], _WIDTH, labels.NAME_LETTER), "name accent"),
+    ]
+    if second is not None:
+        room = _WIDTH - labels.SMALL_LETTER * (len(other) + 1)
+        name = _name(names[second], room, labels.SMALL_LETTER)
+        parts.append(svg.text(0, 11 + 2 * _LINE, name, "small"))
+        parts.append(svg.text(_WIDTH, 11 + 2 * _LINE, other, "small", "end"))
     return parts
+
+
+def _name(label: str, pixels: float, letter: float) -> str:
+    return labels.fitted(labels.short(label), pixels, letter)

@@ -92,19 +92,17 @@ def _probabilities(run: Run) -> Figure | None:
             rows.append([f"{title}, {name}", *cells])
     surest = int(np.argmax(np.nanmax(p[-1], axis=1)))
     share = float(np.nanmax(p[-1], axis=1)[surest])
-    sizes = "" if len(run.rows) == len(run.space.slots) else ", per width and for the resolution"
-    if run.space.widths and run.space.resolution_row is None:
-        sizes = " and per width"
-    elif sizes and not run.space.widths:
-        sizes = " and for the resolution"
-    kind = "option" if sizes else "candidate"
+    per = ["per slot"]
+    per += ["per width"] if run.space.widths else []
+    per += ["for the resolution"] if run.space.resolution_row is not None else []
+    kind = "candidate" if len(per) == 1 else "option"
     headers = [kind, *(f"epoch {i + 1}" for i in range(len(p)))]
     return Figure(
         key="path-probabilities",
         title="Path probabilities",
         pictures=pictures,
         caption=(
-            f"One chart per slot{sizes}, from 0 to 100 %, by epoch. The coloured line is the "
+            f"One chart {figures.listed(per)}, from 0 to 100 %, by epoch. The coloured line is the "
             f"{kind} in the network, with its last probability; below it is named the most "
             f"probable other {kind}. The most certain decision is {run.rows[surest][0]} with "
             f"{100 * share:.0f} %."
