@@ -154,15 +154,16 @@ def main() -> None:
         return
     found = files.read_json(directory.path / "child.json")["provenance"]
     console.say(("" if ran else "finished before; ") + f"{space.cardinality:,} networks searched")
-    console.say(f"found: {stages.describe(space.child(found['choices']))}")
-    console.say(f"choices {found['choices']}, entropy {found['entropy']:.3g} nats per slot")
+    console.say(f"found: {stages.describe(space.child(found['choices']), space)}")
+    per = "slot" if len(space.option_counts) == len(space.slots) else "decision"
+    console.say(f"choices {found['choices']}, entropy {found['entropy']:.3g} nats per {per}")
     if latencies:
         unit = latencies.unit
         goal = f"target {config.target:.4g} {unit}, " if config.target else ""
         predicted = f"{goal}predicted {latencies.of(found['choices']):.4g} {unit}"
         if found["most_probable"]:
             of_alpha = latencies.of(found["most_probable"])
-            predicted += f"; the most probable candidates alone would take {of_alpha:.4g} {unit}"
+            predicted += f"; the most probable options alone would take {of_alpha:.4g} {unit}"
         console.say(f"{latencies.quantity.removesuffix('_ms')}: {predicted}")
     console.say(f"next: tools.train --child={directory.path / 'child.json'}")
 

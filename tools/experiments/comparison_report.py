@@ -51,7 +51,7 @@ def row(
         "predicted_latency_ms": predicted_ms,
         "argmax_latency_ms": latencies.of(likeliest) if likeliest else None,
         "entropy": found["entropy"],
-        "choices": stages.describe(child),
+        "choices": stages.describe(child, space),
         "test_accuracy": statistics.fmean(accuracies) if accuracies else None,
         "test_accuracies": accuracies,
         "test_accuracy_tflite": statistics.fmean(after) if after else None,

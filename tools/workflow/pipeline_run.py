@@ -213,7 +213,7 @@ class Pipeline:
             tensorboard=self._tensorboard,
         )
         child = self._child
-        console.say(f"  found: {stages.describe(child)}")
+        console.say(f"  found: {stages.describe(child, self._space)}")
         console.say(f"  predicted {self._latency_model.predict(child):.3g} ms")
 
     def _take_child(self) -> None:

@@ -11,7 +11,7 @@ from nas.data.splits.dataset import Dataset
 from nas.searching import algorithms
 from nas.searching.algorithms import Task
 from nas.training import checkpoints
-from tools.terminal import console
+from tools.terminal import console, notation
 from tools.workflow import trial_steps
 from tools.workflow.workdir import WorkDir
 
@@ -51,12 +51,10 @@ def show(task: Task, algorithm: algorithms.Algorithm, directory: WorkDir, measur
 def space_text(space: SearchSpace) -> str:
     """Describes the size of a space and the range of its networks' parameters and MACs."""
     params, macs = space_costs.params_of(space), space_costs.macs_of(space)
-    options = sum(len(numbers) for numbers in space.widths.values())
-    widths = f" and {len(space.widths)} widths with {options} numbers" if space.widths else ""
     return (
         f"{space.name}: {pixels_text(space)} pixels, {space.num_classes} classes; "
-        f"{len(space.slots)} slots with {space.num_candidates} candidates{widths} give "
-        f"{_count(space.cardinality)} networks of {console.compact(params.fastest_ms)} to "
+        f"{notation.counts(space)} give {_count(space.cardinality)} networks of "
+        f"{console.compact(params.fastest_ms)} to "
         f"{console.compact(params.slowest_ms)} parameters and {console.compact(macs.fastest_ms)} "
         f"to {console.compact(macs.slowest_ms)} MACs; the supernet has "
         f"{console.compact(counting.supernet_params(space))} weights"

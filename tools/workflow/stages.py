@@ -24,7 +24,7 @@ from nas.data.splits.dataset import Dataset
 from nas.distribution.hosts import Distribution
 from nas.searching import search, search_config
 from nas.training import child_training
-from tools.terminal import console, fit_progress, search_progress
+from tools.terminal import console, fit_progress, notation, search_progress
 from tools.workflow import curves
 
 
@@ -139,9 +139,11 @@ def run_search(
     )
 
 
-def describe(child: Child) -> str:
-    """Lists a network's operations in one line."""
-    return " | ".join(block.op.label for block in child.layers)
+def describe(child: Child, space: SearchSpace | None = None) -> str:
+    """Lists a network's operations in one line, then the sizes that it has of `space`."""
+    operations = " | ".join(block.op.label for block in child.layers)
+    sizes = notation.sizes(space, space.choices(child)) if space else ""
+    return f"{operations}; {sizes}" if sizes else operations
 
 
 def run_train(

@@ -132,11 +132,6 @@ def size(num_bytes: float) -> str:
     return f"{num_bytes / 1e6:,.2f}{SPACE}MB"
 
 
-def counted(number: int, noun: str) -> str:
-    """Writes a number with its noun, such as `1 width` or `3 widths`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def listed(words: Sequence[str], joint: str = "and") -> str:
     """Joins words to `a, b and c`."""
     return f" {joint} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -3,8 +3,8 @@
 from tools.reporting.data.places import Decision, Place, decisions, described, places
 from tools.reporting.data.run import Run
 from tools.reporting.drawing import architecture, narrow_architecture, svg
-from tools.reporting.sections import figures
 from tools.reporting.sections.figures import Figure, Section, Table
+from tools.terminal import notation
 
 
 def section(run: Run) -> Section:
@@ -65,15 +65,9 @@ def _lead(run: Run) -> str:
         return ""
     one = "One of" if run.network else "There are"
     space = run.space
-    has = [f"{len(space.slots)} slots with {space.num_candidates} candidates"]
-    if space.widths:
-        options = sum(len(numbers) for numbers in space.widths.values())
-        has.append(figures.counted(len(space.widths), "width") + f" with {options} numbers")
-    if space.resolution_row is not None:
-        has.append(f"{len(space.resolutions)} resolutions")
     return (
         f"{one} {space.cardinality:,} networks of the space {space.name}, which has "
-        f"{figures.listed(has)}."
+        f"{notation.counts(space)}."
     )
 
 
