@@ -12,6 +12,7 @@ including the searched one, with N seeds: the pipeline's seed and the N - 1 seed
 """
 
 import dataclasses
+import functools
 import pathlib
 import statistics
 
@@ -93,14 +94,19 @@ def main() -> None:
         "latency_model": table.to_dict(),
     }
     with workdir.WorkDir(directory / "comparison", asked, command="compare") as owned:
-        dataset = stages.load_dataset(
-            summary["dataset"],
-            _DATA_DIR.value,
-            seed=settings["seed"],
-            validation_size=settings["preset"]["validation_size"],
-            max_train_examples=settings["max_train_examples"],
-            images=ImageOptions(**settings.get("images", {})),
-        )
+        images = ImageOptions(**settings.get("images", {}))
+
+        @functools.cache
+        def dataset_at(resolution: int) -> Dataset:
+            return stages.load_dataset(
+                summary["dataset"],
+                _DATA_DIR.value,
+                seed=settings["seed"],
+                validation_size=settings["preset"]["validation_size"],
+                max_train_examples=settings["max_train_examples"],
+                images=dataclasses.replace(images, resolution=resolution),
+            )
+
         rows = []
         for child in (searched, *children):
             name = "searched" if child is searched else child.name
@@ -108,6 +114,7 @@ def main() -> None:
             accuracies = [summary["test_accuracy"]] if child is searched else []
             for seed in range(config.seed + len(accuracies), config.seed + _REPEATS.value):
                 one = dataclasses.replace(config, seed=seed)
+                dataset = dataset_at(child.resolution)
                 accuracies.append(_trained(child, dataset, one, owned, f"{name}/seed_{seed}"))
             rows.append(_row(name, stages.describe(child, space), child, table, accuracies))
         _report(rows, owned.path / "comparison.json", config)

@@ -131,6 +131,14 @@ class Pipeline:
         return pipeline_data.load_dataset(self._settings)
 
     @functools.cached_property
+    def _child_dataset(self) -> Dataset:
+        """The data set at the child's resolution, which a search may have chosen."""
+        resolution = self._child.resolution
+        if resolution == self._dataset.resolution:
+            return self._dataset
+        return pipeline_data.load_dataset(self._settings, resolution=resolution)
+
+    @functools.cached_property
     def _space(self) -> SearchSpace:
         return stages.for_dataset(spaces.load_space(self._preset.space), self._dataset)
 
@@ -225,12 +233,13 @@ class Pipeline:
     def _train(self) -> None:
         config = dataclasses.replace(self._preset.train, seed=self._settings.seed)
         accuracy = stages.run_train(
-            self._child, self._dataset, config, self._path, tensorboard=self._tensorboard
+            self._child, self._child_dataset, config, self._path, tensorboard=self._tensorboard
         )
         console.say(f"  test accuracy {100 * accuracy:.2f} %")
 
     def _export(self) -> None:
-        stages.run_export(self._preset.recipes, self._dataset, self._settings.seed, self._path)
+        dataset, seed = self._child_dataset, self._settings.seed
+        stages.run_export(self._preset.recipes, dataset, seed, self._path)
 
     def _measure(self) -> None:
         # `--device=adb` may mean another phone by now.

@@ -15,7 +15,7 @@ from export.fine_tuning import jobs
 from latency_models import devices
 from latency_models.measuring import block_benchmarks, measurements
 from nas import files
-from nas.architecture import counting, spec_json, stride_check
+from nas.architecture import counting, spaces, spec_json, stride_check
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
 from nas.data import image_options, loading, sources, split_record
@@ -75,6 +75,21 @@ def for_dataset(network: Any, dataset: Dataset) -> Any:
     if caution:
         _indented(caution)
     return fitted
+
+
+def own_resolution(child: str) -> int | None:
+    """The resolution that a network keeps, in pixels; None if it takes that of the images.
+
+    A network in a file keeps its resolution, since a search may have chosen it. A published network
+    does not.
+
+    Args:
+        child: name of a published network, or a `child.json`.
+
+    Raises:
+        ValueError: the name is unknown, or the file is invalid.
+    """
+    return spaces.load_child(child).resolution if child.endswith(".json") else None
 
 
 def record_splits(dataset: Dataset, workdir: pathlib.Path) -> list[str]:
