@@ -73,7 +73,7 @@ def main() -> None:
     from nas.layers import precision
     from nas.searching import algorithms, search, search_config
     from nas.supernet import supernet
-    from tools.workflow import search_plan, stages
+    from tools.workflow import search_plan, stages, target_range
 
     if _JIT_COMPILE.value:
         raise ValueError(supernet.XLA_REFUSAL)
@@ -115,6 +115,10 @@ def main() -> None:
     config = dataclasses.replace(config, target=aimed.resolve(latencies))
     for caution in aimed.cautions(space):
         console.say(caution)
+    if config.target and not watch_flags.DRY_RUN.value:
+        console.say(target_range.range_text(latencies, config.target))
+        for name, text in target_range.notes(space, latencies, config.target).items():
+            console.say(f"{name}: {text}")
     # The work dir stores the targets as given, because a relative target changes in milliseconds
     # when the latency model is fitted again.
     choices = {
@@ -165,6 +169,9 @@ def main() -> None:
             of_alpha = latencies.of(found["most_probable"])
             predicted += f"; the most probable options alone would take {of_alpha:.4g} {unit}"
         console.say(f"{latencies.quantity.removesuffix('_ms')}: {predicted}")
+        best = target_range.baseline(space, latencies, config.target)
+        if best:
+            console.say(f"baseline: {best.text(unit)}")
     console.say(f"next: tools.train --child={directory.path / 'child.json'}")
 
 

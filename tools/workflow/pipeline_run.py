@@ -19,7 +19,7 @@ from nas.choices.chain_costs import ChainCosts
 from nas.data.splits.dataset import Dataset
 from tools.reporting import page
 from tools.terminal import console, pipeline_summary
-from tools.workflow import pipeline_data, stages
+from tools.workflow import pipeline_data, stages, target_range
 from tools.workflow.pipeline_settings import Settings
 from tools.workflow.workdir import WorkDir
 
@@ -203,9 +203,11 @@ class Pipeline:
     def _search(self) -> None:
         latencies, target_ms = self._latencies, self._target_ms
         console.say(
-            f"  {self._space.cardinality:,} networks from {latencies.fastest_ms:.3g} to "
-            f"{latencies.slowest_ms:.3g} ms; target {pipeline_summary.target_text(target_ms)}"
+            f"  {self._space.cardinality:,} networks; "
+            + target_range.range_text(latencies, target_ms)
         )
+        for name, text in target_range.notes(self._space, latencies, target_ms).items():
+            console.say(f"  {name}: {text}")
         config = dataclasses.replace(
             self._preset.search,
             target=target_ms,
@@ -285,6 +287,11 @@ class Pipeline:
             "stage_seconds": seconds,
             "provenance": files.provenance(),
         }
+        best = (
+            target_range.baseline(self._space, self._latencies, self._target_ms) if found else None
+        )
+        if best:
+            summary["baseline"] = best.as_summary()
         files.write_json(self._path / "summary.json", summary)
         return summary
 
