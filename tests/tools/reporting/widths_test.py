@@ -11,7 +11,7 @@ import pytest
 from tools.reporting import page
 from tools.reporting.data import places, reading
 from tools.reporting.drawing import labels
-from tools.reporting.sections import network_section, search_section
+from tools.reporting.sections import comparison, network_section, search_section
 
 LETTER = 6.0
 
@@ -142,3 +142,8 @@ def test_labels_are_cut_and_keyed_only_where_they_must_be():
     assert list(labels.keys(list(dict.fromkeys(operations))).values()) == list("abcdef")
     assert labels.keys(short.slots[-1].candidates) == {}
     assert labels._letters(26) == "aa"
+
+
+def test_the_table_of_runs_names_the_sizes(run):
+    (table,) = comparison.section([run, run]).tables
+    assert table.rows[0][-1].endswith("; widths w1 24, w2 40, w3 48, w4 128; 64 pixels")

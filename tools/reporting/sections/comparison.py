@@ -7,6 +7,7 @@ from tools.reporting.drawing import scatter_chart, svg
 from tools.reporting.drawing.scatter_chart import Dot
 from tools.reporting.sections import figures
 from tools.reporting.sections.figures import Figure, Section, Table
+from tools.terminal import notation
 
 _SAME = {"dataset": "data set", "device": "device", "recipe": "recipe"}
 
@@ -84,7 +85,7 @@ def _table(runs: Sequence[Run], labels: Sequence[str]) -> Table:
                 f"{100 * parity.accuracy_tflite:.2f}" if parity else "–",
                 f"{parity.size_bytes / 1e3:,.1f}" if parity else "–",
                 figures.count(run.params) if run.params else "–",
-                " | ".join(block.op.label for block in run.network.layers) if run.network else "–",
+                _network(run),
             )
         )
     headers = (
@@ -102,6 +103,14 @@ def _table(runs: Sequence[Run], labels: Sequence[str]) -> Table:
         "network",
     )
     return Table("All runs", headers, rows, [0])
+
+
+def _network(run: Run) -> str:
+    if run.network is None:
+        return "–"
+    words = " | ".join(block.op.label for block in run.network.layers)
+    sizes = notation.sizes(run.space, run.choices) if run.space and run.choices else ""
+    return f"{words}; {sizes}" if sizes else words
 
 
 def _ms(value: float | None) -> str:
