@@ -86,7 +86,7 @@ def show(settings: Settings, directory: WorkDir) -> None:
     costs = _measured(space, directory)
     if costs is not None:
         target = costs.at(preset.target_latency) if aimed is None else aimed
-        search_plan.say("cost", f"{where}: {target_range.range_text(costs, target)}")
+        search_plan.say("cost", f"{target_range.range_text(costs, target)}; {where}")
         notes = target_range.notes(space, costs, target)
     else:
         search_plan.say(
