@@ -202,10 +202,8 @@ class Pipeline:
 
     def _search(self) -> None:
         latencies, target_ms = self._latencies, self._target_ms
-        console.say(
-            f"  {self._space.cardinality:,} networks; "
-            + target_range.range_text(latencies, target_ms)
-        )
+        where = target_range.range_text(latencies, target_ms)
+        console.say(f"  {self._space.cardinality:,} networks; {where}")
         for name, text in target_range.notes(self._space, latencies, target_ms).items():
             console.say(f"  {name}: {text}")
         config = dataclasses.replace(
