@@ -58,7 +58,7 @@ def main() -> None:
         "schema_version": 1,
         "space": space.name,
         "batch_size": _BATCH_SIZE.value,
-        "resolution": space.resolution,
+        "resolution": space.largest_resolution,
     }
     found = _earlier(settings) | settings
     rows = {row["candidates"]: row for row in found.get("growth", [])}

@@ -12,6 +12,7 @@ including the searched one, with N seeds: the pipeline's seed and the N - 1 seed
 """
 
 import dataclasses
+import functools
 import pathlib
 import statistics
 
@@ -63,7 +64,7 @@ def random_children(
     wanted_ms = latencies.of(space.choices(like))
     found: list[tuple[int, ...]] = []
     for _ in range(_MOST_DRAWS):
-        choices = tuple(int(generator.integers(len(slot.candidates))) for slot in space.slots)
+        choices = tuple(int(generator.integers(count)) for count in space.option_counts)
         is_new = choices not in (*found, space.choices(like))
         if is_new and abs(latencies.of(choices) / wanted_ms - 1.0) <= tolerance:
             found.append(choices)
@@ -93,23 +94,29 @@ def main() -> None:
         "latency_model": table.to_dict(),
     }
     with workdir.WorkDir(directory / "comparison", asked, command="compare") as owned:
-        dataset = stages.load_dataset(
-            summary["dataset"],
-            _DATA_DIR.value,
-            seed=settings["seed"],
-            validation_size=settings["preset"]["validation_size"],
-            max_train_examples=settings["max_train_examples"],
-            images=ImageOptions(**settings.get("images", {})),
-        )
+        images = ImageOptions(**settings.get("images", {}))
+
+        @functools.cache
+        def dataset_at(resolution: int) -> Dataset:
+            return stages.load_dataset(
+                summary["dataset"],
+                _DATA_DIR.value,
+                seed=settings["seed"],
+                validation_size=settings["preset"]["validation_size"],
+                max_train_examples=settings["max_train_examples"],
+                images=dataclasses.replace(images, resolution=resolution),
+            )
+
         rows = []
         for child in (searched, *children):
             name = "searched" if child is searched else child.name
-            console.title(f"{name}: {stages.describe(child)}")
+            console.title(f"{name}: {stages.describe(child, space)}")
             accuracies = [summary["test_accuracy"]] if child is searched else []
             for seed in range(config.seed + len(accuracies), config.seed + _REPEATS.value):
                 one = dataclasses.replace(config, seed=seed)
+                dataset = dataset_at(child.resolution)
                 accuracies.append(_trained(child, dataset, one, owned, f"{name}/seed_{seed}"))
-            rows.append(_row(name, child, table, accuracies))
+            rows.append(_row(name, stages.describe(child, space), child, table, accuracies))
         _report(rows, owned.path / "comparison.json", config)
 
 
@@ -128,10 +135,16 @@ def _trained(
     return files.read_json(result)["test_accuracy"]
 
 
-def _row(name: str, child: Child, table: latency_models.LatencyModel, accuracies: list) -> dict:
+def _row(
+    name: str,
+    described: str,
+    child: Child,
+    table: latency_models.LatencyModel,
+    accuracies: list,
+) -> dict:
     return {
         "network": name,
-        "choices": stages.describe(child),
+        "choices": described,
         "test_accuracy": statistics.fmean(accuracies),
         "test_accuracies": accuracies,
         "predicted_latency_ms": table.predict(child),

@@ -36,6 +36,11 @@ _TARGETS = flags.DEFINE_list(
     ["0.5"],
     "Target latencies as fractions: 0 is the fastest child, 1 the slowest.",
 )
+_TARGETS_MS = flags.DEFINE_list(
+    "target_latency_ms",
+    [],
+    "Instead: target latencies in milliseconds, to compare different spaces at the same targets.",
+)
 _ALGORITHMS = flags.DEFINE_list(
     "algorithms", [], "Search algorithms to compare; all if none is named."
 )
@@ -79,7 +84,7 @@ def main() -> None:
     algorithms = _ALGORITHMS.value or list(algorithm_names.DESCRIPTIONS)
     for name in algorithms:
         algorithm_names.check_name(name)
-    targets, seeds = _numbers(_TARGETS, float), _numbers(_SEEDS, int)
+    targets, seeds = _targets(), _numbers(_SEEDS, int)
     # TensorFlow takes seconds to import, so these imports come late.
     import latency_models
     from nas.architecture import spaces
@@ -108,7 +113,8 @@ def main() -> None:
         images = {name: _images(name, targets[0], available, owned) for name in algorithms}
         cells = list(itertools.product(targets, seeds, algorithms))
         for number, (target, seed, name) in enumerate(cells):
-            console.title(f"{name}, target {target:g}, seed {seed} ({number + 1} of {len(cells)})")
+            aimed = comparison_report.target_text(target)
+            console.title(f"{name}, target {aimed}, seed {seed} ({number + 1} of {len(cells)})")
             _search_once(name, target, seed, images[name], owned)
             console.say(f"  {comparison_report.line(_row(name, target, seed, images, owned))}")
         if device is not None:
@@ -132,6 +138,16 @@ def _asked() -> dict[str, Any]:
     return asked | data_flags.given() | algorithm_flags.given()
 
 
+def _targets() -> list[float]:
+    if not _TARGETS_MS.value:
+        return _numbers(_TARGETS, float)
+    if _TARGETS.present:
+        raise ValueError(
+            "expected --target_latency or --target_latency_ms, received both; leave one out"
+        )
+    return _numbers(_TARGETS_MS, comparison_report.Milliseconds)
+
+
 def _numbers(holder: Any, kind: type) -> list:
     try:
         return [kind(text) for text in holder.value]
@@ -149,7 +165,7 @@ def _search(
         "algorithm": name,
         "space": _SPACE.value,
         "latency_model": os.path.abspath(_MODEL.value),
-        "target_latency": target,
+        comparison_report.target_flag(target): float(target),
         "seed": seed,
         "max_train_examples": images,
         "validation_size": _VALIDATION_SIZE.value,
@@ -205,7 +221,7 @@ def _images(name: str, target: float, available: int, owned: workdir.WorkDir) ->
 
 
 def _folder(target: float, seed: int, name: str) -> str:
-    return f"{name}/target_{target:g}/seed_{seed}"
+    return comparison_report.folder(name, target, seed)
 
 
 def _trainings(target: float, seed: int, name: str) -> list[compared_child.Training]:

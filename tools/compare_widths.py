@@ -1,23 +1,25 @@
-"""Compares searched networks with one network at several width multipliers: accuracy and latency.
+"""Compares searched networks with fixed designs of multiplied width: accuracy and latency.
 
     python -m tools.compare_widths --workdir=runs/curve
 
-Reads the results of
-`tools.compare_search --target_latency=0.1,0.3,0.5,0.7,0.9 --workdir=runs/curve`. The network has
-MBConv 3x3 with expansion 6 in every slot, like MobileNetV2. For each target the tool takes the
-multiplier whose measured latency is nearest to the target, and trains that network in the same
-way as the searched children. Writes `widths/curve.json` and `widths/curve.png`. Run the command
-again to resume.
+Reads the results of `tools.compare_search --workdir=runs/curve` with several targets, such as
+`--target_latency=0.1,0.3,0.5,0.7,0.9` or five of `--target_latency_ms`. There are two designs
+(tools/experiments/fixed_baselines.py): the plain network of the space with all widths multiplied,
+like MobileNetV2, and one with the pattern of MobileNetV3 on the stages of the space. Its hard swish
+is kept only if the recipe has it and the network is measured not to be slower than with ReLU.
+
+For each target and design the tool takes the multiplier whose measured latency is nearest to the
+target, and trains that network in the same way and as often as the searched children. Writes
+`widths/curve.json` and `widths/curve.png`. Run the command again to resume.
 """
 
 import itertools
 import pathlib
-import statistics
 from typing import Any
 
 from absl import flags
 
-from tools.experiments import compared_child
+from tools.experiments import compared_child, designs_report
 from tools.flags import data_flags, device_flags
 from tools.terminal import console
 from tools.workflow import workdir
@@ -27,8 +29,8 @@ _ALGORITHM = flags.DEFINE_string(
     "algorithm", "proxyless_gradient", "Search algorithm whose children are compared."
 )
 
-# Several multipliers may give the same network, which is then measured once.
-_MULTIPLIERS = [i / 20 for i in range(5, 41)]
+# Latencies vary by about this much from one measurement to the next.
+_SAME = 1.02
 
 
 def main() -> None:
@@ -38,6 +40,7 @@ def main() -> None:
     import latency_models
     from nas import files
     from nas.architecture import spaces
+    from tools.workflow import stages
 
     found = files.read_json(directory / "comparison.json")
     asked = found["settings"]
@@ -63,33 +66,72 @@ def main() -> None:
         directory / "widths", asked, command="compare_widths", independent=True
     )
     with widths as owned:
-        measured = _measured(space, table, device, owned)
+        measured = _designs(space, table, device, owned)
         nearest = {
-            target: min(measured, key=lambda m: abs(measured[m][1] - target_ms))
+            (design, target): min(of, key=lambda m: abs(of[m][1] - target_ms))
+            for design, of in measured.items()
             for target, target_ms in of_targets.items()
         }
-        children = {m: measured[m][0] for m in sorted(set(nearest.values()))}
-        console.title(f"Training with width multipliers {', '.join(f'{m:g}' for m in children)}")
-        accuracies = _accuracies(children, seeds, repeats, asked, owned)
-        rows = [
-            _row(target, of_targets[target], m, measured[m][1], accuracies[m], searches)
-            for target, m in nearest.items()
-        ]
-        _report(rows, asked, owned.path)
+        chosen = {(design, m): measured[design][m][0] for (design, _), m in nearest.items()}
+        console.title(f"Training {len(chosen)} networks of fixed design")
+        accuracies = _accuracies(chosen, seeds, repeats, asked, owned)
+        rows = [designs_report.searched_row(target, searches) for target in sorted(of_targets)]
+        for row, design in itertools.product(rows, measured):
+            m = nearest[design, row["target"]]
+            row[f"{design}_multiplier"] = m
+            row[f"{design}_latency_ms"] = measured[design][m][1]
+            row[f"{design}_accuracies"] = accuracies[design, m]
+            row[f"{design}_choices"] = stages.describe(measured[design][m][0])
+        designs_report.write(rows, _ALGORITHM.value, asked, owned.path)
 
 
-def _measured(space: Any, table: Any, device: Any, owned: workdir.WorkDir) -> dict[float, Any]:
-    """Network and measured milliseconds by multiplier; equal networks appear once."""
-    from latency_models.measuring import block_benchmarks, parts
-    from nas.architecture.spaces import width_multiplied
+def _designs(
+    space: Any, table: Any, device: Any, owned: workdir.WorkDir
+) -> dict[str, dict[float, Any]]:
+    """Network and measured milliseconds of each design by multiplier; equal networks once."""
+    from tools.experiments import fixed_baselines
+
+    plain = {m: fixed_baselines.plain(space, m) for m in fixed_baselines.MULTIPLIERS}
+    console.title("Latency of the designs")
+    hard_swish = False
+    if fixed_baselines.allows_hard_swish(space, table.recipe_):
+        both = [fixed_baselines.v3_style(space, 1.0, swish) for swish in (False, True)]
+        relu_ms, swish_ms = _measured(both, space, table, device, owned)
+        hard_swish = swish_ms <= _SAME * relu_ms
+        told = "kept" if hard_swish else "replaced by ReLU"
+        console.say(
+            f"  MobileNetV3 style: {swish_ms:.4g} ms with hard swish, {relu_ms:.4g} ms with ReLU: "
+            f"hard swish is {told}"
+        )
+    v3 = {m: fixed_baselines.v3_style(space, m, hard_swish) for m in fixed_baselines.MULTIPLIERS}
+    found = {}
+    for design, networks in (("width", plain), ("v3", v3)):
+        distinct = _distinct(networks)
+        times = _measured(list(distinct.values()), space, table, device, owned)
+        both_of = zip(distinct.items(), times, strict=True)
+        found[design] = {m: (child, ms) for (m, child), ms in both_of}
+    return found
+
+
+def _distinct(networks: dict[float, Any]) -> dict[float, Any]:
+    """Every different network once, by the smallest multiplier that gives it."""
+    from latency_models.measuring import parts
 
     by_key: dict[str, tuple[float, Any]] = {}
-    for multiplier in _MULTIPLIERS:
-        child = width_multiplied.fixed_width(space, multiplier)
+    for multiplier, child in networks.items():
         by_key.setdefault(parts.network_part(child).key, (multiplier, child))
-    console.title(f"Latency of {len(by_key)} widths")
+    return dict(by_key.values())
+
+
+def _measured(
+    networks: list[Any], space: Any, table: Any, device: Any, owned: workdir.WorkDir
+) -> list[float]:
+    """Milliseconds of each network, as the latency model counts them."""
+    from latency_models.measuring import block_benchmarks, parts
+
+    wanted = [parts.network_part(child) for child in networks]
     rows = block_benchmarks.benchmark_parts(
-        [parts.network_part(child) for _, child in by_key.values()],
+        wanted,
         space,
         table.recipe_,
         device,
@@ -97,25 +139,25 @@ def _measured(space: Any, table: Any, device: Any, owned: workdir.WorkDir) -> di
         progress=console.progress,
     )
     times = {row.key: row.normalized_ms(table.reference_ms_) for row in rows}
-    return {multiplier: (child, times[key]) for key, (multiplier, child) in by_key.items()}
+    return [times[part.key] for part in wanted]
 
 
 def _accuracies(
-    children: dict[float, Any],
+    children: dict[tuple[str, float], Any],
     seeds: list[int],
     repeats: int,
     asked: dict[str, Any],
     owned: workdir.WorkDir,
-) -> dict[float, list[float]]:
-    """Keras test accuracies by multiplier, after as many trainings as a searched child had."""
+) -> dict[tuple[str, float], list[float]]:
+    """Keras test accuracies by network, after as many trainings as a searched child had."""
     from nas import files
     from nas.architecture import spec_json
 
-    trainings: dict[float, list[compared_child.Training]] = {m: [] for m in children}
-    for (multiplier, child), seed in itertools.product(children.items(), seeds):
+    trainings: dict[tuple[str, float], list[compared_child.Training]] = {m: [] for m in children}
+    for (network, child), seed in itertools.product(children.items(), seeds):
         folder = f"{child.name}/seed_{seed}"
         files.write_json(owned.path / folder / "child.json", spec_json.to_dict(child))
-        trainings[multiplier] += compared_child.trainings(folder, seed, repeats)
+        trainings[network] += compared_child.trainings(folder, seed, repeats)
     compared_child.train([one for of in trainings.values() for one in of], asked, owned)
     parity = compared_child.parity(asked)
 
@@ -123,67 +165,6 @@ def _accuracies(
         return files.read_json(owned.path / training.folder / parity)["accuracy_keras"]
 
     return {m: [accuracy(one) for one in of] for m, of in trainings.items()}
-
-
-def _row(
-    target: float,
-    target_ms: float,
-    multiplier: float,
-    latency_ms: float,
-    accuracies: list[float],
-    searches: list[dict[str, Any]],
-) -> dict[str, Any]:
-    at_target = [s for s in searches if s["target"] == target]
-    return {
-        "target": target,
-        "target_latency_ms": target_ms,
-        "width_multiplier": multiplier,
-        "width_latency_ms": latency_ms,
-        "width_accuracies": accuracies,
-        "searched_latency_ms": statistics.fmean(s["measured_latency_ms"] for s in at_target),
-        "searched_predicted_ms": [s["predicted_latency_ms"] for s in at_target],
-        "searched_accuracies": [a for s in at_target for a in s["test_accuracies"]],
-    }
-
-
-def _report(rows: list[dict[str, Any]], asked: dict[str, Any], path: pathlib.Path) -> None:
-    from latency_models.judging import plots
-    from nas import files
-
-    rows = sorted(rows, key=lambda row: row["target"])
-    files.write_json(
-        path / "curve.json",
-        {
-            "schema_version": 1,
-            "algorithm": _ALGORITHM.value,
-            "networks": rows,
-            "settings": asked,
-            "provenance": files.provenance(),
-        },
-    )
-    curves = {
-        name: [
-            (r[f"{key}_latency_ms"], 100 * statistics.fmean(r[f"{key}_accuracies"])) for r in rows
-        ]
-        for name, key in (("searched", "searched"), ("one width multiplier", "width"))
-    }
-    plots.accuracy_over_latency(path / "curve.png", curves, f"{asked['space']}, {asked['dataset']}")
-    console.title("Searched networks against widths")
-    cells = [
-        (
-            row["target"],
-            row["target_latency_ms"],
-            row["searched_latency_ms"],
-            f"{100 * statistics.fmean(row['searched_accuracies']):.2f}",
-            row["width_multiplier"],
-            row["width_latency_ms"],
-            f"{100 * statistics.fmean(row['width_accuracies']):.2f}",
-        )
-        for row in rows
-    ]
-    headers = ["target", "target ms", "searched ms", "accuracy %", "x width", "ms", "accuracy %"]
-    console.say(console.table(headers, cells))
-    console.say(f"\nresults are in {path / 'curve.json'} and curve.png")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from latency_models.judging import evaluation_table, held_out_networks
 from latency_models.measuring import measurements, parts
 from nas import files
 from nas.architecture import spaces
+from nas.architecture.specs import Child, SearchSpace
 from tools.flags import device_flags
 from tools.terminal import console
 
@@ -63,8 +64,7 @@ def main() -> None:
     space = space.with_task(space.num_classes, _RESOLUTION.value, space.input_channels)
     device = device_flags.device_of(model.environment_)
     _check_environment(model.environment_, device.environment())
-    task = (space.num_classes, space.largest_resolution, space.input_channels)
-    children = [spaces.load_child(name).with_task(*task) for name in _CHILDREN.value]
+    children = [_of_space(spaces.load_child(name), space) for name in _CHILDREN.value]
     fitted = {row.key for row in rows if row.kind == "network"}
     groups = held_out_networks.sample(model, space, _NETWORKS.value, fitted, children, _SEED.value)
     output = pathlib.Path(
@@ -97,7 +97,12 @@ def main() -> None:
             **{name: model.to_dict()[name] for name in ("kind", "space", "recipe", "environment")},
             "evaluation": found,
             "networks": [
-                {"group": group, "operations": [block.op.label for block in child.layers]}
+                {
+                    "group": group,
+                    "operations": [block.op.label for block in child.layers],
+                    "widths": [block.output_width for block in child.layers],
+                    "resolution": child.resolution,
+                }
                 for group, members in groups.items()
                 for child in members
             ],
@@ -120,6 +125,13 @@ def main() -> None:
             f"\nthe networks differ {ratio:.0f} times as much as two measurements of one network"
         )
     console.say(f"{_verdict(found['all'])}; results are in {output}, .md and .png")
+
+
+def _of_space(child: Child, space: SearchSpace) -> Child:
+    """Adapts a child to the task of `space`; it keeps a resolution that the space has."""
+    own = child.resolution in space.resolutions
+    resolution = child.resolution if own else space.largest_resolution
+    return child.with_task(space.num_classes, resolution, space.input_channels)
 
 
 def _check_environment(expected: dict[str, Any], received: dict[str, Any]) -> None:

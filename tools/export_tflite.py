@@ -91,14 +91,15 @@ def main() -> None:
     path = _MODEL.value
     published = spaces.PUBLISHED_CHILDREN.get(path)
     model = None if published else exporting.load_model(path)
-    size = published.resolution if published else tflite.input_shape(model)[0]
+    size = published.resolution if published else None
+    own_size = None if published else tflite.input_shape(model)[0]
     dataset = loading.load(
         data_flags.DATASET.value,
         data_flags.DATA_DIR.value,
         validation_size=_VALIDATION_SIZE.value,
         seed=_SEED.value,
         max_train_examples=_MAX_TRAIN.value,
-        images=data_flags.options(size),
+        images=data_flags.options(size, own_size),
         track=stages.track,
         report=console.say,
     )

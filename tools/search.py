@@ -73,7 +73,7 @@ def main() -> None:
     from nas.layers import precision
     from nas.searching import algorithms, search, search_config
     from nas.supernet import supernet
-    from tools.workflow import search_plan, stages
+    from tools.workflow import search_plan, stages, target_range
 
     if _JIT_COMPILE.value:
         raise ValueError(supernet.XLA_REFUSAL)
@@ -115,6 +115,10 @@ def main() -> None:
     config = dataclasses.replace(config, target=aimed.resolve(latencies))
     for caution in aimed.cautions(space):
         console.say(caution)
+    if config.target and not watch_flags.DRY_RUN.value:
+        console.say(target_range.range_text(latencies, config.target))
+        for name, text in target_range.notes(space, latencies, config.target).items():
+            console.say(f"{name}: {text}")
     # The work dir stores the targets as given, because a relative target changes in milliseconds
     # when the latency model is fitted again.
     choices = {
@@ -154,16 +158,20 @@ def main() -> None:
         return
     found = files.read_json(directory.path / "child.json")["provenance"]
     console.say(("" if ran else "finished before; ") + f"{space.cardinality:,} networks searched")
-    console.say(f"found: {stages.describe(space.child(found['choices']))}")
-    console.say(f"choices {found['choices']}, entropy {found['entropy']:.3g} nats per slot")
+    console.say(f"found: {stages.describe(space.child(found['choices']), space)}")
+    per = "slot" if len(space.option_counts) == len(space.slots) else "decision"
+    console.say(f"choices {found['choices']}, entropy {found['entropy']:.3g} nats per {per}")
     if latencies:
         unit = latencies.unit
         goal = f"target {config.target:.4g} {unit}, " if config.target else ""
         predicted = f"{goal}predicted {latencies.of(found['choices']):.4g} {unit}"
         if found["most_probable"]:
             of_alpha = latencies.of(found["most_probable"])
-            predicted += f"; the most probable candidates alone would take {of_alpha:.4g} {unit}"
+            predicted += f"; the most probable options alone would take {of_alpha:.4g} {unit}"
         console.say(f"{latencies.quantity.removesuffix('_ms')}: {predicted}")
+        best = target_range.baseline(space, latencies, config.target)
+        if best:
+            console.say(f"baseline: {best.text(unit)}")
     console.say(f"next: tools.train --child={directory.path / 'child.json'}")
 
 

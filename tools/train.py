@@ -3,8 +3,10 @@
     python -m tools.train --child=runs/mine/child.json --dataset=cifar10 --workdir=runs/mine
     python -m tools.train --child=proxyless_mobile --dataset=cifar10 --workdir=runs/mobile
 
-Writes `train/` and `child.keras`, and `child.json` if there is none. The defaults suit images of
-32x32 pixels and two CPU cores. Run the same command again to resume.
+Writes `train/` and `child.keras`, and `child.json` if there is none. A network read from a file
+keeps its resolution, which a search may have chosen: images are resized to it. A published network
+takes the resolution of the images. `--resolution` sets another one for either. The defaults suit
+images of 32x32 pixels and two CPU cores. Run the same command again to resume.
 """
 
 import dataclasses
@@ -77,9 +79,7 @@ def main() -> None:
         seed=_SEED.value,
         validation_size=_VALIDATION_SIZE.value,
         max_train_examples=_MAX_TRAIN.value,
-        # A searched child keeps the resolution of its search; a published network takes the
-        # resolution of the images.
-        images=data_flags.options(child.resolution if _CHILD.value.endswith(".json") else None),
+        images=data_flags.options(own_resolution=stages.own_resolution(_CHILD.value)),
     )
     batching.steps_per_epoch(dataset.train_and_validation, _BATCH_SIZE.value)
     child = stages.for_dataset(child, dataset)

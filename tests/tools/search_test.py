@@ -39,6 +39,7 @@ def test_a_search_writes_its_files_and_the_same_command_repeats_nothing(
     again = search(*flags)
     assert again.returncode == 0, again.stderr
     assert again.stderr == ""
+    assert " % of the range from 0.0" in done.stdout
     summary = done.stdout[done.stdout.index("12 networks") :]
     assert again.stdout.endswith(f"finished before; {summary}")
 
@@ -65,13 +66,22 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(fashion_data_dir, tiny_mod
     assert sorted(pathlib.Path(fashion_data_dir).rglob("*")) == before
     assert "3 slots with 7 candidates give 12 networks of " in found["space"]
     assert "200 images for weights, 200 for the architecture, 300 for the test" in found["data"]
-    assert found["cost"].startswith("latency from 0.0") and "target 0.06 ms" in found["cost"]
+    assert found["cost"].startswith("latency: target 0.06 ms, ")
+    assert " % of the range from 0.0" in found["cost"]
+    assert not {"baseline", "caution"} & set(found)
     assert "1 epochs of warm-up and 1 of search, 4 steps of 50 images each" in found["search"]
     assert found["time"].startswith("about ") and " s if it also updates alpha" in found["time"]
     assert " GiB: " in found["memory"]
     for name in ("space.json", "child.json", "alphas.npz", str(tmp_path / "w/search")):
         assert name in found["writes"].replace(" ", "")
     assert found["state"].endswith("does not exist yet; the search starts at the first step")
+
+
+def test_a_target_at_the_edge_gets_a_caution(fashion_data_dir, tiny_model_file, tmp_path):
+    flags = [*common(fashion_data_dir, tmp_path / "w"), f"--latency_model={tiny_model_file}"]
+    found = plan(*flags, "--target_latency=0.97", "--epochs=1", "--warmup_epochs=1")
+    assert " 97 % of the range from 0.0" in found["cost"]
+    assert found["caution"].startswith("the target is at the upper end of what tiny can have")
 
 
 @pytest.mark.integration

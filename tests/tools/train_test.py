@@ -24,16 +24,17 @@ def common(fashion_data_dir, path):
     return [*data, "--epochs=1", "--batch_size=100", f"--workdir={path}"]
 
 
-def test_a_training_adapts_the_child_and_the_same_command_repeats_nothing(
+def test_a_training_keeps_the_childs_resolution_and_the_same_command_repeats_nothing(
     fashion_data_dir, child_file, tmp_path
 ):
     flags = [f"--child={child_file}", *common(fashion_data_dir, tmp_path / "w")]
     done = train(*flags)
     assert done.returncode == 0, done.stderr
-    child = spaces.SPACES["tiny"].child([0, 1, 2]).with_task(10, 28, 1)
+    child = spaces.SPACES["tiny"].child([0, 1, 2]).with_task(10, 32, 1)
     assert spaces.load_child(str(tmp_path / "w/child.json")) == child
     model = keras.models.load_model(tmp_path / "w/child.keras")
-    assert model.input_shape == (None, 28, 28, 1)
+    assert model.input_shape == (None, 32, 32, 1)
+    assert "28x28 pixels, gray, resized to 32x32" in done.stdout
     assert f"{counting.num_params(child):,} parameters" in done.stdout
     assert "test accuracy " in done.stdout
     (row,) = (tmp_path / "w/train/metrics.jsonl").read_text().splitlines()

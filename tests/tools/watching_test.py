@@ -19,7 +19,7 @@ from nas.data.splits.memory_split import MemorySplit
 from nas.searching import search
 from nas.searching.search_config import SearchConfig
 from nas.training import callback_list
-from tools.terminal import console, search_progress
+from tools.terminal import console, notation, search_progress
 from tools.workflow import curves
 
 SPACE = spaces.SPACES["tiny"].with_task(3, 8)
@@ -108,7 +108,7 @@ def test_an_epoch_leaves_its_numbers_and_the_most_probable_network(shown):
 
 def test_the_largest_space_is_written_in_few_characters():
     space = spaces.SPACES["proxyless_imagenet"]
-    text = search_progress.notation(space, [len(slot.candidates) - 1 for slot in space.slots])
+    text = notation.network(space, [len(slot.candidates) - 1 for slot in space.slots])
     assert len(text.split()) == 21
     assert text.startswith("k7e6 - - - k7e6")
 

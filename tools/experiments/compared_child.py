@@ -84,6 +84,17 @@ def train(wanted: Sequence[Training], asked: Mapping[str, Any], owned: workdir.W
             owned.mark(f"train {one.folder}", spent, outputs, [one.child])
 
 
+def _of_child(given: Mapping[str, Any], path: pathlib.Path) -> list[str]:
+    """Flags for a command that reads the child in `path`, at the child's own resolution."""
+    from nas.architecture import spaces
+
+    passed = {**given, **data_flags.for_another_process()}
+    if "resolution" in passed:
+        # Of a space with several resolutions it is the largest.
+        passed["resolution"] = spaces.load_child(str(path / "child.json")).resolution
+    return [f"--{name}={value}" for name, value in passed.items()]
+
+
 def _training(path: pathlib.Path, seed: int, asked: Mapping[str, Any]) -> subcommand.Command:
     given = {
         "child": path / "child.json",
@@ -93,7 +104,7 @@ def _training(path: pathlib.Path, seed: int, asked: Mapping[str, Any]) -> subcom
         "validation_size": asked["validation_size"],
         "workdir": path,
     }
-    return subcommand.Command("train", arguments(given), path / "train.log")
+    return subcommand.Command("train", _of_child(given, path), path / "train.log")
 
 
 def _export(path: pathlib.Path, asked: Mapping[str, Any]) -> subcommand.Command:
@@ -102,4 +113,4 @@ def _export(path: pathlib.Path, asked: Mapping[str, Any]) -> subcommand.Command:
         "recipes": asked["model"]["recipe"],
         "workdir": path,
     }
-    return subcommand.Command("export_tflite", arguments(given), path / "export.log")
+    return subcommand.Command("export_tflite", _of_child(given, path), path / "export.log")

@@ -15,6 +15,25 @@ from tools.terminal import console
 BASELINE = "random"
 
 
+class Milliseconds(float):
+    """A target in milliseconds; any other number is a fraction of the range of latencies."""
+
+
+def target_text(target: float) -> str:
+    """Writes a target with its unit, such as `0.5` or `0.02 ms`."""
+    return f"{target:g} ms" if isinstance(target, Milliseconds) else f"{target:g}"
+
+
+def target_flag(target: float) -> str:
+    """Name of the flag of `tools.search` for a target."""
+    return "target_latency_ms" if isinstance(target, Milliseconds) else "target_latency"
+
+
+def folder(name: str, target: float, seed: int) -> str:
+    """Folder of a search, relative to the work dir of the comparison."""
+    return f"{name}/target_{target_text(target).replace(' ', '')}/seed_{seed}"
+
+
 def row(
     path: pathlib.Path,
     trained: Sequence[pathlib.Path],
@@ -35,14 +54,15 @@ def row(
     child = spaces.load_child(str(path / "child.json"))
     space = spaces.load_space(str(path / "space.json"))
     latencies = table.costs(space)
-    target_ms, predicted_ms = latencies.at(target), table.predict(child)
+    target_ms = float(target) if isinstance(target, Milliseconds) else latencies.at(target)
+    predicted_ms = table.predict(child)
     likeliest = found["most_probable"]
     parities = [one / compared_child.parity({"model": table.to_dict()}) for one in trained]
     results = [files.read_json(parity) for parity in parities if parity.exists()]
     accuracies = [result["accuracy_keras"] for result in results]
     after = [result["accuracy_tflite"] for result in results]
     return {
-        "folder": f"{name}/target_{target:g}/seed_{seed}",
+        "folder": folder(name, target, seed),
         "algorithm": name,
         "target": target,
         "seed": seed,
@@ -51,7 +71,7 @@ def row(
         "predicted_latency_ms": predicted_ms,
         "argmax_latency_ms": latencies.of(likeliest) if likeliest else None,
         "entropy": found["entropy"],
-        "choices": stages.describe(child),
+        "choices": stages.describe(child, space),
         "test_accuracy": statistics.fmean(accuracies) if accuracies else None,
         "test_accuracies": accuracies,
         "test_accuracy_tflite": statistics.fmean(after) if after else None,
@@ -127,7 +147,14 @@ def write(rows: list[dict[str, Any]], asked: dict[str, Any], path: pathlib.Path)
         means = {key: _mean(of, key) for key in _SHOWN}
         summary.append({"algorithm": name, "target": target, "seeds": len(of), **means})
         summary[-1]["gain_over_random"] = against
-        cells.append([target, name, *(_shown(key, means[key]) for key in _SHOWN), _points(against)])
+        cells.append(
+            [
+                target_text(target),
+                name,
+                *(_shown(key, means[key]) for key in _SHOWN),
+                _points(against),
+            ]
+        )
     result = {"schema_version": 1, "settings": asked, "summary": summary, "searches": rows}
     files.write_json(path / "comparison.json", {**result, "provenance": files.provenance()})
     console.title(f"Means over {len({r['seed'] for r in rows})} seeds")

@@ -57,8 +57,7 @@ def random_paths(space: SearchSpace, count: int, seed: int) -> list[tuple[int, .
     """Draws paths uniformly, as a warm-up does."""
     generator = np.random.default_rng(seed)
     return [
-        tuple(int(generator.integers(len(slot.candidates))) for slot in space.slots)
-        for _ in range(count)
+        tuple(int(generator.integers(count)) for count in space.option_counts) for _ in range(count)
     ]
 
 

@@ -19,8 +19,8 @@ DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default
 RESOLUTION = flags.DEFINE_integer(
     "resolution",
     None,
-    "Height and width to resize images to. If not given: their own size, or, if sizes differ, the "
-    "median of their shorter sides, at most 224.",
+    "Height and width to resize images to. If not given: that of a network read from a file, "
+    "otherwise their own size; if sizes differ, the median of their shorter sides, at most 224.",
     lower_bound=1,
 )
 FLIP = flags.DEFINE_bool(
@@ -44,17 +44,21 @@ CACHE = flags.DEFINE_enum(
 _OF_IMAGES = (RESOLUTION, FLIP, SKIP_UNREADABLE, CACHE)
 
 
-def options(preferred_resolution: int | None = None) -> "ImageOptions":
+def options(
+    preferred_resolution: int | None = None, own_resolution: int | None = None
+) -> "ImageOptions":
     """The image options that the flags give.
 
     Args:
         preferred_resolution: used without --resolution, for a folder's images and for TFDS images
             of various sizes.
+        own_resolution: resolution of a network that keeps it; used without --resolution, for all
+            images.
     """
     from nas.data.image_options import ImageOptions
 
     return ImageOptions(
-        resolution=RESOLUTION.value,
+        resolution=RESOLUTION.value or own_resolution,
         flip=FLIP.value,
         skip_unreadable=SKIP_UNREADABLE.value,
         preferred_resolution=preferred_resolution,

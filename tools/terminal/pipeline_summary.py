@@ -26,8 +26,16 @@ def show(summary: dict[str, Any], path: pathlib.Path) -> None:
         )
     console.say(
         f"network: {summary['params']:,} parameters, {summary['macs'] / 1e6:.2f} million MACs, "
-        f"Keras test accuracy {100 * summary['test_accuracy']:.2f} %\n"
+        f"Keras test accuracy {100 * summary['test_accuracy']:.2f} %"
+        + ("" if summary.get("baseline") else "\n")
     )
+    baseline = summary.get("baseline")
+    if baseline:
+        console.say(
+            f"baseline: one network of widths x {baseline['multiplier']:.3g}: predicted "
+            f"{baseline['predicted_latency_ms']:.3g} ms, {baseline['params']:,} parameters, "
+            f"{baseline['macs'] / 1e6:.2f} million MACs\n"
+        )
     rows = [
         (
             name,

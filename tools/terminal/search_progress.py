@@ -1,21 +1,14 @@
 """Progress of a search: the bar, and lines after each epoch."""
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from nas.architecture.specs import SearchSpace
 from nas.choices import derive
 from nas.supernet.supernet import Supernet
-from tools.terminal import console, fit_progress
+from tools.terminal import console, fit_progress, notation
 
 _COLUMNS = 80
-
-
-def notation(space: SearchSpace, choices: Sequence[int]) -> str:
-    """Writes a network in short form, such as `k5e3 - k3e6`; `-` is a slot that is left out."""
-    blocks = [slot.block(choice) for slot, choice in zip(space.slots, choices, strict=True)]
-    return " ".join("-" if b.is_identity else b.op.label.replace(" ", "") for b in blocks)
 
 
 class SearchProgress(fit_progress.ProgressCallback):
@@ -75,7 +68,7 @@ class SearchProgress(fit_progress.ProgressCallback):
         most_probable = derive.most_probable(supernet.probabilities)
         # The console indents every line by another two columns.
         return textwrap.wrap(
-            notation(supernet.space, most_probable),
+            notation.network(supernet.space, most_probable),
             _COLUMNS - 3,
             initial_indent="  ",
             subsequent_indent="  ",

@@ -13,7 +13,9 @@ import tensorflow as tf
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import summary as custom_scalar
 
+from nas.architecture.specs import SearchSpace
 from nas.supernet.supernet import Supernet
+from tools.terminal import notation
 
 # An epoch may take hours, so probabilities and latency are written several times per epoch.
 _POINTS_PER_EPOCH = 20
@@ -23,9 +25,10 @@ class Curves(keras.callbacks.Callback):
     """Writes every metric after each epoch, and the state of alpha twenty times an epoch.
 
     For a supernet that learns its architecture, it writes the probability of each slot's candidates
-    (`slot_03/k5e3`), the entropy, the expected latency, the latency of the most probable child and
-    the target. TensorBoard's tab "Custom scalars" draws one chart per slot with all its candidates,
-    and one chart with all latencies. The horizontal axis counts steps.
+    (`slot_03/k5e3`), of the numbers of each width (`width_w2/24`) and of each resolution
+    (`resolution/32`), the entropy, the expected latency, the latency of the most probable child and
+    the target. TensorBoard's tab "Custom scalars" draws one chart per slot, width and resolution
+    with all its options, and one chart with all latencies. The horizontal axis counts steps.
 
     Each trained network has its own folder, named after the network. The folder is emptied when
     training starts from the first step.
@@ -96,7 +99,7 @@ class Curves(keras.callbacks.Callback):
         if self._target:
             found[f"target_{quantity}"] = self._target
         for i, row in enumerate(self.model.probabilities):
-            found |= dict(zip(_tags(self.model, i), row[~np.isnan(row)], strict=True))
+            found |= dict(zip(_tags(self.model.space, i), row[~np.isnan(row)], strict=True))
         return found
 
     def _write(self, step: int, values: Mapping[str, Any]) -> None:
@@ -112,10 +115,11 @@ def _learns_alpha(model: keras.Model) -> bool:
     return isinstance(model, Supernet) and model.algorithm.learns_alpha
 
 
-def _tags(supernet: Supernet, slot: int) -> list[str]:
-    """TensorBoard tags of the candidates of slot number `slot`."""
-    labels = [op.label.replace(" ", "") for op in supernet.space.slots[slot].candidates]
-    return [f"slot_{slot:02d}/{label}" for label in labels]
+def _tags(space: SearchSpace, row: int) -> list[str]:
+    """TensorBoard tags of the options of a row of alpha."""
+    title, options = space.option_labels[row]
+    name = f"slot_{row:02d}" if row < len(space.slots) else title.replace(" ", "_")
+    return [f"{name}/{notation.operation(option)}" for option in options]
 
 
 def _layout(supernet: Supernet) -> layout_pb2.Layout:
@@ -128,13 +132,18 @@ def _layout(supernet: Supernet) -> layout_pb2.Layout:
 
     quantity = supernet.latencies.quantity
     costs = [f"{name}_{quantity}" for name in ("expected", "most_probable", "target")]
+    space = supernet.space
     slots = [
-        picture(f"slot {i}: {slot.input_width} -> {slot.output_width}", _tags(supernet, i))
-        for i, slot in enumerate(supernet.space.slots)
+        picture(f"slot {i}: {slot.input_width} -> {slot.output_width}", _tags(space, i))
+        for i, slot in enumerate(space.slots)
     ]
-    return layout_pb2.Layout(
-        category=[
-            layout_pb2.Category(title="Target", chart=[picture(quantity, costs)]),
-            layout_pb2.Category(title="Probabilities of each slot's candidates", chart=slots),
-        ]
-    )
+    labels = space.option_labels
+    sizes = [picture(labels[i][0], _tags(space, i)) for i in range(len(slots), len(labels))]
+    categories = [
+        layout_pb2.Category(title="Target", chart=[picture(quantity, costs)]),
+        layout_pb2.Category(title="Probabilities of each slot's candidates", chart=slots),
+    ]
+    if sizes:
+        title = "Probabilities of widths and resolutions"
+        categories.append(layout_pb2.Category(title=title, chart=sizes))
+    return layout_pb2.Layout(category=categories)

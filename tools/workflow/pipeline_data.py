@@ -1,25 +1,40 @@
 """The data set of a pipeline, checked against its batch sizes."""
 
+import dataclasses
+
 from nas.data import batching
 from nas.data.splits.dataset import Dataset
 from tools.workflow import stages
 from tools.workflow.pipeline_settings import Settings
 
 
-def load_dataset(settings: Settings, prepare: bool = True) -> Dataset:
+def load_dataset(
+    settings: Settings, prepare: bool = True, resolution: int | None = None
+) -> Dataset:
     """Reads the data set; prepares it first if `prepare` is set.
+
+    Args:
+        settings: the checked settings.
+        prepare: whether the data set may be prepared and cached.
+        resolution: height and width to resize images to, in pixels. If not given, and not in the
+            settings either: that of the preset's child if it is a file, otherwise the images' own.
 
     Raises:
         ValueError: the data set is not available, or has too few images for the preset's batches.
     """
     preset = settings.preset
+    images = settings.images
+    if resolution is None and images.resolution is None and preset.child is not None:
+        resolution = stages.own_resolution(preset.child)
+    if resolution is not None:
+        images = dataclasses.replace(images, resolution=resolution)
     dataset = stages.load_dataset(
         preset.dataset,
         settings.data_dir,
         seed=settings.seed,
         validation_size=preset.validation_size,
         max_train_examples=settings.max_train_examples,
-        images=settings.images,
+        images=images,
         prepare=prepare,
     )
     batch_size = preset.search.batch_size

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 
+import latency_models
 from nas.architecture import spaces
+from nas.architecture.specs import SearchSpace
+from nas.choices.chain_costs import ChainCosts
 from nas.data import batching
 from nas.distribution.hosts import Distribution
 from nas.searching import search
 from tools.terminal import console
-from tools.workflow import pipeline_data, search_plan, stages
+from tools.workflow import pipeline_data, search_plan, stages, target_range
 from tools.workflow.pipeline_settings import Settings
 from tools.workflow.workdir import WorkDir
 
@@ -42,6 +45,14 @@ def rows(directory: WorkDir, written_by: Mapping[str, str] = STAGES) -> list[tup
     return found
 
 
+def _measured(space: SearchSpace, directory: WorkDir) -> ChainCosts | None:
+    """Latencies of the networks of `space`, if the work dir has a model of them."""
+    path = directory.path / STAGES["fit"]
+    if not directory.finished("fit") or not path.exists():
+        return None
+    return latency_models.load(str(path)).costs(space)
+
+
 def show(settings: Settings, directory: WorkDir) -> None:
     """Times a few steps and prints the plan; writes nothing.
 
@@ -69,18 +80,30 @@ def show(settings: Settings, directory: WorkDir) -> None:
         search_plan.say("data", search_plan.data_text(dataset))
         search_plan.say("training", training)
         return
-    aimed = settings.target_latency_ms
-    search_plan.say(
-        "cost",
-        f"latency of {preset.recipe} on {settings.device}, {settings.num_threads} thread(s), "
-        + (
-            f"target {console.compact(aimed)} ms"
-            if aimed is not None
-            else f"target {100 * preset.target_latency:g} % of the way from the space's fastest "
-            "network to its slowest; its milliseconds are known once blocks are measured"
-        ),
-    )
     space = stages.for_dataset(spaces.load_space(preset.space), dataset)
+    aimed = settings.target_latency_ms
+    where = f"{preset.recipe} on {settings.device}, {settings.num_threads} thread(s)"
+    costs = _measured(space, directory)
+    if costs is not None:
+        target = costs.at(preset.target_latency) if aimed is None else aimed
+        search_plan.say("cost", f"{target_range.range_text(costs, target)}; {where}")
+        notes = target_range.notes(space, costs, target)
+    else:
+        search_plan.say(
+            "cost",
+            f"latency of {where}, "
+            + (
+                f"target {console.compact(aimed)} ms"
+                if aimed is not None
+                else f"target {100 * preset.target_latency:g} % of the way from the space's "
+                "fastest network to its slowest; its milliseconds are known once blocks are "
+                "measured"
+            ),
+        )
+        warned = target_range.caution(space, preset.target_latency) if aimed is None else None
+        notes = {"caution": warned} if warned else {}
+    for name, text in notes.items():
+        search_plan.say(name, text)
     task, algorithm = search.prepare(space, dataset, None, preset.search, Distribution())
     search_plan.say("space", search_plan.space_text(space))
     search_plan.say("data", search_plan.data_text(dataset))

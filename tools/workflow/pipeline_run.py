@@ -19,7 +19,7 @@ from nas.choices.chain_costs import ChainCosts
 from nas.data.splits.dataset import Dataset
 from tools.reporting import page
 from tools.terminal import console, pipeline_summary
-from tools.workflow import pipeline_data, stages
+from tools.workflow import pipeline_data, stages, target_range
 from tools.workflow.pipeline_settings import Settings
 from tools.workflow.workdir import WorkDir
 
@@ -131,6 +131,14 @@ class Pipeline:
         return pipeline_data.load_dataset(self._settings)
 
     @functools.cached_property
+    def _child_dataset(self) -> Dataset:
+        """The data set at the child's resolution, which a search may have chosen."""
+        resolution = self._child.resolution
+        if resolution == self._dataset.resolution:
+            return self._dataset
+        return pipeline_data.load_dataset(self._settings, resolution=resolution)
+
+    @functools.cached_property
     def _space(self) -> SearchSpace:
         return stages.for_dataset(spaces.load_space(self._preset.space), self._dataset)
 
@@ -194,10 +202,10 @@ class Pipeline:
 
     def _search(self) -> None:
         latencies, target_ms = self._latencies, self._target_ms
-        console.say(
-            f"  {self._space.cardinality:,} networks from {latencies.fastest_ms:.3g} to "
-            f"{latencies.slowest_ms:.3g} ms; target {pipeline_summary.target_text(target_ms)}"
-        )
+        where = target_range.range_text(latencies, target_ms)
+        console.say(f"  {self._space.cardinality:,} networks; {where}")
+        for name, text in target_range.notes(self._space, latencies, target_ms).items():
+            console.say(f"  {name}: {text}")
         config = dataclasses.replace(
             self._preset.search,
             target=target_ms,
@@ -213,7 +221,7 @@ class Pipeline:
             tensorboard=self._tensorboard,
         )
         child = self._child
-        console.say(f"  found: {stages.describe(child)}")
+        console.say(f"  found: {stages.describe(child, self._space)}")
         console.say(f"  predicted {self._latency_model.predict(child):.3g} ms")
 
     def _take_child(self) -> None:
@@ -225,12 +233,13 @@ class Pipeline:
     def _train(self) -> None:
         config = dataclasses.replace(self._preset.train, seed=self._settings.seed)
         accuracy = stages.run_train(
-            self._child, self._dataset, config, self._path, tensorboard=self._tensorboard
+            self._child, self._child_dataset, config, self._path, tensorboard=self._tensorboard
         )
         console.say(f"  test accuracy {100 * accuracy:.2f} %")
 
     def _export(self) -> None:
-        stages.run_export(self._preset.recipes, self._dataset, self._settings.seed, self._path)
+        dataset, seed = self._child_dataset, self._settings.seed
+        stages.run_export(self._preset.recipes, dataset, seed, self._path)
 
     def _measure(self) -> None:
         # `--device=adb` may mean another phone by now.
@@ -276,6 +285,11 @@ class Pipeline:
             "stage_seconds": seconds,
             "provenance": files.provenance(),
         }
+        best = (
+            target_range.baseline(self._space, self._latencies, self._target_ms) if found else None
+        )
+        if best:
+            summary["baseline"] = best.as_summary()
         files.write_json(self._path / "summary.json", summary)
         return summary
 

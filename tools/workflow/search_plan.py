@@ -5,14 +5,13 @@ import textwrap
 from nas.architecture import counting
 from nas.architecture.specs import SearchSpace
 from nas.choices import space_costs
-from nas.choices.chain_costs import ChainCosts
 from nas.data import batching
 from nas.data.splits.dataset import Dataset
 from nas.searching import algorithms
 from nas.searching.algorithms import Task
 from nas.training import checkpoints
-from tools.terminal import console
-from tools.workflow import trial_steps
+from tools.terminal import console, notation
+from tools.workflow import target_range, trial_steps
 from tools.workflow.workdir import WorkDir
 
 _COLUMNS = 80
@@ -35,7 +34,10 @@ def show(task: Task, algorithm: algorithms.Algorithm, directory: WorkDir, measur
     console.title("Plan (nothing is written)")
     say("space", space_text(task.space))
     say("data", data_text(task.dataset))
-    say("cost", _cost_text(task.latencies, task.config.target) if measured else "no target")
+    costs, target = task.latencies, task.config.target
+    say("cost", target_range.range_text(costs, target) if measured else "no target")
+    for name, text in target_range.notes(task.space, costs, target).items():
+        say(name, text)
     say("search", schedule_text(task))
     done, state = _state(task, directory, owner)
     if done is not None:
@@ -51,12 +53,10 @@ def show(task: Task, algorithm: algorithms.Algorithm, directory: WorkDir, measur
 def space_text(space: SearchSpace) -> str:
     """Describes the size of a space and the range of its networks' parameters and MACs."""
     params, macs = space_costs.params_of(space), space_costs.macs_of(space)
-    options = sum(len(numbers) for numbers in space.widths.values())
-    widths = f" and {len(space.widths)} widths with {options} numbers" if space.widths else ""
     return (
         f"{space.name}: {pixels_text(space)} pixels, {space.num_classes} classes; "
-        f"{len(space.slots)} slots with {space.num_candidates} candidates{widths} give "
-        f"{_count(space.cardinality)} networks of {console.compact(params.fastest_ms)} to "
+        f"{notation.counts(space)} give {_count(space.cardinality)} networks of "
+        f"{console.compact(params.fastest_ms)} to "
         f"{console.compact(params.slowest_ms)} parameters and {console.compact(macs.fastest_ms)} "
         f"to {console.compact(macs.slowest_ms)} MACs; the supernet has "
         f"{console.compact(counting.supernet_params(space))} weights"
@@ -86,13 +86,6 @@ def data_text(dataset: Dataset) -> str:
         f"{dataset.name}: {len(dataset.train):,} images for weights, {len(dataset.validation):,} "
         f"for the architecture, {len(dataset.test):,} for the test"
     )
-
-
-def _cost_text(latencies: ChainCosts, target: float) -> str:
-    kind, unit = latencies.quantity.removesuffix("_ms"), latencies.unit
-    least, most = console.compact(latencies.fastest_ms), console.compact(latencies.slowest_ms)
-    aimed = f"target {console.compact(target)} {unit}" if target else "no target"
-    return f"{kind} from {least} to {most} {unit}, {aimed}"
 
 
 def schedule_text(task: Task) -> str:

@@ -15,7 +15,7 @@ from export.fine_tuning import jobs
 from latency_models import devices
 from latency_models.measuring import block_benchmarks, measurements
 from nas import files
-from nas.architecture import counting, spec_json, stride_check
+from nas.architecture import counting, spaces, spec_json, stride_check
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
 from nas.data import image_options, loading, sources, split_record
@@ -24,7 +24,7 @@ from nas.data.splits.dataset import Dataset
 from nas.distribution.hosts import Distribution
 from nas.searching import search, search_config
 from nas.training import child_training
-from tools.terminal import console, fit_progress, search_progress
+from tools.terminal import console, fit_progress, notation, search_progress
 from tools.workflow import curves
 
 
@@ -75,6 +75,21 @@ def for_dataset(network: Any, dataset: Dataset) -> Any:
     if caution:
         _indented(caution)
     return fitted
+
+
+def own_resolution(child: str) -> int | None:
+    """The resolution that a network keeps, in pixels; None if it takes that of the images.
+
+    A network in a file keeps its resolution, since a search may have chosen it. A published network
+    does not.
+
+    Args:
+        child: name of a published network, or a `child.json`.
+
+    Raises:
+        ValueError: the name is unknown, or the file is invalid.
+    """
+    return spaces.load_child(child).resolution if child.endswith(".json") else None
 
 
 def record_splits(dataset: Dataset, workdir: pathlib.Path) -> list[str]:
@@ -139,9 +154,11 @@ def run_search(
     )
 
 
-def describe(child: Child) -> str:
-    """Lists a network's operations in one line."""
-    return " | ".join(block.op.label for block in child.layers)
+def describe(child: Child, space: SearchSpace | None = None) -> str:
+    """Lists a network's operations in one line, then the sizes that it has of `space`."""
+    operations = " | ".join(block.op.label for block in child.layers)
+    sizes = notation.sizes(space, space.choices(child)) if space else ""
+    return f"{operations}; {sizes}" if sizes else operations
 
 
 def run_train(

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import subprocess
 
+import made_wide_workdir
 import made_workdir
 import numpy as np
 import pytest
@@ -57,7 +58,9 @@ def reports(tmp_path_factory, tiny_model_file):
     made_workdir.write_judged(judged)
     made_workdir.change_search(judged, algorithm="random")
     made_workdir.write_rewards(rewarded)
+    made_wide_workdir.write(folder / "wide", depth=7)
     return {
+        "wide": page.write([str(folder / "wide")]),
         "judged": page.write([str(judged)]),
         "rewarded": page.write([str(rewarded)]),
         "finished": page.write([str(finished)]),
@@ -139,7 +142,7 @@ return {
 """
 
 
-@pytest.mark.parametrize("name", ["finished", "searched", "compared", "judged", "rewarded"])
+@pytest.mark.parametrize("name", ["finished", "searched", "compared", "judged", "rewarded", "wide"])
 @pytest.mark.parametrize("width", [320, PHONE, 768, DESKTOP])
 def test_nothing_reaches_beyond_the_edge_of_the_screen(browser, reports, name, width):
     show(browser, reports[name], width)

@@ -32,6 +32,39 @@ class Alternative:
 
 
 @dataclasses.dataclass(frozen=True)
+class Option:
+    """One number of a width decision, or one resolution.
+
+    Attributes:
+        number: channels, or pixels.
+        probability: its probability at the end of the search; None if none was learned.
+        is_chosen: whether the network has it.
+    """
+
+    number: int
+    probability: float | None
+    is_chosen: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """A width decision, or the resolution, with its options.
+
+    Attributes:
+        name: `width w2`, or `resolution`.
+        options: its options, in the order of the space.
+    """
+
+    name: str
+    options: tuple[Option, ...]
+
+    @property
+    def chosen(self) -> int | None:
+        """The number that the network has; None if there is no network yet."""
+        return next((one.number for one in self.options if one.is_chosen), None)
+
+
+@dataclasses.dataclass(frozen=True)
 class Place:
     """One layer, from its input to its output.
 
@@ -48,6 +81,7 @@ class Place:
         alternatives: the candidates of its slot; empty for a fixed layer.
         macs: multiply-accumulates for one image.
         ms: its predicted latency; None if unknown.
+        width: name of the decision about its output width; None if that is fixed.
     """
 
     kind: str
@@ -61,6 +95,7 @@ class Place:
     alternatives: tuple[Alternative, ...] = ()
     macs: int = 0
     ms: float | None = None
+    width: str | None = None
 
 
 def places(run: Run) -> list[Place]:
@@ -69,7 +104,9 @@ def places(run: Run) -> list[Place]:
     network: Child | SearchSpace | None = run.network or space
     if network is None:
         return []
+    choices = _choices(run)
     probabilities = run.probabilities[-1] if run.has_learned else None
+    slots_ms = run.latency.slots_ms(choices) if run.latency and run.space else []
     stem, head = network.stem, network.head
     found = [
         Place(
@@ -92,7 +129,7 @@ def places(run: Run) -> list[Place]:
             slot += 1
             chosen = block if isinstance(block, Block) else None
             row = None if probabilities is None else probabilities[slot - 1]
-            ms = run.latency.slots_ms[slot - 1] if run.latency and run.latency.slots_ms else None
+            ms = slots_ms[slot - 1] if slots_ms else None
             found.append(_slot(layer, slot, chosen, resolution, row, ms))
         else:
             found.append(of_block(layer, resolution))
@@ -110,7 +147,46 @@ def places(run: Run) -> list[Place]:
             macs=counting.chain_macs(head.stages(width), network.input_resolutions[-1]),
         )
     )
+    return _with_width_names(found, run.space)
+
+
+def decisions(run: Run) -> list[Decision]:
+    """Returns the width decisions and the resolution decision of the run's space."""
+    if run.space is None:
+        return []
+    probabilities = run.probabilities[-1] if run.has_learned else None
+    found = []
+    for row in range(len(run.space.slots), len(run.rows)):
+        name, numbers = run.rows[row]
+        options = tuple(
+            Option(
+                number=int(number),
+                probability=None if probabilities is None else float(probabilities[row, j]),
+                is_chosen=run.network is not None and _choices(run)[row] == j,
+            )
+            for j, number in enumerate(numbers)
+        )
+        found.append(Decision(name, options))
     return found
+
+
+def _choices(run: Run) -> list[int]:
+    """Returns the choices of the network; without one, those of the largest sizes."""
+    if run.choices is not None:
+        return list(run.choices)
+    slots = len(run.space.slots) if run.space else 0
+    sizes = [[int(number) for number in numbers] for _, numbers in run.rows[slots:]]
+    return [0] * slots + [numbers.index(max(numbers)) for numbers in sizes]
+
+
+def _with_width_names(found: list[Place], space: SearchSpace | None) -> list[Place]:
+    if space is None:
+        return found
+    sides = [space.stem.width, *(layer.output_width for layer in space.layers), space.head.width]
+    return [
+        dataclasses.replace(place, width=f"width {side}") if isinstance(side, str) else place
+        for place, side in zip(found, sides, strict=True)
+    ]
 
 
 def _slot(

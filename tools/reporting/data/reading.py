@@ -169,11 +169,11 @@ def _alphas(path: pathlib.Path, space: SearchSpace | None) -> np.ndarray:
             f"{path}: expected an array `alphas`, received something else ({error}); run the "
             "search again"
         ) from None
-    counts = list(space.candidate_counts)
+    counts = space.option_counts
     if alphas.ndim != 3 or alphas.shape[1:] != (len(counts), max(counts)):
         raise ValueError(
-            f"{path}: expected alphas [epochs, {len(counts)}, {max(counts)}], the slots and "
-            f"candidates of space.json, received {list(alphas.shape)}; run the search again"
+            f"{path}: expected alphas [epochs, {len(counts)}, {max(counts)}], the decisions and "
+            f"options of space.json, received {list(alphas.shape)}; run the search again"
         )
     return alphas
 
@@ -191,12 +191,10 @@ def _latency(
     evaluation = records.parse(
         dict[str, records.Scores], model.evaluation_, f"{source}: evaluation"
     )
-    slots: tuple[tuple[float, ...], ...] = ()
-    fixed_ms, note = 0.0, ""
+    costs, note = None, ""
     if space is not None:
         try:
-            vectors, fixed_ms = model.slot_latencies(space)
-            slots = tuple(tuple(float(ms) for ms in vector) for vector in vectors)
+            costs = model.costs(space)
         except ValueError as error:
             note = str(error)
     return Latency(
@@ -205,8 +203,7 @@ def _latency(
         environment=model.environment_,
         reference_ms=model.reference_ms_,
         evaluation=evaluation,
-        slots_ms=slots,
-        fixed_ms=fixed_ms,
+        costs=costs,
         note=note,
     )
 
@@ -222,11 +219,9 @@ def _target(
     if pipeline.get("target_latency_ms") is not None:
         return float(pipeline["target_latency_ms"])
     fraction = pipeline.get("preset", {}).get("target_latency")
-    if fraction is None or latency is None or not latency.slots_ms:
+    if fraction is None or latency is None or latency.costs is None:
         return 0.0
-    fastest = latency.fixed_ms + sum(min(slot) for slot in latency.slots_ms)
-    slowest = latency.fixed_ms + sum(max(slot) for slot in latency.slots_ms)
-    return fastest + fraction * (slowest - fastest)
+    return latency.costs.at(fraction)
 
 
 def _quantity(

@@ -41,6 +41,16 @@ class Found(Provenance):
 
 
 @dataclass(frozen=True, config=_IGNORING)
+class Baseline:
+    """The widest network of one width multiplier whose predicted latency meets the target."""
+
+    multiplier: float
+    predicted_latency_ms: float
+    params: int
+    macs: int
+
+
+@dataclass(frozen=True, config=_IGNORING)
 class Summary:
     """`summary.json`, with latencies in milliseconds and times in seconds."""
 
@@ -53,6 +63,7 @@ class Summary:
     latency_ms_by_recipe: dict[str, float]
     stage_seconds: dict[str, float]
     provenance: Provenance
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True, config=_IGNORING)

@@ -1,14 +1,20 @@
 """The content of a run's work dir as plain data, with units in the names."""
 
+from __future__ import annotations
+
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nas.architecture import counting
 from nas.architecture.specs import Child, SearchSpace
 from tools.reporting.data import records
+
+if TYPE_CHECKING:
+    # It imports TensorFlow, which takes seconds.
+    from nas.choices.chain_costs import ChainCosts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,9 +27,8 @@ class Latency:
         environment: the device, its system and its runtime.
         reference_ms: milliseconds of the reference model; None if there was none.
         evaluation: held-out errors by name, including `networks` and `blocks`.
-        slots_ms: milliseconds by slot and candidate; empty if the space is unknown.
-        fixed_ms: milliseconds of all other layers.
-        note: if `slots_ms` is empty although there is a space, the reason in one sentence.
+        costs: milliseconds of all networks of the space; None if the space is unknown.
+        note: if `costs` is None although there is a space, the reason in one sentence.
     """
 
     kind: str
@@ -31,14 +36,29 @@ class Latency:
     environment: Mapping[str, Any]
     reference_ms: float | None
     evaluation: Mapping[str, records.Scores]
-    slots_ms: tuple[tuple[float, ...], ...] = ()
-    fixed_ms: float = 0.0
+    costs: ChainCosts | None = None
     note: str = ""
 
-    def of(self, choices: tuple[int, ...]) -> float:
-        """Milliseconds of the child with these choices."""
-        chosen = zip(self.slots_ms, choices, strict=True)
-        return self.fixed_ms + sum(slot[choice] for slot, choice in chosen)
+    def slots_ms(self, choices: Sequence[int]) -> list[tuple[float, ...]]:
+        """Milliseconds by slot and candidate, at the widths and the resolution of `choices`.
+
+        Empty if the space is unknown.
+        """
+        if self.costs is None:
+            return []
+        found = []
+        for layer in self.costs.layers:
+            if layer.operation is None:
+                continue
+            # An axis of length 1 holds for every option.
+            resolution, _, before, after = (
+                0 if row is None or length == 1 else choices[row]
+                for row, length in zip(
+                    layer.rows(self.costs.resolution), layer.costs.shape, strict=True
+                )
+            )
+            found.append(tuple(layer.costs[resolution, :, before, after].tolist()))
+        return found
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,7 +76,7 @@ class Run:
         space: the search space.
         child: the network that was found or trained.
         found: provenance of `child`; after a search it has the choices too.
-        alphas: `[epochs, slots, most candidates]`, padded with NaN.
+        alphas: `[epochs, rows, most options]`, padded with NaN; the rows are those of the space.
         search_rows: metrics of the search, one row per epoch.
         train_rows: metrics of the training, one row per epoch.
         train_epochs: number of epochs of the whole training.
@@ -93,7 +113,7 @@ class Run:
 
     @property
     def probabilities(self) -> np.ndarray:
-        """Path probabilities `[epochs, slots, most candidates]`: softmax of alpha, NaN padded."""
+        """Path probabilities `[epochs, rows, most options]`: softmax of alpha, NaN padded."""
         if not self.alphas.size:
             return self.alphas
         shifted = np.exp(self.alphas - np.nanmax(self.alphas, axis=2, keepdims=True))
@@ -101,12 +121,22 @@ class Run:
 
     @property
     def choices(self) -> tuple[int, ...] | None:
-        """The child's choice in every slot; during a search, the most probable candidates."""
+        """The child's choice in every row; during a search, the most probable options."""
         if self.child is not None and self.space is not None:
             return self.space.choices(self.child)
         if self.child is None and self.has_learned:
             return tuple(int(choice) for choice in np.nanargmax(self.alphas[-1], axis=1))
         return None
+
+    @property
+    def rows(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Name of each row of alpha with those of its options; slots are counted from 1."""
+        if self.space is None:
+            return []
+        found = list(self.space.option_labels)
+        for i in range(len(self.space.slots)):
+            found[i] = (f"slot {i + 1}", found[i][1])
+        return found
 
     @property
     def network(self) -> Child | None:
@@ -148,8 +178,8 @@ class Run:
         """Latency of the child as predicted by the latency model."""
         if self.summary is not None:
             return self.summary.predicted_latency_ms
-        if self.latency is not None and self.latency.slots_ms and self.child is not None:
-            return self.latency.of(self.choices or ())
+        if self.latency is not None and self.latency.costs and self.child is not None:
+            return self.latency.costs.of(self.choices or ())
         return self.found.predicted_latency_ms if self.found else None
 
     @property

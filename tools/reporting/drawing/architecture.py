@@ -1,16 +1,15 @@
-"""Draws a network from left to right for wide pages, and from top to bottom for narrow ones.
+"""Draws a network from left to right, for wide pages.
 
 The thickness of a block at its input, in its middle and at its output grows with the square root of
-the number of channels. Below or beside a block are the candidates of its slot, as discs whose
-area is their probability, and its predicted latency.
+the number of channels. Below are the options of each width, and the candidates of each slot, as
+discs whose area is their probability; and the predicted latency of each slot.
 """
 
 import itertools
-import math
+from collections.abc import Sequence
 
-from nas.architecture.operations import AnyOperation
-from tools.reporting.data.places import Place, candidates, half_widths
-from tools.reporting.drawing import svg
+from tools.reporting.data.places import Decision, Place, candidates, half_widths
+from tools.reporting.drawing import labels, layer_shapes, svg
 
 WIDE = 1080
 _GUTTER = 96
@@ -18,86 +17,86 @@ _MOST_COLUMN = 112
 _AXIS = 78
 _THICK = 52
 _ROW = 22
+_OPTION_ROW = 17
 _DISC = 8.0
+_SMALL_DISC = 5.0
 _BAR = 44
-_DIGIT = 6.2
-# Half the height of two lines of text.
-_LEAST_FOR_WORDS = 16
-_NARROW_ROW = 40
-_NARROW_THICK = 36
+_WORD = 13
+# Width of a letter of a word in a block, in pixels, by its CSS class; the first that fits is used.
+_LETTERS = {"op": 6.9, "op tight": 5.6}
 
 
-def draw_wide(places: list[Place], label: str) -> str:
-    """Draws the network at the width of a desktop page."""
-    column = min(_MOST_COLUMN, (WIDE - _GUTTER - 30) / len(places))
-    lefts = [_GUTTER + i * column for i in range(len(places))]
-    parts = [_flow(places, lefts, column)]
-    y = _AXIS + _THICK + 28
-    parts.append(_brackets(places, lefts, column, y))
-    y += 40
+def draw(places: list[Place], decisions: Sequence[Decision], label: str) -> str:
+    """Draws the network at the width of a desktop page.
+
+    Args:
+        places: the layers.
+        decisions: the width decisions, and the resolution decision if there is one.
+        label: description of the picture for screen readers.
+    """
     operations = candidates(places)
+    longest = max((len(op.label) for op in operations), default=0)
+    gutter = max(_GUTTER, labels.SMALL_LETTER * longest + 8)
+    column = min(_MOST_COLUMN, (WIDE - gutter - 30) / len(places))
+    lefts = [gutter + i * column for i in range(len(places))]
+    flow, lowest = _flow(places, lefts, column)
+    y = max(_AXIS + _THICK, lowest) + 28
+    parts = [flow, _strides(places, lefts, y - 16), _brackets(places, lefts, column, y)]
+    y += 40
+    options, height = _options(places, decisions, lefts, column, y)
+    parts.append(options)
+    y += height
     if operations:
         parts.append(svg.text(0, y + 4, "candidates", "small strong"))
         for i, op in enumerate(operations):
             row_y = y + (i + 1) * _ROW
             parts.append(svg.text(0, row_y + 4, op.label, "small"))
             end = lefts[-1] + column
-            parts.append(svg.line(_GUTTER, row_y, end, row_y, "grid"))
+            parts.append(svg.line(gutter, row_y, end, row_y, "grid"))
             for place, left in zip(places, lefts, strict=True):
-                parts.append(_disc(place, op, left + column / 2, row_y))
+                parts.append(layer_shapes.disc(place, op, left + column / 2, row_y, _DISC))
         y += (len(operations) + 1) * _ROW + 12
     bars, height = _bars(places, lefts, column, y)
     return svg.picture(WIDE, y + height, "".join([*parts, bars]), label, "wide")
 
 
-def _flow(places: list[Place], lefts: list[float], column: float) -> str:
+def _flow(places: list[Place], lefts: list[float], column: float) -> tuple[str, float]:
+    """Draws the blocks with their words; also returns the lowest y of any word below a block."""
     parts = []
+    lowest = 0.0
     thick = half_widths(places, _THICK)
-    for place, left, (a, b, c) in zip(places, lefts, thick, strict=True):
+    words_of = [[labels.short(word) for word in place.words] for place in places]
+    longest = max(len(word) for words in words_of for word in words)
+    fits = [name for name, letter in _LETTERS.items() if longest * letter <= column - 4]
+    class_ = fits[0] if fits else list(_LETTERS)[-1]
+    for place, words, left, (a, b, c) in zip(places, words_of, lefts, thick, strict=True):
         right = left + column
         if place.has_residual and not place.is_identity:
             parts.append(_arc(left, right, _AXIS - max(a, b, c) - 8, _AXIS - a))
-        shape = _shape(left, right, a, b, c, place)
+        shape = layer_shapes.edge(left, right, a, b, c, place)
         points = [(x, _AXIS - h) for x, h in shape] + [(x, _AXIS + h) for x, h in reversed(shape)]
-        parts.append(svg.path(points, _class(place), closed=True))
+        parts.append(svg.path(points, layer_shapes.class_of(place), closed=True))
         middle = left + column / 2
         if place.is_identity:
             parts.append(svg.text(middle, _AXIS - a - 6, "skip", "small", "middle"))
-        else:
-            # Text of a thin block is below it, because a residual connection may be above it.
-            is_thin = b < _LEAST_FOR_WORDS
-            height = 13 * (len(place.words) - 1)
-            top = _AXIS + max(a, b, c) + 14 if is_thin else _AXIS + 4 - height / 2
-            for i, word in enumerate(place.words):
-                parts.append(svg.text(middle, top + 13 * i, word, "op", "middle"))
-        if place.stride > 1:
-            parts.append(svg.text(left + 3, _AXIS + _THICK + 12, f"÷{place.stride}", "small"))
-    return "".join(parts)
+            continue
+        # Text of a thin block is below it, because a residual connection may be above it.
+        height = _WORD * (len(words) - 1)
+        is_thin = b < height / 2 + 10
+        top = _AXIS + max(a, b, c) + 14 if is_thin else _AXIS + 4 - height / 2
+        lowest = max(lowest, top + height + 10 if is_thin else 0.0)
+        for i, word in enumerate(words):
+            word = labels.fitted(word, column, _LETTERS[class_])
+            parts.append(svg.text(middle, top + _WORD * i, word, class_, "middle"))
+    return "".join(parts), lowest
 
 
-def _shape(
-    left: float, right: float, a: float, b: float, c: float, place: Place
-) -> list[tuple[float, float]]:
-    """Returns the corners of one edge: position along the flow, and half the thickness there."""
-    size = right - left
-    if place.is_identity:
-        return [(left, a), (right, c)]
-    if place.kind != "block":
-        return [(left + 2, a), (right - 2, c)]
-    return [
-        (left + 2, a),
-        (left + 2 + 0.16 * size, b),
-        (right - 2 - 0.16 * size, b),
-        (right - 2, c),
-    ]
-
-
-def _class(place: Place) -> str:
-    if place.is_identity:
-        return "block skip"
-    if place.slot is None:
-        return "block fixed"
-    return "block open" if place.widths[1] is None else "block chosen"
+def _strides(places: list[Place], lefts: list[float], y: float) -> str:
+    return "".join(
+        svg.text(left + 3, y, f"÷{place.stride}", "small")
+        for place, left in zip(places, lefts, strict=True)
+        if place.stride > 1
+    )
 
 
 def _arc(left: float, right: float, top: float, foot: float) -> str:
@@ -112,12 +111,13 @@ def _arc(left: float, right: float, top: float, foot: float) -> str:
 
 
 def _brackets(places: list[Place], lefts: list[float], column: float, y: float) -> str:
-    """Draws resolutions and widths; neighbours of equal size share one bracket."""
+    """Draws resolutions and widths; neighbours of one decision share one bracket."""
     parts = [svg.text(0, y + 4, "pixels", "small strong")]
     parts.append(svg.text(0, y + 22, "channels", "small strong"))
-    for row, value in ((0, lambda p: p.resolution), (18, lambda p: p.widths[2])):
+    sizes = ((0, lambda p: (p.resolution, None)), (18, lambda p: (p.widths[2], p.width)))
+    for row, value in sizes:
         numbered = list(zip(places, lefts, strict=True))
-        for size, group in itertools.groupby(numbered, key=lambda pair: value(pair[0])):
+        for (size, _), group in itertools.groupby(numbered, key=lambda pair: value(pair[0])):
             members = list(group)
             first, last = members[0][1] + 3, members[-1][1] + column - 3
             words = f"{size}×{size}" if row == 0 and last - first > 44 else str(size)
@@ -130,18 +130,45 @@ def _brackets(places: list[Place], lefts: list[float], column: float, y: float) 
     return "".join(parts)
 
 
-def _disc(place: Place, op: AnyOperation, x: float, y: float) -> str:
-    for one in place.alternatives:
-        if one.op != op:
+def _options(
+    places: list[Place],
+    decisions: Sequence[Decision],
+    lefts: list[float],
+    column: float,
+    y: float,
+) -> tuple[str, float]:
+    """Draws the options of each width below its layers, then the resolutions in one row.
+
+    Returns:
+        The elements, and the height used.
+    """
+    if not decisions:
+        return "", 0.0
+    parts, start = [], y
+    by_name = {decision.name: decision for decision in decisions}
+    rows = 0
+    numbered = zip(places, lefts, strict=True)
+    for name, group in itertools.groupby(numbered, key=lambda pair: pair[0].width):
+        if name is None:
             continue
-        share = "" if one.probability is None else f", {100 * one.probability:.0f} %"
-        cost = "" if one.ms is None else f", {svg.short(one.ms)} ms"
-        tip = f"slot {place.slot}: {op.label}{share}{cost}"
-        if one.probability is None:
-            return svg.circle(x, y, 5, "disc chosen" if one.is_chosen else "disc hollow", tip)
-        radius = max(1.5, _DISC * math.sqrt(one.probability))
-        return svg.circle(x, y, radius, "disc chosen" if one.is_chosen else "disc", tip)
-    return ""
+        members = list(group)
+        middle = (members[0][1] + members[-1][1] + column) / 2
+        options = sorted(by_name[name].options, key=lambda option: option.number)
+        # The disc and its number are in the middle together.
+        x = middle - labels.SMALL_LETTER * len(str(options[-1].number)) / 2 - 2
+        for i, option in enumerate(options):
+            parts.append(layer_shapes.option(name, option, x, y + i * _OPTION_ROW, _SMALL_DISC))
+        rows = max(rows, len(options))
+    if rows:
+        parts.append(svg.text(0, y + 4, "widths", "small strong"))
+        y += rows * _OPTION_ROW + 10
+    if "resolution" in by_name:
+        parts.append(svg.text(0, y + 4, "resolution", "small strong"))
+        for i, option in enumerate(by_name["resolution"].options):
+            x = lefts[0] + 8 + 52 * i
+            parts.append(layer_shapes.option("resolution", option, x, y, _SMALL_DISC))
+        y += _OPTION_ROW + 10
+    return "".join(parts), y - start + 4
 
 
 def _bars(places: list[Place], lefts: list[float], column: float, y: float) -> tuple[str, float]:
@@ -158,87 +185,8 @@ def _bars(places: list[Place], lefts: list[float], column: float, y: float) -> t
         middle = left + column / 2
         width = min(28.0, column - 8)
         if height:
-            parts.append(_column(middle - width / 2, base - height, width, height))
+            parts.append(layer_shapes.bar(middle - width / 2, base - height, width, height))
         shown = svg.short(place.ms, 2) if place.ms else "0"
         parts.append(svg.text(middle, base - height - 5, shown, "small", "middle"))
-    parts.append(svg.line(_GUTTER, base, lefts[-1] + column, base, "axis"))
+    parts.append(svg.line(lefts[0], base, lefts[-1] + column, base, "axis"))
     return "".join(parts), 14 + _BAR + 6
-
-
-def _column(x: float, y: float, width: float, height: float) -> str:
-    return svg.element("rect", x=x, y=y, width=width, height=height, class_="bar plain")
-
-
-def draw_narrow(places: list[Place], label: str) -> str:
-    """Draws the network at the width of a phone."""
-    operations = candidates(places)
-    top = 46 if operations else 20
-    centre, first = 100.0, 164.0
-    gap = min(20.0, (svg.WIDTH - first - 64.0) / max(len(operations), 1))
-    parts = [
-        svg.text(0, 11, "pixels,", "small strong"),
-        svg.text(0, 25, "channels", "small strong"),
-    ]
-    for i, op in enumerate(operations):
-        x = first + i * gap
-        turned = svg.text(0, 0, op.label, "small")
-        parts.append(
-            svg.element(
-                "g", turned, transform=f"translate({svg.number(x + 3)} {top - 6}) rotate(-50)"
-            )
-        )
-    known = [place.ms for place in places if place.ms]
-    bar_left = first + len(operations) * gap - 4
-    # Space for the number after the longest bar, and a gap.
-    room = 10 + _DIGIT * max((len(svg.short(ms, 2)) for ms in known), default=0)
-    if known:
-        parts.append(svg.text(svg.WIDTH, 11, "predicted ms", "small strong", "end"))
-    thick = half_widths(places, _NARROW_THICK)
-    before: tuple[int, int] | None = None
-    for i, (place, (a, b, c)) in enumerate(zip(places, thick, strict=True)):
-        y = top + i * _NARROW_ROW
-        parts.append(_narrow_block(place, centre, y, (a, b, c)))
-        here = (place.resolution, place.widths[2])
-        middle = y + _NARROW_ROW / 2 + 4
-        if here != before:
-            parts.append(svg.text(0, middle, f"{here[0]}², {here[1]}", "small"))
-        before = here
-        for j, op in enumerate(operations):
-            parts.append(_disc(place, op, first + j * gap, middle - 4))
-        if place.ms is not None and known:
-            width = (svg.WIDTH - bar_left - room) * place.ms / max(known)
-            if place.ms and width > 0:
-                parts.append(_column(bar_left, middle - 9, max(width, 1.0), 10))
-            shown = svg.short(place.ms, 2)
-            parts.append(svg.text(svg.WIDTH, middle, shown, "small", "end"))
-    height = top + len(places) * _NARROW_ROW + 4
-    return svg.picture(svg.WIDTH, height, "".join(parts), label, "narrow")
-
-
-def _narrow_block(place: Place, centre: float, y: float, thick: tuple[float, float, float]) -> str:
-    a, b, c = thick
-    bottom = y + _NARROW_ROW
-    shape = [(along, half) for along, half in _shape(y, bottom, a, b, c, place)]
-    points = [(centre - h, along) for along, h in shape]
-    points += [(centre + h, along) for along, h in reversed(shape)]
-    parts = [svg.path(points, _class(place), closed=True)]
-    words = "skip" if place.is_identity else " ".join(place.words)
-    room = 3.2 * len(words) + 2
-    class_ = "small" if place.is_identity else "op"
-    middle = y + _NARROW_ROW / 2 + 4
-    if max(a, b, c) >= room:
-        parts.append(svg.text(centre, middle, words, class_, "middle"))
-    else:
-        parts.append(svg.text(centre + max(a, b, c) + 5, middle, words, class_))
-    if place.stride > 1:
-        x = centre - max(a, b, c) - 5
-        parts.append(svg.text(x, middle, f"÷{place.stride}", "small", "end"))
-    if place.has_residual and not place.is_identity:
-        side = centre - max(a, b, c) - 7
-        parts.append(_narrow_arc(side, centre - a, y + 5, bottom - 5))
-    return "".join(parts)
-
-
-def _narrow_arc(side: float, foot: float, top: float, bottom: float) -> str:
-    points = [(foot, top), (side, top), (side, bottom), (foot, bottom)]
-    return svg.path(points, "residual")

@@ -7,6 +7,7 @@ from tools.reporting.drawing import scatter_chart, svg
 from tools.reporting.drawing.scatter_chart import Dot
 from tools.reporting.sections import figures
 from tools.reporting.sections.figures import Figure, Section, Table
+from tools.terminal import notation
 
 _SAME = {"dataset": "data set", "device": "device", "recipe": "recipe"}
 
@@ -54,7 +55,7 @@ def section(runs: Sequence[Run]) -> Section:
 def _pareto(dots: Sequence[Dot], first: Run) -> Figure:
     front = scatter_chart.pareto_front([(dot.x, dot.y) for dot in dots])
     best = [dot.name for dot in dots if (dot.x, dot.y) in front]
-    words = f"No other run is both faster and more accurate than {_listed(best)}"
+    words = f"No other run is both faster and more accurate than {figures.listed(best, 'or')}"
     return Figure(
         key="pareto",
         title="Accuracy against latency",
@@ -65,10 +66,6 @@ def _pareto(dots: Sequence[Dot], first: Run) -> Figure:
         ],
         caption=f"{words}. Recipe {first.recipe}, data set {first.dataset}, {first.device}.",
     )
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _table(runs: Sequence[Run], labels: Sequence[str]) -> Table:
@@ -88,7 +85,7 @@ def _table(runs: Sequence[Run], labels: Sequence[str]) -> Table:
                 f"{100 * parity.accuracy_tflite:.2f}" if parity else "–",
                 f"{parity.size_bytes / 1e3:,.1f}" if parity else "–",
                 figures.count(run.params) if run.params else "–",
-                " | ".join(block.op.label for block in run.network.layers) if run.network else "–",
+                _network(run),
             )
         )
     headers = (
@@ -106,6 +103,14 @@ def _table(runs: Sequence[Run], labels: Sequence[str]) -> Table:
         "network",
     )
     return Table("All runs", headers, rows, [0])
+
+
+def _network(run: Run) -> str:
+    if run.network is None:
+        return "–"
+    words = " | ".join(block.op.label for block in run.network.layers)
+    sizes = notation.sizes(run.space, run.choices) if run.space and run.choices else ""
+    return f"{words}; {sizes}" if sizes else words
 
 
 def _ms(value: float | None) -> str:

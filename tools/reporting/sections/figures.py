@@ -132,6 +132,11 @@ def size(num_bytes: float) -> str:
     return f"{num_bytes / 1e6:,.2f}{SPACE}MB"
 
 
+def listed(words: Sequence[str], joint: str = "and") -> str:
+    """Joins words to `a, b and c`."""
+    return f" {joint} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
 def count(number: float) -> str:
     """Formats a large count in words, such as `93.2 thousand` or `2.49 million`."""
     for limit, name in ((1e9, "billion"), (1e6, "million"), (1e4, "thousand")):

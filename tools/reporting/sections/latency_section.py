@@ -84,6 +84,17 @@ def _this_network(run: Run) -> Figure | None:
         error = run.predicted_ms / run.best_measured_ms - 1.0
         side = "more" if error > 0 else "less"
         caption += f" The prediction is {figures.percent(abs(error))} {side} than the measurement."
+    baseline = run.summary.baseline if run.summary else None
+    if baseline and run.target_ms:
+        value = baseline.predicted_latency_ms
+        name = f"widths × {baseline.multiplier:.3g}"
+        note = figures.signed_percent(value / run.target_ms - 1.0)
+        bars.append(Bar(name, value, f"{svg.short(value)}{figures.SPACE}ms", "plain", note))
+        caption += (
+            f" Without a search, one network of {name} meets the {run.target_name}: predicted "
+            f"{bars[-1].shown}, {figures.count(baseline.params)} parameters, "
+            f"{baseline.macs / 1e6:.3g}{figures.SPACE}million MACs."
+        )
     rows = [(bar.name, svg.short(bar.value, 4), bar.note or "–") for bar in bars]
     return Figure(
         key="this-network",

@@ -1,9 +1,10 @@
 """The drawing of the network, with a table of its layers."""
 
-from tools.reporting.data.places import Place, described, places
+from tools.reporting.data.places import Decision, Place, decisions, described, places
 from tools.reporting.data.run import Run
-from tools.reporting.drawing import architecture, svg
+from tools.reporting.drawing import architecture, narrow_architecture, svg
 from tools.reporting.sections.figures import Figure, Section, Table
+from tools.terminal import notation
 
 
 def section(run: Run) -> Section:
@@ -26,19 +27,28 @@ def section(run: Run) -> Section:
     if run.latency and run.latency.note:
         missing.append(f"The latency model does not cover this space: {run.latency.note}.")
     label = f"The network from left to right. {described(found)}."
+    sizes = decisions(run)
+    downwards = label.replace("left to right", "top to bottom")
     pictures = [
-        architecture.draw_wide(found, label),
-        architecture.draw_narrow(found, label.replace("left to right", "top to bottom")),
+        architecture.draw(found, sizes, label),
+        narrow_architecture.draw(found, sizes, downwards),
     ]
     drawing = Figure(
         key="architecture",
         title=_title(run),
         pictures=pictures,
-        caption=_caption(run, found),
+        caption=_caption(run, found, sizes),
         layout="drawing",
         table=_table(found),
     )
-    return Section(key="network", title=title, lead=_lead(run), figures=[drawing], missing=missing)
+    return Section(
+        key="network",
+        title=title,
+        lead=_lead(run),
+        figures=[drawing],
+        tables=[_sizes(sizes)] if sizes else [],
+        missing=missing,
+    )
 
 
 def _title(run: Run) -> str:
@@ -54,13 +64,14 @@ def _lead(run: Run) -> str:
     if run.space is None:
         return ""
     one = "One of" if run.network else "There are"
+    space = run.space
     return (
-        f"{one} {run.space.cardinality:,} networks of the space {run.space.name}, which has "
-        f"{len(run.space.slots)} slots with {run.space.num_candidates} candidates."
+        f"{one} {space.cardinality:,} networks of the space {space.name}, which has "
+        f"{notation.counts(space)}."
     )
 
 
-def _caption(run: Run, found: list[Place]) -> str:
+def _caption(run: Run, found: list[Place], sizes: list[Decision]) -> str:
     words = [
         "The height of a block is the square root of its channels, at its input, in its middle "
         "and at its output. k5 e3 is a 5×5 kernel with expansion 3. A line over a block is its "
@@ -71,6 +82,12 @@ def _caption(run: Run, found: list[Place]) -> str:
         learned = any(one.probability is not None for place in found for one in place.alternatives)
         words[-1] += "; a larger disc means a higher final probability." if learned else "."
         words[-1] += " The chosen candidate is coloured."
+    if sizes:
+        words.append(
+            "So are the options of the widths and of the resolution."
+            if any(one.name == "resolution" for one in sizes)
+            else "So are the options of the widths."
+        )
     return " ".join(words)
 
 
@@ -97,6 +114,18 @@ def _table(found: list[Place]) -> Table:
         row += [_alternatives(place)] if has_slots else []
         rows.append(row)
     return Table("The network, layer by layer", headers, rows)
+
+
+def _sizes(sizes: list[Decision]) -> Table:
+    rows = []
+    for decision in sizes:
+        words = []
+        for one in decision.options:
+            share = "" if one.probability is None else f" {100 * one.probability:.0f} %"
+            words.append(f"{one.number}{share}")
+        chosen = "–" if decision.chosen is None else str(decision.chosen)
+        rows.append((decision.name, chosen, ", ".join(words)))
+    return Table("Widths and resolution", ("decision", "chosen", "options"), rows)
 
 
 def _ms(value: float | None) -> str:

@@ -82,25 +82,30 @@ def _probabilities(run: Run) -> Figure | None:
     epochs = max(run.search_epochs or 0, len(p))
     chosen = run.choices
     pictures, rows = [], []
-    for i, slot in enumerate(run.space.slots):
-        names = [op.label for op in slot.candidates]
+    long_names = any(probability_charts.are_long(names) for _, names in run.rows)
+    for i, (title, names) in enumerate(run.rows):
         own = p[:, i, : len(names)]
         choice = None if chosen is None else chosen[i]
-        pictures.append(probability_charts.draw(i + 1, own, names, choice, epochs))
+        pictures.append(probability_charts.draw(title, own, names, choice, epochs, long_names))
         for j, name in enumerate(names):
             cells = [f"{100 * value:.0f}" for value in own[:, j]]
-            rows.append([f"slot {i + 1}, {name}", *cells])
+            rows.append([f"{title}, {name}", *cells])
     surest = int(np.argmax(np.nanmax(p[-1], axis=1)))
     share = float(np.nanmax(p[-1], axis=1)[surest])
-    headers = ["candidate", *(f"epoch {i + 1}" for i in range(len(p)))]
+    per = ["per slot"]
+    per += ["per width"] if run.space.widths else []
+    per += ["for the resolution"] if run.space.resolution_row is not None else []
+    kind = "candidate" if len(per) == 1 else "option"
+    headers = [kind, *(f"epoch {i + 1}" for i in range(len(p)))]
     return Figure(
         key="path-probabilities",
         title="Path probabilities",
         pictures=pictures,
         caption=(
-            "One chart per slot, from 0 to 100 %, by epoch. The coloured line is the candidate in "
-            "the network, with its last probability; below it is named the most probable other "
-            f"candidate. The most certain slot is {surest + 1} with {100 * share:.0f} %."
+            f"One chart {figures.listed(per)}, from 0 to 100 %, by epoch. The coloured line is the "
+            f"{kind} in the network, with its last probability; below it is named the most "
+            f"probable other {kind}. The most certain decision is {run.rows[surest][0]} with "
+            f"{100 * share:.0f} %."
         ),
         layout="multiples",
         table=Table("Path probabilities in %, by epoch", headers, rows),
@@ -111,13 +116,16 @@ def _entropy(run: Run) -> Figure | None:
     measured = curves.points(run.search_rows, "entropy")
     if not measured or run.space is None or not run.has_learned:
         return None
-    most = sum(math.log(len(slot.candidates)) for slot in run.space.slots) / len(run.space.slots)
+    counts = run.space.option_counts
+    most = sum(map(math.log, counts)) / len(counts)
+    per = "slot" if len(counts) == len(run.space.slots) else "decision"
     first, last = measured[0][1], measured[-1][1]
     moved = "fell" if last < first else "rose"
     picture = line_chart.draw(
         [Series("entropy", measured, note=f"{last:.2f}")],
-        "nats per slot",
-        f"Entropy by epoch: from {first:.2f} to {last:.2f} nats per slot; {most:.2f} is undecided.",
+        f"nats per {per}",
+        f"Entropy by epoch: from {first:.2f} to {last:.2f} nats per {per}; {most:.2f} is "
+        "undecided.",
         epochs=_epochs(run),
         levels=[Level("undecided", most, f"{most:.2f}"), Level("decided", 0.0)],
         warmup=run.warmup_epochs,
@@ -127,10 +135,10 @@ def _entropy(run: Run) -> Figure | None:
         title="Entropy of the paths",
         pictures=[picture],
         caption=(
-            f"It {moved} from {first:.2f} to {last:.2f} nats per slot. At {most:.2f} all "
-            "candidates are equally probable; at 0 one candidate of every slot is certain."
+            f"It {moved} from {first:.2f} to {last:.2f} nats per {per}. At {most:.2f} all "
+            f"options are equally probable; at 0 one option of every {per} is certain."
         ),
-        table=curves.table("Entropy by epoch", {"nats per slot": measured}),
+        table=curves.table("Entropy by epoch", {f"nats per {per}": measured}),
     )
 
 
@@ -169,7 +177,7 @@ def _cost(run: Run) -> Figure | None:
                 warmup=run.warmup_epochs,
             )
         ],
-        caption=f"{words}. The likeliest network takes the most probable candidate of every slot.",
+        caption=f"{words}. The likeliest network takes the most probable option of every decision.",
         table=curves.table(
             f"Predicted {name} by epoch",
             {f"expected, {unit}": expected, f"likeliest, {unit}": likeliest},

@@ -44,11 +44,11 @@ def test_probabilities_are_the_softmax_of_alpha_with_nan_in_the_padding(workdir)
 
 def test_latencies_of_candidates_come_from_the_latency_model(workdir):
     latency = reading.read(workdir).latency
-    assert [len(slot) for slot in latency.slots_ms] == [2, 2, 3]
-    assert latency.slots_ms[2][2] == 0.0  # An identity.
-    assert latency.of((0, 0, 2)) == pytest.approx(
-        latency.fixed_ms + latency.slots_ms[0][0] + latency.slots_ms[1][0]
-    )
+    slots = latency.slots_ms((0, 0, 2))
+    assert [len(slot) for slot in slots] == [2, 2, 3]
+    assert slots[2][2] == 0.0  # An identity.
+    fixed_ms = latency.costs.constant_ms
+    assert latency.costs.of((0, 0, 2)) == pytest.approx(fixed_ms + slots[0][0] + slots[1][0])
 
 
 def test_a_search_that_goes_on_shows_the_most_probable_network_and_its_target(workdir):
@@ -58,9 +58,9 @@ def test_a_search_that_goes_on_shows_the_most_probable_network_and_its_target(wo
     run = reading.read(workdir)
     assert run.child is None
     assert run.network == made_workdir.child()
-    slots = run.latency.slots_ms
-    fastest = run.latency.fixed_ms + sum(map(min, slots))
-    slowest = run.latency.fixed_ms + sum(map(max, slots))
+    slots = run.latency.slots_ms((0, 0, 0))
+    fastest = run.latency.costs.constant_ms + sum(map(min, slots))
+    slowest = run.latency.costs.constant_ms + sum(map(max, slots))
     # The preset aims half-way.
     assert run.target_ms == pytest.approx((fastest + slowest) / 2)
     assert run.measured_ms == {} and run.train_rows == ()
@@ -78,7 +78,7 @@ def test_a_summary_of_a_network_that_was_replaced_is_not_taken(workdir):
     made_workdir.change(workdir, "summary.json", params=1)
     run = reading.read(workdir)
     assert run.summary is None
-    assert run.predicted_ms == pytest.approx(run.latency.of(made_workdir.CHOICES))
+    assert run.predicted_ms == pytest.approx(run.latency.costs.of(made_workdir.CHOICES))
 
 
 def test_networks_that_were_judged_are_read_and_nothing_is_called_most_probable(workdir):

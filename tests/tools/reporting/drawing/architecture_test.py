@@ -5,7 +5,7 @@ import pytest
 
 from nas.architecture import spec_json
 from tools.reporting.data import places, reading
-from tools.reporting.drawing import architecture
+from tools.reporting.drawing import architecture, narrow_architecture
 from tools.reporting.sections import network_section
 
 
@@ -70,8 +70,8 @@ def test_both_pictures_say_in_words_what_they_show(workdir):
     assert "stem: stem k3, stride 2, 1 to 8 channels, 14 by 14 pixels out" in words
     assert "slot 1: k5 e3, stride 2, 8 to 8 channels, 7 by 7 pixels out" in words
     assert "slot 3: skip, 16 to 16 channels" in words
-    for draw in (architecture.draw_wide, architecture.draw_narrow):
-        root = ET.fromstring(draw(found, words))
+    for draw in (architecture.draw, narrow_architecture.draw):
+        root = ET.fromstring(draw(found, [], words))
         assert root.get("aria-label") == words
         written = " ".join(e.text for e in root.iter() if e.tag.endswith("text"))
         for word in ("k5", "e3", "skip", "stem", "head", "k3 e1", "predicted ms"):

@@ -153,6 +153,6 @@ def test_networks_are_drawn_with_their_names_wherever_they_are(count):
 
 def test_probabilities_of_a_slot_name_the_chosen_candidate_and_the_next():
     p = np.array([[0.5, 0.25, 0.25], [0.2, 0.5, 0.3]])
-    picture = probability_charts.draw(3, p, ["a", "b", "c"], 2, epochs=4)
+    picture = probability_charts.draw("slot 3", p, ["a", "b", "c"], 2, epochs=4)
     assert texts(picture)[:3] == ["slot 3", "c  30 %", "b  50 %"]
     assert parsed(picture).get("aria-label") == "Slot 3: b 50 percent, c 30 percent, a 20 percent"
