@@ -24,7 +24,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from sklearn import linear_model, model_selection
 
-from latency_models.models.features import BESIDE_MACS, FEATURES, NUM_FIRST_FEATURES
+from latency_models.measuring.features import BESIDE_MACS, FEATURES, NUM_FIRST_FEATURES
 from nas.architecture.operations import STRICT
 
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]

@@ -18,19 +18,18 @@ from typing import ClassVar
 import numpy as np
 from pydantic.dataclasses import dataclass
 
-from latency_models.measuring import parts
+from latency_models.measuring import features, parts
+from latency_models.measuring.features import Tile
 from latency_models.measuring.measurements import Measurement
 from latency_models.measuring.parts import Part
 from latency_models.models import (
     correction,
     evaluation,
-    features,
     nearest,
     part_regressor,
     selection,
 )
 from latency_models.models.correction import Correction
-from latency_models.models.features import Tile
 from latency_models.models.fitted import LatencyModel, Learned
 from latency_models.models.part_regressor import PartRegressor
 from nas.architecture.operations import STRICT
@@ -136,7 +135,7 @@ class Regression(LatencyModel):
 
         alone = np.array([row.normalized_ms(reference_ms) for row in of_parts])
         self.tile_ = _best_tile(of_parts, alone)
-        x = _stacked(of_parts, self.tile_)
+        x = features.stacked(of_parts, self.tile_)
         shapes = [_shape_of(row) if row.kind == "block" else None for row in of_parts]
         random = part_regressor.held_out(x, alone, shapes, by_group=False)
         unseen = part_regressor.held_out(x, alone, shapes, by_group=True)
@@ -170,7 +169,20 @@ class Regression(LatencyModel):
 
     def part_ms(self, part: Part) -> float:
         """See `LatencyModel`."""
-        row = self._features_of(part)
+        return self._parts_ms([part])[0]
+
+    def _parts_ms(self, wanted: Sequence[Part]) -> list[float]:
+        distinct = parts.distinct(wanted)
+        rows = self._stacked(distinct)
+        found = {}
+        for part, row in zip(distinct, rows, strict=True):
+            self._check_known(part, row)
+            # One product at a time: sums of a matrix product depend on its number of rows.
+            alone_ms = float(self.regressor_.predict(row[None])[0])
+            found[part.key] = self.correction_.part_ms(alone_ms, float(row[_STREAMED]))
+        return [found[part.key] for part in wanted]
+
+    def _check_known(self, part: Part, row: np.ndarray) -> None:
         unknown = self.regressor_.unknown(row)
         if unknown:
             raise ValueError(
@@ -179,14 +191,12 @@ class Regression(LatencyModel):
                 f"the nearest it knows: {', '.join(self._known_like(unknown))}; benchmark a space "
                 "that has it and fit again"
             )
-        alone_ms = float(self.regressor_.predict(row[None])[0])
-        return self.correction_.part_ms(alone_ms, float(row[_STREAMED]))
 
     def _features_of(self, part: Part) -> np.ndarray:
-        return _features_of(part, self.tile_)
+        return features.stacked([part], self.tile_)[0]
 
     def _stacked(self, wanted: Sequence[Part]) -> np.ndarray:
-        return _stacked(wanted, self.tile_)
+        return features.stacked(wanted, self.tile_)
 
     def _alone_ms(self, wanted: Sequence[Part]) -> np.ndarray:
         return self.regressor_.predict(self._stacked(wanted))
@@ -249,25 +259,12 @@ def _best_tile(of_parts: Sequence[Measurement], alone_ms: np.ndarray) -> Tile:
     """The tile with the smallest squared error; every tile gives the same number of features."""
 
     def remaining(tile: Tile) -> float:
-        rows = _stacked(of_parts, tile)
+        rows = features.stacked(of_parts, tile)
         predicted = part_regressor.fit(rows, alone_ms).predict(rows)
         return float(np.mean((predicted / alone_ms - 1.0) ** 2))
 
     return min(features.TILES, key=remaining)
 
 
-def _features_of(place: Part | Measurement, tile: Tile) -> np.ndarray:
-    if place.spec is None or place.resolution is None:
-        raise ValueError(f"{place.label}: expected a part with its spec, received none")
-    return features.features(place.kind, place.spec, place.resolution, tile)
-
-
 def _shape_of(row: Measurement) -> str:
     return features.shape(row.kind, row.spec or {}, row.resolution or 0)
-
-
-def _stacked(wanted: Sequence[Part] | Sequence[Measurement], tile: Tile) -> np.ndarray:
-    """Features `[parts, features]`; `wanted` may be empty."""
-    return np.array([_features_of(part, tile) for part in wanted]).reshape(
-        -1, len(features.FEATURES)
-    )

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import latency_models
-from latency_models.measuring import parts
-from latency_models.models import evaluation, features, part_regressor
+from latency_models.measuring import features, parts
+from latency_models.models import evaluation, part_regressor
 from nas.architecture import spaces
 
 IMAGENET = spaces.SPACES["proxyless_imagenet"]

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import latency_models
-from latency_models.measuring import block_benchmarks, parts
-from latency_models.models import features
+from latency_models.measuring import block_benchmarks, features, parts
 from latency_models.models.regression import Regression
 from nas import files
 from nas.architecture import spaces

@@ -2,8 +2,7 @@ import numpy as np
 import pydantic
 import pytest
 
-from latency_models.measuring import parts
-from latency_models.models import features
+from latency_models.measuring import features, parts
 from nas.architecture import spaces
 from nas.architecture.blocks import Block
 from nas.architecture.operations import MBConv, Skip

@@ -31,14 +31,15 @@ int8 one takes several times as long as a float32 one), and a squeeze-and-excita
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
 import numpy as np
 import pydantic
 from pydantic import Field
 
-from latency_models.measuring.parts import Kind
+from latency_models.measuring.measurements import Measurement
+from latency_models.measuring.parts import Kind, Part
 from nas.architecture.blocks import Block, Head, Stem
 from nas.architecture.operations import STRICT, Conv, Depthwise, Pooled, Squeeze, Stage
 from nas.architecture.operations.stage import downsampled, with_resolutions
@@ -118,8 +119,13 @@ def features(
         resolution: height and width of its input, in pixels.
         tile: in which multiply-accumulates of matrix products are counted.
     """
+    return _of_chain(*_chain(kind, spec), resolution, tile)
+
+
+def _of_chain(
+    stages: Sequence[Stage], residual: bool, num_classes: int, resolution: int, tile: Tile
+) -> np.ndarray:
     found = dict.fromkeys(FEATURES, 0.0)
-    stages, residual, num_classes = _chain(kind, spec)
     found["one"] = 1.0
     found["input_values"] = resolution**2 * stages[0].input_width
     for stage, size in with_resolutions(stages, resolution):
@@ -133,6 +139,22 @@ def features(
         found["classifier_macs"] += classifier
         found["weights"] += classifier
     return np.array([found[name] for name in FEATURES])
+
+
+def stacked(places: Iterable[Part | Measurement], tile: Tile = SMALLEST_TILE) -> np.ndarray:
+    """`[places, features]` of parts or of their measurements; there may be none.
+
+    Raises:
+        ValueError: a measurement is one of a file without a spec.
+    """
+    found = []
+    for place in places:
+        if place.spec is None or place.resolution is None:
+            raise ValueError(f"{place.label}: expected a part with its spec, received none")
+        # A part still has what its spec was written from.
+        chain = _chain_of(place) if isinstance(place, Part) else _chain(place.kind, place.spec)
+        found.append(_of_chain(*chain, place.resolution, tile))
+    return np.array(found).reshape(-1, len(FEATURES))
 
 
 def _of_stage(stage: Stage, resolution: int, tile: Tile) -> dict[str, float]:
@@ -225,11 +247,27 @@ def _roles(stage: Conv) -> tuple[str, str]:
     return "expansion_macs", "expanded_values"
 
 
-def _chain(kind: Kind, spec: dict[str, Any]) -> tuple[Sequence[Stage], bool, int]:
+_Chain = tuple[Sequence[Stage], bool, int]
+_BLOCK = pydantic.TypeAdapter(Block)
+
+
+def _chain_of(part: Part) -> _Chain:
+    """As `_chain`, of a part that was not read from a file."""
+    source = part.source
+    if isinstance(source, Block):
+        return source.stages, source.has_residual, 0
+    if part.kind == "stem":
+        return [source.stem.stage(source.input_channels)], False, 0
+    if part.kind == "head":
+        return source.head.stages(source.layers[-1].output_width), False, source.num_classes
+    return _chain(part.kind, part.spec)
+
+
+def _chain(kind: Kind, spec: dict[str, Any]) -> _Chain:
     """Stages of a part, whether its input is added, and classes where it ends in a classifier."""
     rest = dict(spec)
     if kind == "block":
-        block = pydantic.TypeAdapter(Block).validate_json(json.dumps(spec), strict=True)
+        block = _BLOCK.validate_json(json.dumps(spec), strict=True)
         return block.stages, block.has_residual, 0
     if kind == "stem":
         channels = rest.pop("input_channels")
