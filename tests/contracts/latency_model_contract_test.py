@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import latency_models
-from latency_models.measuring import block_benchmarks, parts
+from latency_models.measuring import network_selection, parts
 from latency_models.models import published
 from nas import files
 from nas.architecture import counting, spaces
@@ -28,7 +28,7 @@ def row(part, latency_ms):
 
 
 def fitted(kind):
-    children = block_benchmarks.sample_networks(TINY, TINY.cardinality)
+    children = network_selection.sample_networks(TINY, TINY.cardinality)
     everything = parts.space_parts(TINY) + [parts.network_part(child) for child in children]
     rows = [row(part, 1e-6 * part.num_macs) for part in everything]
     model = latency_models.latency_model(kind)

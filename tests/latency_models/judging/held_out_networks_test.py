@@ -6,7 +6,7 @@ import pytest
 
 import latency_models
 from latency_models.judging import held_out_networks
-from latency_models.measuring import block_benchmarks, parts
+from latency_models.measuring import network_selection, parts
 from nas.architecture import counting, spaces
 
 TINY = spaces.SPACES["tiny"]
@@ -19,7 +19,7 @@ def row(part, latency_ms):
 
 
 def fitted_on(space, networks):
-    children = block_benchmarks.sample_networks(space, networks)
+    children = network_selection.sample_networks(space, networks)
     everything = parts.space_parts(space) + [parts.network_part(child) for child in children]
     rows = [row(part, 1e-6 * part.num_macs) for part in everything]
     model = latency_models.latency_model("lookup_table").fit(rows, space)
@@ -69,7 +69,7 @@ def test_extremes_in_their_order_are_those_of_all_networks():
 
 def test_what_cannot_be_held_out_is_refused(cifar):
     model, fitted = cifar
-    used = block_benchmarks.sample_networks(CIFAR, 8)[3]
+    used = network_selection.sample_networks(CIFAR, 8)[3]
     with pytest.raises(ValueError, match="cifar_3, which was used"):
         held_out_networks.sample(model, CIFAR, 30, fitted, [used])
     with pytest.raises(ValueError, match="networks: expected more than 4, .* received 4"):

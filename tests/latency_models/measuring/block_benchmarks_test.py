@@ -4,7 +4,7 @@ import pytest
 
 import latency_models
 from latency_models.measuring import block_benchmarks, measurements, parts, timing
-from nas.architecture import counting, spaces
+from nas.architecture import spaces
 
 PLAN = timing.Plan(rounds=4, min_rounds=2, budget_seconds=5.0, min_sample_ms=0.05, references=2)
 TINY = spaces.SPACES["tiny"]
@@ -84,28 +84,6 @@ def test_rows_of_another_environment_are_not_taken_for_this_one(tiny_rows, devic
     assert again[0] == rows[0]
     assert all(row.environment == rows[0].environment for row in again)
     assert len(measurements.read(path)) == 3 + len(rows) - 1
-
-
-def test_networks_are_different_and_begin_with_the_extremes():
-    space = spaces.SPACES["cifar"]
-    children = block_benchmarks.sample_networks(space, 16, seed=3)
-    assert len({parts.network_part(child).key for child in children}) == 16
-    macs = [counting.num_macs(child) for child in children]
-    assert macs[0] == min(macs)
-    assert macs[1] == max(macs)
-    assert children == block_benchmarks.sample_networks(space, 16, seed=3)
-    assert children[2:] != block_benchmarks.sample_networks(space, 16, seed=4)[2:]
-
-
-def test_networks_of_a_small_space_can_be_all_of_it():
-    children = block_benchmarks.sample_networks(TINY, TINY.cardinality)
-    assert len({TINY.choices(child) for child in children}) == TINY.cardinality
-
-
-@pytest.mark.parametrize("count", [1, TINY.cardinality + 1])
-def test_more_or_fewer_networks_than_make_sense_are_refused(count):
-    with pytest.raises(ValueError, match=f"networks: expected 2 to .* received {count}"):
-        block_benchmarks.sample_networks(TINY, count)
 
 
 def test_the_reference_model_is_the_same_bytes_every_time():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import latency_models
-from latency_models.measuring import block_benchmarks, parts
+from latency_models.measuring import network_selection, parts
 from latency_models.models.lookup_table import LookupTable
 from nas import files
 from nas.architecture import spaces
@@ -44,7 +44,7 @@ def row(part, latency_ms, reference_ms=REFERENCE_MS, **changes):
 
 def exact_rows(space=SPACE, networks=6):
     rows = [row(part, alone_ms(part)) for part in parts.space_parts(space)]
-    children = block_benchmarks.sample_networks(space, networks)
+    children = network_selection.sample_networks(space, networks)
     return rows + [row(parts.network_part(child), network_ms(child)) for child in children]
 
 

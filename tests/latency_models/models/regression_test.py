@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import latency_models
-from latency_models.measuring import block_benchmarks, features, parts
+from latency_models.measuring import features, network_selection, parts
 from latency_models.models.regression import Regression
 from nas import files
 from nas.architecture import spaces
@@ -46,7 +46,7 @@ def row(part, latency_ms, **changes):
 
 def rows_of(space, networks):
     found = [row(part, alone_ms(part), space=space.name) for part in parts.space_parts(space)]
-    children = block_benchmarks.sample_networks(space, networks)
+    children = network_selection.sample_networks(space, networks)
     return found + [row(parts.network_part(c), network_ms(c), space=space.name) for c in children]
 
 
@@ -67,7 +67,7 @@ def model():
 
 
 def errors(model, space):
-    children = block_benchmarks.sample_networks(space, 20, seed=9)
+    children = network_selection.sample_networks(space, 20, seed=9)
     return np.array([model.predict(c) / network_ms(c) - 1.0 for c in children]), children
 
 
@@ -150,7 +150,7 @@ def rows_on_tiles(space, networks, streamed_ms=0.0):
         )
         return sum(tiled_ms(p) for p in parts.child_parts(child)) + streamed_ms * streamed
 
-    children = block_benchmarks.sample_networks(space, networks)
+    children = network_selection.sample_networks(space, networks)
     found = [row(part, tiled_ms(part), space=space.name) for part in parts.space_parts(space)]
     found += [row(parts.network_part(c), of_network(c), space=space.name) for c in children]
     return found, of_network
@@ -164,7 +164,7 @@ def test_the_tile_of_the_machine_is_found_and_predicts_tiles_filled_in_part(tmp_
     assert latency_models.load(tmp_path / "model.json").tile_ == features.Tile(7, 16)
     # Images of 10, 5 and 3 pixels leave parts of tiles empty as none that was measured does.
     other = space_like_cifar(resolution=20, widths=(24, 40))
-    for child in block_benchmarks.sample_networks(other, 8):
+    for child in network_selection.sample_networks(other, 8):
         assert model.predict(child) == pytest.approx(of_network(child), rel=0.03)
 
 
@@ -180,7 +180,7 @@ def test_weights_that_networks_stream_are_learned_from_networks_and_count_in_par
     assert model.part_ms(block) == pytest.approx(alone + 5e-4 * 49 * 6 * 32, rel=1e-6)
     assert model.evaluation_["networks"]["mape"] < 0.01
     wide = space_like_cifar(widths=(24, 48), kernels=(5, 7))
-    for child in block_benchmarks.sample_networks(wide, 8):
+    for child in network_selection.sample_networks(wide, 8):
         assert model.predict(child) == pytest.approx(of_network(child), rel=0.03)
 
 
