@@ -55,6 +55,8 @@ def chosen(space: SearchSpace, count: int | None = None, seed: int = 0) -> list[
     covering = _covering(space, everything, seed)
     if count is None:
         count = max(DEFAULT_PARTS, len(covering))
+        if count >= len(everything):
+            return everything
     if count < len(covering):
         raise ValueError(
             f"parts: expected at least {len(covering)}, which cover the decisions of "
@@ -117,8 +119,7 @@ def _extremes(everything: Sequence[Part]) -> list[tuple[Hashable, int]]:
 
 def _positions(everything: Sequence[Part]) -> np.ndarray:
     """Returns `[parts, features]`, by whose distance parts differ."""
-    rows = np.log1p(features.stacked(everything, features.SMALLEST_TILE))
-    return rows
+    return np.log1p(features.stacked(everything))
 
 
 def _filled(covering: Sequence[int], positions: np.ndarray, count: int) -> list[int]:

@@ -43,6 +43,20 @@ def mobile(name="mobile_like"):
     )
 
 
+def small(name="small_like"):
+    """Two slots with two widths and two resolutions, of few parts."""
+    candidates = (MBConv(3, 3), MBConv(5, 3, se_ratio=0.25))
+    return SearchSpace(
+        name=name,
+        resolution=(12, 16),
+        num_classes=3,
+        stem=Stem(8),
+        layers=_slots(8, [("w", 2, 2)], candidates),
+        head=Head(32),
+        widths={"w": (8, 16)},
+    )
+
+
 def large(name="large_like"):
     """`proxyless_imagenet` with seven to nine widths a stage and three resolutions."""
     factors = (0.5, 0.625, 0.75, 1.0, 1.25, 1.5, 2.0)
