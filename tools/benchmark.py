@@ -38,7 +38,7 @@ _RECIPE = flags.DEFINE_string("recipe", "float32", "Recipe that exports the spac
 _NETWORKS = flags.DEFINE_integer(
     "networks",
     None,
-    "Number of whole networks of the space to time; 48 if not given, or 96 if the space decides "
+    "Number of whole networks of the space to time; 48 if not given, or 64 if the space decides "
     "about widths or resolutions.",
     lower_bound=2,
 )
@@ -46,7 +46,7 @@ _PARTS = flags.DEFINE_integer(
     "parts",
     None,
     "Number of blocks, stems and heads of the space to time, 0 for all. If not given, all; if the "
-    "space decides about widths or resolutions, about 160 that cover its decisions.",
+    "space decides about widths or resolutions, about 120 that cover its decisions.",
     lower_bound=0,
 )
 _ROUNDS = flags.DEFINE_integer(

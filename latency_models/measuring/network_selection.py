@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,8 +15,8 @@ from nas.architecture.specs import Child, SearchSpace
 
 # Fewer networks would say little about single blocks (see `latency_models.models.in_context`).
 DEFAULT_NETWORKS = 48
-# Width decisions and resolutions add options, each of which must occur in several networks.
-DESIGNED_NETWORKS = 96
+# A regression learns less from networks, but their parts come from many more options.
+DESIGNED_NETWORKS = 64
 
 
 def default_count(space: SearchSpace) -> int:
@@ -29,7 +30,8 @@ def sample_networks(space: SearchSpace, count: int | None = None, seed: int = 0)
     The first two are the extremes. For the others, every decision is drawn at random. The
     distribution changes from network to network: the first ones favour cheap options, the last ones
     expensive options. Over all networks the draws of each decision are spread evenly (a Latin
-    hypercube: McKay, Beckman and Conover 1979), so every option occurs about equally often.
+    hypercube: McKay, Beckman and Conover 1979), so every option occurs about equally often. In a
+    space with width decisions or several resolutions every option occurs, if `count` allows it.
 
     Args:
         space: the search space.
@@ -61,7 +63,28 @@ def sample_networks(space: SearchSpace, count: int | None = None, seed: int = 0)
             continue
         chosen.append(choice)
         leaning = next(leanings, 1.0)
+    if part_selection.is_designed(space):
+        _add_missing(chosen, space.option_counts)
     return [space.child(choice, f"{space.name}_{i}") for i, choice in enumerate(chosen)]
+
+
+def _add_missing(chosen: list[tuple[int, ...]], option_counts: Sequence[int]) -> None:
+    """Puts options that no network has in place of the most frequent ones, except in the extremes.
+
+    An option in the middle of a decision with many is rare, since most networks lean to one end.
+    """
+    for row, count in enumerate(option_counts):
+        for option in range(count):
+            frequencies = collections.Counter(choice[row] for choice in chosen)
+            if frequencies[option]:
+                continue
+            order = sorted(range(2, len(chosen)), key=lambda i: -frequencies[chosen[i][row]])
+            for i in order:
+                changed = (*chosen[i][:row], option, *chosen[i][row + 1 :])
+                # An option that occurs once would be missing instead.
+                if frequencies[chosen[i][row]] > 1 and changed not in chosen:
+                    chosen[i] = changed
+                    break
 
 
 def _options_by_cost(space: SearchSpace) -> list[list[int]]:

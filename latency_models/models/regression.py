@@ -18,10 +18,10 @@ from typing import ClassVar
 import numpy as np
 from pydantic.dataclasses import dataclass
 
-from latency_models.measuring import features, parts
-from latency_models.measuring.features import Tile
+from latency_models.measuring import features, parts, tiles
 from latency_models.measuring.measurements import Measurement
 from latency_models.measuring.parts import Part
+from latency_models.measuring.tiles import Tile
 from latency_models.models import (
     correction,
     evaluation,
@@ -83,7 +83,7 @@ class Regression(LatencyModel):
     """Predicts the latency of any network on one device from the work of its parts.
 
     Attributes:
-        tile_: the tile, one of `features.TILES`, in which multiply-accumulates are counted.
+        tile_: the tile, one of `tiles.TILES`, in which multiply-accumulates are counted.
         regressor_: the model of a part alone.
         correction_: the correction from parts alone to parts in a network.
         networks_: keys of the whole networks it was fitted to.
@@ -256,14 +256,14 @@ class Regression(LatencyModel):
 
 
 def _best_tile(of_parts: Sequence[Measurement], alone_ms: np.ndarray) -> Tile:
-    """The tile with the smallest squared error; every tile gives the same number of features."""
+    """The tile with the smallest squared error; the first of several that are equally good."""
 
     def remaining(tile: Tile) -> float:
         rows = features.stacked(of_parts, tile)
         predicted = part_regressor.fit(rows, alone_ms).predict(rows)
-        return float(np.mean((predicted / alone_ms - 1.0) ** 2))
+        return round(float(np.mean((predicted / alone_ms - 1.0) ** 2)), 9)
 
-    return min(features.TILES, key=remaining)
+    return min(tiles.TILES, key=remaining)
 
 
 def _shape_of(row: Measurement) -> str:

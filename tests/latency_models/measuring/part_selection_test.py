@@ -2,7 +2,7 @@ import made_spaces
 import numpy as np
 import pytest
 
-from latency_models.measuring import features, part_selection, parts
+from latency_models.measuring import features, part_selection, parts, tiles
 from nas.architecture import spaces
 from nas.architecture.blocks import Slot
 
@@ -34,7 +34,8 @@ def test_every_part_of_a_fixed_space_is_timed_in_the_same_order(name):
 def test_the_default_is_a_small_share_in_the_order_of_the_space(space, chosen):
     everything = keys(EVERYTHING[space.name])
     assert len(everything) > 1900
-    assert len(set(keys(chosen))) == len(chosen) == part_selection.DEFAULT_PARTS
+    assert len(set(keys(chosen))) == len(chosen)
+    assert part_selection.DEFAULT_PARTS <= len(chosen) < 200
     places = [everything.index(key) for key in keys(chosen)]
     assert places == sorted(places)
 
@@ -90,7 +91,7 @@ def test_every_operation_has_its_extremes_and_several_sizes(space, chosen):
         assert len(set(macs)) >= 6
 
 
-@pytest.mark.parametrize("tile", features.TILES, ids=str)
+@pytest.mark.parametrize("tile", tiles.TILES, ids=str)
 def test_no_part_of_the_space_lies_outside_the_range_of_the_subset(space, chosen, tile):
     everything = features.stacked(EVERYTHING[space.name], tile)
     subset = features.stacked(chosen, tile)
@@ -113,7 +114,7 @@ def test_all_parts_can_be_asked_for():
 
 
 def test_the_parts_added_to_the_covering_are_far_from_those_before():
-    few, many = (part_selection.chosen(MOBILE, count) for count in (120, 160))
+    few, many = (part_selection.chosen(MOBILE, count) for count in (100, 160))
     rows = [np.log1p(features.stacked(some)) for some in (few, many)]
 
     def largest_gap(positions):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import latency_models
-from latency_models.measuring import features, network_selection, parts
+from latency_models.measuring import features, network_selection, parts, tiles
 from latency_models.models.regression import Regression
 from nas import files
 from nas.architecture import spaces
@@ -18,6 +18,8 @@ from nas.architecture.operations import MBConv
 from nas.architecture.specs import SearchSpace
 
 CIFAR = spaces.SPACES["cifar"]
+# Of int8 with AVX-512.
+WHOLE = tiles.Tile(7, 16, 16, 16)
 ENVIRONMENT = {"device": "local", "runtime": "r", "num_threads": 1, "delegate": "none"}
 
 
@@ -134,7 +136,7 @@ def test_parts_of_other_spaces_are_learned_from():
 
 def tiled_ms(part):
     """A machine that computes whole tiles of 7 pixels and 16 channels."""
-    x = features.features(part.kind, part.spec, part.resolution, features.Tile(7, 16))
+    x = features.features(part.kind, part.spec, part.resolution, WHOLE)
     return float(x @ np.linspace(1e-6, 2e-6, len(x)))
 
 
@@ -159,9 +161,9 @@ def rows_on_tiles(space, networks, streamed_ms=0.0):
 def test_the_tile_of_the_machine_is_found_and_predicts_tiles_filled_in_part(tmp_path):
     rows, of_network = rows_on_tiles(CIFAR, 12)
     model = Regression().fit(rows, CIFAR)
-    assert model.tile_ == features.Tile(7, 16)
+    assert model.tile_ == WHOLE
     model.save(tmp_path / "model.json")
-    assert latency_models.load(tmp_path / "model.json").tile_ == features.Tile(7, 16)
+    assert latency_models.load(tmp_path / "model.json").tile_ == WHOLE
     # Images of 10, 5 and 3 pixels leave parts of tiles empty as none that was measured does.
     other = space_like_cifar(resolution=20, widths=(24, 40))
     for child in network_selection.sample_networks(other, 8):
