@@ -1,9 +1,16 @@
 import dataclasses
 
+import made_spaces
 import pytest
 
 import latency_models
-from latency_models.measuring import block_benchmarks, measurements, parts, timing
+from latency_models.measuring import (
+    block_benchmarks,
+    measurements,
+    part_selection,
+    parts,
+    timing,
+)
 from nas.architecture import spaces
 
 PLAN = timing.Plan(rounds=4, min_rounds=2, budget_seconds=5.0, min_sample_ms=0.05, references=2)
@@ -71,6 +78,34 @@ def test_a_second_run_measures_only_what_is_missing(tiny_rows, device, tmp_path,
         )
         assert row.key == part.key
     assert converted == list(files) == [part.key]
+
+
+def test_a_killed_benchmark_of_a_subset_goes_on_with_the_same_subset(device, tmp_path):
+    space, path = made_spaces.small(), tmp_path / "rows.jsonl"
+    plan = dataclasses.replace(PLAN, models_at_once=8)
+
+    class Killed(Exception):
+        pass
+
+    def killed_in_the_second_chunk(items, total, label):
+        if path.exists():
+            raise Killed
+        yield from items
+
+    def benchmark(**more):
+        return block_benchmarks.benchmark_space(
+            space, "float32", device, path, networks=4, num_parts=15, seed=3, plan=plan, **more
+        )
+
+    with pytest.raises(Killed):
+        benchmark(progress=killed_in_the_second_chunk)
+    first = measurements.read(path)
+    assert len(first) == 8
+    rows = benchmark()
+    wanted = part_selection.chosen(space, 15, seed=3)
+    assert [row.key for row in rows[:15]] == [part.key for part in wanted]
+    assert len(measurements.read(path)) == len(rows) == 19
+    assert all(row in rows for row in first)
 
 
 def test_rows_of_another_environment_are_not_taken_for_this_one(tiny_rows, device, tmp_path):

@@ -5,11 +5,20 @@ import math
 import re
 
 import made_rows
+import made_spaces
 import numpy as np
 import pytest
 
 import latency_models
-from latency_models.measuring import features, network_selection, parts, tiles
+from latency_models.measuring import (
+    features,
+    measurements,
+    network_selection,
+    part_selection,
+    parts,
+    tiles,
+)
+from latency_models.models import selection
 from latency_models.models.regression import Regression
 from nas import files
 from nas.architecture import spaces
@@ -198,6 +207,48 @@ def test_an_unmeasured_part_of_a_network_is_predicted_while_learning():
     assert len(without) < len(rows)
     model = Regression().fit(without, CIFAR)
     assert model.correction_.scale == pytest.approx(1.1, rel=0.05)
+
+
+@pytest.fixture(scope="module")
+def mobile():
+    """Rows of a subset of the parts of a space with widths and two resolutions."""
+    space = made_spaces.mobile()
+    measured = part_selection.chosen(space)
+    children = network_selection.sample_networks(space)
+    found = [row(part, alone_ms(part), space=space.name) for part in measured]
+    networks = [row(parts.network_part(c), network_ms(c), space=space.name) for c in children]
+    return space, found + networks
+
+
+def test_a_subset_predicts_networks_of_all_widths_and_resolutions(mobile):
+    space, rows = mobile
+    model = Regression().fit(rows, space)
+    generator = np.random.default_rng(7)
+    children = [
+        space.child([int(generator.integers(count)) for count in space.option_counts])
+        for _ in range(60)
+    ]
+    assert {child.resolution for child in children} == {24, 32}
+    off = np.array([model.predict(child) / network_ms(child) - 1.0 for child in children])
+    assert np.abs(off).mean() < 0.03
+    assert abs(off.mean()) < 0.01
+    by_resolution = [off[[c.resolution == r for c in children]].mean() for r in (24, 32)]
+    assert np.abs(by_resolution).max() < 0.015
+    # The measured times of few parts suffice to learn what networks add.
+    assert model.correction_.scale == pytest.approx(1.1, rel=0.02)
+    assert model.evaluation_["networks"]["count"] == 64
+    assert model.cautions(parts.space_parts(space)) == []
+
+
+def test_networks_at_a_resolution_that_the_space_does_not_have_are_not_its_own(mobile):
+    space, rows = mobile
+    narrow = dataclasses.replace(space, resolution=(16, 32))
+    networks, children = selection.networks(rows, narrow)
+    assert {child.resolution for child in children} == {32}
+    assert len(networks) < 64
+    assert measurements.measured_space(narrow, rows).resolutions == (16, 32)
+    with pytest.raises(ValueError, match="at least 4 whole networks of mobile_like, received 0"):
+        selection.networks(rows, dataclasses.replace(space, resolution=(16, 20)))
 
 
 def test_too_few_networks_are_refused():
