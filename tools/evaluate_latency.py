@@ -63,8 +63,8 @@ def main() -> None:
     space = space.with_task(space.num_classes, _RESOLUTION.value, space.input_channels)
     device = device_flags.device_of(model.environment_)
     _check_environment(model.environment_, device.environment())
-    task = (space.num_classes, space.largest_resolution, space.input_channels)
-    children = [spaces.load_child(name).with_task(*task) for name in _CHILDREN.value]
+    given = [spaces.load_child(name) for name in _CHILDREN.value]
+    children = [held_out_networks.with_task_of(space, child) for child in given]
     fitted = {row.key for row in rows if row.kind == "network"}
     groups = held_out_networks.sample(model, space, _NETWORKS.value, fitted, children, _SEED.value)
     output = pathlib.Path(
@@ -97,7 +97,12 @@ def main() -> None:
             **{name: model.to_dict()[name] for name in ("kind", "space", "recipe", "environment")},
             "evaluation": found,
             "networks": [
-                {"group": group, "operations": [block.op.label for block in child.layers]}
+                {
+                    "group": group,
+                    "operations": [block.op.label for block in child.layers],
+                    "widths": [child.stem.width, *(b.output_width for b in child.layers)],
+                    "resolution": child.resolution,
+                }
                 for group, members in groups.items()
                 for child in members
             ],

@@ -108,6 +108,12 @@ def test_costs_of_a_space_with_widths_and_resolutions_are_predictions(name):
         model.slot_latencies(space)
 
 
+def test_a_space_that_is_measured_in_part_needs_a_regression():
+    small = made_spaces.small()
+    kinds = [latency_models.suitable_kind(space) for space in (TINY, small, small.largest)]
+    assert kinds == ["lookup_table", "regression", "lookup_table"]
+
+
 def test_an_identity_costs_nothing_and_everything_else_something(model, space):
     slots, constant = model.slot_latencies(space)
     assert constant > 0.0

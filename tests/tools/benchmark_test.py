@@ -68,6 +68,7 @@ def test_models_are_timed_into_a_table(tmp_path):
         ("benchmark", ["--space=nowhere"], "expected one of proxyless_imagenet"),
         ("benchmark", ["--models=none.tflite"], "none.tflite: expected a .tflite file"),
         ("benchmark", ["--space=tiny", "--recipe=int4"], "int4"),
+        ("benchmark", ["--space=tiny", "--parts=2"], "parts: expected at least "),
         ("benchmark", ["--space=tiny", "--delegate=gpu"], "--delegate and --cpu_mask for a phone"),
         ("benchmark", ["--space=tiny", "--device=adb"], "name it with --benchmark_model"),
         ("benchmark", ["--space=tiny", "--device=adb:A,adb:A"], "expected different devices"),

@@ -11,8 +11,8 @@ from nas import files
 from nas.architecture.specs import SearchSpace
 from tools.terminal import console
 
-# Converting a block or a network takes about as long on every machine that was tried.
-_SECONDS_TO_CONVERT = 0.3
+# Of a block or a network, on a core of a server.
+_SECONDS_TO_CONVERT = 0.4
 
 
 def run(
