@@ -47,7 +47,7 @@ def test_the_page_begins_with_the_public_names(page):
 
 
 def test_names_stand_there_with_their_signature(page):
-    assert "- `child(choices, name=None) -> Child`: Returns the network with candidate" in page
+    assert "- `child(choices, name=None) -> Child`: Returns the network with option" in page
     assert "### nas.objectives.target_latency" in page
     assert "- `tools.search`: Searches a network" in page
     assert "`_" not in page.replace("`_`", "")

@@ -42,6 +42,11 @@ _DESCRIBED = 3
 # These weights are padded to many times their size, so they do not stay in the caches from one
 # inference to the next.
 _STREAMED = features.FEATURES.index("general_weights")
+_WEIGHTS = features.FEATURES.index("weights")
+# With fewer networks, two more terms of the correction could describe their noise.
+_ENOUGH_NETWORKS = 32
+# Mean squared error with the terms over that without.
+_CLEARLY_BETTER = 0.9
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -60,8 +65,11 @@ class _Sums:
     alone_ms: np.ndarray
     num_parts: np.ndarray
     streamed_weights: np.ndarray
+    weights: np.ndarray
 
-    def correction(self, measured_ms: np.ndarray, without: int | None = None) -> Correction:
+    def correction(
+        self, measured_ms: np.ndarray, extended: bool, without: int | None = None
+    ) -> Correction:
         """Fits the correction to all networks except `without`."""
         kept = np.arange(len(measured_ms)) != without
         return correction.fit(
@@ -69,16 +77,27 @@ class _Sums:
             self.num_parts[kept],
             measured_ms[kept],
             self.streamed_weights[kept],
+            self.weights[kept] if extended else None,
         )
 
-    def held_out(self, measured_ms: np.ndarray) -> np.ndarray:
+    def held_out(self, measured_ms: np.ndarray, extended: bool) -> np.ndarray:
         """Predicts each network with the correction fitted to the other networks."""
         found = np.empty_like(measured_ms)
         for i in range(len(measured_ms)):
-            found[i] = self.correction(measured_ms, without=i).sum_ms(
-                self.predicted_ms[i], self.num_parts[i], self.streamed_weights[i]
+            found[i] = self.correction(measured_ms, extended, without=i).sum_ms(
+                self.predicted_ms[i], self.num_parts[i], self.streamed_weights[i], self.weights[i]
             )
         return found
+
+    def needs_extension(self, measured_ms: np.ndarray) -> bool:
+        """Whether held-out networks are predicted better by the correction with all its terms."""
+        if len(measured_ms) < _ENOUGH_NETWORKS:
+            return False
+        errors = [
+            float(np.mean((self.held_out(measured_ms, extended) / measured_ms - 1.0) ** 2))
+            for extended in (False, True)
+        ]
+        return errors[1] < _CLEARLY_BETTER * errors[0]
 
 
 class Regression(LatencyModel):
@@ -151,11 +170,13 @@ class Regression(LatencyModel):
             alone_ms=np.array([self._measured_ms(wanted, alone_by_key) for wanted in in_parts]),
             num_parts=np.array([len(wanted) for wanted in in_parts]),
             streamed_weights=np.array([self._stacked(w)[:, _STREAMED].sum() for w in in_parts]),
+            weights=np.array([self._stacked(w)[:, _WEIGHTS].sum() for w in in_parts]),
         )
-        self.correction_ = sums.correction(measured)
+        extended = sums.needs_extension(measured)
+        self.correction_ = sums.correction(measured, extended)
         self.evaluation_ = {
             "networks": evaluation.held_out(
-                sums.held_out(measured), measured, "leave one network out"
+                sums.held_out(measured, extended), measured, "leave one network out"
             ),
             "blocks": evaluation.held_out(
                 random.predicted_ms, random.latency_ms, "ten random folds of blocks timed alone"
@@ -181,7 +202,9 @@ class Regression(LatencyModel):
             self._check_known(part, row)
             # One product at a time: sums of a matrix product depend on its number of rows.
             alone_ms = float(self.regressor_.predict(row[None])[0])
-            found[part.key] = self.correction_.part_ms(alone_ms, float(row[_STREAMED]))
+            found[part.key] = self.correction_.part_ms(
+                alone_ms, float(row[_STREAMED]), float(row[_WEIGHTS]), part.kind == "stem"
+            )
         return [found[part.key] for part in wanted]
 
     def _check_known(self, part: Part, row: np.ndarray) -> None:

@@ -240,6 +240,32 @@ def test_a_subset_predicts_networks_of_all_widths_and_resolutions(mobile):
     assert model.cautions(parts.space_parts(space)) == []
 
 
+def test_what_grows_with_the_weights_of_a_network_is_learned_where_it_helps(mobile):
+    space, rows = mobile
+
+    def larger_ms(child):
+        x = features.stacked(parts.child_parts(child))[:, features.FEATURES.index("weights")]
+        return network_ms(child) + 2e-7 * x.sum() + 0.1
+
+    children = network_selection.sample_networks(space)
+    changed = [r for r in rows if r.kind != "network"] + [
+        row(parts.network_part(child), larger_ms(child), space=space.name) for child in children
+    ]
+    model = Regression().fit(changed, space)
+    assert model.correction_.per_network_ms == pytest.approx(0.1, rel=0.3)
+    assert model.correction_.per_weight_ms == pytest.approx(2e-7, rel=0.3)
+    others = network_selection.sample_networks(space, 20, seed=9)
+    off = np.array([model.predict(child) / larger_ms(child) - 1.0 for child in others])
+    assert np.abs(off).mean() < 0.03
+    costs = model.costs(space)
+    for child in others:
+        total = costs.of(space.choices(child))
+        assert total == pytest.approx(model.predict(child), rel=1e-9)
+    # Where networks add nothing of the kind, and where they are few, it is left out.
+    few = [r for r in changed if r.kind != "network"] + changed[-20:]
+    assert Regression().fit(few, space).correction_.per_network_ms == 0.0
+
+
 def test_networks_at_a_resolution_that_the_space_does_not_have_are_not_its_own(mobile):
     space, rows = mobile
     narrow = dataclasses.replace(space, resolution=(16, 32))
