@@ -76,13 +76,16 @@ def _covering(space: SearchSpace, everything: Sequence[Part], seed: int) -> list
     sets = [tokens[part.key] for part in everything]
     for token, index in _extremes(everything):
         sets[index].add(token)
-    order = np.random.default_rng(seed).permutation(len(everything)).tolist()
-    left = set().union(*sets)
+    columns = {token: i for i, token in enumerate(dict.fromkeys(t for own in sets for t in own))}
+    has = np.zeros((len(everything), len(columns)), np.float32)
+    for row, own in zip(has, sets, strict=True):
+        row[[columns[token] for token in own]] = 1.0
+    order = np.random.default_rng(seed).permutation(len(everything))
+    left = np.ones(len(columns), np.float32)
     found: list[int] = []
-    while left:
-        best = max(order, key=lambda i: len(sets[i] & left))
-        found.append(best)
-        left -= sets[best]
+    while left.any():
+        found.append(int(order[(has @ left)[order].argmax()]))
+        left[has[found[-1]] > 0.0] = 0.0
     return found
 
 
