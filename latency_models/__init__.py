@@ -13,11 +13,13 @@ from latency_models.devices import Device
 from latency_models.devices.android.adb import AdbDevice
 from latency_models.devices.android.phone_settings import PhoneSettings
 from latency_models.devices.local import LocalDevice
+from latency_models.measuring import part_selection
 from latency_models.models import published
 from latency_models.models.fitted import LatencyModel
 from latency_models.models.lookup_table import LookupTable
 from latency_models.models.regression import Regression
 from nas import facade, files, known_names
+from nas.architecture.specs import SearchSpace
 
 LATENCY_MODELS: dict[str, type[LatencyModel]] = {
     LookupTable.kind: LookupTable,
@@ -84,6 +86,11 @@ def device(name: str, num_threads: int = 1, phone: PhoneSettings | None = None) 
         *others, last = DEVICES
         raise ValueError(f"device: expected {', '.join(others)} or {last}, received {name!r}")
     return forms[kind, colon](address or None, num_threads, phone)
+
+
+def suitable_kind(space: SearchSpace) -> str:
+    """The kind of latency model for the parts of `space` that a benchmark times by default."""
+    return (Regression if part_selection.is_designed(space) else LookupTable).kind
 
 
 def latency_model(kind: str) -> LatencyModel:

@@ -4,7 +4,9 @@
     python -m tools.benchmark --space=cifar --recipe=int8 --output=measurements.jsonl
 
 The second command writes the measurements that `tools.fit_latency` needs. Run it again and it
-times only what is missing. For a phone, the tool pushes `benchmark_model` and the models to it:
+times only what is missing. If the space decides about widths or resolutions, it times a subset of
+the blocks that covers the decisions, from which a regression predicts the others. For a phone, the
+tool pushes `benchmark_model` and the models to it:
 
     python -m tools.benchmark --space=cifar --recipe=int8 --device=adb \
         --benchmark_model=android_aarch64_benchmark_model --output=measurements.jsonl
@@ -23,23 +25,36 @@ from absl import flags
 from export import recipes
 from export.checks import interpreter
 from latency_models import Device, devices
-from latency_models.devices.plan import DEFAULT_NETWORKS, Plan
+from latency_models.devices.plan import Plan
 from latency_models.measuring import measurements
 from nas.architecture import spaces
 from tools.flags import device_flags
 from tools.terminal import console
-from tools.workflow import several_phones
+from tools.workflow import several_phones, space_benchmark
 
 _MODELS = flags.DEFINE_list("models", [], "The .tflite files to time, separated by commas.")
 _SPACE = flags.DEFINE_string("space", None, "Search space to time: a name, or a .json file.")
 _RECIPE = flags.DEFINE_string("recipe", "float32", "Recipe that exports the space's blocks.")
 _NETWORKS = flags.DEFINE_integer(
-    "networks", DEFAULT_NETWORKS, "Number of whole networks of the space to time.", lower_bound=2
+    "networks",
+    None,
+    "Number of whole networks of the space to time; 48 if not given, or 64 if the space decides "
+    "about widths or resolutions.",
+    lower_bound=2,
+)
+_PARTS = flags.DEFINE_integer(
+    "parts",
+    None,
+    "Number of blocks, stems and heads of the space to time, 0 for all. If not given, all; if the "
+    "space decides about widths or resolutions, about 120 that cover its decisions.",
+    lower_bound=0,
 )
 _ROUNDS = flags.DEFINE_integer(
     "rounds", None, "Samples of each model; the device's default if not given.", lower_bound=2
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Seed for the networks and the order.", lower_bound=0)
+_SEED = flags.DEFINE_integer(
+    "seed", 0, "Seed for the networks, the subset and the order.", lower_bound=0
+)
 _OUTPUT = flags.DEFINE_string("output", "measurements.jsonl", "File to append the rows to.")
 _CLASSES = flags.DEFINE_integer("num_classes", None, "Classes; the space's own if not given.")
 _RESOLUTION = flags.DEFINE_integer(
@@ -94,14 +109,13 @@ def _benchmark_space(name: str) -> None:
     space = space.with_task(_CLASSES.value or space.num_classes, _RESOLUTION.value, _CHANNELS.value)
     recipes.recipe(_RECIPE.value)
     device = device_flags.device()
-    from latency_models.measuring import block_benchmarks
-
-    rows = block_benchmarks.benchmark_space(
+    rows = space_benchmark.run(
         space,
         _RECIPE.value,
         device,
         _OUTPUT.value,
         networks=_NETWORKS.value,
+        num_parts=_PARTS.value,
         seed=_SEED.value,
         plan=_plan(device),
         progress=console.progress,

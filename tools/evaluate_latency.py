@@ -23,7 +23,6 @@ from latency_models.judging import evaluation_table, held_out_networks
 from latency_models.measuring import measurements, parts
 from nas import files
 from nas.architecture import spaces
-from nas.architecture.specs import Child, SearchSpace
 from tools.flags import device_flags
 from tools.terminal import console
 
@@ -64,7 +63,8 @@ def main() -> None:
     space = space.with_task(space.num_classes, _RESOLUTION.value, space.input_channels)
     device = device_flags.device_of(model.environment_)
     _check_environment(model.environment_, device.environment())
-    children = [_of_space(spaces.load_child(name), space) for name in _CHILDREN.value]
+    given = [spaces.load_child(name) for name in _CHILDREN.value]
+    children = [held_out_networks.with_task_of(space, child) for child in given]
     fitted = {row.key for row in rows if row.kind == "network"}
     groups = held_out_networks.sample(model, space, _NETWORKS.value, fitted, children, _SEED.value)
     output = pathlib.Path(
@@ -100,7 +100,7 @@ def main() -> None:
                 {
                     "group": group,
                     "operations": [block.op.label for block in child.layers],
-                    "widths": [block.output_width for block in child.layers],
+                    "widths": [child.stem.width, *(b.output_width for b in child.layers)],
                     "resolution": child.resolution,
                 }
                 for group, members in groups.items()
@@ -125,13 +125,6 @@ def main() -> None:
             f"\nthe networks differ {ratio:.0f} times as much as two measurements of one network"
         )
     console.say(f"{_verdict(found['all'])}; results are in {output}, .md and .png")
-
-
-def _of_space(child: Child, space: SearchSpace) -> Child:
-    """Adapts a child to the task of `space`; it keeps a resolution that the space has."""
-    own = child.resolution in space.resolutions
-    resolution = child.resolution if own else space.largest_resolution
-    return child.with_task(space.num_classes, resolution, space.input_channels)
 
 
 def _check_environment(expected: dict[str, Any], received: dict[str, Any]) -> None:

@@ -4,7 +4,8 @@
         --output=latency_model.json
 
 `lookup_table` covers the measured blocks only and is the more accurate for whole networks.
-`regression` predicts any width and resolution, and says when it extrapolates. A `.png` file beside
+`regression` predicts any width and resolution, and says when it extrapolates; a space that decides
+about widths or resolutions needs it, since not all of its blocks are timed. A `.png` file beside
 the model plots predictions for held-out networks and parts against their measurements.
 """
 
@@ -25,13 +26,19 @@ _SPACE = flags.DEFINE_string(
     "space", None, "Search space, a name or a .json file; by default the one in the rows."
 )
 _RECIPE = flags.DEFINE_string("recipe", None, "Use only rows of this recipe.")
-_KIND = flags.DEFINE_string("kind", "lookup_table", "lookup_table or regression.")
+_KIND = flags.DEFINE_string(
+    "kind",
+    None,
+    "lookup_table or regression; by default a lookup table, but a regression if the space decides "
+    "about widths or resolutions.",
+)
 _OUTPUT = flags.DEFINE_string("output", "latency_model.json", "File to write.")
 
 
 def main() -> None:
     """Fits and writes the model, then prints its errors on held-out measurements."""
-    model = latency_models.latency_model(_KIND.value)
+    if _KIND.value is not None:
+        latency_models.latency_model(_KIND.value)  # Reports a bad flag before the rows are read.
     rows = [
         row
         for row in measurements.read(_MEASUREMENTS.value)
@@ -44,7 +51,9 @@ def main() -> None:
             "run tools.benchmark --space"
         )
     space = measurements.measured_space(spaces.load_space(_SPACE.value or str(rows[0].space)), rows)
-    model.fit(rows, space).save(_OUTPUT.value)
+    kind = _KIND.value or latency_models.suitable_kind(space)
+    model = latency_models.latency_model(kind).fit(rows, space)
+    model.save(_OUTPUT.value)
     console.say(
         f"{model.kind} of {space.name}, {model.recipe_}, {model.environment_['device']}, "
         f"{model.environment_['num_threads']} thread(s)\n"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-
-# Fewer networks would say little about single blocks (see `latency_models.models.in_context`).
-DEFAULT_NETWORKS = 48
+import math
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,3 +48,18 @@ class Plan:
             raise ValueError(f"extra_rounds: expected at least 0, received {self.extra_rounds}")
         if not self.max_variation > 0.0:
             raise ValueError(f"max_variation: expected more than 0, received {self.max_variation}")
+
+    def seconds(self, models: int) -> tuple[float, float]:
+        """Roughly the least and the most seconds that timing `models` takes, apart from conversion.
+
+        The least is for models faster than `min_sample_ms`. Very slow ones, which take longer than
+        `budget_seconds` for `min_rounds`, may take longer than the most.
+        """
+        sizes = [self.models_at_once] * (models // self.models_at_once)
+        sizes += [models % self.models_at_once] if models % self.models_at_once else []
+        # The first invocation of a sample is not timed.
+        per_sample = 1.5 * self.min_sample_ms / 1e3
+        least = [self.rounds * (size + self.references) * per_sample for size in sizes]
+        return math.fsum(min(s, self.budget_seconds) for s in least), self.budget_seconds * len(
+            sizes
+        )

@@ -72,6 +72,17 @@ def sample(
     return {name: networks for name, networks in groups.items() if networks}
 
 
+def with_task_of(space: SearchSpace, child: Child) -> Child:
+    """Returns `child` with the classes, channels and resolution of `space`.
+
+    If the resolution is a decision, the child keeps its own where it is one of them, and otherwise
+    gets the largest.
+    """
+    is_own = child.resolution in space.resolutions
+    resolution = child.resolution if is_own else space.largest_resolution
+    return child.with_task(space.num_classes, resolution, space.input_channels)
+
+
 def _first(
     networks: Iterator[Child], count: int, taken: set[str], space: SearchSpace
 ) -> list[Child]:

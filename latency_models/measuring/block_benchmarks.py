@@ -7,18 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import qmc
 
 from export import recipes, support
 from export.conversion import tflite
 from latency_models import devices
-from latency_models.devices.plan import DEFAULT_NETWORKS
-from latency_models.measuring import measurements, parts, timing
+from latency_models.measuring import (
+    measurements,
+    network_selection,
+    part_selection,
+    parts,
+    timing,
+)
 from latency_models.measuring.measurements import Measurement
 from latency_models.measuring.parts import Part
 from nas import files
-from nas.architecture import counting
-from nas.architecture.blocks import Block, Head, Slot, Stem
+from nas.architecture.blocks import Block, Head, Stem
 from nas.architecture.operations import MBConv
 from nas.architecture.specs import Child, SearchSpace
 from nas.progress import Track, untracked
@@ -76,64 +79,23 @@ def convert(part: Part, recipe: str) -> bytes:
     return tflite.convert(model, chosen, images)
 
 
-def sample_networks(space: SearchSpace, count: int, seed: int = 0) -> list[Child]:
-    """Draws different children of `space`, spread from the fewest multiply-accumulates to the most.
-
-    The first two are the extremes. For the others, every decision is drawn at random. The
-    distribution changes from network to network: the first ones favour cheap options, the last ones
-    expensive options. Over all networks the draws of each decision are spread evenly (a Latin
-    hypercube: McKay, Beckman and Conover 1979), so every option occurs about equally often.
-
-    Raises:
-        ValueError: `count` is less than two or larger than the space.
-    """
-    if not 2 <= count <= space.cardinality:
-        raise ValueError(
-            f"networks: expected 2 to {space.cardinality}, the networks in {space.name}; "
-            f"received {count}"
-        )
-    ranked = _options_by_cost(space)
-    generator = np.random.default_rng(seed)
-    chosen = [tuple(r[0] for r in ranked), tuple(r[-1] for r in ranked)]
-    leanings = iter((2.0 ** np.linspace(1.5, -1.5, count - 2)).tolist())
-    leaning = next(leanings, 1.0)
-    even = iter(qmc.LatinHypercube(len(ranked), rng=generator).random(count))
-    while len(chosen) < count:
-        draws = next(even, None)
-        draws = generator.uniform(size=len(ranked)) if draws is None else draws
-        places = draws**leaning
-        choice = tuple(r[int(x * len(r))] for r, x in zip(ranked, places, strict=True))
-        if choice in chosen:
-            leaning = 1.0  # A small space first runs out of very cheap and very expensive networks.
-            continue
-        chosen.append(choice)
-        leaning = next(leanings, 1.0)
-    return [space.child(choice, f"{space.name}_{i}") for i, choice in enumerate(chosen)]
-
-
-def _options_by_cost(space: SearchSpace) -> list[list[int]]:
-    """For every decision, its options in ascending order of multiply-accumulates."""
-    costs: list[Sequence[int]] = []
-    for layer, resolution in space.largest.places:
-        if isinstance(layer, Slot):
-            costs.append([counting.block_macs(block, resolution) for block in layer.blocks])
-    costs += space.widths.values()
-    costs += [space.resolutions] if space.resolution_row is not None else []
-    return [sorted(range(len(own)), key=own.__getitem__) for own in costs]
-
-
 def benchmark_space(
     space: SearchSpace,
     recipe: str,
     device: devices.Device,
     output_path: files.Path,
     *,
-    networks: int = DEFAULT_NETWORKS,
+    networks: int | None = None,
+    num_parts: int | None = None,
     seed: int = 0,
     plan: timing.Plan | None = None,
     progress: Track = untracked,
 ) -> list[Measurement]:
-    """Times every distinct part of `space` and some of its whole networks.
+    """Times the parts of `space` and some of its whole networks.
+
+    A space that decides only about operations has all its distinct parts timed. One with width
+    decisions or several resolutions has so many that a subset is chosen
+    (`latency_models.measuring.part_selection`), which suffices for a regression.
 
     Rows that `output_path` already has for this recipe and environment are not timed again. A
     killed run can therefore be resumed; it repeats at most `plan.models_at_once` models.
@@ -143,8 +105,9 @@ def benchmark_space(
         recipe: name of the export recipe that converts the models.
         device: the device to time on.
         output_path: JSONL file to append the rows to.
-        networks: number of whole networks.
-        seed: seed for the choice of networks and for the order of timing.
+        networks: number of whole networks; by default 48, or 64 for a space with such decisions.
+        num_parts: number of parts, 0 for all; by default all, or about 120 for such a space.
+        seed: seed for the choice of parts and networks, and for the order of timing.
         plan: how long to time; by default the device's plan, with `seed`.
         progress: called like tqdm with an iterable, its length and a description.
 
@@ -153,7 +116,7 @@ def benchmark_space(
 
     Raises:
         ValueError: the recipe is unknown or cannot write an operation of the space, the space has
-            fewer networks, or `output_path` is damaged.
+            fewer networks, `num_parts` do not cover its decisions, or `output_path` is damaged.
 
     Example:
         >>> import dataclasses, latency_models, nas, tempfile
@@ -168,8 +131,9 @@ def benchmark_space(
         >>> [row.kind for row in rows]
         ['stem', 'head', 'block', 'block', 'network', 'network']
     """
-    wanted = parts.space_parts(space)
-    wanted += [parts.network_part(child) for child in sample_networks(space, networks, seed)]
+    wanted = part_selection.chosen(space, num_parts, seed)
+    children = network_selection.sample_networks(space, networks, seed)
+    wanted += [parts.network_part(child) for child in children]
     return benchmark_parts(
         wanted, space, recipe, device, output_path, seed=seed, plan=plan, progress=progress
     )
@@ -195,7 +159,7 @@ def benchmark_parts(
     support.check(space, recipe)
     plan = plan or dataclasses.replace(device.plan, seed=seed)
     environment = device.environment()
-    rows = _known(output_path, recipe, environment)
+    rows = known(output_path, recipe, environment)
     missing = [part for part in wanted if part.key not in rows]
     if missing:
         reference = reference_model()
@@ -217,7 +181,8 @@ def benchmark_parts(
     return [rows[part.key] for part in wanted]
 
 
-def _known(path: files.Path, recipe: str, environment: dict[str, Any]) -> dict[str, Measurement]:
+def known(path: files.Path, recipe: str, environment: dict[str, Any]) -> dict[str, Measurement]:
+    """The rows at `path` that a benchmark need not measure again, by key."""
     return {
         row.key: row
         for row in measurements.read(path)

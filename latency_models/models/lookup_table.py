@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic.dataclasses import dataclass
 
-from latency_models.measuring import parts
+from latency_models.measuring import part_selection, parts
 from latency_models.measuring.measurements import Measurement, Positive
 from latency_models.measuring.parts import Kind, Part
 from latency_models.models import evaluation, in_context, nearest, selection
@@ -105,6 +105,11 @@ class LookupTable(LatencyModel):
         selection.check_alike(list(by_key.values()))
         wanted = parts.space_parts(space)
         missing = [part for part in wanted if part.key not in by_key]
+        if missing and part_selection.is_designed(space):
+            raise ValueError(
+                f"{space.name}: a lookup table needs each of its {len(wanted)} parts, of which "
+                f"{len(missing)} were not measured; use --kind=regression, which predicts them"
+            )
         if missing:
             raise ValueError(
                 f"measurements: expected a row for each of the {len(wanted)} parts of "

@@ -15,6 +15,7 @@ that this variance agrees with the errors on blocks of unseen shapes.
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
@@ -24,15 +25,28 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from sklearn import linear_model, model_selection
 
-from latency_models.models.features import BESIDE_MACS, FEATURES, NUM_FIRST_FEATURES
+from latency_models.measuring.features import (
+    BESIDE_MACS,
+    FEATURES,
+    NUM_BEFORE_TAILS,
+    NUM_FIRST_FEATURES,
+)
 from nas.architecture.operations import STRICT
 
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
+# Lengths of the lists in files from before features were added.
+_OLD_LENGTHS = (NUM_FIRST_FEATURES, NUM_BEFORE_TAILS)
 # Added to the diagonal of the scaled normal matrix, so that it can be inverted.
 _RIDGE = 1e-6
 _RANDOM_FOLDS = 10
+
+
+def _completed(values: list[float], of_any_part: float) -> list[float]:
+    """Returns a list with a value for each feature: 0, or `of_any_part` for the last features."""
+    of_operations = [0.0] * (NUM_BEFORE_TAILS - len(values))
+    return values + of_operations + [of_any_part] * (len(FEATURES) - NUM_BEFORE_TAILS)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -57,19 +71,22 @@ class PartRegressor:
     @pydantic.model_validator(mode="before")
     @classmethod
     def _with_new_features(cls, data: Any) -> Any:
-        """Completes a model from before the last features, which no measured part had then."""
+        """Completes a model from before the last features.
+
+        The coefficients of new features are 0. Their range is empty if they belong to operations
+        that did not exist then, and otherwise unlimited, since every measured part had them.
+        """
         fields = getattr(data, "kwargs", data)
         if not isinstance(fields, dict):
             return data
-        new = len(FEATURES) - NUM_FIRST_FEATURES
-        added = {
-            name: values + [0.0] * new
+        added: dict[str, Any] = {
+            name: _completed(values, sys.float_info.max if name == "most" else 0.0)
             for name, values in fields.items()
-            if isinstance(values, list) and len(values) == NUM_FIRST_FEATURES
+            if isinstance(values, list) and len(values) in _OLD_LENGTHS
         }
         if "covariance" in added:
-            rows = [row + [0.0] * new for row in fields["covariance"]]
-            added["covariance"] = rows + [[0.0] * len(FEATURES)] * new
+            rows = [_completed(row, 0.0) for row in fields["covariance"]]
+            added["covariance"] = rows + [[0.0] * len(FEATURES)] * (len(FEATURES) - len(rows))
         return fields | added
 
     def __post_init__(self) -> None:
@@ -97,7 +114,7 @@ class PartRegressor:
                 found.append((ratio, f"{name} {value:.3g} above {most:.3g}"))
             elif 0.0 < value < least * (1.0 - 1e-9):
                 found.append((least / value, f"{name} {value:.3g} below {least:.3g}"))
-        return [words for _, words in sorted(found, reverse=True)]
+        return [words for _, words in sorted(found, key=lambda pair: -pair[0])]
 
     def unknown(self, row: np.ndarray) -> list[str]:
         """Names the features of one part that no measured part had."""

@@ -13,8 +13,7 @@ from export import recipes, support, writing
 from export.checks import parity
 from export.content.metadata import About
 from export.examples import Examples
-from latency_models.measuring import parts
-from latency_models.models import features
+from latency_models.measuring import features, parts
 from nas.architecture import counting, spec_json
 from nas.architecture.blocks import Head, Slot, Stem
 from nas.architecture.operations import ACTIVATIONS, MBConv

@@ -1,13 +1,15 @@
 """Tests that every latency model must pass: each kind fitted on synthetic rows, and pixel1."""
 
+import dataclasses
 import json
 
 import made_rows
+import made_spaces
 import numpy as np
 import pytest
 
 import latency_models
-from latency_models.measuring import block_benchmarks, parts
+from latency_models.measuring import network_selection, parts
 from latency_models.models import published
 from nas import files
 from nas.architecture import counting, spaces
@@ -27,13 +29,27 @@ def row(part, latency_ms):
     return made_rows.row(part, latency_ms, environment=ENVIRONMENT, space=TINY.name)
 
 
-def fitted(kind):
-    children = block_benchmarks.sample_networks(TINY, TINY.cardinality)
-    everything = parts.space_parts(TINY) + [parts.network_part(child) for child in children]
+def fitted(kind, space=TINY, networks=TINY.cardinality):
+    children = network_selection.sample_networks(space, networks)
+    everything = parts.space_parts(space) + [parts.network_part(child) for child in children]
     rows = [row(part, 1e-6 * part.num_macs) for part in everything]
     model = latency_models.latency_model(kind)
-    assert model.fit(rows, TINY) is model
+    assert model.fit(rows, space) is model
     return model
+
+
+def with_width_decisions(name):
+    """A latency model and a space with more decisions than operations that it covers."""
+    if name in published.TABLES:
+        model = latency_models.load(name)
+        space = spaces.SPACES[model.space_]
+        *layers, last = space.layers
+        width = last.output_width
+        last = dataclasses.replace(last, output_width="last")
+        widths = {"last": (width - 32, width)}
+        return model, dataclasses.replace(space, layers=(*layers, last), widths=widths)
+    space = made_spaces.small()
+    return fitted(name, space, 24), space
 
 
 KINDS = list(latency_models.LATENCY_MODELS)
@@ -53,7 +69,7 @@ def space(model):
 def some_children(space):
     generator = np.random.default_rng(0)
     for _ in range(12):
-        yield space.child([int(generator.integers(len(s.candidates))) for s in space.slots])
+        yield space.child([int(generator.integers(count)) for count in space.option_counts])
 
 
 def test_constructors_only_store(model):
@@ -75,6 +91,27 @@ def test_slots_and_constant_add_up_to_predictions(model, space):
         chosen = zip(slots, space.choices(child), strict=True)
         total = constant + sum(v[j] for v, j in chosen)
         assert total == pytest.approx(model.predict(child), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", [*KINDS, *published.TABLES])
+def test_costs_of_a_space_with_widths_and_resolutions_are_predictions(name):
+    model, space = with_width_decisions(name)
+    costs = model.costs(space)
+    assert tuple(costs.counts) == space.option_counts
+    totals = set()
+    for child in some_children(space):
+        total = costs.of(space.choices(child))
+        assert total == pytest.approx(model.predict(child), rel=1e-9)
+        totals.add(round(total, 9))
+    assert len(totals) > 6
+    with pytest.raises(ValueError, match="fixed widths and resolution"):
+        model.slot_latencies(space)
+
+
+def test_a_space_that_is_measured_in_part_needs_a_regression():
+    small = made_spaces.small()
+    kinds = [latency_models.suitable_kind(space) for space in (TINY, small, small.largest)]
+    assert kinds == ["lookup_table", "regression", "lookup_table"]
 
 
 def test_an_identity_costs_nothing_and_everything_else_something(model, space):

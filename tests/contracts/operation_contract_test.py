@@ -11,8 +11,7 @@ import pytest
 import tensorflow as tf
 from operation_examples import EXAMPLES, OPERATIONS
 
-from latency_models.measuring import parts
-from latency_models.models import features
+from latency_models.measuring import features, parts
 from nas.architecture import counting, operations, spec_json
 from nas.architecture.blocks import Block, Head, Stem
 from nas.architecture.operations import ACTIVATIONS, Stage

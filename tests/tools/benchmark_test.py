@@ -21,7 +21,9 @@ def test_a_space_is_measured_and_fitted(tmp_path):
     labels = [line.split(":")[0].strip() for line in done.stderr.splitlines()]
     # A slow machine repeats a label with how far it is.
     assert list(dict.fromkeys(labels)) == ["converting", "timing"]
-    assert done.stdout.startswith("tiny, int8, local, 1 thread(s):")
+    amount, summary = done.stdout.splitlines()[:2]
+    assert amount.startswith("tiny: all 8 parts and 4 networks to time; takes about ")
+    assert summary.startswith("tiny, int8, local, 1 thread(s): 8 parts and 4 networks in ")
     assert "fastest network" in done.stdout
     rows = measurements.read(output)
     assert sum(row.kind == "network" for row in rows) == 4
@@ -66,6 +68,7 @@ def test_models_are_timed_into_a_table(tmp_path):
         ("benchmark", ["--space=nowhere"], "expected one of proxyless_imagenet"),
         ("benchmark", ["--models=none.tflite"], "none.tflite: expected a .tflite file"),
         ("benchmark", ["--space=tiny", "--recipe=int4"], "int4"),
+        ("benchmark", ["--space=tiny", "--parts=2"], "parts: expected at least "),
         ("benchmark", ["--space=tiny", "--delegate=gpu"], "--delegate and --cpu_mask for a phone"),
         ("benchmark", ["--space=tiny", "--device=adb"], "name it with --benchmark_model"),
         ("benchmark", ["--space=tiny", "--device=adb:A,adb:A"], "expected different devices"),

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import latency_models
 from export import exporting
-from latency_models.measuring import block_benchmarks, measurements
+from latency_models.measuring import measurements, network_selection, part_selection
 from latency_models.models.fitted import LatencyModel
 from latency_models.models.lookup_table import LookupTable
 from nas import files
@@ -19,7 +19,7 @@ from nas.choices.chain_costs import ChainCosts
 from nas.data.splits.dataset import Dataset
 from tools.reporting import page
 from tools.terminal import console, pipeline_summary
-from tools.workflow import pipeline_data, stages, target_range
+from tools.workflow import pipeline_data, space_benchmark, stages, target_range
 from tools.workflow.pipeline_settings import Settings
 from tools.workflow.workdir import WorkDir
 
@@ -176,26 +176,36 @@ class Pipeline:
         )
 
     def _benchmark(self) -> None:
-        block_benchmarks.benchmark_space(
+        given, default = self._preset.networks, network_selection.default_count(self._space)
+        # A preset has the networks of its own space; one with more decisions needs more.
+        networks = max(given, default) if part_selection.is_designed(self._space) else given
+        space_benchmark.run(
             self._space,
             self._preset.recipe,
             self._device,
             self._path / "measurements.jsonl",
-            networks=min(self._preset.networks, self._space.cardinality),
+            networks=min(networks, self._space.cardinality),
             seed=self._settings.seed,
             progress=stages.track,
+            indent="  ",
         )
 
     def _fit(self) -> None:
         rows = measurements.read(self._path / "measurements.jsonl")
         environment = self._device.environment()
         rows = [row for row in rows if row.is_for(self._preset.recipe, environment)]
-        table = LookupTable().fit(rows, self._space)
-        table.save(self._path / "latency_model.json")
-        networks = table.evaluation_["networks"]
+        kind = latency_models.suitable_kind(self._space)
+        model = latency_models.latency_model(kind).fit(rows, self._space)
+        model.save(self._path / "latency_model.json")
+        networks = model.evaluation_["networks"]
         tau = networks["kendall_tau"]
+        fitted = (
+            f"{len(model.entries_)} blocks"
+            if isinstance(model, LookupTable)
+            else f"{kind}, {model.evaluation_['blocks']['count']} blocks"
+        )
         console.say(
-            f"  {len(table.entries_)} blocks; leave-one-out on {networks['count']} whole "
+            f"  {fitted}; leave-one-out on {networks['count']} whole "
             f"networks: error {100 * networks['mape']:.1f} %, "
             f"rank correlation {'-' if tau is None else f'{tau:.2f}'}"
         )

@@ -1,12 +1,13 @@
 import dataclasses
 
 import made_rows
+import made_spaces
 import numpy as np
 import pytest
 
 import latency_models
 from latency_models.judging import held_out_networks
-from latency_models.measuring import block_benchmarks, parts
+from latency_models.measuring import network_selection, part_selection, parts
 from nas.architecture import counting, spaces
 
 TINY = spaces.SPACES["tiny"]
@@ -19,7 +20,7 @@ def row(part, latency_ms):
 
 
 def fitted_on(space, networks):
-    children = block_benchmarks.sample_networks(space, networks)
+    children = network_selection.sample_networks(space, networks)
     everything = parts.space_parts(space) + [parts.network_part(child) for child in children]
     rows = [row(part, 1e-6 * part.num_macs) for part in everything]
     model = latency_models.latency_model("lookup_table").fit(rows, space)
@@ -69,7 +70,7 @@ def test_extremes_in_their_order_are_those_of_all_networks():
 
 def test_what_cannot_be_held_out_is_refused(cifar):
     model, fitted = cifar
-    used = block_benchmarks.sample_networks(CIFAR, 8)[3]
+    used = network_selection.sample_networks(CIFAR, 8)[3]
     with pytest.raises(ValueError, match="cifar_3, which was used"):
         held_out_networks.sample(model, CIFAR, 30, fitted, [used])
     with pytest.raises(ValueError, match="networks: expected more than 4, .* received 4"):
@@ -105,3 +106,30 @@ def test_comparison_by_hand(cifar):
         ValueError, match="with reference model network-other; benchmark and fit again"
     ):
         held_out_networks.compare(model, groups, [exact, other])
+
+
+def test_a_child_keeps_its_resolution_where_the_space_has_it():
+    space = made_spaces.mobile()
+    for resolution in space.resolutions:
+        child = spaces.load_child("proxyless_mobile").with_task(7, resolution)
+        found = held_out_networks.with_task_of(space, child)
+        assert (found.resolution, found.num_classes) == (resolution, 10)
+    elsewhere = spaces.load_child("proxyless_mobile")
+    assert held_out_networks.with_task_of(space, elsewhere).resolution == 32
+
+
+def test_networks_of_a_space_with_widths_mix_widths_and_resolutions():
+    space = made_spaces.small()
+    children = network_selection.sample_networks(space, 8)
+    everything = part_selection.chosen(space) + [parts.network_part(c) for c in children]
+    rows = [
+        made_rows.row(part, 1e-6 * part.num_macs, environment=ENVIRONMENT, space=space.name)
+        for part in everything
+    ]
+    model = latency_models.Regression().fit(rows, space)
+    groups = held_out_networks.sample(model, space, 14, set(model.networks_))
+    assert len(groups["extremes"]) == 4
+    assert {child.resolution for child in groups["uniform"]} == {12, 16}
+    assert {child.layers[-1].output_width for child in groups["uniform"]} == {8, 16}
+    found = [child for group in groups.values() for child in group]
+    assert len({space.choices(child) for child in found} | set(map(space.choices, children))) == 22

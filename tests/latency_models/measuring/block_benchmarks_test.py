@@ -1,10 +1,17 @@
 import dataclasses
 
+import made_spaces
 import pytest
 
 import latency_models
-from latency_models.measuring import block_benchmarks, measurements, parts, timing
-from nas.architecture import counting, spaces
+from latency_models.measuring import (
+    block_benchmarks,
+    measurements,
+    part_selection,
+    parts,
+    timing,
+)
+from nas.architecture import spaces
 
 PLAN = timing.Plan(rounds=4, min_rounds=2, budget_seconds=5.0, min_sample_ms=0.05, references=2)
 TINY = spaces.SPACES["tiny"]
@@ -73,6 +80,34 @@ def test_a_second_run_measures_only_what_is_missing(tiny_rows, device, tmp_path,
     assert converted == list(files) == [part.key]
 
 
+def test_a_killed_benchmark_of_a_subset_goes_on_with_the_same_subset(device, tmp_path):
+    space, path = made_spaces.small(), tmp_path / "rows.jsonl"
+    plan = dataclasses.replace(PLAN, models_at_once=8)
+
+    class Killed(Exception):
+        pass
+
+    def killed_in_the_second_chunk(items, total, label):
+        if path.exists():
+            raise Killed
+        yield from items
+
+    def benchmark(**more):
+        return block_benchmarks.benchmark_space(
+            space, "float32", device, path, networks=4, num_parts=15, seed=3, plan=plan, **more
+        )
+
+    with pytest.raises(Killed):
+        benchmark(progress=killed_in_the_second_chunk)
+    first = measurements.read(path)
+    assert len(first) == 8
+    rows = benchmark()
+    wanted = part_selection.chosen(space, 15, seed=3)
+    assert [row.key for row in rows[:15]] == [part.key for part in wanted]
+    assert len(measurements.read(path)) == len(rows) == 19
+    assert all(row in rows for row in first)
+
+
 def test_rows_of_another_environment_are_not_taken_for_this_one(tiny_rows, device, tmp_path):
     _, rows = tiny_rows
     path = tmp_path / "rows.jsonl"
@@ -84,28 +119,6 @@ def test_rows_of_another_environment_are_not_taken_for_this_one(tiny_rows, devic
     assert again[0] == rows[0]
     assert all(row.environment == rows[0].environment for row in again)
     assert len(measurements.read(path)) == 3 + len(rows) - 1
-
-
-def test_networks_are_different_and_begin_with_the_extremes():
-    space = spaces.SPACES["cifar"]
-    children = block_benchmarks.sample_networks(space, 16, seed=3)
-    assert len({parts.network_part(child).key for child in children}) == 16
-    macs = [counting.num_macs(child) for child in children]
-    assert macs[0] == min(macs)
-    assert macs[1] == max(macs)
-    assert children == block_benchmarks.sample_networks(space, 16, seed=3)
-    assert children[2:] != block_benchmarks.sample_networks(space, 16, seed=4)[2:]
-
-
-def test_networks_of_a_small_space_can_be_all_of_it():
-    children = block_benchmarks.sample_networks(TINY, TINY.cardinality)
-    assert len({TINY.choices(child) for child in children}) == TINY.cardinality
-
-
-@pytest.mark.parametrize("count", [1, TINY.cardinality + 1])
-def test_more_or_fewer_networks_than_make_sense_are_refused(count):
-    with pytest.raises(ValueError, match=f"networks: expected 2 to .* received {count}"):
-        block_benchmarks.sample_networks(TINY, count)
 
 
 def test_the_reference_model_is_the_same_bytes_every_time():

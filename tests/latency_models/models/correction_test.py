@@ -58,3 +58,35 @@ def test_a_part_never_takes_less_than_nothing():
     learned = correction.Correction(scale=1.0, per_part_ms=-0.5)
     assert learned.part_ms(0.75) == 0.25
     assert learned.part_ms(0.25) == 0.0
+
+
+def test_weights_and_the_invocation_of_a_network_are_learned_if_given():
+    generator = np.random.default_rng(0)
+    num_parts = generator.integers(4, 12, 40).astype(float)
+    alone = generator.uniform(1.0, 5.0, 40) * num_parts
+    weights = generator.uniform(1e4, 1e6, 40)
+    latency = 1.1 * alone - 0.3 * num_parts + 2e-7 * weights + 0.4
+    learned = correction.fit(alone, num_parts, latency, weights=weights)
+    assert learned.scale == pytest.approx(1.1)
+    assert learned.per_part_ms == pytest.approx(-0.3)
+    assert learned.per_weight_ms == pytest.approx(2e-7)
+    assert learned.per_network_ms == pytest.approx(0.4)
+    # A network is the sum of its parts, of which the first counts the invocation.
+    of_parts = learned.part_ms(5.0, 0.0, 1e5, is_first=True) + learned.part_ms(3.0, 0.0, 2e5)
+    assert learned.sum_ms(8.0, 2, 0.0, 3e5) == pytest.approx(of_parts)
+
+
+def test_weights_and_the_invocation_never_take_less_than_no_time():
+    generator = np.random.default_rng(1)
+    num_parts, alone = generator.integers(4, 12, 40).astype(float), generator.uniform(9.0, 50.0, 40)
+    weights = generator.uniform(1e4, 1e6, 40)
+    latency = alone - 1e-7 * weights - 0.2
+    learned = correction.fit(alone, num_parts, latency, weights=weights)
+    assert 0.0 <= learned.per_weight_ms < 1e-12
+    assert 0.0 <= learned.per_network_ms < 1e-6
+
+
+def test_a_file_from_before_the_last_terms_is_read():
+    old = {"scale": 1.2, "per_part_ms": -0.1, "per_streamed_weight_ms": 0.5}
+    model = pydantic.TypeAdapter(correction.Correction).validate_python(old)
+    assert model.sum_ms(10.0, 3, 2.0, 1e6) == 1.2 * 10.0 - 0.1 * 3 + 0.5 * 2.0

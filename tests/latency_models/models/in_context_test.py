@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from latency_models.measuring import block_benchmarks, parts
+from latency_models.measuring import network_selection, parts
 from latency_models.models import in_context
 from nas.architecture import spaces
 
@@ -27,7 +27,7 @@ def machine(spread, noise, networks, seed):
     alone = np.array([0.003 + part.num_macs * 2e-8 for part in of_space])
     context = 1.0 + spread * generator.standard_normal(len(alone))
     truth = SCALE * alone * context + PER_PART_MS
-    measured_on = counts_of(block_benchmarks.sample_networks(CIFAR, networks, seed), keys)
+    measured_on = counts_of(network_selection.sample_networks(CIFAR, networks, seed), keys)
     noisy = (measured_on @ truth) * (1.0 + noise * generator.standard_normal(networks))
     choices = [
         [int(generator.integers(len(s.candidates))) for s in CIFAR.slots] for _ in range(200)

@@ -2,11 +2,12 @@ import dataclasses
 import json
 
 import made_rows
+import made_spaces
 import numpy as np
 import pytest
 
 import latency_models
-from latency_models.measuring import block_benchmarks, parts
+from latency_models.measuring import network_selection, part_selection, parts
 from latency_models.models.lookup_table import LookupTable
 from nas import files
 from nas.architecture import spaces
@@ -44,13 +45,24 @@ def row(part, latency_ms, reference_ms=REFERENCE_MS, **changes):
 
 def exact_rows(space=SPACE, networks=6):
     rows = [row(part, alone_ms(part)) for part in parts.space_parts(space)]
-    children = block_benchmarks.sample_networks(space, networks)
+    children = network_selection.sample_networks(space, networks)
     return rows + [row(parts.network_part(child), network_ms(child)) for child in children]
 
 
 @pytest.fixture(scope="module")
 def table():
     return LookupTable().fit(exact_rows(), SPACE)
+
+
+def test_a_subset_of_a_space_with_widths_is_refused_in_one_line():
+    space = made_spaces.small()
+    rows = exact_rows(space)
+    chosen = {part.key for part in part_selection.chosen(space, 16)}
+    some = [row for row in rows if row.kind == "network" or row.key in chosen]
+    words = "^small_like: a lookup table needs each of its 22 parts, of which 6 were not measured; "
+    with pytest.raises(ValueError, match=words + "use --kind=regression, which predicts them$"):
+        LookupTable().fit(some, space)
+    assert len(LookupTable().fit(rows, space).entries_) == 22
 
 
 def test_learns_parts_and_correction_of_exact_measurements(table):

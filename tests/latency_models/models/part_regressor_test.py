@@ -1,11 +1,16 @@
 """The regressor on data with known coefficients, and on the published Pixel 1 blocks."""
 
+import dataclasses
+import json
+
 import numpy as np
+import pydantic
 import pytest
 
 import latency_models
-from latency_models.measuring import parts
-from latency_models.models import evaluation, features, part_regressor
+from latency_models.measuring import features, parts
+from latency_models.models import evaluation, part_regressor
+from latency_models.models.part_regressor import PartRegressor
 from nas.architecture import spaces
 
 IMAGENET = spaces.SPACES["proxyless_imagenet"]
@@ -30,7 +35,9 @@ def test_recovers_a_machine_that_is_linear_in_work():
     generator = np.random.default_rng(0)
     truth = generator.uniform(0.5, 1.0, len(features.FEATURES)) / np.maximum(rows.max(axis=0), 1.0)
     model = part_regressor.fit(rows, rows @ truth)
-    elsewhere = rows_of(parts.space_parts(spaces.SPACES["cifar"].with_task(10, 64)))
+    # One stem and one head do not tell apart what they do; blocks do.
+    others = parts.space_parts(spaces.SPACES["cifar"].with_task(10, 64))
+    elsewhere = rows_of([part for part in others if part.kind == "block"])
     assert model.predict(elsewhere) == pytest.approx(elsewhere @ truth, rel=0.02)
 
 
@@ -98,3 +105,30 @@ def test_blocks_of_one_shape_are_refused():
     rows = np.ones((3, len(features.FEATURES)))
     with pytest.raises(ValueError, match="at least two shapes, received 1"):
         part_regressor.held_out(rows, np.ones(3), ["a", "a", "a"], by_group=True)
+
+
+@pytest.mark.parametrize("length", [features.NUM_FIRST_FEATURES, features.NUM_BEFORE_TAILS])
+def test_a_model_from_before_the_last_features_predicts_as_it_did(pixel1, length):
+    rows, latency, _ = pixel1
+    fitted = dataclasses.asdict(part_regressor.fit(rows, latency, error=0.1))
+    old = {name: x[:length] if isinstance(x, list) else x for name, x in fitted.items()}
+    old["covariance"] = [row[:length] for row in old["covariance"]]
+    text = json.dumps(old)
+    model = pydantic.TypeAdapter(PartRegressor).validate_json(text, strict=True)
+    assert model.predict(rows) == pytest.approx(rows[:, :length] @ old["coefficients"], rel=1e-12)
+    assert np.isfinite(model.deviation_ms(rows)).all()
+    assert not any(model.outside(row) or model.unknown(row) for row in rows)
+    squeezed = rows[10].copy()
+    squeezed[features.FEATURES.index("squeezed_values")] = 1.0
+    assert model.unknown(squeezed) == ["squeezed_values"]
+    again = pydantic.TypeAdapter(PartRegressor).validate_json(json.dumps(dataclasses.asdict(model)))
+    assert again == model
+
+
+def test_rests_that_no_measured_part_had_are_outside_and_not_unknown(pixel1):
+    rows, latency, _ = pixel1
+    model = part_regressor.fit(rows, latency)
+    row = rows[10].copy()
+    row[features.FEATURES.index("depthwise_tails")] = 9.0
+    assert model.unknown(row) == []
+    assert model.outside(row)[0] == "depthwise_tails 9 above 0"

@@ -5,12 +5,20 @@ import math
 import re
 
 import made_rows
+import made_spaces
 import numpy as np
 import pytest
 
 import latency_models
-from latency_models.measuring import block_benchmarks, parts
-from latency_models.models import features
+from latency_models.measuring import (
+    features,
+    measurements,
+    network_selection,
+    part_selection,
+    parts,
+    tiles,
+)
+from latency_models.models import selection
 from latency_models.models.regression import Regression
 from nas import files
 from nas.architecture import spaces
@@ -19,6 +27,8 @@ from nas.architecture.operations import MBConv
 from nas.architecture.specs import SearchSpace
 
 CIFAR = spaces.SPACES["cifar"]
+# Of int8 with AVX-512.
+WHOLE = tiles.Tile(7, 16, 16, 16)
 ENVIRONMENT = {"device": "local", "runtime": "r", "num_threads": 1, "delegate": "none"}
 
 
@@ -47,7 +57,7 @@ def row(part, latency_ms, **changes):
 
 def rows_of(space, networks):
     found = [row(part, alone_ms(part), space=space.name) for part in parts.space_parts(space)]
-    children = block_benchmarks.sample_networks(space, networks)
+    children = network_selection.sample_networks(space, networks)
     return found + [row(parts.network_part(c), network_ms(c), space=space.name) for c in children]
 
 
@@ -68,7 +78,7 @@ def model():
 
 
 def errors(model, space):
-    children = block_benchmarks.sample_networks(space, 20, seed=9)
+    children = network_selection.sample_networks(space, 20, seed=9)
     return np.array([model.predict(c) / network_ms(c) - 1.0 for c in children]), children
 
 
@@ -135,7 +145,7 @@ def test_parts_of_other_spaces_are_learned_from():
 
 def tiled_ms(part):
     """A machine that computes whole tiles of 7 pixels and 16 channels."""
-    x = features.features(part.kind, part.spec, part.resolution, features.Tile(7, 16))
+    x = features.features(part.kind, part.spec, part.resolution, WHOLE)
     return float(x @ np.linspace(1e-6, 2e-6, len(x)))
 
 
@@ -151,7 +161,7 @@ def rows_on_tiles(space, networks, streamed_ms=0.0):
         )
         return sum(tiled_ms(p) for p in parts.child_parts(child)) + streamed_ms * streamed
 
-    children = block_benchmarks.sample_networks(space, networks)
+    children = network_selection.sample_networks(space, networks)
     found = [row(part, tiled_ms(part), space=space.name) for part in parts.space_parts(space)]
     found += [row(parts.network_part(c), of_network(c), space=space.name) for c in children]
     return found, of_network
@@ -160,12 +170,12 @@ def rows_on_tiles(space, networks, streamed_ms=0.0):
 def test_the_tile_of_the_machine_is_found_and_predicts_tiles_filled_in_part(tmp_path):
     rows, of_network = rows_on_tiles(CIFAR, 12)
     model = Regression().fit(rows, CIFAR)
-    assert model.tile_ == features.Tile(7, 16)
+    assert model.tile_ == WHOLE
     model.save(tmp_path / "model.json")
-    assert latency_models.load(tmp_path / "model.json").tile_ == features.Tile(7, 16)
+    assert latency_models.load(tmp_path / "model.json").tile_ == WHOLE
     # Images of 10, 5 and 3 pixels leave parts of tiles empty as none that was measured does.
     other = space_like_cifar(resolution=20, widths=(24, 40))
-    for child in block_benchmarks.sample_networks(other, 8):
+    for child in network_selection.sample_networks(other, 8):
         assert model.predict(child) == pytest.approx(of_network(child), rel=0.03)
 
 
@@ -181,7 +191,7 @@ def test_weights_that_networks_stream_are_learned_from_networks_and_count_in_par
     assert model.part_ms(block) == pytest.approx(alone + 5e-4 * 49 * 6 * 32, rel=1e-6)
     assert model.evaluation_["networks"]["mape"] < 0.01
     wide = space_like_cifar(widths=(24, 48), kernels=(5, 7))
-    for child in block_benchmarks.sample_networks(wide, 8):
+    for child in network_selection.sample_networks(wide, 8):
         assert model.predict(child) == pytest.approx(of_network(child), rel=0.03)
 
 
@@ -197,6 +207,74 @@ def test_an_unmeasured_part_of_a_network_is_predicted_while_learning():
     assert len(without) < len(rows)
     model = Regression().fit(without, CIFAR)
     assert model.correction_.scale == pytest.approx(1.1, rel=0.05)
+
+
+@pytest.fixture(scope="module")
+def mobile():
+    """Rows of a subset of the parts of a space with widths and two resolutions."""
+    space = made_spaces.mobile()
+    measured = part_selection.chosen(space)
+    children = network_selection.sample_networks(space)
+    found = [row(part, alone_ms(part), space=space.name) for part in measured]
+    networks = [row(parts.network_part(c), network_ms(c), space=space.name) for c in children]
+    return space, found + networks
+
+
+def test_a_subset_predicts_networks_of_all_widths_and_resolutions(mobile):
+    space, rows = mobile
+    model = Regression().fit(rows, space)
+    generator = np.random.default_rng(7)
+    children = [
+        space.child([int(generator.integers(count)) for count in space.option_counts])
+        for _ in range(60)
+    ]
+    assert {child.resolution for child in children} == {24, 32}
+    off = np.array([model.predict(child) / network_ms(child) - 1.0 for child in children])
+    assert np.abs(off).mean() < 0.03
+    assert abs(off.mean()) < 0.01
+    by_resolution = [off[[c.resolution == r for c in children]].mean() for r in (24, 32)]
+    assert np.abs(by_resolution).max() < 0.015
+    # The measured times of few parts suffice to learn what networks add.
+    assert model.correction_.scale == pytest.approx(1.1, rel=0.02)
+    assert model.evaluation_["networks"]["count"] == 64
+    assert model.cautions(parts.space_parts(space)) == []
+
+
+def test_what_grows_with_the_weights_of_a_network_is_learned_where_it_helps(mobile):
+    space, rows = mobile
+
+    def larger_ms(child):
+        x = features.stacked(parts.child_parts(child))[:, features.FEATURES.index("weights")]
+        return network_ms(child) + 2e-7 * x.sum() + 0.1
+
+    children = network_selection.sample_networks(space)
+    changed = [r for r in rows if r.kind != "network"] + [
+        row(parts.network_part(child), larger_ms(child), space=space.name) for child in children
+    ]
+    model = Regression().fit(changed, space)
+    assert model.correction_.per_network_ms == pytest.approx(0.1, rel=0.3)
+    assert model.correction_.per_weight_ms == pytest.approx(2e-7, rel=0.3)
+    others = network_selection.sample_networks(space, 20, seed=9)
+    off = np.array([model.predict(child) / larger_ms(child) - 1.0 for child in others])
+    assert np.abs(off).mean() < 0.03
+    costs = model.costs(space)
+    for child in others:
+        total = costs.of(space.choices(child))
+        assert total == pytest.approx(model.predict(child), rel=1e-9)
+    # Where networks add nothing of the kind, and where they are few, it is left out.
+    few = [r for r in changed if r.kind != "network"] + changed[-20:]
+    assert Regression().fit(few, space).correction_.per_network_ms == 0.0
+
+
+def test_networks_at_a_resolution_that_the_space_does_not_have_are_not_its_own(mobile):
+    space, rows = mobile
+    narrow = dataclasses.replace(space, resolution=(16, 32))
+    networks, children = selection.networks(rows, narrow)
+    assert {child.resolution for child in children} == {32}
+    assert len(networks) < 64
+    assert measurements.measured_space(narrow, rows).resolutions == (16, 32)
+    with pytest.raises(ValueError, match="at least 4 whole networks of mobile_like, received 0"):
+        selection.networks(rows, dataclasses.replace(space, resolution=(16, 20)))
 
 
 def test_too_few_networks_are_refused():

@@ -1,15 +1,17 @@
+import dataclasses
+
+import made_rows
 import numpy as np
 import pydantic
 import pytest
 
-from latency_models.measuring import parts
-from latency_models.models import features
+from latency_models.measuring import features, parts, tiles
 from nas.architecture import spaces
 from nas.architecture.blocks import Block
-from nas.architecture.operations import MBConv, Skip
+from nas.architecture.operations import FusedMBConv, MBConv, Skip
 
 
-def by_name(part, tile=features.SMALLEST_TILE):
+def by_name(part, tile=tiles.SMALLEST_TILE):
     values = features.features(part.kind, part.spec, part.resolution, tile)
     return {k: v for k, v in zip(features.FEATURES, values.tolist(), strict=True) if v}
 
@@ -27,11 +29,13 @@ def test_a_block_by_hand():
         "output_values": 16 * 6,
         "weights": 4 * 12 + 25 * 12 + 12 * 6 + 2 * (12 + 12 + 6),
         "one": 1,
+        "operators": 3,
+        "depthwise_positions": 16 * 25,
     }
 
 
 def test_matrix_products_are_counted_in_whole_tiles():
-    found = by_name(parts.block_part(Block(MBConv(5, 3), 4, 6, 2), 8), features.Tile(7, 16))
+    found = by_name(parts.block_part(Block(MBConv(5, 3), 4, 6, 2), 8), tiles.Tile(7, 16))
     # 64 pixels are ten tiles of 7, 16 are three; 12 channels and 6 are one tile of 16 each.
     assert found["expansion_macs"] == 70 * 4 * 16
     assert found["projection_macs"] == 21 * 12 * 16
@@ -42,7 +46,7 @@ def test_matrix_products_are_counted_in_whole_tiles():
 
 def test_a_kernel_without_a_program_of_its_own_is_a_product_for_each_channel():
     part = parts.block_part(Block(MBConv(7, 3), 4, 6), 5)
-    found = by_name(part, features.Tile(7, 16))
+    found = by_name(part, tiles.Tile(7, 16))
     assert found["depthwise_7x7_macs"] == 28 * 49 * 12
     assert found["general_weights"] == 49 * 12
     assert found["general_weights_by_width"] == 49 * 12 * 12
@@ -67,7 +71,7 @@ def test_the_general_program_reads_large_images_from_afar_for_every_channel():
     assert "general_far_inputs" not in by_name(parts.block_part(Block(MBConv(5, 6), 16, 24), 112))
 
 
-@pytest.mark.parametrize("tile", features.TILES)
+@pytest.mark.parametrize("tile", tiles.TILES)
 @pytest.mark.parametrize("kernel_size", [3, 7])
 def test_more_pixels_and_more_channels_are_never_less_work(tile, kernel_size):
     def values(width, resolution):
@@ -77,12 +81,18 @@ def test_more_pixels_and_more_channels_are_never_less_work(tile, kernel_size):
     by_size = np.array([values(24, resolution) for resolution in range(1, 80)])
     by_width = np.array([values(width, 14) for width in range(1, 300)])
     assert (np.diff(by_size, axis=0) >= 0.0).all()
-    assert (np.diff(by_width, axis=0) >= 0.0).all()
+    falling = (np.diff(by_width, axis=0) < 0.0).any(axis=0)
+    # A width that fills all vectors leaves no rest.
+    assert {n for n, falls in zip(features.FEATURES, falling, strict=True) if falls} <= {
+        "depthwise_tails",
+        "product_tails",
+        "value_tails",
+    }
 
 
 def test_a_tile_holds_at_least_one_value():
     with pytest.raises(pydantic.ValidationError, match="greater than 0"):
-        features.Tile(0, 16)
+        tiles.Tile(0, 16)
 
 
 def test_a_residual_costs_its_addition_and_a_skip_is_a_projection():
@@ -95,7 +105,48 @@ def test_a_residual_costs_its_addition_and_a_skip_is_a_projection():
         "output_values": 16 * 8,
         "weights": 4 * 8 + 2 * 8,
         "one": 1,
+        "operators": 1,
     }
+
+
+def test_widths_that_fill_no_whole_vector_leave_a_rest():
+    # 4x4x8 -> 3x3 depthwise on 24 -> projection to 40, in vectors of 16 and passes of 32.
+    block = Block(MBConv(3, 3), 8, 40)
+    found = by_name(parts.block_part(block, 4), tiles.Tile(1, 1, 32, 16))
+    assert found["depthwise_tails"] == found["depthwise_positions"] == 16 * 9
+    assert found["product_tails"] == 16 * 8 + 16 * 24
+    assert found["value_tails"] == 3 * 16
+    # 24 and 40 fill vectors of 8, and two passes of 8 and 12.
+    found = by_name(parts.block_part(block, 4), tiles.Tile(1, 1, 8, 8))
+    assert not [name for name in found if name.endswith("_tails")]
+    # The sum of a residual connection is one more operator, and its values have the same rest.
+    found = by_name(parts.block_part(Block(MBConv(3, 2), 8, 8), 4), tiles.Tile(1, 1, 8, 16))
+    assert (found["operators"], found["value_tails"]) == (4, 16 + 16)
+
+
+def test_means_count_their_channels_and_spatial_convolutions_eight_inputs_at_once():
+    squeezed = by_name(parts.block_part(Block(MBConv(3, 3, se_ratio=0.25), 8, 16), 4))
+    assert squeezed["averaged_channels"] == 24
+    assert squeezed["operators"] == 3 + 4
+    child = spaces.SPACES["tiny"].child([0, 0, 0])
+    head = by_name(parts.head_part(child))
+    assert (head["averaged_channels"], head["operators"]) == (32, 3)
+    stem = by_name(parts.stem_part(child))
+    assert stem["spatial_products"] == 16 * 16 * 9 * 8 * 8
+    fused = by_name(parts.block_part(Block(FusedMBConv(3, 2), 8, 8), 4))
+    assert fused["spatial_products"] == fused["spatial_macs"] == 16 * 9 * 8 * 16
+
+
+def test_a_part_has_the_features_of_its_measurement():
+    child = spaces.SPACES["tiny"].child([0, 1, 0])
+    wanted = parts.child_parts(child)
+    by_spec = [features.features(p.kind, p.spec, p.resolution, tiles.TILES[3]) for p in wanted]
+    assert (features.stacked(wanted, tiles.TILES[3]) == by_spec).all()
+    rows = [made_rows.row(part, 1.0, environment={}) for part in wanted]
+    assert (features.stacked(rows, tiles.TILES[3]) == by_spec).all()
+    assert features.stacked([]).shape == (0, len(features.FEATURES))
+    with pytest.raises(ValueError, match="expected a part with its spec, received none"):
+        features.stacked([dataclasses.replace(rows[0], spec=None)])
 
 
 def test_stem_and_head_by_hand():

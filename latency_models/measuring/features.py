@@ -8,8 +8,8 @@ on single layers, docs/results.md):
 
 - 1x1 and stem convolutions are matrix products. Runtimes compute them in tiles of pixels x
   channels, and a partly filled tile takes as long as a full one, so multiply-accumulates are
-  counted in whole tiles. The tile depends on runtime and processor: `TILES` has some, and the model
-  of a device takes the one that explains its measurements best.
+  counted in whole tiles. The tile depends on runtime and processor: `tiles.TILES` has some, and the
+  model of a device takes the one that explains its measurements best.
 - Depthwise convolutions have a feature for each kernel size, since runtimes have special programs
   for 3x3 and 5x5. These go through all channels of one pixel after another. Where the weights and
   as many inputs do not fit into the nearest cache, each multiply-accumulate reads its weight from
@@ -26,45 +26,44 @@ on single layers, docs/results.md):
 Two more have a feature for a pass over memory of their own: a hard swish (`hard_swish_values`; an
 int8 one takes several times as long as a float32 one), and a squeeze-and-excitation
 (`squeezed_values`). Dense layers on the mean over all pixels count as the classifier does.
+
+The last features are what else differs between widths that are multiples of 8, as those of width
+decisions are. Without them a regression was off by twice as much (docs/results.md):
+
+- Loops over channels compute whole vectors. A rest that fills no vector is computed by itself, and
+  leaves the rows of the tensor unaligned: with AVX-512, int8 and float32 depthwise convolutions of
+  24 channels took longer than those of 32. `depthwise_tails` counts the kernel's positions at which
+  a rest is computed, `value_tails` the pixels, and `product_tails` the multiplications of matrix
+  products whose output channels fill no whole pass. They are 0 for widths that fill all vectors,
+  so they are the only features that may fall when a width grows.
+- A depthwise convolution finds its inputs through one pointer per pixel and position of the kernel,
+  whatever its width (`depthwise_positions`).
+- Every operator of a file is called by itself (`operators`), and a mean over all pixels, in a head
+  or a squeeze-and-excitation, goes channel by channel (`averaged_channels`).
+- int8 programs for spatial convolutions multiply 8 input channels at once, of which an image has 3
+  (`spatial_products`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
-import pydantic
-from pydantic import Field
 
-from latency_models.measuring.parts import Kind
-from nas.architecture.blocks import Block, Head, Stem
-from nas.architecture.operations import STRICT, Conv, Depthwise, Pooled, Squeeze, Stage
+from latency_models.measuring import chains
+from latency_models.measuring.chains import Chain
+from latency_models.measuring.measurements import Measurement
+from latency_models.measuring.parts import Kind, Part
+from latency_models.measuring.tiles import SMALLEST_TILE, Tile, whole
+from nas.architecture.operations import Conv, Depthwise, Pooled, Squeeze, Stage
 from nas.architecture.operations.stage import downsampled, with_resolutions
-
-
-@pydantic.dataclasses.dataclass(frozen=True, config=STRICT)
-class Tile:
-    """What a matrix product computes at once.
-
-    Attributes:
-        pixels: rows of the product.
-        channels: columns, of the output.
-    """
-
-    pixels: Annotated[int, Field(gt=0)]
-    channels: Annotated[int, Field(gt=0)]
-
-
-SMALLEST_TILE = Tile(1, 1)
-"""Counts multiply-accumulates as papers do."""
-
-TILES = (SMALLEST_TILE, Tile(6, 8), Tile(4, 16), Tile(7, 16), Tile(7, 32))
-"""None, and XNNPACK's: of float32 and int8 with NEON, of int8 and float32 with AVX-512."""
 
 # Kernels with a depthwise program of their own.
 _SPECIAL_SIZES = (3, 5)
+# Input channels that a spatial convolution multiplies at once in some int8 programs.
+_INPUTS_AT_ONCE = 8
 # Values that the two caches of a core hold: 48 KiB and 1 MiB of float32.
 _NEAR_CACHE, _FAR_CACHE = 12_288, 262_144
 
@@ -89,6 +88,13 @@ FEATURES = (
     "one",
     "squeezed_values",
     "hard_swish_values",
+    "operators",
+    "averaged_channels",
+    "spatial_products",
+    "depthwise_positions",
+    "depthwise_tails",
+    "product_tails",
+    "value_tails",
 )
 """Names of a feature vector's entries; the convolution of a stem is spatial, that of a head an
 expansion, a skip's a projection. `weights` are those outside of `general_weights`. New names stand
@@ -97,14 +103,20 @@ at the end, since fitted models hold a list of numbers in this order."""
 NUM_FIRST_FEATURES = FEATURES.index("one") + 1
 """Number of features in models that were fitted before there were operations with the others."""
 
+NUM_BEFORE_TAILS = FEATURES.index("operators")
+"""Number of features in models that were fitted before the last ones, which every part may have."""
+
 BESIDE_MACS = (
     "reread_weights",
     "general_weights",
     "general_weights_by_width",
     "general_far_inputs",
+    "depthwise_tails",
+    "product_tails",
+    "value_tails",
 )
-"""What a depthwise convolution does beside its multiply-accumulates, some of it only when it is
-large; where nothing measured did, it is extrapolated as taking no time."""
+"""What is done beside the multiply-accumulates only where a part is large or its widths fill no
+whole vectors; where nothing measured did, it is extrapolated as taking no time."""
 
 
 def features(
@@ -118,39 +130,77 @@ def features(
         resolution: height and width of its input, in pixels.
         tile: in which multiply-accumulates of matrix products are counted.
     """
+    return _of_chain(chains.of_spec(kind, spec), resolution, tile)
+
+
+def _of_chain(chain: Chain, resolution: int, tile: Tile) -> np.ndarray:
+    stages = chain.stages
     found = dict.fromkeys(FEATURES, 0.0)
-    stages, residual, num_classes = _chain(kind, spec)
     found["one"] = 1.0
     found["input_values"] = resolution**2 * stages[0].input_width
     for stage, size in with_resolutions(stages, resolution):
         for name, value in _of_stage(stage, size, tile).items():
             found[name] += value
         resolution = stage.output_resolution(size)
-    if residual:
+    if chain.has_residual:
         found["residual_values"] = resolution**2 * stages[-1].output_width
-    if num_classes:
-        classifier = stages[-1].output_width * num_classes
+        found["operators"] += 1.0
+        found["value_tails"] += resolution**2 * _has_tail(stages[-1].output_width, tile)
+    if chain.num_classes:
+        classifier = stages[-1].output_width * chain.num_classes
         found["classifier_macs"] += classifier
         found["weights"] += classifier
+        found["operators"] += 2.0
+        found["averaged_channels"] += stages[0].output_width
     return np.array([found[name] for name in FEATURES])
+
+
+def stacked(places: Iterable[Part | Measurement], tile: Tile = SMALLEST_TILE) -> np.ndarray:
+    """`[places, features]` of parts or of their measurements; there may be none.
+
+    Raises:
+        ValueError: a measurement is one of a file without a spec.
+    """
+    found = []
+    for place in places:
+        if place.spec is None or place.resolution is None:
+            raise ValueError(f"{place.label}: expected a part with its spec, received none")
+        # A part still has what its spec was written from.
+        if isinstance(place, Part):
+            chain = chains.of_part(place)
+        else:
+            chain = chains.of_spec(place.kind, place.spec)
+        found.append(_of_chain(chain, place.resolution, tile))
+    return np.array(found).reshape(-1, len(FEATURES))
 
 
 def _of_stage(stage: Stage, resolution: int, tile: Tile) -> dict[str, float]:
     """What a stage adds to the features, on an input of `resolution` pixels."""
     found = STAGE_FEATURES[stage.type](stage, resolution, tile)
+    pixels, channels = stage.output_resolution(resolution) ** 2, stage.output_width
     name = ACTIVATION_FEATURES[stage.activation]
     if name is not None:
-        values = stage.output_resolution(resolution) ** 2 * stage.output_width
-        found[name] = found.get(name, 0.0) + values
+        found[name] = found.get(name, 0.0) + pixels * channels
+    found["operators"] = len(stage.operators(resolution))
+    found["value_tails"] = found.get("value_tails", 0.0) + pixels * _has_tail(channels, tile)
     return found
+
+
+def _has_tail(channels: int, tile: Tile) -> bool:
+    return channels % tile.vector > 0
 
 
 def _of_conv(stage: Conv, resolution: int, tile: Tile) -> dict[str, float]:
     pixels, outputs = downsampled(resolution, stage.stride) ** 2, stage.output_width
     products = stage.kernel_size**2 * stage.input_width
-    macs = _whole(pixels, tile.pixels) * products * _whole(outputs, tile.channels)
+    macs = whole(pixels, tile.pixels) * products * whole(outputs, tile.channels)
     name, output = _roles(stage)
-    return {name: macs, output: pixels * outputs, "weights": stage.num_weights}
+    found: dict[str, float] = {name: macs, output: pixels * outputs, "weights": stage.num_weights}
+    found["product_tails"] = pixels * products * (outputs % tile.pass_channels > 0)
+    if stage.kernel_size > 1:
+        padded = whole(stage.input_width, _INPUTS_AT_ONCE) / stage.input_width
+        found["spatial_products"] = macs * padded
+    return found
 
 
 def _of_depthwise(stage: Depthwise, resolution: int, tile: Tile) -> dict[str, float]:
@@ -158,13 +208,16 @@ def _of_depthwise(stage: Depthwise, resolution: int, tile: Tile) -> dict[str, fl
     name, channels = _DEPTHWISE[stage.kernel_size], stage.width
     kernel = stage.kernel_size**2 * channels
     found: dict[str, float] = {"filtered_values": pixels * channels}
+    positions = pixels * stage.kernel_size**2
+    found["depthwise_positions"] = positions
+    found["depthwise_tails"] = positions * _has_tail(channels, tile)
     if stage.kernel_size in _SPECIAL_SIZES:
         macs = pixels * kernel
         reread = macs * _without_room(2 * kernel, _NEAR_CACHE)
         return found | {name: macs, "reread_weights": reread, "weights": stage.num_weights}
     inputs = resolution**2 * channels
     return found | {
-        name: _whole(pixels, tile.pixels) * kernel,
+        name: whole(pixels, tile.pixels) * kernel,
         "general_weights": kernel,
         "general_weights_by_width": kernel * channels,
         "general_far_inputs": inputs * _without_room(inputs, _FAR_CACHE),
@@ -176,6 +229,8 @@ def _of_squeeze(stage: Squeeze, resolution: int, tile: Tile) -> dict[str, float]
     return {
         "classifier_macs": stage.macs(resolution),
         "squeezed_values": resolution**2 * stage.width,
+        "averaged_channels": stage.width,
+        "value_tails": resolution**2 * _has_tail(stage.width, tile),
         "weights": stage.num_weights,
     }
 
@@ -203,11 +258,6 @@ ACTIVATION_FEATURES: dict[str | None, str | None] = {
 for one that runtimes compute inside the convolution before it."""
 
 
-def _whole(count: int, tile: int) -> int:
-    """`count` rounded up to whole tiles."""
-    return -(-count // tile) * tile
-
-
 def _without_room(values: int, cache: int) -> float:
     """Share of reads that miss a cache when `values` are read in turn again and again.
 
@@ -223,21 +273,6 @@ def _roles(stage: Conv) -> tuple[str, str]:
     if stage.activation is None:
         return "projection_macs", "output_values"
     return "expansion_macs", "expanded_values"
-
-
-def _chain(kind: Kind, spec: dict[str, Any]) -> tuple[Sequence[Stage], bool, int]:
-    """Stages of a part, whether its input is added, and classes where it ends in a classifier."""
-    rest = dict(spec)
-    if kind == "block":
-        block = pydantic.TypeAdapter(Block).validate_json(json.dumps(spec), strict=True)
-        return block.stages, block.has_residual, 0
-    if kind == "stem":
-        channels = rest.pop("input_channels")
-        return [Stem(**rest).stage(channels)], False, 0
-    if kind == "head":
-        width, classes = rest.pop("input_width"), rest.pop("num_classes")
-        return Head(**rest).stages(width), False, classes
-    raise ValueError(f"features: expected a stem, a block or a head, received a {kind}")
 
 
 def shape(kind: Kind, spec: dict[str, Any], resolution: int) -> str:
