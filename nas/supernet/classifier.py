@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from nas.architecture.specs import SearchSpace
-from nas.supernet import masked_places
-from nas.supernet.masked_places import MaskedWhole
+from nas.supernet.candidates import masked_places
+from nas.supernet.candidates.masked_places import MaskedWhole
+from nas.supernet.candidates.width_choices import WidthChoice
 from nas.supernet.path_optimizer import RowUpdate
-from nas.supernet.width_choices import WidthChoice
 
 
 class Classifier(NamedTuple):

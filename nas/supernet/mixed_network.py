@@ -12,8 +12,8 @@ from nas.choices import sampling
 from nas.distribution import replicas
 from nas.layers import keras_network
 from nas.supernet import classifier, network_layers, resizing, routes
+from nas.supernet.candidates.mixed_op import MixedOp, Selection
 from nas.supernet.classifier import Classifier
-from nas.supernet.mixed_op import MixedOp, Selection
 
 
 class MixedNetwork(keras.Model):

@@ -7,8 +7,8 @@ from nas.architecture.blocks import Slot
 from nas.architecture.decisions import LayerRows
 from nas.architecture.sizes import resolved
 from nas.architecture.specs import SearchSpace
-from nas.supernet.fresh_weights import Chain
-from nas.supernet.mixed_op import MixedOp
+from nas.supernet.candidates.fresh_weights import Chain
+from nas.supernet.candidates.mixed_op import MixedOp
 
 Width = int | str
 # The candidates of a layer, given a number for each name of its widths.

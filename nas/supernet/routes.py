@@ -15,9 +15,9 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from nas.supernet import gates
-from nas.supernet.mixed_op import Numbers, Selection
+from nas.supernet.candidates.mixed_op import Numbers, Selection
+from nas.supernet.candidates.width_choices import Cut, WidthChoice
 from nas.supernet.network_layers import NetworkLayer
-from nas.supernet.width_choices import Cut, WidthChoice
 
 Output = tuple[tf.Tensor, list[tf.Tensor]]
 

@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from nas.distribution import replicas
 from nas.supernet import path_optimizer, routes
+from nas.supernet.candidates.mixed_op import Selection
 from nas.supernet.learning_network import ArchitectureGradient, LearningNetwork
-from nas.supernet.mixed_op import Selection
 
 
 class WeightGradient(NamedTuple):

@@ -19,7 +19,7 @@ from nas.architecture.operations.stage import downsampled
 from nas.architecture.operations.weights import Bank
 from nas.architecture.specs import Child
 from nas.layers import keras_network, stage_functions, stage_layers
-from nas.supernet import mixed_op
+from nas.supernet.candidates import mixed_op
 from tools.reporting.data import places
 
 # Input width, output width, stride.

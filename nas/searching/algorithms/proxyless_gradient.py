@@ -7,8 +7,8 @@ Weight step: one path drawn from p = softmax(alpha). Architecture step:
 with dCE/dg_j = sum(dCE/dm * o_j(x)) in a network whose active candidates were sampled, and
 F_j = dE[latency]/dp_j.
 
-A width has gates as a candidate has; `nas/supernet/width_choices.py` says how its channels are
-masked. For the resolution, the loss itself stands for dCE/dg_j
+A width has gates as a candidate has; `nas/supernet/candidates/width_choices.py` says how its
+channels are masked. For the resolution, the loss itself stands for dCE/dg_j
 (`gate_gradient.with_resolutions`).
 
 Two paths: for each decision two options are drawn without replacement. q is the softmax of their

@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from nas.searching import algorithms
 from nas.searching.algorithms import gate_gradient
-from nas.supernet import masked_places, routes, supernet
+from nas.supernet import routes, supernet
+from nas.supernet.candidates import masked_places
 from nas.supernet.path_optimizer import Place
 from nas.training import recalibration
 from tests.support.deciding_space import DECIDING

@@ -11,10 +11,11 @@ import tensorflow as tf
 from nas.architecture.operations.weights import Bank
 from nas.layers import chain_function, forward_only
 from nas.layers.stage_functions import BATCH_NORM_MOMENTUM, Weights
-from nas.supernet import fresh_weights, gates
-from nas.supernet.fresh_weights import Chain
+from nas.supernet import gates
+from nas.supernet.candidates import fresh_weights
+from nas.supernet.candidates.fresh_weights import Chain
+from nas.supernet.candidates.width_choices import Cut
 from nas.supernet.path_optimizer import Place, RowUpdate
-from nas.supernet.width_choices import Cut
 
 
 class Selection(NamedTuple):

@@ -10,12 +10,12 @@ import tensorflow as tf
 from nas.architecture.operations.weights import Bank
 from nas.layers import chain_function
 from nas.layers.stage_functions import Weights
-from nas.supernet import fresh_weights, masked_places
-from nas.supernet.candidate_group import CandidateGroup, Selection, moved_moments
-from nas.supernet.masked_places import MaskedRow
+from nas.supernet.candidates import fresh_weights, masked_places
+from nas.supernet.candidates.candidate_group import CandidateGroup, Selection, moved_moments
+from nas.supernet.candidates.masked_places import MaskedRow
+from nas.supernet.candidates.width_choices import Cut
+from nas.supernet.candidates.width_shapes import ChainGrid, WidthShapes
 from nas.supernet.path_optimizer import RowUpdate
-from nas.supernet.width_choices import Cut
-from nas.supernet.width_shapes import ChainGrid, WidthShapes
 
 
 class _Layout(NamedTuple):

@@ -9,8 +9,8 @@ import tensorflow as tf
 from nas.architecture.operations import Stage
 from nas.architecture.operations.stage import KeepsWidth
 from nas.layers.chain_function import ChainShapes
-from nas.supernet.fresh_weights import Chain
-from nas.supernet.width_choices import Cut
+from nas.supernet.candidates.fresh_weights import Chain
+from nas.supernet.candidates.width_choices import Cut
 
 # One chain for every candidate, every width before and every width after the layer.
 ChainGrid = Sequence[Sequence[Sequence[Chain]]]

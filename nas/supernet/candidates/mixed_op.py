@@ -6,7 +6,7 @@ candidates as rows of three banks, one row per candidate, padded to the longest.
 row, runs one traced chain and writes one row back. The time of a step and the size of the graph
 therefore grow with the number of groups, not of candidates, and the weights of other candidates do
 not change. If a slot mixes different chains (MBConv and skip), all of them are in the graph, and
-those that were not chosen run on one pixel of zeros (`nas.supernet.chain_switch`).
+those that were not chosen run on one pixel of zeros (`nas.supernet.candidates.chain_switch`).
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,13 @@ import numpy as np
 import tensorflow as tf
 
 from nas.architecture.blocks import Block, Slot
-from nas.supernet import chain_switch, gates
-from nas.supernet.candidate_group import CandidateGroup, RowGroup, Selection
-from nas.supernet.cut_group import CutGroup
-from nas.supernet.fresh_weights import Chain
-from nas.supernet.width_choices import FIXED, Cut
-from nas.supernet.width_shapes import ChainGrid
+from nas.supernet import gates
+from nas.supernet.candidates import chain_switch
+from nas.supernet.candidates.candidate_group import CandidateGroup, RowGroup, Selection
+from nas.supernet.candidates.cut_group import CutGroup
+from nas.supernet.candidates.fresh_weights import Chain
+from nas.supernet.candidates.width_choices import FIXED, Cut
+from nas.supernet.candidates.width_shapes import ChainGrid
 
 Numbers = Sequence[int]
 

@@ -5,7 +5,7 @@ import tensorflow as tf
 from nas.architecture.blocks import Slot
 from nas.architecture.operations import Conv, MBConv, Skip
 from nas.layers import keras_network
-from nas.supernet import mixed_op
+from nas.supernet.candidates import mixed_op
 
 # Two chains of different length and a skip, which is the identity in one slot and a projection in
 # the other.
