@@ -31,11 +31,11 @@ The last features are what else differs between widths that are multiples of 8, 
 decisions are. Without them a regression was off by twice as much (docs/results.md):
 
 - Loops over channels compute whole vectors. A rest that fills no vector is computed by itself, and
-  leaves the rows of the tensor unaligned: with AVX-512, int8 and float32 depthwise convolutions of
-  24 channels took longer than those of 32. `depthwise_tails` counts the kernel's positions at which
-  a rest is computed, `value_tails` the pixels, and `product_tails` the multiplications of matrix
-  products whose output channels fill no whole pass. They are 0 for widths that fill all vectors,
-  so they are the only features that may fall when a width grows.
+  leaves the rows of the tensor unaligned: with AVX-512, a depthwise convolution of 24 channels took
+  as long as one of 32 in int8, and up to a fifth longer in float32. `depthwise_tails` counts the
+  kernel's positions at which a rest is computed, `value_tails` the pixels, and `product_tails` the
+  multiplications of matrix products whose output channels fill no whole pass. They are 0 for widths
+  that fill all vectors, so they are the only features that may fall when a width grows.
 - A depthwise convolution finds its inputs through one pointer per pixel and position of the kernel,
   whatever its width (`depthwise_positions`).
 - Every operator of a file is called by itself (`operators`), and a mean over all pixels, in a head

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import re
+import time
 
 import made_rows
 import made_spaces
@@ -275,6 +276,20 @@ def test_networks_at_a_resolution_that_the_space_does_not_have_are_not_its_own(m
     assert measurements.measured_space(narrow, rows).resolutions == (16, 32)
     with pytest.raises(ValueError, match="at least 4 whole networks of mobile_like, received 0"):
         selection.networks(rows, dataclasses.replace(space, resolution=(16, 20)))
+
+
+def test_thousands_of_parts_become_costs_in_seconds():
+    space = made_spaces.large()
+    children = network_selection.sample_networks(space, 8)
+    rows = [row(part, alone_ms(part), space=space.name) for part in part_selection.chosen(space)]
+    rows += [row(parts.network_part(c), network_ms(c), space=space.name) for c in children]
+    model = Regression().fit(rows, space)
+    begin = time.process_time()
+    costs = model.costs(space)
+    assert time.process_time() - begin < 10.0  # About one second.
+    for child in children:
+        total = costs.of(space.choices(child))
+        assert total == pytest.approx(model.predict(child), rel=1e-9)
 
 
 def test_too_few_networks_are_refused():
