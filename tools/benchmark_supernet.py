@@ -5,8 +5,8 @@
 
 In one run, steps take turns: the weight step on random paths, the training steps of the same
 children, the architecture steps, and the mixtures of all paths that binary gates avoid. Peak
-memory follows, each step in its own process. Last, both are measured again for different numbers
-of candidates per slot.
+memory follows, each step in its own process; if widths are decisions, on the largest path. Last,
+both are measured again for different numbers of candidates per slot.
 """
 
 import json
@@ -121,9 +121,10 @@ def _times(space) -> dict[str, Any]:
         "arch_two": net.architecture(TwoPathGradient()),
         "arch_full": net.architecture(FullGradient()),
         "arch_reinforce": net.architecture(Reinforce()),
-        "darts": net.mixture(normalized=True),
         "one_shot": net.mixture(normalized=False),
     }
+    if "darts" in supernet_steps.step_kinds(space):
+        shared["darts"] = net.mixture(normalized=True)
     turns = [
         {
             "weight": net.weight(path),
@@ -171,9 +172,13 @@ def _memory(space) -> dict[str, Any]:
     from tools.experiments import peak_memory, supernet_steps
 
     path = supernet_steps.random_paths(space, 1, _SEED.value)[0]
+    if space.widths:
+        # A small child would need less than the weights of the supernet's rows.
+        path = supernet_steps.largest_path(space)
+    kinds = supernet_steps.step_kinds(space)
     peaks = {
         kind: peak_memory.of_step(kind, space, path, _BATCH_SIZE.value, _PROCESSES.value)
-        for kind in console.progress(supernet_steps.STEPS, label="peak memory", unit="steps")
+        for kind in console.progress(kinds, label="peak memory", unit="steps")
     }
     of_process = {kind: peak.process for kind, peak in peaks.items()}
     of_tensors = {kind: peak.tensors for kind, peak in peaks.items() if peak.tensors is not None}
@@ -193,7 +198,8 @@ def _grown_times(space, count: int) -> dict[str, float]:
 
     grown = supernet_steps.with_candidates(space, count)
     trace_s, first_step_s = supernet_steps.SupernetSteps(grown, _BATCH_SIZE.value).compile_search()
-    step = supernet_steps.SupernetSteps(grown, _BATCH_SIZE.value).weight([0] * len(grown.slots))
+    first = [0] * len(grown.option_counts)
+    step = supernet_steps.SupernetSteps(grown, _BATCH_SIZE.value).weight(first)
     step()
     seconds = []
     for _ in range(_ROUNDS.value):
@@ -211,7 +217,7 @@ def _grown_memory(space, count: int) -> dict[str, float]:
     from tools.experiments import peak_memory, supernet_steps
 
     grown = supernet_steps.with_candidates(space, count)
-    path = [0] * len(grown.slots)
+    path = [0] * len(grown.option_counts)
     peak = peak_memory.of_step("supernet", grown, path, _BATCH_SIZE.value, _PROCESSES.value)
     tensors = {} if peak.tensors is None else {"peak_tensors_mib": peak.tensors}
     return {"peak_memory_mib": peak.process, **tensors}

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 import os
@@ -128,3 +129,31 @@ def test_every_peak_is_that_of_a_python_of_its_own(monkeypatch):
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
     peak = peak_memory.of_step("supernet", SMALL, [0], 64, 1)
     assert peak.process > 0 and peak.tensors > 0
+
+
+@pytest.mark.integration
+def test_a_space_of_widths_and_resolutions_is_measured_without_darts(tmp_path):
+    wide = dataclasses.replace(
+        SMALL,
+        resolution=(12, 16),
+        stem=specs.Stem("w", 3, 2),
+        layers=(specs.Slot("w", "w", (MBConv(3, 3), MBConv(5, 3))),),
+        widths={"w": (8, 16)},
+    )
+    files.write_json(tmp_path / "wide.json", spec_json.to_dict(wide))
+    output = tmp_path / "supernet.json"
+    flags = f"--space={tmp_path / 'wide.json'}", "--batch_size=32", f"--output={output}"
+    steps = "--paths=2", "--rounds=1", "--memory_processes=1", "--measure=times,memory", "--growth="
+    done = run(*flags, *steps)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(output.read_text())
+    assert set(found) >= KEYS - {"darts_step_s", "darts_ratio", "growth"}
+    assert not [key for key in (*found, *found["peak_memory_mib"]) if "darts" in key]
+    assert "DARTS" not in done.stdout and "One-Shot" in done.stdout
+
+
+def test_the_largest_path_has_the_largest_widths_and_resolution():
+    space = load_space("cifar_mobile")
+    assert supernet_steps.largest_path(space)[-5:] == (3, 6, 12, 16, 1)
+    assert "darts" not in supernet_steps.step_kinds(space)
+    assert "darts" in supernet_steps.step_kinds(SMALL)

@@ -30,6 +30,7 @@ def show(found: dict[str, Any]) -> None:
             round(tensors[kind]) if kind in tensors else "",
         )
         for name, step, kind in _ROWS
+        if kind != "darts" or "darts_step_s" in found or "darts" in memory
     ]
     console.title(f"{found['space']}, batch {found['batch_size']}, {found['resolution']} pixels")
     header = ["step", "seconds", "x weight step", "peak MiB", "of tensors"]

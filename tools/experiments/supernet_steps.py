@@ -17,8 +17,8 @@ import tensorflow as tf
 from nas.architecture import spaces
 from nas.architecture.blocks import Block, Slot
 from nas.architecture.operations import MBConv
-from nas.architecture.specs import SearchSpace
-from nas.choices import sampling
+from nas.architecture.specs import Child, SearchSpace
+from nas.choices import ordered_networks, sampling, space_costs
 from nas.layers import keras_network
 from nas.searching import algorithms
 from nas.searching.algorithms import proxyless_gradient
@@ -46,7 +46,7 @@ def optimizer() -> keras.optimizers.Optimizer:
     return keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True, weight_decay=4e-4)
 
 
-def noise(space: SearchSpace, batch_size: int) -> tuple[tf.Tensor, tf.Tensor]:
+def noise(space: SearchSpace | Child, batch_size: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Makes random images `[batch, height, width, channels]` and labels `[batch]`."""
     images = tf.random.stateless_uniform([batch_size, *space.input_shape], [0, 1], -1.0, 1.0)
     labels = tf.random.stateless_uniform([batch_size], [0, 2], 0, space.num_classes, tf.int32)
@@ -59,6 +59,16 @@ def random_paths(space: SearchSpace, count: int, seed: int) -> list[tuple[int, .
     return [
         tuple(int(generator.integers(count)) for count in space.option_counts) for _ in range(count)
     ]
+
+
+def largest_path(space: SearchSpace) -> tuple[int, ...]:
+    """Returns the path of the most multiply-accumulates."""
+    return next(ordered_networks.by_cost(space_costs.macs_of(space), dearest_first=True))
+
+
+def step_kinds(space: SearchSpace) -> list[str]:
+    """Returns the keys of `STEPS` that a space has; widths cannot be mixed."""
+    return [kind for kind in STEPS if kind != "darts" or space.decisions == {"operations"}]
 
 
 def with_candidates(space: SearchSpace, count: int) -> SearchSpace:
@@ -155,8 +165,9 @@ class SupernetSteps:
 
 def stock_child(space: SearchSpace, choices: Choices, batch_size: int) -> Function:
     """The training step of a child built as a functional model of stock Keras layers."""
-    batch = noise(space, batch_size)
-    model = keras_network.build_child(space.child(choices))
+    child = space.child(choices)
+    batch = noise(child, batch_size)
+    model = keras_network.build_child(child)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=LABEL_SMOOTHING)
     model.compile(optimizer(), loss, jit_compile=False)
     model.optimizer.build(model.trainable_variables)
@@ -166,7 +177,8 @@ def stock_child(space: SearchSpace, choices: Choices, batch_size: int) -> Functi
 
 def same_kernels_child(space: SearchSpace, choices: Choices, batch_size: int) -> Function:
     """The training step of a child that uses the supernet's kernels."""
-    batch, step = noise(space, batch_size), _same_kernels_child_of(space, choices)
+    batch = noise(space.child(choices), batch_size)
+    step = _same_kernels_child_of(space, choices)
     return compiled(lambda: step(*batch))
 
 
