@@ -9,7 +9,7 @@ import keras
 from nas import files, objectives
 from nas.architecture import spec_json
 from nas.architecture.specs import SearchSpace
-from nas.choices import derive
+from nas.choices import additive_estimate, derive
 from nas.choices.candidate_costs import Latencies
 from nas.choices.chain_costs import ChainCosts
 from nas.data import batching
@@ -24,6 +24,7 @@ from nas.searching.paired_batches import paired_batches
 from nas.searching.search_config import OPTIMIZERS, SearchConfig
 from nas.supernet import supernet
 from nas.supernet.learning_network import StepAlgorithm
+from nas.supernet.observations import Observations
 from nas.training import checkpoints, resumable_fit
 
 
@@ -50,6 +51,9 @@ def build_supernet(
         latencies=latencies,
         label_smoothing=config.label_smoothing,
     )
+    if config.derive == "estimate":
+        steps = (config.warmup_epochs + config.epochs) * steps_per_epoch
+        net.observations = Observations(steps, len(space.option_counts))
     return net
 
 
@@ -155,10 +159,13 @@ def prepare(
         )
     steps = batching.steps_per_epoch(dataset.train, config.batch_size)
     batching.steps_per_epoch(dataset.validation, config.batch_size)
+    if config.derive == "estimate":
+        additive_estimate.check_steps((config.warmup_epochs + config.epochs) * steps)
     distribution.check_batch_size(config.batch_size)
     distribution.check_agreement("data set", dataset.digest)
     precision.check(config.precision)
     algorithms.check_space(config.algorithm, space)
+    algorithms.check_derivation(config.algorithm, config.derive)
     with distribution.scope():
         algorithm = algorithms.algorithm(config.algorithm, config, steps)
     if distribution.num_replicas > 1 and not isinstance(algorithm, SupernetAlgorithm):
@@ -185,7 +192,7 @@ def prepare(
             "space": spec_json.to_dict(space),
             "dataset": dataset.summary,
             "latency_model": latencies and latencies.to_dict(),
-            "settings": dataclasses.asdict(config) | distribution.settings(config.batch_size),
+            "settings": config.identity | distribution.settings(config.batch_size),
         },
         train_supernet=lambda algorithm: train_supernet(task, algorithm),
         callbacks=(),
@@ -212,6 +219,7 @@ def train_supernet(task: Task, algorithm: StepAlgorithm) -> supernet.Supernet:
         **net.loss_scale.variables,
         **net.objective.variables,
         **net.algorithm.variables,
+        **(net.observations.variables if net.observations else {}),
     }
     state = checkpoints.RunState(
         directory,

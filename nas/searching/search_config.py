@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -14,6 +15,8 @@ OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
     "adamw": keras.optimizers.AdamW,
 }
 
+
+DERIVATIONS = ("alpha", "estimate")
 
 _AT_LEAST_ONE = (
     *("epochs", "batch_size", "arch_period", "reinforce_networks", "random_networks"),
@@ -38,6 +41,9 @@ class SearchConfig:
         target: wanted latency of the child in milliseconds, or its cost in the unit of the
             latencies that the search is given; 0 to search for accuracy alone.
         is_limit: whether the child must not exceed the target.
+        derive: how the child is chosen, one of `DERIVATIONS`: by the algorithm's own rule (the most
+            probable network by alpha, or evolution), or by an additive estimate from the losses of
+            all weight steps (`nas.choices.additive_estimate`).
         warmup_learning_rate: start of the cosine over the warm-up.
         learning_rate: start of the cosine over the search.
         weight_decay: decoupled weight decay on kernels. The reference's 4e-5 is an L2 loss, which
@@ -79,6 +85,7 @@ class SearchConfig:
     objective: str = "target"
     target: float = 0.0
     is_limit: bool = False
+    derive: str = "alpha"
     warmup_learning_rate: float = 0.05
     learning_rate: float = 0.025
     weight_decay: float = 4e-4
@@ -96,11 +103,22 @@ class SearchConfig:
     mutation_probability: float = 0.1
     random_networks: int = 5
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Its fields, by which a run recognizes itself.
+
+        Those that were added later are left out at their defaults, so that earlier runs go on.
+        """
+        later = {"derive": "alpha"}
+        fields = dataclasses.asdict(self)
+        return {k: v for k, v in fields.items() if k not in later or v != later[k]}
+
     def __post_init__(self) -> None:
         """Checks the fields."""
         objectives.check_name(self.objective)
         precision.check_name(self.precision)
         known_names.check("optimizer", self.optimizer, OPTIMIZERS)
+        known_names.check("derive", self.derive, DERIVATIONS)
         for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, received {getattr(self, name)}")

@@ -32,6 +32,11 @@ class Route(abc.ABC):
     def __init__(self, choices: tf.Tensor | Sequence[int]) -> None:
         self._choices = tf.unstack(tf.convert_to_tensor(choices, tf.int32))
 
+    @property
+    def path(self) -> tf.Tensor | None:
+        """The one network `[rows]` that is computed; None if several are mixed."""
+        return tf.stack(self._choices)
+
     def choice(self, row: int) -> tf.Tensor:
         """Returns the sampled option of a row, a scalar."""
         return self._choices[row]
@@ -185,6 +190,10 @@ class Mixture(Route):
     def __init__(self, weights: tf.Tensor, choices: tf.Tensor | None = None) -> None:
         super().__init__(tf.zeros([weights.shape[0]], tf.int32) if choices is None else choices)
         self._weights = weights
+
+    @property
+    def path(self) -> None:
+        """None: several networks are mixed."""
 
     def read_slot(self, layer, slot) -> list[Selection]:
         """Reads the weights of all candidates."""

@@ -18,6 +18,7 @@ from nas.choices.candidate_costs import Latencies
 from nas.choices.chain_costs import ChainCosts
 from nas.distribution import replicas, replicated_fit
 from nas.supernet import learning_network, path_optimizer, routes, train_steps
+from nas.supernet.observations import Observations
 
 XLA_REFUSAL = (
     "jit_compile: expected false for a supernet, received true; leave it out (only the training of "
@@ -50,6 +51,7 @@ class Supernet(replicated_fit.BuiltBeforeFit, learning_network.LearningNetwork):
 
     Attributes:
         step: number of training steps made; with `seed` it determines every random draw.
+        observations: keeps the network and the loss of every weight step; None to keep none.
 
     Example:
         >>> import keras, nas, numpy as np
@@ -72,6 +74,7 @@ class Supernet(replicated_fit.BuiltBeforeFit, learning_network.LearningNetwork):
         sync_batch_norm: bool = True,
     ) -> None:
         super().__init__(space, seed, precision, sync_batch_norm)
+        self.observations: Observations | None = None
         self.step = self.add_weight(
             name="step", shape=(), dtype="int64", initializer="zeros", trainable=False
         )
@@ -151,7 +154,10 @@ class Supernet(replicated_fit.BuiltBeforeFit, learning_network.LearningNetwork):
 
     def _next_weight_step(self, images: tf.Tensor, labels: tf.Tensor) -> None:
         self.step.value.assign_add(1)
-        self.weight_step(images, labels, self.algorithm.weight_route(self, self._seed(0)))
+        route = self.algorithm.weight_route(self, self._seed(0))
+        loss = self.weight_step(images, labels, route)
+        if self.observations is not None and route.path is not None:
+            self.observations.add(tf.convert_to_tensor(self.step.value), route.path, loss)
 
     def _seed(self, purpose: int) -> tf.Tensor:
         base = tf.constant(2 * self.seed + purpose, tf.int64)
@@ -161,10 +167,11 @@ class Supernet(replicated_fit.BuiltBeforeFit, learning_network.LearningNetwork):
         logs = {name: tracker.result() for name, tracker in self.trackers.items()}
         return logs | self.loss_scale.logs | self.architecture_state()
 
-    def weight_step(self, images: tf.Tensor, labels: tf.Tensor, route: routes.Route) -> None:
-        """Updates the weights that the route reads and those of the shared layers."""
+    def weight_step(self, images: tf.Tensor, labels: tf.Tensor, route: routes.Route) -> tf.Tensor:
+        """Updates the weights that the route reads; returns the loss, mean over all replicas."""
         found = train_steps.weight_gradient(self, images, labels, route, self._label_smoothing)
         train_steps.apply_weight_gradient(self, found)
+        return found.loss
 
     def architecture_step(self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> None:
         """Updates alpha on one validation batch; weights and moments do not change."""

@@ -297,6 +297,30 @@ def test_a_search_keeps_the_limit_and_resumes_to_the_same_end(
         _search_and_resume(given, tmp_path)
 
 
+@pytest.mark.parametrize("name", algorithms.ALGORITHMS)
+def test_an_estimate_is_refused_or_chooses_in_the_band_and_resumes(name, dataset, tmp_path):
+    costs = COSTS["deciding"]
+    config = dataclasses.replace(
+        SHORT, algorithm=name, target=costs.at(0.6), epochs=17, is_limit=False, derive="estimate"
+    )
+    given = DECIDING, dataset, costs, config
+    able = "proxyless_gradient, proxyless_gradient_full, proxyless_reinforce, one_shot_single"
+    if not getattr(algorithms.ALGORITHMS[name], "trains_paths", False):
+        with pytest.raises(ValueError, match=f"{name}|{able}"):
+            search.search(*given, tmp_path / "whole")
+        return
+    whole = search.search(*given, tmp_path / "whole")
+    assert abs(whole.predicted_cost / config.target - 1.0) < 0.15
+    found = json.loads((tmp_path / "whole" / "estimate.json").read_text())
+    assert found["steps"] == 52 and len(found["rows"]) == len(DECIDING.option_counts)
+    assert [row["name"] for row in found["rows"][-2:]] == ["width head", "resolution"]
+    # A copy of its checkpoints gives the same estimate.
+    again = search.search(*given, shutil.copytree(tmp_path / "whole", tmp_path / "copy"))
+    assert again.choices == whole.choices
+    stored = json.loads((tmp_path / "copy" / "estimate.json").read_text())
+    assert stored["rows"] == found["rows"]
+
+
 def _search_and_resume(given, tmp_path):
     _, _, latencies, config = given
     copies = Copies(tmp_path / "whole")

@@ -15,6 +15,13 @@ HELP = "Search algorithm:\n" + "\n".join(
 )
 
 _FLAGS = (
+    flags.DEFINE_enum(
+        "derive",
+        None,
+        ["alpha", "estimate"],
+        "How the child is chosen: alpha, the default, is the algorithm's own rule (the most "
+        "probable network, or evolution); estimate is what the losses of all weight steps say.",
+    ),
     flags.DEFINE_integer(
         "reinforce_networks", None, "proxyless_reinforce: networks per step.", lower_bound=1
     ),

@@ -34,6 +34,7 @@ __all__ = [
     "SupernetAlgorithm",
     "Task",
     "algorithm",
+    "check_derivation",
     "check_space",
 ]
 
@@ -52,6 +53,25 @@ def check_space(name: str, space: SearchSpace) -> None:
             f"algorithm {name}: expected a space without decisions about {' and '.join(unknown)}, "
             f"which it cannot learn; received {space.name}; use one of {', '.join(able)}, or "
             "another space"
+        )
+
+
+def check_derivation(name: str, derive: str) -> None:
+    """Checks that an algorithm can choose the child as `SearchConfig.derive` says.
+
+    Raises:
+        ValueError: it cannot, since its weight steps have no network of their own; the message
+            names the algorithms that can.
+    """
+    able = [
+        other
+        for other, kind in ALGORITHMS.items()
+        if issubclass(kind, SupernetAlgorithm) and kind.trains_paths
+    ]
+    if derive == "estimate" and name not in able:
+        raise ValueError(
+            f"derive: expected alpha with algorithm {name}, whose weight steps do not train one "
+            f"network each, received estimate; use --derive=alpha, or one of {', '.join(able)}"
         )
 
 

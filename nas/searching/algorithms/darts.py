@@ -26,6 +26,7 @@ class Darts(SupernetAlgorithm):
     """
 
     decisions = frozenset(["operations"])
+    trains_paths = False
 
     def weight_route(self, supernet: Supernet, seed: tf.Tensor) -> routes.Route:
         """Returns the mixture of all candidates, weighted by their probabilities."""

@@ -61,6 +61,8 @@ class UniformPaths(_Evolved):
 class PathDropout(_Evolved):
     """Path dropout: a slot's output is the mean of the candidates that were not dropped."""
 
+    trains_paths = False
+
     def weight_route(self, supernet: Supernet, seed: tf.Tensor) -> routes.Route:
         """Returns the mixture of all candidates that were not dropped, with equal weights."""
         kept = tf.cast(self.kept(supernet.mask, supernet.step.value, seed), tf.float32)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+import numpy as np
 import tensorflow as tf
 
 from nas.choices import derive, sampling
-from nas.searching import path_accuracy
+from nas.searching import estimating, path_accuracy
 from nas.searching.algorithms.task import SearchResult, Task
 from nas.searching.search_config import SearchConfig
 from nas.supernet import routes
@@ -50,12 +51,14 @@ class SupernetAlgorithm(Algorithm):
         learns_alpha: whether there are architecture steps. If there are none, no validation images
             are loaded, and `architecture_gradient`, `observe` and `finish` are not called.
         is_rewarded: whether networks have a reward, which is then logged as a metric.
+        trains_paths: whether a weight step trains one network, whose loss it therefore observes.
     """
 
     decisions: frozenset[str] = EVERY_DECISION
     variables: Mapping[str, tf.Variable] = {}
     learns_alpha: bool = True
     is_rewarded: bool = False
+    trains_paths: bool = True
 
     def __init__(self, config: SearchConfig | None = None, steps_per_epoch: int = 1) -> None:
         self.config = config or SearchConfig()
@@ -103,7 +106,11 @@ class SupernetAlgorithm(Algorithm):
 
         An objective that only trades accuracy for latency has no target to meet.
         """
-        config, p = task.config, supernet.probabilities
+        return self.choose_by(supernet.probabilities, task)
+
+    def choose_by(self, p: np.ndarray, task: Task) -> tuple[int, ...]:
+        """Returns the most probable network by `p` that meets the target or the limit."""
+        config = task.config
         if config.target and config.is_limit:
             least = config.target * (1.0 - derive.TARGET_BAND)
             return derive.most_probable_within(p, task.latencies, config.target, least)
@@ -114,7 +121,11 @@ class SupernetAlgorithm(Algorithm):
     def search(self, task: Task) -> SearchResult:
         """Trains the supernet, chooses the child, and measures its validation accuracy."""
         supernet = task.train_supernet(self)
-        choices = self.choose(task, supernet)
+        if task.config.derive == "estimate":
+            found = estimating.estimate(task, supernet)
+            choices = self.choose_by(found.probabilities, task)
+        else:
+            choices = self.choose(task, supernet)
         return SearchResult(
             choices=choices,
             most_probable=derive.most_probable(supernet.probabilities)
