@@ -121,6 +121,13 @@ def test_a_host_reads_its_own_share_alone(split):
     assert 300 <= len(split.index.recent) < 600
 
 
+def test_another_resolution_is_what_is_decoded(split):
+    small = split.resized(16)
+    assert small.input_shape == (16, 16, 3)
+    own = dataclasses.replace(split, resolution=16)
+    np.testing.assert_array_equal(small.pixels(slice(3)), own.pixels(slice(3)))
+
+
 def test_images_in_memory_are_the_same(split):
     part = split.take(np.array([40, 3, 17, 5]))
     kept = part.in_memory()
