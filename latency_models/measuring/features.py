@@ -95,6 +95,8 @@ FEATURES = (
     "depthwise_tails",
     "product_tails",
     "value_tails",
+    "narrow_products",
+    "reread_values",
 )
 """Names of a feature vector's entries; the convolution of a stem is spatial, that of a head an
 expansion, a skip's a projection. `weights` are those outside of `general_weights`. New names stand
@@ -106,6 +108,9 @@ NUM_FIRST_FEATURES = FEATURES.index("one") + 1
 NUM_BEFORE_TAILS = FEATURES.index("operators")
 """Number of features in models that were fitted before the last ones, which every part may have."""
 
+NUM_BEFORE_NARROW = FEATURES.index("narrow_products")
+"""Number of features in models that were fitted before `narrow_products`."""
+
 BESIDE_MACS = (
     "reread_weights",
     "general_weights",
@@ -114,6 +119,8 @@ BESIDE_MACS = (
     "depthwise_tails",
     "product_tails",
     "value_tails",
+    "narrow_products",
+    "reread_values",
 )
 """What is done beside the multiply-accumulates only where a part is large or its widths fill no
 whole vectors; where nothing measured did, it is extrapolated as taking no time."""
@@ -193,10 +200,12 @@ def _has_tail(channels: int, tile: Tile) -> bool:
 def _of_conv(stage: Conv, resolution: int, tile: Tile) -> dict[str, float]:
     pixels, outputs = downsampled(resolution, stage.stride) ** 2, stage.output_width
     products = stage.kernel_size**2 * stage.input_width
-    macs = whole(pixels, tile.pixels) * products * whole(outputs, tile.channels)
+    macs = whole(pixels, tile.pixels) * products * tile.columns(outputs)
     name, output = _roles(stage)
     found: dict[str, float] = {name: macs, output: pixels * outputs, "weights": stage.num_weights}
     found["product_tails"] = pixels * products * (outputs % tile.pass_channels > 0)
+    if tile.is_narrow(outputs):
+        found["narrow_products"] = macs
     if stage.kernel_size > 1:
         padded = whole(stage.input_width, _INPUTS_AT_ONCE) / stage.input_width
         found["spatial_products"] = macs * padded
@@ -214,7 +223,11 @@ def _of_depthwise(stage: Depthwise, resolution: int, tile: Tile) -> dict[str, fl
     if stage.kernel_size in _SPECIAL_SIZES:
         macs = pixels * kernel
         reread = macs * _without_room(2 * kernel, _NEAR_CACHE)
-        return found | {name: macs, "reread_weights": reread, "weights": stage.num_weights}
+        # Positions outside of the image all read the same zeros.
+        inputs = min(stage.kernel_size**2, resolution**2 + 1) * channels
+        moved = pixels * (kernel + inputs) * _without_room(kernel + inputs, _NEAR_CACHE)
+        found |= {"reread_weights": reread, "reread_values": moved}
+        return found | {name: macs, "weights": stage.num_weights}
     inputs = resolution**2 * channels
     return found | {
         name: whole(pixels, tile.pixels) * kernel,
