@@ -9,11 +9,16 @@ on single layers, docs/results.md):
 - 1x1 and stem convolutions are matrix products. Runtimes compute them in tiles of pixels x
   channels, and a partly filled tile takes as long as a full one, so multiply-accumulates are
   counted in whole tiles. The tile depends on runtime and processor: `tiles.TILES` has some, and the
-  model of a device takes the one that explains its measurements best.
+  model of a device takes the one that explains its measurements best. Where few output channels
+  have a program of their own, with fewer columns, it takes longer for each of them
+  (`narrow_products`: the multiply-accumulates that it computes).
 - Depthwise convolutions have a feature for each kernel size, since runtimes have special programs
   for 3x3 and 5x5. These go through all channels of one pixel after another. Where the weights and
   as many inputs do not fit into the nearest cache, each multiply-accumulate reads its weight from
-  the next one (`reread_weights`).
+  the next one (`reread_weights`). On small images the kernel has fewer inputs than weights: a 5x5
+  on 3x3 pixels has nine, and zeros that are always the same. Then more channels fit
+  (`reread_window`: the weights and inputs under the kernel, for each pixel, where these do not
+  fit).
 - Other kernel sizes have no special program. Runtimes use the one for any convolution, a matrix
   product for each channel: in tiles of pixels, with weights padded to a tile of channels, 16 to 128
   times their size. On small images, reading these weights takes most of the time
@@ -35,7 +40,8 @@ decisions are. Without them a regression was off by twice as much (docs/results.
   as long as one of 32 in int8, and up to a fifth longer in float32. `depthwise_tails` counts the
   kernel's positions at which a rest is computed, `value_tails` the pixels, and `product_tails` the
   multiplications of matrix products whose output channels fill no whole pass. They are 0 for widths
-  that fill all vectors, so they are the only features that may fall when a width grows.
+  that fill all vectors. They and `narrow_products` are the only features that may fall when a width
+  grows.
 - A depthwise convolution finds its inputs through one pointer per pixel and position of the kernel,
   whatever its width (`depthwise_positions`).
 - Every operator of a file is called by itself (`operators`), and a mean over all pixels, in a head
@@ -96,7 +102,7 @@ FEATURES = (
     "product_tails",
     "value_tails",
     "narrow_products",
-    "reread_values",
+    "reread_window",
 )
 """Names of a feature vector's entries; the convolution of a stem is spatial, that of a head an
 expansion, a skip's a projection. `weights` are those outside of `general_weights`. New names stand
@@ -120,10 +126,11 @@ BESIDE_MACS = (
     "product_tails",
     "value_tails",
     "narrow_products",
-    "reread_values",
+    "reread_window",
 )
-"""What is done beside the multiply-accumulates only where a part is large or its widths fill no
-whole vectors; where nothing measured did, it is extrapolated as taking no time."""
+"""What is done beside the multiply-accumulates only where a part is large, or its widths are few
+channels or fill no whole vectors; where nothing measured did, it is extrapolated as taking no
+time."""
 
 
 def features(
@@ -226,7 +233,7 @@ def _of_depthwise(stage: Depthwise, resolution: int, tile: Tile) -> dict[str, fl
         # Positions outside of the image all read the same zeros.
         inputs = min(stage.kernel_size**2, resolution**2 + 1) * channels
         moved = pixels * (kernel + inputs) * _without_room(kernel + inputs, _NEAR_CACHE)
-        found |= {"reread_weights": reread, "reread_values": moved}
+        found |= {"reread_weights": reread, "reread_window": moved}
         return found | {name: macs, "weights": stage.num_weights}
     inputs = resolution**2 * channels
     return found | {

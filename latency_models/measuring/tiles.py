@@ -52,9 +52,9 @@ TILES = (
     Tile(7, 16, 32, 16),
     Tile(7, 32, 1, 16, 16),
 )
-"""None, and XNNPACK's: of float32 and int8 with NEON, of int8 with AVX-512, and three of float32 with
-AVX-512: the last is that of LiteRT 2.3, which has a program of 32 columns, and one of 16 for fewer
-than 32 output channels."""
+"""None, and XNNPACK's: of float32 and int8 with NEON, of int8 with AVX-512, and three of float32
+with AVX-512. The last has a program of 32 columns, and one of 16 for fewer than 32 output channels;
+LiteRT 2.3 contains just these two."""
 
 
 def whole(count: int, tile: int) -> int:
