@@ -9,11 +9,16 @@ on single layers, docs/results.md):
 - 1x1 and stem convolutions are matrix products. Runtimes compute them in tiles of pixels x
   channels, and a partly filled tile takes as long as a full one, so multiply-accumulates are
   counted in whole tiles. The tile depends on runtime and processor: `tiles.TILES` has some, and the
-  model of a device takes the one that explains its measurements best.
+  model of a device takes the one that explains its measurements best. Where few output channels
+  have a program of their own, with fewer columns, it takes longer for each of them
+  (`narrow_products`: the multiply-accumulates that it computes).
 - Depthwise convolutions have a feature for each kernel size, since runtimes have special programs
   for 3x3 and 5x5. These go through all channels of one pixel after another. Where the weights and
   as many inputs do not fit into the nearest cache, each multiply-accumulate reads its weight from
-  the next one (`reread_weights`).
+  the next one (`reread_weights`). On small images the kernel has fewer inputs than weights: a 5x5
+  on 3x3 pixels has nine, and zeros that are always the same. Then more channels fit
+  (`reread_window`: the weights and inputs under the kernel, for each pixel, where these do not
+  fit).
 - Other kernel sizes have no special program. Runtimes use the one for any convolution, a matrix
   product for each channel: in tiles of pixels, with weights padded to a tile of channels, 16 to 128
   times their size. On small images, reading these weights takes most of the time
@@ -35,7 +40,8 @@ decisions are. Without them a regression was off by twice as much (docs/results.
   as long as one of 32 in int8, and up to a fifth longer in float32. `depthwise_tails` counts the
   kernel's positions at which a rest is computed, `value_tails` the pixels, and `product_tails` the
   multiplications of matrix products whose output channels fill no whole pass. They are 0 for widths
-  that fill all vectors, so they are the only features that may fall when a width grows.
+  that fill all vectors. They and `narrow_products` are the only features that may fall when a width
+  grows.
 - A depthwise convolution finds its inputs through one pointer per pixel and position of the kernel,
   whatever its width (`depthwise_positions`).
 - Every operator of a file is called by itself (`operators`), and a mean over all pixels, in a head
@@ -95,6 +101,8 @@ FEATURES = (
     "depthwise_tails",
     "product_tails",
     "value_tails",
+    "narrow_products",
+    "reread_window",
 )
 """Names of a feature vector's entries; the convolution of a stem is spatial, that of a head an
 expansion, a skip's a projection. `weights` are those outside of `general_weights`. New names stand
@@ -106,6 +114,9 @@ NUM_FIRST_FEATURES = FEATURES.index("one") + 1
 NUM_BEFORE_TAILS = FEATURES.index("operators")
 """Number of features in models that were fitted before the last ones, which every part may have."""
 
+NUM_BEFORE_NARROW = FEATURES.index("narrow_products")
+"""Number of features in models that were fitted before `narrow_products`."""
+
 BESIDE_MACS = (
     "reread_weights",
     "general_weights",
@@ -114,9 +125,12 @@ BESIDE_MACS = (
     "depthwise_tails",
     "product_tails",
     "value_tails",
+    "narrow_products",
+    "reread_window",
 )
-"""What is done beside the multiply-accumulates only where a part is large or its widths fill no
-whole vectors; where nothing measured did, it is extrapolated as taking no time."""
+"""What is done beside the multiply-accumulates only where a part is large, or its widths are few
+channels or fill no whole vectors; where nothing measured did, it is extrapolated as taking no
+time."""
 
 
 def features(
@@ -193,10 +207,12 @@ def _has_tail(channels: int, tile: Tile) -> bool:
 def _of_conv(stage: Conv, resolution: int, tile: Tile) -> dict[str, float]:
     pixels, outputs = downsampled(resolution, stage.stride) ** 2, stage.output_width
     products = stage.kernel_size**2 * stage.input_width
-    macs = whole(pixels, tile.pixels) * products * whole(outputs, tile.channels)
+    macs = whole(pixels, tile.pixels) * products * tile.columns(outputs)
     name, output = _roles(stage)
     found: dict[str, float] = {name: macs, output: pixels * outputs, "weights": stage.num_weights}
     found["product_tails"] = pixels * products * (outputs % tile.pass_channels > 0)
+    if tile.is_narrow(outputs):
+        found["narrow_products"] = macs
     if stage.kernel_size > 1:
         padded = whole(stage.input_width, _INPUTS_AT_ONCE) / stage.input_width
         found["spatial_products"] = macs * padded
@@ -214,7 +230,11 @@ def _of_depthwise(stage: Depthwise, resolution: int, tile: Tile) -> dict[str, fl
     if stage.kernel_size in _SPECIAL_SIZES:
         macs = pixels * kernel
         reread = macs * _without_room(2 * kernel, _NEAR_CACHE)
-        return found | {name: macs, "reread_weights": reread, "weights": stage.num_weights}
+        # Positions outside of the image all read the same zeros.
+        inputs = min(stage.kernel_size**2, resolution**2 + 1) * channels
+        moved = pixels * (kernel + inputs) * _without_room(kernel + inputs, _NEAR_CACHE)
+        found |= {"reread_weights": reread, "reread_window": moved}
+        return found | {name: macs, "weights": stage.num_weights}
     inputs = resolution**2 * channels
     return found | {
         name: whole(pixels, tile.pixels) * kernel,

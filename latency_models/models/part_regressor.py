@@ -28,6 +28,7 @@ from sklearn import linear_model, model_selection
 from latency_models.measuring.features import (
     BESIDE_MACS,
     FEATURES,
+    NUM_BEFORE_NARROW,
     NUM_BEFORE_TAILS,
     NUM_FIRST_FEATURES,
 )
@@ -37,7 +38,7 @@ NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 # Lengths of the lists in files from before features were added.
-_OLD_LENGTHS = (NUM_FIRST_FEATURES, NUM_BEFORE_TAILS)
+_OLD_LENGTHS = (NUM_FIRST_FEATURES, NUM_BEFORE_TAILS, NUM_BEFORE_NARROW)
 # Added to the diagonal of the scaled normal matrix, so that it can be inverted.
 _RIDGE = 1e-6
 _RANDOM_FOLDS = 10
@@ -46,7 +47,8 @@ _RANDOM_FOLDS = 10
 def _completed(values: list[float], of_any_part: float) -> list[float]:
     """Returns a list with a value for each feature: 0, or `of_any_part` for the last features."""
     of_operations = [0.0] * (NUM_BEFORE_TAILS - len(values))
-    return values + of_operations + [of_any_part] * (len(FEATURES) - NUM_BEFORE_TAILS)
+    found = values + of_operations
+    return found + [of_any_part] * (len(FEATURES) - len(found))
 
 
 @dataclass(frozen=True, config=STRICT)

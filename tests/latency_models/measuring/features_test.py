@@ -61,6 +61,34 @@ def test_weights_without_room_in_the_nearest_cache_are_read_again_for_each_pixel
     found = by_name(parts.block_part(Block(MBConv(5, 6), width, 8, 2), 8))
     assert found["depthwise_5x5_macs"] == 16 * 25 * 6 * width
     assert found.get("reread_weights", 0.0) == pytest.approx(share * 16 * 25 * 6 * width)
+    # The window's 25 inputs come from there as well.
+    assert found.get("reread_window", 0.0) == pytest.approx(share * 16 * 50 * 6 * width)
+
+
+def test_a_window_larger_than_the_image_has_only_its_pixels_and_zeros_to_read_again():
+    def reread(resolution):
+        found = by_name(parts.block_part(Block(MBConv(5, 6), 56, 56), resolution))
+        return found["reread_weights"], found.get("reread_window", 0.0)
+
+    # 336 channels: 25 weights and 25 inputs have no room; 25 and the 10 of 3x3 pixels have.
+    assert reread(8) == (64 * 25 * 336, 64 * 50 * 336)
+    assert reread(3) == (9 * 25 * 336, 0.0)
+
+
+@pytest.mark.parametrize("outputs, columns", [(8, 16), (16, 16), (24, 32), (32, 32), (40, 64)])
+def test_few_output_channels_are_computed_by_the_narrow_program(outputs, columns):
+    tile = tiles.Tile(7, 32, 1, 16, narrow_channels=16)
+    found = by_name(parts.block_part(Block(MBConv(3, 2), 32, outputs, 2), 8), tile)
+    # 16 pixels are three tiles of 7; the expansion to 64 has the other program.
+    assert found["projection_macs"] == 21 * 64 * columns
+    assert found.get("narrow_products", 0.0) == (21 * 64 * columns if outputs < 32 else 0.0)
+    assert "product_tails" not in found
+
+
+def test_without_a_narrow_program_there_are_no_narrow_products():
+    found = by_name(parts.block_part(Block(MBConv(3, 2), 8, 8), 8), tiles.Tile(7, 32))
+    assert found["projection_macs"] == 70 * 16 * 32
+    assert "narrow_products" not in found
 
 
 def test_the_general_program_reads_large_images_from_afar_for_every_channel():
@@ -82,11 +110,12 @@ def test_more_pixels_and_more_channels_are_never_less_work(tile, kernel_size):
     by_width = np.array([values(width, 14) for width in range(1, 300)])
     assert (np.diff(by_size, axis=0) >= 0.0).all()
     falling = (np.diff(by_width, axis=0) < 0.0).any(axis=0)
-    # A width that fills all vectors leaves no rest.
+    # A width that fills all vectors leaves no rest, and a wide one is no narrow product.
     assert {n for n, falls in zip(features.FEATURES, falling, strict=True) if falls} <= {
         "depthwise_tails",
         "product_tails",
         "value_tails",
+        "narrow_products",
     }
 
 

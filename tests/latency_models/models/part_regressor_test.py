@@ -107,7 +107,10 @@ def test_blocks_of_one_shape_are_refused():
         part_regressor.held_out(rows, np.ones(3), ["a", "a", "a"], by_group=True)
 
 
-@pytest.mark.parametrize("length", [features.NUM_FIRST_FEATURES, features.NUM_BEFORE_TAILS])
+@pytest.mark.parametrize(
+    "length",
+    [features.NUM_FIRST_FEATURES, features.NUM_BEFORE_TAILS, features.NUM_BEFORE_NARROW],
+)
 def test_a_model_from_before_the_last_features_predicts_as_it_did(pixel1, length):
     rows, latency, _ = pixel1
     fitted = dataclasses.asdict(part_regressor.fit(rows, latency, error=0.1))

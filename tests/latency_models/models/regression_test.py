@@ -30,6 +30,8 @@ from nas.architecture.specs import SearchSpace
 CIFAR = spaces.SPACES["cifar"]
 # Of int8 with AVX-512.
 WHOLE = tiles.Tile(7, 16, 16, 16)
+# Of float32 with AVX-512.
+NARROW = tiles.Tile(7, 32, 1, 16, narrow_channels=16)
 ENVIRONMENT = {"device": "local", "runtime": "r", "num_threads": 1, "delegate": "none"}
 
 
@@ -144,9 +146,9 @@ def test_parts_of_other_spaces_are_learned_from():
     assert model.part_ms(block) == pytest.approx(1.1 * alone_ms(block), rel=0.15)
 
 
-def tiled_ms(part):
-    """A machine that computes whole tiles of 7 pixels and 16 channels."""
-    x = features.features(part.kind, part.spec, part.resolution, WHOLE)
+def tiled_ms(part, tile=WHOLE):
+    """A machine that computes whole tiles, by default of 7 pixels and 16 channels."""
+    x = features.features(part.kind, part.spec, part.resolution, tile)
     return float(x @ np.linspace(1e-6, 2e-6, len(x)))
 
 
@@ -178,6 +180,27 @@ def test_the_tile_of_the_machine_is_found_and_predicts_tiles_filled_in_part(tmp_
     other = space_like_cifar(resolution=20, widths=(24, 40))
     for child in network_selection.sample_networks(other, 8):
         assert model.predict(child) == pytest.approx(of_network(child), rel=0.03)
+
+
+def test_a_machine_with_a_program_for_few_channels_is_told_from_the_others():
+    rows, _ = rows_on_tiles(CIFAR, 12)
+    by_key = {part.key: part for part in parts.space_parts(CIFAR)}
+    of_parts = [
+        dataclasses.replace(made, relative_latency=tiled_ms(by_key[made.key], NARROW) / 2.0)
+        for made in rows
+        if made.key in by_key
+    ]
+    networks = [made for made in rows if made.key not in by_key]
+    assert Regression().fit(of_parts + networks, CIFAR).tile_ == NARROW
+
+
+def test_a_file_from_before_there_were_narrow_programs_is_read(model, tmp_path):
+    model.save(tmp_path / "model.json")
+    data = files.read_json(tmp_path / "model.json")
+    assert data["tile"].pop("narrow_channels") == model.tile_.narrow_channels
+    data["tile"] |= {"channels": 16, "pass_channels": 32}
+    files.write_json(tmp_path / "old.json", data)
+    assert latency_models.load(tmp_path / "old.json").tile_.narrow_channels is None
 
 
 def test_weights_that_networks_stream_are_learned_from_networks_and_count_in_parts():
