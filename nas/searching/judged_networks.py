@@ -16,7 +16,7 @@ class Judged(NamedTuple):
     """One evaluated network.
 
     Attributes:
-        choices: its candidate in every slot.
+        choices: its option in every row.
         validation_accuracy: in [0, 1].
         cost: predicted latency in milliseconds, or another cost in the unit of the target.
         round: the round of the search in which it was evaluated, from 0.

@@ -39,7 +39,7 @@ class UnmeasuredLogs(keras.callbacks.Callback):
 
 
 class AlphaHistory(keras.callbacks.Callback):
-    """Stores `alphas` `[epochs, slots, most candidates]`, NaN in the padding, in one .npz file."""
+    """Stores `alphas` `[epochs, rows, most options]`, NaN in the padding, in one .npz file."""
 
     def __init__(self, path: pathlib.Path) -> None:
         super().__init__()

@@ -66,21 +66,21 @@ def gate_with(
 
 
 def softmax_gradient(gate_gradients: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
-    """Returns dL/dalpha_i = sum_j dL/dg_j p_j (delta_ij - p_i), one row per slot.
+    """Returns dL/dalpha_i = sum_j dL/dg_j p_j (delta_ij - p_i), one row per decision.
 
     Args:
-        gate_gradients: `[slots, n]`, dL/dg_j.
-        probabilities: `[slots, n]`; every row sums to one.
+        gate_gradients: `[rows, n]`, dL/dg_j.
+        probabilities: `[rows, n]`; every row sums to one.
 
     Returns:
-        `[slots, n]`; every row sums to zero.
+        `[rows, n]`; every row sums to zero.
     """
     weighted = gate_gradients * probabilities
     return weighted - probabilities * tf.reduce_sum(weighted, axis=1, keepdims=True)
 
 
 def scatter_pair(values: tf.Tensor, choices: tf.Tensor, num_candidates: int) -> tf.Tensor:
-    """Returns `[slots, num_candidates]`: the two values of each slot at `choices`, else zeros."""
+    """Returns `[rows, num_candidates]`: the two values of each row at `choices`, else zeros."""
     return tf.reduce_sum(values[:, :, None] * tf.one_hot(choices, num_candidates), axis=1)
 
 
@@ -88,9 +88,9 @@ def rescale_pair(before: tf.Tensor, after: tf.Tensor, choices: tf.Tensor) -> tf.
     """Shifts the two updated alphas so that every other candidate keeps its probability.
 
     Args:
-        before: `[slots, candidates]`, alpha before the update.
-        after: `[slots, candidates]`, alpha after it; only the two chosen columns differ.
-        choices: `[slots, 2]`, the two sampled candidates.
+        before: `[rows, options]`, alpha before the update.
+        after: `[rows, options]`, alpha after it; only the two chosen columns differ.
+        choices: `[rows, 2]`, the two sampled options.
 
     Returns:
         `after`, shifted in those columns by -log(sum exp after / sum exp before) over the pair

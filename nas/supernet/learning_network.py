@@ -19,7 +19,7 @@ class ArchitectureGradient(NamedTuple):
     """The gradient of alpha on one validation batch, and metrics; equal on all replicas.
 
     Attributes:
-        gradient: `[slots, candidates]`, dL/dalpha.
+        gradient: `[rows, options]`, dL/dalpha.
         cross_entropy: scalar, mean over the batch.
         accuracy: scalar, in [0, 1].
         reward: scalar, mean over the sampled networks; zero for algorithms without a reward.
@@ -72,8 +72,8 @@ class StepAlgorithm(Protocol):
 
         Args:
             supernet: the supernet; its `alpha` may still be `before`, or already `after`.
-            before: `[slots, candidates]`.
-            after: `[slots, candidates]`.
+            before: `[rows, options]`.
+            after: `[rows, options]`.
             seed: the seed that `architecture_gradient` received.
         """
 

@@ -100,7 +100,7 @@ class MixedNetwork(keras.Model):
 
         Args:
             images: `[batch, height, width, channels]`.
-            route: how the output of each slot is computed.
+            route: how the output of each layer is computed.
             training: whether to normalize by the moments of the batch, not by the moving ones.
         """
         features, _ = self.features(images, route, self.read(route), training)

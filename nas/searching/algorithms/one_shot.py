@@ -53,7 +53,7 @@ class UniformPaths(_Evolved):
     """Single path one-shot: every step trains one uniformly drawn path."""
 
     def weight_route(self, supernet: Supernet, seed: tf.Tensor) -> routes.Route:
-        """Returns a path with one uniformly drawn candidate per slot."""
+        """Returns a path with one uniformly drawn option per decision."""
         equal = tf.zeros(supernet.alpha.shape)
         return routes.Path(sampling.sample_path(equal, supernet.mask, seed))
 
@@ -72,7 +72,7 @@ class PathDropout(_Evolved):
         return routes.Mixture(kept / tf.reduce_sum(kept, axis=1, keepdims=True), choices)
 
     def kept(self, mask: np.ndarray, step: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Draws which candidates are not dropped, `[slots, most candidates]` bool.
+        """Draws which candidates are not dropped, `[rows, most options]` bool.
 
         Args:
             mask: the same shape, true where a candidate exists.

@@ -94,8 +94,8 @@ class SupernetAlgorithm(Algorithm):
 
         Args:
             supernet: the supernet; its `alpha` may be `before` or `after`.
-            before: `[slots, candidates]`.
-            after: `[slots, candidates]`.
+            before: `[rows, options]`.
+            after: `[rows, options]`.
             seed: the seed that `architecture_gradient` received.
         """
         del supernet, before, seed

@@ -35,12 +35,12 @@ from nas.supernet.supernet import Supernet
 
 
 class TwoPathGradient(SupernetAlgorithm):
-    """The two-path form: the gradient of two candidates per slot."""
+    """The two-path form: the gradient of two options per decision."""
 
     def architecture_gradient(
         self, supernet: Supernet, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
     ) -> ArchitectureGradient:
-        """Computes alpha's gradient from a sampled pair of candidates per slot.
+        """Computes alpha's gradient from a sampled pair of options per decision.
 
         It runs both paths forward, and backward only through the activations of the active path.
         """

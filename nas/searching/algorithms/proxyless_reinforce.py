@@ -5,9 +5,9 @@ several networks are drawn from p and run forward, one after the other, on one v
 With R a network's reward (`nas/searching/rewards.py`) and b a moving average of rewards, alpha
 follows
 
-    mean over networks of (R - b) * grad log p(network),    grad log p = g - p in every slot
+    mean over networks of (R - b) * grad log p(network),    grad log p = g - p in every row
 
-(g one-hot at the slot's candidate). This is an unbiased estimate of the expected reward's gradient
+(g one-hot at the row's option). This is an unbiased estimate of the expected reward's gradient
 for every b that does not depend on the networks just drawn. The algorithm returns its negative,
 since the optimizer minimises. Latency enters through each network's reward. The weights that the
 search's objective gives to gradients are not used; its change of alpha after the step, which leads
@@ -39,7 +39,7 @@ class Networks(NamedTuple):
     """Results of sampled networks on one batch; the first dimension counts the networks.
 
     Attributes:
-        choices: `[networks, slots]` int32.
+        choices: `[networks, rows]` int32.
         reward: `[networks]`.
         cross_entropy: `[networks]`.
         accuracy: `[networks]`.

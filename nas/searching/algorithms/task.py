@@ -55,10 +55,10 @@ class SearchResult:
     """The result of a search.
 
     Attributes:
-        choices: the child's candidate in every slot.
-        most_probable: the most probable candidate in every slot, whatever its cost; None if no
+        choices: the child's option in every row.
+        most_probable: the most probable option in every row, whatever its cost; None if no
             probabilities are learned.
-        probabilities: `[slots, most candidates]`, NaN in the padding.
+        probabilities: `[rows, most options]`, NaN in the padding.
         predicted_cost: the child's latency in milliseconds, or its cost in the unit of the
             latencies that the search was given; None without a target.
         validation_accuracy: in [0, 1], of the child with its weights from the search. It only shows
@@ -73,6 +73,6 @@ class SearchResult:
 
     @property
     def entropy(self) -> float:
-        """Entropy of the path probabilities, mean over the slots, in nats."""
+        """Entropy of the path probabilities, mean over the rows, in nats."""
         p = np.nan_to_num(self.probabilities)
         return float(np.mean(np.sum(-p * np.log(np.maximum(p, 1e-30)), axis=1)))
