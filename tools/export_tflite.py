@@ -131,6 +131,8 @@ def main() -> None:
     count = len(given.test_labels)
     console.say(f"\n{export_table.table(results)}")
     console.say(f"Keras: {accuracy:.2f} % on {count:,} test images. Files in {_WORKDIR.value}.")
+    for line in export_table.remarks(results):
+        console.say(line)
     for python in _OTHER_RUNTIMES.value:
         for name in names:
             found = other_runtime.record(

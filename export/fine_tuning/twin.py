@@ -122,11 +122,13 @@ def _set_range(layer: tf_keras.layers.Layer, least: float, most: float) -> None:
         weight.assign(value)
 
 
+def _has_kernel_to_change(layer: tf_keras.layers.Layer) -> bool:
+    return any(jobs.is_not_depthwise(weight) for weight in layer.get_weights())
+
+
 def _pruned(model: tf_keras.Model, job: Job) -> Prepared:
     kernels = {
-        layer.name: layer.get_weights()[0]
-        for layer in model.layers
-        if any(jobs.is_not_depthwise(weight) for weight in layer.get_weights())
+        layer.name: layer.get_weights()[0] for layer in model.layers if _has_kernel_to_change(layer)
     }
     shares = sparsity.by_layer(kernels, job.settings.sparsity)
 
@@ -149,15 +151,24 @@ def _pruned(model: tf_keras.Model, job: Job) -> Prepared:
 
 
 def _clustered(model: tf_keras.Model, job: Job) -> Prepared:
-    changed = tfmot.clustering.keras.cluster_weights(
-        model,
-        number_of_clusters=job.settings.clusters,
-        cluster_centroids_init=tfmot.clustering.keras.CentroidInitialization.KMEANS_PLUS_PLUS,
-        # The default, the sum over a cluster, makes steps so large that a learning rate for single
-        # weights diverges.
-        cluster_gradient_aggregation=cluster_config.GradientAggregation.AVG,
-    )
-    return changed, [], tfmot.clustering.keras.strip_clustering
+    toolkit = tfmot.clustering.keras
+
+    def wrapped(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
+        # Given a whole model, the toolkit wraps every layer, and its wrapper does not pass on
+        # `training`. Batch normalization would then use its old moments and never renew them.
+        if not _has_kernel_to_change(layer):
+            return layer
+        return toolkit.cluster_weights(
+            layer,
+            number_of_clusters=job.settings.clusters,
+            cluster_centroids_init=toolkit.CentroidInitialization.KMEANS_PLUS_PLUS,
+            # The default, the sum over a cluster, makes steps so large that a learning rate for
+            # single weights diverges.
+            cluster_gradient_aggregation=cluster_config.GradientAggregation.AVG,
+        )
+
+    changed = tf_keras.models.clone_model(model, clone_function=wrapped)
+    return changed, [], toolkit.strip_clustering
 
 
 _PREPARE = {

@@ -8,12 +8,15 @@ import keras
 import numpy as np
 import pytest
 
-from export import recipes, writing
+from export import recipes, support, writing
 from export.checks import interpreter, other_runtime
 from export.content import metadata
 from export.conversion import tflite
 from export.examples import Examples
 from nas.architecture import spaces
+from nas.architecture.blocks import Block, Head, Stem
+from nas.architecture.operations import UIB, FusedMBConv, MBConv
+from nas.architecture.specs import Child
 from nas.data import batching, loading
 from nas.layers import keras_network
 
@@ -21,8 +24,44 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 ENVIRONMENTS = pathlib.Path(__file__).resolve().parents[1] / "environments"
 SPACE = spaces.SPACES["tiny"].with_task(10, resolution=28)
-CHILD = SPACE.child([1] * len(SPACE.slots), name="clothes")
+CHILDREN = {
+    "mbconv": SPACE.child([1] * len(SPACE.slots), name="clothes"),
+    "operations": Child(
+        "clothes",
+        28,
+        10,
+        Stem(8),
+        (
+            Block(MBConv(5, 2.5, "relu", se_ratio=0.5), 8, 8),
+            Block(FusedMBConv(3, 2), 8, 16, 2),
+            Block(UIB(3, 3, 2), 16, 16),
+            Block(UIB(5, 0, 2, "relu"), 16, 24, 2),
+            Block(UIB(0, 0, 2), 24, 24),
+        ),
+        Head(32, pooled_width=32),
+    ),
+    "hard_swish": Child(
+        "clothes",
+        28,
+        10,
+        Stem(8, activation="hard_swish"),
+        (
+            Block(MBConv(3, 2, "hard_swish"), 8, 16, 2),
+            Block(FusedMBConv(3, 2, "hard_swish", se_ratio=0.25), 16, 16),
+            Block(MBConv(5, 2, "hard_swish", se_ratio=0.25), 16, 16),
+        ),
+        Head(32, "hard_swish", pooled_width=32),
+    ),
+}
 PLAIN = [name for name, row in recipes.RECIPES.items() if row.fine_tuning is None]
+WRITTEN = [
+    (kind, name)
+    for kind in CHILDREN
+    for name in PLAIN
+    if kind != "hard_swish" or name not in support.UNSUPPORTED["hard_swish"]
+]
+# MediaPipe takes float32 and uint8.
+SHOWN = [(kind, name) for kind, name in WRITTEN if name in ("float32", "int8_float_io", "uint8_io")]
 
 
 @pytest.fixture(scope="module")
@@ -47,21 +86,26 @@ def images(pixels):
 
 @pytest.fixture(scope="module")
 def exported(clothes, images, tmp_path_factory):
-    """Files of a network that has learned a little, by recipe."""
+    """Files of networks that have learned a little, by network and recipe."""
+    training = batching.to_float(in_colour(clothes.train.images)).numpy()
+    folder = tmp_path_factory.mktemp("exported")
+    writers = {
+        kind: writer_of(child, clothes, training, images) for kind, child in CHILDREN.items()
+    }
+    paths = {(kind, name): folder / f"{kind}_{name}.tflite" for kind, name in WRITTEN}
+    for (kind, name), path in paths.items():
+        path.write_bytes(writers[kind].write(recipes.recipe(name))[0])
+    return paths
+
+
+def writer_of(child, clothes, training, images):
     keras.utils.set_random_seed(0)
-    model = keras_network.build_child(CHILD)
+    model = keras_network.build_child(child)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(3e-3), loss)
-    training = batching.to_float(in_colour(clothes.train.images)).numpy()
     model.fit(training, clothes.train.labels, batch_size=50, epochs=4, verbose=0)
-    about = metadata.About("clothes", clothes.class_names, CHILD)
-    examples = Examples(images, clothes.test.labels, training[:100])
-    writer = writing.Writer(model, examples, about)
-    folder = tmp_path_factory.mktemp("exported")
-    paths = {name: folder / f"{name}.tflite" for name in PLAIN}
-    for name, path in paths.items():
-        path.write_bytes(writer.write(recipes.recipe(name))[0])
-    return paths
+    about = metadata.About("clothes", clothes.class_names, child)
+    return writing.Writer(model, Examples(images, clothes.test.labels, training[:100]), about)
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +126,10 @@ def classify(environment, pixels, tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize("name", ["float32", "int8_float_io", "uint8_io"])
-def test_mediapipe_classifies_as_litert_does(classify, exported, images, clothes, name):
-    found = classify(exported[name])
-    logits = interpreter.predict(exported[name].read_bytes(), images)
+@pytest.mark.parametrize(("kind", "name"), SHOWN)
+def test_mediapipe_classifies_as_litert_does(classify, exported, images, clothes, kind, name):
+    found = classify(exported[kind, name])
+    logits = interpreter.predict(exported[kind, name].read_bytes(), images)
     best = logits.argmax(axis=1)
     assert len(set(best)) > 5
     assert [entry["index"] for entry in found["classes"]] == best.tolist()
@@ -95,7 +139,7 @@ def test_mediapipe_classifies_as_litert_does(classify, exported, images, clothes
 
 
 def test_mediapipe_reads_what_the_file_says_of_itself(classify, exported):
-    found = classify(exported["float32"])["metadata"]
+    found = classify(exported["mbconv", "float32"])["metadata"]
     assert found == {
         "name": "clothes",
         "description": "clothes, trained on clothes, written as float32",
@@ -105,12 +149,12 @@ def test_mediapipe_reads_what_the_file_says_of_itself(classify, exported):
         "output": "score type: logits of 10 classes; softmax makes probabilities of them",
         "labels": [["labels.txt", 2]],
     }
-    assert classify(exported["uint8_io"])["metadata"]["mean_std"] == []
+    assert classify(exported["mbconv", "uint8_io"])["metadata"]["mean_std"] == []
 
 
-@pytest.mark.parametrize("name", PLAIN)
-def test_runtime_of_2023_computes_the_same(environment, exported, images, name):
-    path = exported[name]
+@pytest.mark.parametrize(("kind", "name"), WRITTEN)
+def test_runtime_of_2023_computes_the_same(environment, exported, images, kind, name):
+    path = exported[kind, name]
     logits = interpreter.predict(path.read_bytes(), images)
     found = other_runtime.check(environment("tflite_runtime"), path, images, logits)
     assert found.runtime == "tflite-runtime 2.14.0"

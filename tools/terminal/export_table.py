@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from export import recipes
 from tools.terminal import console
 
 _HEADERS = ("recipe", "kB", "compressed", "ms", "max difference", "same top-1 %", "accuracy %")
+# The small trained networks of docs/results.md agree on 96.5 % of the images or more.
+_UNUSUAL = 0.95
 
 
 def table(comparisons: Mapping[str, Mapping[str, Any]]) -> str:
@@ -32,6 +35,23 @@ def table(comparisons: Mapping[str, Mapping[str, Any]]) -> str:
         for name, found in comparisons.items()
     ]
     return console.table([*_HEADERS, "lost"], rows)
+
+
+def remarks(comparisons: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Returns a line for each file with ranges from calibration that often names another class.
+
+    Such a file may still be as accurate as its network, so its recipe allows it.
+
+    Args:
+        comparisons: as for `table`.
+    """
+    return [
+        f"{name}: another class than its network for {1 - found['top1_agreement']:.1%} of the "
+        "images. A calibration image with extreme activations can cause this: train "
+        "longer, or try another --seed or the recipe dynamic_range"
+        for name, found in comparisons.items()
+        if recipes.recipe(name).needs_calibration and found["top1_agreement"] < _UNUSUAL
+    ]
 
 
 def _parent(found: Mapping[str, Any]) -> float:

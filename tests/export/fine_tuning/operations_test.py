@@ -56,6 +56,10 @@ def test_every_kind_of_operation_is_here_and_every_recipe_takes_it():
         support.check(CHILD, name)
 
 
+def normalizations(weights):
+    return {name: arrays for name, arrays in weights.items() if name.endswith("_bn")}
+
+
 @pytest.mark.parametrize(
     ("kind", "name"),
     [("quantization", "int8_qat"), ("pruning", "sparse"), ("clustering", "clustered")],
@@ -70,6 +74,10 @@ def test_a_network_of_all_operations_is_trained_further_and_written(model, cloth
     if isinstance(outcome, jobs.QuantizedFile):
         content, logits = outcome.content, outcome.logits
     else:
+        # Batch normalization follows the network that changes.
+        for name_of_layer, (_, _, *moments) in normalizations(weights).items():
+            for before, after in zip(moments, outcome.by_layer[name_of_layer][2:], strict=True):
+                assert not np.array_equal(before, after)
         trained = keras_network.build_child(CHILD)
         for layer in trained.layers:
             layer.set_weights(outcome.by_layer[layer.name])

@@ -17,3 +17,10 @@ def test_loss_is_counted_from_the_network_that_was_trained_as_long():
     assert lines[0].split()[-1] == "lost"
     assert lines[2].split() == ["int8", "1.5", "1.25", "-", "0.5", "99", "74", "1"]
     assert lines[3].split() == ["sparse", "1.5", "1.25", "0.25", "0.5", "99", "74", "3"]
+
+
+def test_a_calibrated_file_that_often_names_another_class_is_remarked_on():
+    far = {**PLAIN, "top1_agreement": 0.892}
+    (line,) = export_table.remarks({"float32": far, "int8": far, "uint8_io": PLAIN})
+    assert line.startswith("int8: another class than its network for 10.8% of the images. ")
+    assert "dynamic_range" in line
