@@ -124,7 +124,7 @@ def main() -> None:
     choices = {
         flag.name: flag.value for flag in (_SPACE, data_flags.DATASET, _MAX_TRAIN, _VALIDATION_SIZE)
     }
-    settings = dataclasses.asdict(config) | choices | aim.flags_given()
+    settings = config.identity | choices | aim.flags_given()
     settings |= data_flags.given() | replicas.settings(config.batch_size)
     read = [*aim.input_files(), *([_SPACE.value] if _SPACE.value.endswith(".json") else [])]
     inputs = [os.path.abspath(name) for name in read]

@@ -1,5 +1,6 @@
 """The classifier of a supernet: cut to the width of its input if that is a decision."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -36,13 +37,17 @@ class Classifier(NamedTuple):
         return tf.matmul(pooled, kernel) + self.bias
 
 
-class ClassifierWeights(keras.layers.Layer):
-    """The weights of the classifier.
+# Makes a variable of a model, given its name and its first value.
+AddWeight = Callable[[str, np.ndarray], keras.Variable]
+
+
+class ClassifierWeights:
+    """The weights of the classifier, which are the first variables of a supernet.
 
     Args:
         space: the space.
         rng: the generator that draws fresh weights.
-        **kwargs: as for `keras.layers.Layer`.
+        add_weight: makes a variable of the supernet.
 
     Attributes:
         kernel: `[channels, classes]`; at the largest width, if that is a decision.
@@ -51,25 +56,15 @@ class ClassifierWeights(keras.layers.Layer):
         numbers: the options of that decision; None if the width is fixed.
     """
 
-    def __init__(self, space: SearchSpace, rng: np.random.Generator, **kwargs) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, space: SearchSpace, rng: np.random.Generator, add_weight: AddWeight) -> None:
         head = space.head
         width = head.width if head.pooled_width is None else head.pooled_width
         self.row = space.width_rows[width] if isinstance(width, str) else None
         self.numbers = space.widths[width] if isinstance(width, str) else None
         largest = max(self.numbers) if self.numbers else space.head.output_width
-        self.kernel = self._weight("kernel", rng.normal(0.0, 0.01, (largest, space.num_classes)))
-        self.bias = self._weight("bias", np.zeros(space.num_classes))
-        self.built = True
-
-    def _weight(self, name: str, value: np.ndarray) -> keras.Variable:
-        return self.add_weight(
-            name=name,
-            shape=value.shape,
-            initializer=keras.initializers.Constant(value.astype(np.float32)),
-            dtype="float32",
-            autocast=False,
-        )
+        shape = largest, space.num_classes
+        self.kernel = add_weight("classifier_kernel", rng.normal(0.0, 0.01, shape))
+        self.bias = add_weight("classifier_bias", np.zeros(space.num_classes))
 
     @property
     def num_weights(self) -> int:

@@ -51,7 +51,7 @@ class MixedNetwork(keras.Model):
         self.stem, self.mixed_ops, self.head = ops[0], ops[1 : count + 1], ops[count + 1]
         self.pooled = ops[count + 2 :]
         rng = np.random.default_rng((seed, len(space.layers) + 2))
-        self.classifier = classifier.ClassifierWeights(space, rng, name="classifier")
+        self.classifier = classifier.ClassifierWeights(space, rng, self._weight)
         counts = np.array(space.option_counts)
         self.mask = np.arange(counts.max()) < counts[:, None]
         alpha = np.where(self.mask, rng.normal(0.0, 1e-3, self.mask.shape), 0.0)

@@ -46,6 +46,7 @@ class Settings:
     def as_config(self) -> dict[str, Any]:
         """The settings for a work dir; of the phone, only those that affect the latency."""
         config = dataclasses.asdict(self)
+        config["preset"]["search"] = self.preset.search.identity
         # `images` already includes the preset's options.
         del config["preset"]["images"]
         if self.images == image_options.SUITABLE:

@@ -57,7 +57,9 @@ def test_synchronized_replicas_do_what_one_device_does(runs, kind):
     for row, expected in zip(
         metrics(runs / "together" / kind), metrics(runs / "one" / kind), strict=True
     ):
-        assert row == pytest.approx(expected, rel=1e-6, abs=1e-5)
+        # Multiply-accumulates are large numbers, so their error is a relative one.
+        relative = 2e-5 if kind == "widths" else 1e-12
+        assert row == pytest.approx(expected, rel=relative, abs=1e-5)
 
 
 @pytest.mark.integration

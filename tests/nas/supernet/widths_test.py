@@ -102,7 +102,7 @@ def test_what_was_cut_off_stays_to_the_bit(optimizer):
     (own,) = of("layer01_group0/moments")
     moments = own[0, -2 * 24 :].reshape(2, 24)
     assert moments[:, :16].all() and not moments[:, 16:].any() and not own[1].any()
-    for own in of("classifier/kernel"):
+    for own in of("classifier_kernel"):
         kernel = own
         assert kernel[:32].mean() > 0.9 and not kernel[32:].any()
 
