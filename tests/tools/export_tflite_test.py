@@ -35,6 +35,9 @@ def test_files_and_table_and_nothing_else(fashion_data_dir, tmp_path):
     assert timing.startswith("  timing: ")
     first_words = [line.split()[0] for line in done.stdout.splitlines() if line]
     assert first_words[:4] == ["no", "float32:", "int8:", "recipe"]
+    # Quantized files of an untrained network often name other classes, which the last line says.
+    if json.loads((tmp_path / "out/parity_int8.json").read_text())["top1_agreement"] < 0.95:
+        assert first_words.pop() == "int8:"
     assert first_words[-3:] == ["float32", "int8", "Keras:"]
     for recipe in ("float32", "int8"):
         parity = json.loads((tmp_path / f"out/parity_{recipe}.json").read_text())
