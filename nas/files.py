@@ -84,6 +84,11 @@ def write_json(path: Path, data: Any) -> None:
     write_bytes(path, json_bytes(data))
 
 
+def as_json(data: Any) -> Any:
+    """Returns `data` as it would be read back from JSON, for example tuples as lists."""
+    return json.loads(json.dumps(data, allow_nan=False))
+
+
 def check_writable(folder: Path) -> None:
     """Makes a folder if it is missing, and checks that it can be written to.
 

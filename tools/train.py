@@ -3,10 +3,11 @@
     python -m tools.train --child=runs/mine/child.json --dataset=cifar10 --workdir=runs/mine
     python -m tools.train --child=proxyless_mobile --dataset=cifar10 --workdir=runs/mobile
 
-Writes `train/` and `child.keras`, and `child.json` if there is none. A network read from a file
-keeps its resolution, which a search may have chosen: images are resized to it. A published network
-takes the resolution of the images. `--resolution` sets another one for either. The defaults suit
-images of 32x32 pixels and two CPU cores. Run the same command again to resume.
+Writes `child.keras`, `train/` with the test accuracy in `result.json`, and `child.json` if there is
+none. A network read from a file keeps its resolution, which a search may have chosen: images are
+resized to it. A published network takes the resolution of the images. `--resolution` sets another
+one for either. The defaults suit images of 32x32 pixels and two CPU cores. Run the same command
+again to resume.
 """
 
 import dataclasses
@@ -122,6 +123,14 @@ def main() -> None:
         if replicas.is_chief:
             trained = exporting.load_model(directory.path / "child.keras")
             accuracy = child_training.evaluate(trained, dataset.test)
+            files.write_json(
+                directory.path / "train/result.json",
+                {
+                    "schema_version": 1,
+                    "test_accuracy": accuracy,
+                    "provenance": files.provenance(),
+                },
+            )
     if not replicas.is_chief:
         return
     size = stages.size_of(child)

@@ -1,15 +1,9 @@
-"""Latency measurements as rows of an append-only JSONL file.
-
-Each row is written and synced before the next one. If a killed process left an incomplete last
-line, reading and appending drop it.
-"""
+"""Latency measurements as rows of an append-only JSONL file (`nas/json_lines.py`)."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
-import os
 import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
@@ -19,6 +13,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from latency_models.measuring.parts import Kind
+from nas import json_lines
 from nas.architecture.operations import STRICT
 from nas.architecture.specs import SearchSpace
 from nas.files import Path
@@ -115,42 +110,12 @@ def read(path: Path) -> list[Measurement]:
     Raises:
         ValueError: a row is not a measurement; the message names the line and the field.
     """
-    try:
-        content = pathlib.Path(path).read_bytes()
-    except FileNotFoundError:
-        return []
-    lines = content[: _whole(content)].splitlines()
-    return [_parse(line, f"{path}, line {i}") for i, line in enumerate(lines, start=1)]
+    return json_lines.read(path, _ROW, "a row written by tools.benchmark")
 
 
 def append(path: Path, rows: Iterable[Measurement]) -> None:
     """Appends rows and syncs each to disk before the next."""
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+b") as file:
-        file.seek(0)
-        content = file.read()
-        file.truncate(_whole(content))
-        for row in rows:
-            file.write(json.dumps(dataclasses.asdict(row), allow_nan=False).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def _whole(content: bytes) -> int:
-    """Length of `content` up to the end of its last complete line."""
-    return content.rfind(b"\n") + 1
-
-
-def _parse(line: bytes, source: str) -> Measurement:
-    try:
-        return _ROW.validate_json(line)
-    except pydantic.ValidationError as error:
-        fault = error.errors()[0]
-        place = ".".join(str(step) for step in fault["loc"]) or "row"
-        raise ValueError(
-            f"{source}: {place}: {fault['msg']}; expected a row written by tools.benchmark"
-        ) from None
+    json_lines.append(path, map(dataclasses.asdict, rows))
 
 
 def extremes(rows: Sequence[Measurement]) -> tuple[Measurement, Measurement]:

@@ -39,15 +39,31 @@ class AdditiveEstimate:
 
     Attributes:
         effects: for every row, the effects of its options; their mean is zero.
-        deviations: their standard deviations.
         noise: standard deviation of the loss of one batch around the model.
         steps: number of observations that were used.
+        root: for every row, `[options, normals]`: the errors of all effects are this times the same
+            independent standard normals.
     """
 
     effects: list[np.ndarray]
-    deviations: list[np.ndarray]
     noise: float
     steps: int
+    root: list[np.ndarray]
+
+    @property
+    def deviations(self) -> list[np.ndarray]:
+        """For every row, the standard deviations of the effects of its options."""
+        return [np.sqrt((own**2).sum(axis=1)) for own in self.root]
+
+    def draw(self, rng: np.random.Generator) -> "AdditiveEstimate":
+        """Draws effects from their posterior; in the result no error is left."""
+        normals = rng.standard_normal(self.root[0].shape[1])
+        pairs = zip(self.effects, self.root, strict=True)
+        return dataclasses.replace(
+            self,
+            effects=[mean + own @ normals for mean, own in pairs],
+            root=[np.zeros_like(own) for own in self.root],
+        )
 
     def of(self, choices: Sequence[int]) -> float:
         """Returns the loss of a network beside that of the mean network, in nats."""
@@ -105,8 +121,10 @@ def fit(choices: np.ndarray, losses: np.ndarray, work: Sequence[np.ndarray]) -> 
     precision = gram + np.diag(1.0 / _ratios(kinds, *ratios))
     mean = np.linalg.solve(precision, towards)
     noise = float(np.sqrt(max(squares - float(towards @ mean), 0.0) / degrees))
-    covariance = noise**2 * np.linalg.inv(precision)
-    effects, deviations = [], []
+    # The errors of the coefficients are those of independent normals times the inverse of the
+    # precision's Cholesky factor.
+    errors = noise * np.linalg.inv(np.linalg.cholesky(precision)).T
+    effects, root = [], []
     start = 1 + len(shares)
     for r, x in enumerate(shares):
         design = np.zeros([len(x), len(mean)])
@@ -114,9 +132,9 @@ def fit(choices: np.ndarray, losses: np.ndarray, work: Sequence[np.ndarray]) -> 
         design[:, start : start + len(x)] = np.eye(len(x))
         design -= design.mean(axis=0)
         effects.append(design @ mean)
-        deviations.append(np.sqrt(np.einsum("ij,jk,ik->i", design, covariance, design)))
+        root.append(design @ errors)
         start += len(x)
-    return AdditiveEstimate(effects, deviations, noise, len(losses))
+    return AdditiveEstimate(effects, noise, len(losses), root)
 
 
 def _share(work: np.ndarray) -> np.ndarray:

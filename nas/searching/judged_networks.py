@@ -4,7 +4,6 @@ The file is rewritten after every round. It belongs to one search: the file of a
 settings or another space is dropped.
 """
 
-import json
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -53,7 +52,7 @@ class JudgedNetworks:
         report: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._path = pathlib.Path(path)
-        self._identity = json.loads(json.dumps(identity, allow_nan=False))
+        self._identity = files.as_json(identity)
         self.networks: list[Judged] = []
         self.rounds = 0
         if not self._path.exists():

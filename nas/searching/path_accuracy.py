@@ -10,6 +10,7 @@ Keras child, which takes seconds to build.
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from nas.data import batching
@@ -81,9 +82,20 @@ class PathAccuracy:
         return tf.reduce_sum(tf.cast(tf.equal(predicted, labels), tf.int32))
 
 
+def inherited(supernet: Supernet, choices: Sequence[int], dataset: Dataset) -> keras.Model:
+    """Returns a child with the supernet's weights and moments of its own.
+
+    Args:
+        supernet: the supernet.
+        choices: the child's.
+        dataset: at the child's resolution.
+    """
+    model = supernet.inherit(choices)
+    recalibration.recalibrate(model, recalibration.batches(dataset.train))
+    return model
+
+
 def inherited_accuracy(supernet: Supernet, choices: Sequence[int], dataset: Dataset) -> float:
     """Returns the validation accuracy of a child with the supernet's weights, in [0, 1]."""
-    model = supernet.inherit(choices)
     own = dataset.at_resolution(supernet.space.child(choices).resolution)
-    recalibration.recalibrate(model, recalibration.batches(own.train))
-    return child_training.evaluate(model, own.validation)
+    return child_training.evaluate(inherited(supernet, choices, own), own.validation)

@@ -51,7 +51,7 @@ def build_supernet(
         latencies=latencies,
         label_smoothing=config.label_smoothing,
     )
-    if config.derive == "estimate":
+    if config.observes:
         steps = (config.warmup_epochs + config.epochs) * steps_per_epoch
         net.observations = Observations(steps, len(space.option_counts))
     return net
@@ -159,13 +159,13 @@ def prepare(
         )
     steps = batching.steps_per_epoch(dataset.train, config.batch_size)
     batching.steps_per_epoch(dataset.validation, config.batch_size)
-    if config.derive == "estimate":
+    if config.observes:
         additive_estimate.check_steps((config.warmup_epochs + config.epochs) * steps)
     distribution.check_batch_size(config.batch_size)
     distribution.check_agreement("data set", dataset.digest)
     precision.check(config.precision)
     algorithms.check_space(config.algorithm, space)
-    algorithms.check_derivation(config.algorithm, config.derive)
+    algorithms.check_derivation(config)
     with distribution.scope():
         algorithm = algorithms.algorithm(config.algorithm, config, steps)
     if distribution.num_replicas > 1 and not isinstance(algorithm, SupernetAlgorithm):

@@ -21,6 +21,7 @@ DERIVATIONS = ("alpha", "estimate")
 _AT_LEAST_ONE = (
     *("epochs", "batch_size", "arch_period", "reinforce_networks", "random_networks"),
     *("evolution_population", "evolution_generations", "evolution_parents"),
+    *("finalists", "finalist_epochs"),
 )
 
 
@@ -44,6 +45,9 @@ class SearchConfig:
         derive: how the child is chosen, one of `DERIVATIONS`: by the algorithm's own rule (the most
             probable network by alpha, or evolution), or by an additive estimate from the losses of
             all weight steps (`nas.choices.additive_estimate`).
+        finalists: networks of which the child is chosen by training each a little
+            (`nas.searching.finalists`); with 1, the child is chosen without.
+        finalist_epochs: epochs of each finalist's first training; every later one is twice as long.
         warmup_learning_rate: start of the cosine over the warm-up.
         learning_rate: start of the cosine over the search.
         weight_decay: decoupled weight decay on kernels. The reference's 4e-5 is an L2 loss, which
@@ -86,6 +90,8 @@ class SearchConfig:
     target: float = 0.0
     is_limit: bool = False
     derive: str = "alpha"
+    finalists: int = 1
+    finalist_epochs: int = 1
     warmup_learning_rate: float = 0.05
     learning_rate: float = 0.025
     weight_decay: float = 4e-4
@@ -104,12 +110,17 @@ class SearchConfig:
     random_networks: int = 5
 
     @property
+    def observes(self) -> bool:
+        """Whether the losses of all weight steps are kept for an estimate."""
+        return self.derive == "estimate" or self.finalists > 1
+
+    @property
     def identity(self) -> dict[str, Any]:
         """Its fields, by which a run recognizes itself.
 
         Those that were added later are left out at their defaults, so that earlier runs go on.
         """
-        later = {"derive": "alpha"}
+        later = {"derive": "alpha", "finalists": 1, "finalist_epochs": 1}
         fields = dataclasses.asdict(self)
         return {k: v for k, v in fields.items() if k not in later or v != later[k]}
 

@@ -57,7 +57,7 @@ def newest_checkpoint(directory: files.Path, identity: Mapping[str, Any]) -> tup
     whole = [step for step in _steps(checkpoints) if _fault(_path(checkpoints, step)) is None]
     if not whole:
         return 0, None
-    return whole[0], _reason_of_another_run(checkpoints, _as_json(identity))
+    return whole[0], _reason_of_another_run(checkpoints, files.as_json(identity))
 
 
 class RunState(keras.callbacks.Callback):
@@ -97,7 +97,7 @@ class RunState(keras.callbacks.Callback):
         self._directory = pathlib.Path(directory)
         self._metrics_path = self._directory / "metrics.jsonl"
         self._checkpoints = self._directory / "checkpoints"
-        self._identity = _as_json(identity or {})
+        self._identity = files.as_json(identity or {})
         self._steps_per_epoch = steps_per_epoch
         self._keep = keep
         self._seconds_between = seconds_between
@@ -240,10 +240,6 @@ class RunState(keras.callbacks.Callback):
     def _write_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
         text = "".join(json.dumps(row) + "\n" for row in rows)
         files.write_bytes(self._metrics_path, text.encode())
-
-
-def _as_json(identity: Mapping[str, Any]) -> dict[str, Any]:
-    return json.loads(json.dumps(identity, allow_nan=False))
 
 
 def _path(checkpoints: pathlib.Path, step: int) -> pathlib.Path:

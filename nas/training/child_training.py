@@ -1,10 +1,13 @@
-"""Trains a child network from scratch."""
+"""Trains a child network."""
 
 import dataclasses
 import functools
+import hashlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
+import numpy as np
 
 from nas import files
 from nas.architecture import spec_json
@@ -71,8 +74,9 @@ def train(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     report: Callable[[str], None] = lambda line: None,
     distribution: Distribution | None = None,
+    initial: Sequence[np.ndarray] | None = None,
 ) -> keras.Model:
-    """Trains `network` from scratch, or resumes an interrupted training.
+    """Trains `network`, or resumes an interrupted training.
 
     All images outside the test split are used; the validation split is needed only by the search.
     During training batch normalization is a fused kernel; the returned model has stock layers only.
@@ -87,6 +91,8 @@ def train(
         callbacks: further Keras callbacks; at batch ends their logs are tensors.
         report: receives a line if an earlier training is dropped.
         distribution: the devices and hosts to train on; default one. All hosts make this call.
+        initial: weights to begin with, as `keras_network.build_child(network).get_weights()` gives
+            them; random ones if not given.
 
     Returns:
         The trained model of stock Keras layers, always in float32, and the same on every host.
@@ -120,15 +126,19 @@ def train(
     keras.utils.set_random_seed(config.seed)
     with hosts.scope():
         model, averages = _compiled(network, config, steps, hosts)
+    if initial is not None:
+        model.set_weights(initial)
     variables = {
         **checkpoints.named_variables(model, "model"),
         **checkpoints.named_variables(model.optimizer, "optimizer"),
     }
-    identity = {
+    identity: dict[str, Any] = {
         "child": spec_json.to_dict(network),
         "dataset": dataset.summary,
         "settings": dataclasses.asdict(config) | hosts.settings(config.batch_size),
     }
+    if initial is not None:
+        identity["initial"] = _digest(initial)
     state = checkpoints.RunState(
         directory, variables, identity, steps, averages, report=report, distribution=hosts
     )
@@ -184,12 +194,27 @@ def evaluate(model: keras.Model, split: Split) -> float:
         >>> 0.0 <= nas.evaluate(nas.build_child(child), data.test) <= 1.0
         True
     """
+    return loss_and_accuracy(model, split)[1]
+
+
+def loss_and_accuracy(model: keras.Model, split: Split) -> tuple[float, float]:
+    """Returns the mean cross-entropy of `model` on `split`, in nats, and its accuracy in [0, 1]."""
+    loss = keras.metrics.SparseCategoricalCrossentropy(from_logits=True)
     correct = keras.metrics.SparseCategoricalAccuracy()
     batch_size = split.images_at_once(_EVALUATED_AT_ONCE)
     with batching.named_faults(split):
         for images, labels in batching.evaluation_batches(split, batch_size):
-            correct.update_state(labels, model.predict_on_batch(images))
-    return float(correct.result())
+            logits = model.predict_on_batch(images)
+            loss.update_state(labels, logits)
+            correct.update_state(labels, logits)
+    return float(loss.result()), float(correct.result())
+
+
+def _digest(weights: Sequence[np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for array in weights:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:

@@ -20,7 +20,7 @@ from nas.choices import space_costs
 from nas.choices.candidate_costs import Latencies
 from nas.data.splits.dataset import Dataset
 from nas.data.splits.memory_split import MemorySplit
-from nas.searching import algorithm_names, algorithms, search
+from nas.searching import algorithm_names, algorithms, finalists, search
 from nas.searching.search_config import SearchConfig
 from nas.supernet import supernet
 
@@ -319,6 +319,46 @@ def test_an_estimate_is_refused_or_chooses_in_the_band_and_resumes(name, dataset
     assert again.choices == whole.choices
     stored = json.loads((tmp_path / "copy" / "estimate.json").read_text())
     assert stored["rows"] == found["rows"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name == "proxyless_reinforce" else pytest.mark.integration)
+        for name in algorithms.ALGORITHMS
+    ],
+)
+def test_finalists_are_refused_or_judged_and_resume_to_the_same_child(name, dataset, tmp_path):
+    costs = COSTS["deciding"]
+    config = dataclasses.replace(
+        SHORT, algorithm=name, target=costs.at(0.2), epochs=17, is_limit=False, finalists=3
+    )
+    given = DECIDING, dataset, costs, config
+    if not getattr(algorithms.ALGORITHMS[name], "trains_paths", False):
+        with pytest.raises(ValueError, match=f"{name}|finalists: expected 1 "):
+            search.search(*given, tmp_path / "whole")
+        assert not (tmp_path / "whole").exists()
+        return
+    copies = Copies(tmp_path / "whole")
+    whole = search.search(*given, tmp_path / "whole", track=copies.track)
+    record = finalists.read(tmp_path / "whole")
+    assert len({one.choices for one in record.finalists}) == 3
+    assert [one.origin for one in record.finalists][0] == "estimate"
+    # Three, then two, then the better of these.
+    assert sorted(len(one.losses) for one in record.finalists) == [1, 2, 2]
+    last = [one for one in record.finalists if len(one.losses) == 2]
+    assert whole.choices == min(last, key=lambda one: one.losses[-1]).choices
+    for one in record.finalists:
+        assert one.cost == costs.of(one.choices)
+        assert abs(one.cost / config.target - 1.0) < 0.15
+    # As if the search was killed after the second training.
+    killed = [copy for copy in copies.made if len(list(copy.glob("finalists/*/*.json"))) == 2][0]
+    trained = list(killed.glob("finalists/*/*.keras"))
+    before = {path: path.stat().st_mtime_ns for path in trained}
+    again = search.search(*given, killed)
+    assert again.choices == whole.choices and len(trained) == 2
+    assert before == {path: path.stat().st_mtime_ns for path in trained}
+    assert finalists.read(killed).finalists == record.finalists
 
 
 def _search_and_resume(given, tmp_path):

@@ -53,7 +53,7 @@ def parity(asked: Mapping[str, Any]) -> str:
 
 
 def train(wanted: Sequence[Training], asked: Mapping[str, Any], owned: workdir.WorkDir) -> None:
-    """Runs the trainings that are not finished, in parallel on all cores.
+    """Trains and exports what is not finished, in parallel on all cores.
 
     Each folder gets `child.keras`, `child_<recipe>.tflite` with the recipe of the latency model,
     and its parity file.
@@ -69,19 +69,35 @@ def train(wanted: Sequence[Training], asked: Mapping[str, Any], owned: workdir.W
     groups = [todo[first : first + at_once] for first in range(0, len(todo), at_once)]
     for group in console.progress(groups, label="training", unit="rounds"):
         start = time.monotonic()
-        for one in group:
-            if one.child != f"{one.folder}/child.json":
-                content = (owned.path / one.child).read_bytes()
-                files.write_bytes(owned.path / one.folder / "child.json", content)
+        train_together(group, asked, owned.path)
         paths = [(owned.path / one.folder).resolve() for one in group]
-        subcommand.run_side_by_side(
-            [_training(path, one.seed, asked) for path, one in zip(paths, group, strict=True)]
-        )
         subcommand.run_side_by_side([_export(path, asked) for path in paths])
         spent = time.monotonic() - start
         for one in group:
             outputs = [f"{one.folder}/child.keras", f"{one.folder}/{parity(asked)}"]
             owned.mark(f"train {one.folder}", spent, outputs, [one.child])
+
+
+def train_together(
+    group: Sequence[Training], asked: Mapping[str, Any], directory: pathlib.Path
+) -> list[subcommand.Usage]:
+    """Runs trainings in parallel, at most as many as there are cores; resumes stopped ones.
+
+    Each folder gets `child.keras` and `train/result.json`.
+
+    Args:
+        group: the trainings.
+        asked: `train_epochs`, `max_train_examples` and `validation_size`.
+        directory: the folder that their paths are relative to.
+    """
+    for one in group:
+        if one.child != f"{one.folder}/child.json":
+            content = (directory / one.child).read_bytes()
+            files.write_bytes(directory / one.folder / "child.json", content)
+    paths = [(directory / one.folder).resolve() for one in group]
+    return subcommand.run_side_by_side(
+        [_training(path, one.seed, asked) for path, one in zip(paths, group, strict=True)]
+    )
 
 
 def _of_child(given: Mapping[str, Any], path: pathlib.Path) -> list[str]:

@@ -23,6 +23,19 @@ _FLAGS = (
         "probable network, or evolution); estimate is what the losses of all weight steps say.",
     ),
     flags.DEFINE_integer(
+        "finalists",
+        None,
+        "Networks that are trained a little at the end of the search, half of them dropped each "
+        "time; the last is the child. 1, the default, chooses the child without.",
+        lower_bound=1,
+    ),
+    flags.DEFINE_integer(
+        "finalist_epochs",
+        None,
+        "Epochs of each finalist's first training, 1 by default; later ones are twice as long.",
+        lower_bound=1,
+    ),
+    flags.DEFINE_integer(
         "reinforce_networks", None, "proxyless_reinforce: networks per step.", lower_bound=1
     ),
     flags.DEFINE_enum(

@@ -97,6 +97,11 @@ def multiplier_within(
     return None
 
 
+def all_multiplied(space: SearchSpace) -> list[tuple[int, ...]]:
+    """Returns the choices of every network of `multiplied`, in rising order of the multiplier."""
+    return [multiplied(space, multiplier) for multiplier in _multipliers(space)]
+
+
 def _multipliers(space: SearchSpace) -> list[float]:
     """Returns one multiplier for each network of `multiplied`, in rising order.
 

@@ -95,6 +95,13 @@ class Dataset:
             self, **{name: split.resized(resolution) for name, split in parts.items()}
         )
 
+    def without_validation(self) -> "Dataset":
+        """Returns the data set for a training that is judged on the validation split afterwards.
+
+        `nas.training.child_training.train` trains on both of the other splits.
+        """
+        return dataclasses.replace(self, validation=self.validation.take(np.arange(0)))
+
     @property
     def summary(self) -> dict[str, Any]:
         """Name, shape and sizes, as JSON values, to tell whether two data sets are the same."""

@@ -56,8 +56,8 @@ def check_space(name: str, space: SearchSpace) -> None:
         )
 
 
-def check_derivation(name: str, derive: str) -> None:
-    """Checks that an algorithm can choose the child as `SearchConfig.derive` says.
+def check_derivation(config: SearchConfig) -> None:
+    """Checks that the algorithm can choose the child as the settings say.
 
     Raises:
         ValueError: it cannot, since its weight steps have no network of their own; the message
@@ -68,11 +68,16 @@ def check_derivation(name: str, derive: str) -> None:
         for other, kind in ALGORITHMS.items()
         if issubclass(kind, SupernetAlgorithm) and kind.trains_paths
     ]
-    if derive == "estimate" and name not in able:
-        raise ValueError(
-            f"derive: expected alpha with algorithm {name}, whose weight steps do not train one "
-            f"network each, received estimate; use --derive=alpha, or one of {', '.join(able)}"
-        )
+    if not config.observes or config.algorithm in able:
+        return
+    name, expected, received = "derive", "alpha", config.derive
+    if config.derive == "alpha":
+        name, expected, received = "finalists", "1", str(config.finalists)
+    raise ValueError(
+        f"{name}: expected {expected} with algorithm {config.algorithm}, whose weight steps do not "
+        f"train one network each, received {received}; use --{name}={expected}, or one of "
+        f"{', '.join(able)}"
+    )
 
 
 def algorithm(name: str, config: SearchConfig | None = None, steps_per_epoch: int = 1) -> Algorithm:

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from nas.choices import derive, sampling
-from nas.searching import estimating, path_accuracy
+from nas.searching import estimating, finalists, path_accuracy, proposals
 from nas.searching.algorithms.task import SearchResult, Task
 from nas.searching.search_config import SearchConfig
 from nas.supernet import routes
@@ -121,9 +121,18 @@ class SupernetAlgorithm(Algorithm):
     def search(self, task: Task) -> SearchResult:
         """Trains the supernet, chooses the child, and measures its validation accuracy."""
         supernet = task.train_supernet(self)
-        if task.config.derive == "estimate":
-            found = estimating.estimate(task, supernet)
-            choices = self.choose_by(found.probabilities, task)
+        estimate = estimating.estimate(task, supernet) if task.config.observes else None
+        if estimate and task.config.finalists > 1:
+            is_own = self.learns_alpha or task.config.derive == "alpha"
+            proposed = proposals.propose(
+                task,
+                estimate,
+                lambda p: self.choose_by(p, task),
+                (lambda: self.choose(task, supernet)) if is_own else None,
+            )
+            choices = finalists.best(task, supernet, proposed).choices
+        elif estimate:
+            choices = self.choose_by(estimate.probabilities, task)
         else:
             choices = self.choose(task, supernet)
         return SearchResult(

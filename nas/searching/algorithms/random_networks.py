@@ -9,7 +9,6 @@ the child.
 `networks.json` stores every finished network; the unfinished one resumes from its own checkpoints.
 """
 
-import dataclasses
 import json
 import pathlib
 import random
@@ -97,11 +96,9 @@ class RandomNetworks(Algorithm):
         self, task: Task, child: Child, dataset: Dataset, directory: pathlib.Path
     ) -> keras.Model:
         config = task.config
-        # `train` would also use the validation split, which evaluates the networks here.
-        nothing = dataset.validation.take(np.arange(0))
         return child_training.train(
             child,
-            dataclasses.replace(dataset, validation=nothing),
+            dataset.without_validation(),
             child_training.TrainConfig(
                 epochs=self._epochs,
                 batch_size=config.batch_size,

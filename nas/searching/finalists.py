@@ -1,0 +1,187 @@
+"""Chooses the child among finalists: each is trained a little, and half of them drop out each time.
+
+What a young supernet says of networks is biased: it prefers what learns fast. So the search ends
+with networks that are trained on their own, as in successive halving (Jamieson & Talwalkar 2016).
+In a round every finalist goes on from the weights that it has, at first those of the supernet, for
+the same number of epochs along a cosine; it is judged on the whole architecture-validation split;
+the better half stays. Every round has twice as many epochs as the one before.
+
+`finalists.json` stores every finished round, and a training resumes from its own checkpoints.
+"""
+
+import dataclasses
+import math
+import pathlib
+import shutil
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import keras
+import pydantic
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from nas import files
+from nas.architecture.operations import STRICT
+from nas.searching import path_accuracy
+from nas.searching.algorithms.task import Task
+from nas.supernet.supernet import Supernet
+from nas.training import child_training
+
+FILE_NAME = "finalists.json"
+
+Origin = Literal["estimate", "alpha", "width", "one operation", "draw"]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Finalist:
+    """A network that may become the child.
+
+    Attributes:
+        choices: its option in every row.
+        origin: why it is one; see `proposals.propose`.
+        cost: predicted latency in milliseconds, or another cost in the unit of the target.
+        accuracies: on the architecture-validation split, after each round it took part in.
+        losses: the cross-entropies there, in nats.
+    """
+
+    choices: tuple[int, ...]
+    origin: Origin
+    cost: float
+    accuracies: tuple[Annotated[float, Field(ge=0.0, le=1.0)], ...] = ()
+    losses: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, config=STRICT)
+class Record:
+    """The content of `finalists.json`.
+
+    Attributes:
+        rounds: finished rounds.
+        finalists: all finalists, in the order in which they were proposed.
+        identity: everything the result depends on, as JSON values by name.
+        provenance: command, revision and versions.
+    """
+
+    rounds: Annotated[int, Field(ge=0)]
+    finalists: tuple[Finalist, ...]
+    identity: dict[str, Any]
+    provenance: dict[str, Any]
+    schema_version: Literal[1] = 1
+
+    @property
+    def left(self) -> list[int]:
+        """Indices of those that have not dropped out, the best first."""
+        if not self.rounds:
+            return list(range(len(self.finalists)))
+        judged = [i for i, one in enumerate(self.finalists) if len(one.losses) == self.rounds]
+        ranked = sorted(judged, key=lambda i: (self.finalists[i].losses[-1], i))
+        return ranked[: math.ceil(len(judged) / 2)]
+
+
+_RECORD = pydantic.TypeAdapter(Record)
+
+
+def read(directory: files.Path) -> Record | None:
+    """Reads `finalists.json` of a search; None if it has none.
+
+    Raises:
+        ValueError: the file has another form; the message names the field.
+    """
+    path = pathlib.Path(directory) / FILE_NAME
+    if not path.exists():
+        return None
+    try:
+        return _RECORD.validate_python(files.read_json(path))
+    except pydantic.ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(str(step) for step in fault["loc"])
+        raise ValueError(f"{path}: {place}: {fault['msg']}; expected a file of a search") from None
+
+
+def best(task: Task, supernet: Supernet, proposed: Sequence[Finalist]) -> Finalist:
+    """Returns the last finalist, after rounds of training; resumes those of a stopped search.
+
+    Args:
+        task: the search.
+        supernet: its weights are what finalists begin with.
+        proposed: the finalists, all different.
+    """
+    kept = read(task.directory)
+    identity = files.as_json(task.identity)
+    record = Record(0, tuple(proposed), identity, files.provenance())
+    same = kept is not None and (kept.identity, _choices(kept)) == (identity, _choices(record))
+    if kept is not None and same:
+        record = kept
+    else:
+        shutil.rmtree(task.directory / "finalists", ignore_errors=True)
+        _write(task, record)
+    while len(record.left) > 1:
+        record = _round(task, supernet, record)
+        _write(task, record)
+    (winner,) = record.left
+    return record.finalists[winner]
+
+
+def _choices(record: Record) -> list[tuple[int, ...]]:
+    return [finalist.choices for finalist in record.finalists]
+
+
+def _write(task: Task, record: Record) -> None:
+    files.write_json(task.directory / FILE_NAME, dataclasses.asdict(record))
+
+
+def _round(task: Task, supernet: Supernet, record: Record) -> Record:
+    """Trains and judges those that are left, once."""
+    judged = list(record.finalists)
+    left = record.left
+    label = f"finalists, round {record.rounds + 1}: {len(left)} networks"
+    for i in task.track(left, len(left), label):
+        finalist = judged[i]
+        loss, accuracy = _trained(task, supernet, finalist, i, record.rounds)
+        judged[i] = dataclasses.replace(
+            finalist,
+            accuracies=(*finalist.accuracies, accuracy),
+            losses=(*finalist.losses, loss),
+        )
+    return dataclasses.replace(record, rounds=record.rounds + 1, finalists=tuple(judged))
+
+
+def _trained(
+    task: Task, supernet: Supernet, finalist: Finalist, index: int, done: int
+) -> tuple[float, float]:
+    """Returns loss and accuracy after one further training; trains unless they are there."""
+    folder = task.directory / "finalists" / f"{index:02d}"
+    trained, result = folder / f"round_{done}.keras", folder / f"round_{done}.json"
+    if result.exists():
+        found = files.read_json(result)
+        return found["loss"], found["accuracy"]
+    child = task.space.child(finalist.choices, f"finalist_{index}")
+    images = task.dataset.at_resolution(child.resolution)
+    if done:
+        before = keras.saving.load_model(folder / f"round_{done - 1}.keras", compile=False)
+    else:
+        before = path_accuracy.inherited(supernet, finalist.choices, images)
+    config = task.config
+    model = child_training.train(
+        child,
+        images.without_validation(),
+        child_training.TrainConfig(
+            epochs=config.finalist_epochs * 2**done,
+            batch_size=config.batch_size,
+            seed=config.seed + done,
+            learning_rate=config.learning_rate,
+            weight_decay=config.weight_decay,
+            label_smoothing=config.label_smoothing,
+            precision=config.precision,
+        ),
+        folder / f"round_{done}",
+        report=task.report,
+        initial=before.get_weights(),
+    )
+    files.write_with(trained, model.save)
+    loss, accuracy = child_training.loss_and_accuracy(model, images.validation)
+    files.write_json(result, {"schema_version": 1, "loss": loss, "accuracy": accuracy})
+    # The weights are stored, so the checkpoints are no longer needed; the metrics stay.
+    shutil.rmtree(folder / f"round_{done}" / "checkpoints")
+    return loss, accuracy
