@@ -29,6 +29,9 @@ _ALGORITHM = flags.DEFINE_string(
     "algorithm", "proxyless_gradient", "Search algorithm whose children are compared."
 )
 
+# Settings of tools.compare_search on which the designs and their trainings depend. Searches may be
+# repeated with other settings, and the designs keep their results.
+_SETTINGS = ("space", "model", "train_epochs", "max_train_examples", "validation_size")
 # Latencies vary by about this much from one measurement to the next.
 _SAME = 1.02
 
@@ -62,9 +65,8 @@ def main() -> None:
     of_targets = {s["target"]: s["target_latency_ms"] for s in searches}
     seeds = sorted({s["seed"] for s in searches})
     repeats = asked.pop("train_repeats", 1)
-    widths = workdir.WorkDir(
-        directory / "widths", asked, command="compare_widths", independent=True
-    )
+    own = {name: asked[name] for name in (*_SETTINGS, *data_flags.NAMES) if name in asked}
+    widths = workdir.WorkDir(directory / "widths", own, command="compare_widths", independent=True)
     with widths as owned:
         measured = _designs(space, table, device, owned)
         nearest = {

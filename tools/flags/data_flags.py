@@ -42,6 +42,8 @@ CACHE = flags.DEFINE_enum(
 )
 
 _OF_IMAGES = (RESOLUTION, FLIP, SKIP_UNREADABLE, CACHE)
+# Names of the flags that say which images are read.
+NAMES = tuple(flag.name for flag in (DATASET, *_OF_IMAGES))
 
 
 def options(
