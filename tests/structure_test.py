@@ -178,7 +178,7 @@ def _commands():
     """Yields document, tool and flag names of each `python -m tools.x --flag=...` in documents."""
     for document in _documents():
         text = document.read_text("utf-8").replace("\\\n", " ")
-        for tool, rest in re.findall(r"python -m tools\.([a-z]\w*)([^`\n]*)", text):
+        for tool, rest in re.findall(r"python -m tools\.([a-z]\w*(?:\.\w+)*)([^`\n]*)", text):
             yield document.name, tool, re.findall(r"--(\w+)", rest)
 
 
@@ -207,7 +207,7 @@ def test_readme_shows_commands():
 
 @pytest.mark.parametrize(("document", "tool", "used"), list(_commands()))
 def test_commands_of_documents_name_tools_and_flags_that_exist(document, tool, used):
-    path = ROOT / "tools" / f"{tool}.py"
+    path = ROOT / "tools" / f"{tool.replace('.', '/')}.py"
     assert path.exists()
     assert not [name for name in used if name not in _known_flags(path)]
 

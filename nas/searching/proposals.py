@@ -18,7 +18,7 @@ from nas.architecture.spaces import width_multiplied
 from nas.choices import derive
 from nas.choices.additive_estimate import AdditiveEstimate
 from nas.searching.algorithms.task import Task
-from nas.searching.finalists import Finalist, Origin
+from nas.searching.finalist_record import Finalist, Origin
 
 # Draws for one further network. Where the estimate is sure, they are often the same.
 _MOST_DRAWS = 20

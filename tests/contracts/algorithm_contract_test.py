@@ -20,7 +20,7 @@ from nas.choices import space_costs
 from nas.choices.candidate_costs import Latencies
 from nas.data.splits.dataset import Dataset
 from nas.data.splits.memory_split import MemorySplit
-from nas.searching import algorithm_names, algorithms, finalists, search
+from nas.searching import algorithm_names, algorithms, finalist_record, search
 from nas.searching.search_config import SearchConfig
 from nas.supernet import supernet
 
@@ -341,7 +341,7 @@ def test_finalists_are_refused_or_judged_and_resume_to_the_same_child(name, data
         return
     copies = Copies(tmp_path / "whole")
     whole = search.search(*given, tmp_path / "whole", track=copies.track)
-    record = finalists.read(tmp_path / "whole")
+    record = finalist_record.read(tmp_path / "whole")
     assert len({one.choices for one in record.finalists}) == 3
     assert [one.origin for one in record.finalists][0] == "estimate"
     # Three, then two, then the better of these.
@@ -358,7 +358,7 @@ def test_finalists_are_refused_or_judged_and_resume_to_the_same_child(name, data
     again = search.search(*given, killed)
     assert again.choices == whole.choices and len(trained) == 2
     assert before == {path: path.stat().st_mtime_ns for path in trained}
-    assert finalists.read(killed).finalists == record.finalists
+    assert finalist_record.read(killed).finalists == record.finalists
 
 
 def _search_and_resume(given, tmp_path):
