@@ -10,6 +10,7 @@ the better half stays. Every round has twice as many epochs as the one before.
 """
 
 import dataclasses
+import math
 import shutil
 from collections.abc import Sequence
 
@@ -45,6 +46,20 @@ def best(task: Task, supernet: Supernet, proposed: Sequence[Finalist]) -> Finali
         _write(task, record)
     (winner,) = record.left
     return record.finalists[winner]
+
+
+def total_epochs(count: int, first_epochs: int) -> int:
+    """Returns the epochs of all trainings together.
+
+    Args:
+        count: number of finalists.
+        first_epochs: epochs of each one's first training.
+    """
+    total, epochs = 0, first_epochs
+    while count > 1:
+        total += count * epochs
+        count, epochs = math.ceil(count / 2), 2 * epochs
+    return total
 
 
 def _choices(record: Record) -> list[tuple[int, ...]]:

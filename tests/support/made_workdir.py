@@ -148,6 +148,27 @@ def write_judged(path: pathlib.Path) -> None:
     _json(path, "search/networks.json", {"rounds": 2, "networks": networks, "identity": {}})
 
 
+def write_finalists(path: pathlib.Path) -> None:
+    """Writes the file of a search with three finalists; the child is the last one."""
+    kept = [
+        ("estimate", (0, 0, 0), [0.6]),
+        ("alpha", CHOICES, [0.65, 0.7]),
+        ("draw", (0, 1, 0), [0.64, 0.69]),
+    ]
+    finalists = [
+        {
+            "choices": choices,
+            "origin": origin,
+            "cost": 0.06,
+            "accuracies": accuracies,
+            "losses": [1.0 - accuracy for accuracy in accuracies],
+        }
+        for origin, choices, accuracies in kept
+    ]
+    record = {"schema_version": 1, "rounds": 2, "finalists": finalists}
+    _json(path, "search/finalists.json", record | {"identity": {}, "provenance": {}})
+
+
 def write_rewards(path: pathlib.Path, form="absolute") -> None:
     """Adds what a REINFORCE search writes: the mean reward of every epoch after the warm-up."""
     name = path / "search/metrics.jsonl"

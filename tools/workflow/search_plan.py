@@ -7,7 +7,7 @@ from nas.architecture.specs import SearchSpace
 from nas.choices import space_costs
 from nas.data import batching
 from nas.data.splits.dataset import Dataset
-from nas.searching import algorithms
+from nas.searching import algorithms, finalists
 from nas.searching.algorithms import Task
 from nas.training import checkpoints
 from tools.terminal import console, notation
@@ -132,6 +132,10 @@ def say_trial(task: Task, algorithm: algorithms.Algorithm, done: int) -> trial_s
     both = trial.both_steps_seconds
     and_alpha = f", {both:.3g} s if it also updates alpha" if both is not None else ""
     after = "" if algorithm.learns_alpha else "; evaluating networks afterwards takes more time"
+    epochs = finalists.total_epochs(config.finalists, config.finalist_epochs)
+    if epochs:
+        lasting = epochs * steps * trial.weight_step_seconds
+        after += f" and about {console.duration(lasting)} for {config.finalists} finalists"
     say(
         "time",
         f"about {console.duration(seconds)} for the search{after}. Estimated from {trial.steps} "

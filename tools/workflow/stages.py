@@ -22,9 +22,15 @@ from nas.data import image_options, loading, sources, split_record
 from nas.data.image_options import ImageOptions
 from nas.data.splits.dataset import Dataset
 from nas.distribution.hosts import Distribution
-from nas.searching import search, search_config
+from nas.searching import finalist_record, search, search_config
 from nas.training import child_training
-from tools.terminal import console, fit_progress, notation, search_progress
+from tools.terminal import (
+    console,
+    finalists_table,
+    fit_progress,
+    notation,
+    search_progress,
+)
 from tools.workflow import curves
 
 
@@ -136,18 +142,22 @@ def run_search(
             distribution,
         )
     child = space.child(found.choices)
+    record = finalist_record.read(workdir / "search") if config.finalists > 1 else None
     notes = {
         "choices": found.choices,
         "most_probable": found.most_probable,
         "entropy": found.entropy,
         "validation_accuracy": found.validation_accuracy,
         f"predicted_{quantity}": found.predicted_cost,
+        **({"finalists": files.as_json(record.described)} if record else {}),
         "search": dataclasses.asdict(config),
     }
     files.write_json(
         workdir / "child.json",
         {**spec_json.to_dict(child), "provenance": files.provenance(**notes)},
     )
+    if record:
+        console.say(finalists_table.table(record, latencies.unit if latencies else ""))
     _indented(
         f"accuracy {100 * found.validation_accuracy:.2f} % on the architecture-validation images, "
         "with the weights of the search"

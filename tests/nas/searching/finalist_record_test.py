@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from nas.searching import finalist_record
+from nas.searching import finalist_record, finalists
 from nas.searching.finalist_record import Finalist, Record
 
 
@@ -41,3 +41,11 @@ def test_another_form_is_refused_by_its_place(tmp_path, change, place):
     path.write_text(json.dumps(record | change))
     with pytest.raises(ValueError, match=rf"finalists.json: {place}: .*; expected a file of a"):
         finalist_record.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("count", "first", "total"),
+    [(1, 3, 0), (2, 1, 2), (3, 1, 3 + 2 * 2), (8, 1, 8 + 4 * 2 + 2 * 4), (5, 2, 10 + 12 + 16)],
+)
+def test_epochs_of_all_trainings(count, first, total):
+    assert finalists.total_epochs(count, first) == total

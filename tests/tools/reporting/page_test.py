@@ -160,6 +160,15 @@ def test_a_search_without_probabilities_shows_what_it_judged(workdir, algorithm)
     assert "limit 0.0600\xa0ms" in text and "target" not in text.partition("Reproduce this run")[0]
 
 
+def test_finalists_are_drawn_with_the_network_that_was_chosen(workdir):
+    made_workdir.write_finalists(workdir)
+    text = written(workdir)
+    assert figures(text) >= {"finalists", "path-probabilities"}
+    assert "3 finalists, half of which dropped out in each of 2 rounds: each trained a" in text
+    assert "the algorithm&#39;s own choice" in text and "best by the estimate" in text
+    assert "65.00" in text and "70.00" in text
+
+
 @pytest.mark.parametrize(
     ("form", "told"), [("absolute", "minus 0.3 times the latency"), ("power", "times a power of")]
 )

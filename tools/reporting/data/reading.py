@@ -12,6 +12,7 @@ from latency_models.measuring import measurements
 from nas import files
 from nas.architecture import counting, spaces
 from nas.architecture.specs import Child, SearchSpace
+from nas.searching import finalist_record
 from tools.reporting.data import records
 from tools.reporting.data.run import Latency, Run
 
@@ -41,6 +42,7 @@ def read(path: files.Path) -> Run:
     if space is not None and child is not None and settings:
         space.choices(child)  # Refuses a child of another space.
     summary = _summary(folder, child)
+    finalists = finalist_record.read(folder / "search")
     parities = _parities(folder, config)
     return Run(
         path=str(path),
@@ -56,6 +58,7 @@ def read(path: files.Path) -> Run:
         train_rows=records.read_metrics(folder / "train/metrics.jsonl"),
         train_epochs=_train_epochs(config),
         judged=records.read_judged(folder / "search/networks.json"),
+        finalists=finalists.finalists if finalists else (),
         latency=latency,
         target=_target(config, settings, latency),
         quantity=_quantity(config, rows),

@@ -10,6 +10,7 @@ import numpy as np
 
 from nas.architecture import counting
 from nas.architecture.specs import Child, SearchSpace
+from nas.searching.finalist_record import Finalist
 from tools.reporting.data import records
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Run:
         train_rows: metrics of the training, one row per epoch.
         train_epochs: number of epochs of the whole training.
         judged: networks that the search trained or sampled, and evaluated.
+        finalists: networks of which the child was chosen by training each a little.
         latency: the latency model.
         target: target of `quantity`; 0 for none.
         quantity: `latency_ms`, `macs`, `params` or `bytes`.
@@ -103,6 +105,7 @@ class Run:
     train_rows: tuple[Mapping[str, float], ...]
     train_epochs: int | None
     judged: tuple[records.Judged, ...]
+    finalists: tuple[Finalist, ...]
     latency: Latency | None
     target: float
     quantity: str

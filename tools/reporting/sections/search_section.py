@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from tools.reporting.data.run import Run
-from tools.reporting.drawing import line_chart, probability_charts, scatter_chart, svg
+from tools.reporting.drawing import line_chart, probability_charts, svg
 from tools.reporting.drawing.line_chart import Level, Series
-from tools.reporting.sections import curves, figures, quantities
+from tools.reporting.sections import curves, evaluated_networks, figures, quantities
 from tools.reporting.sections.figures import Figure, Section, Table
 from tools.terminal import console
 
@@ -29,7 +29,8 @@ def section(run: Run) -> Section:
         _loss(run),
         _accuracy(run),
         _reward(run),
-        _judged(run),
+        evaluated_networks.judged(run),
+        evaluated_networks.finalists(run),
     ]
     return Section(
         key="search",
@@ -240,49 +241,6 @@ def _reward(run: Run) -> Figure | None:
         ],
         caption=f"{words}." + (f" A reward is {told}." if told else ""),
         table=curves.table("Mean reward by epoch", {"reward": measured}),
-    )
-
-
-def _judged(run: Run) -> Figure | None:
-    if not run.judged:
-        return None
-    has_cost = any(network.cost for network in run.judged)
-    unit = quantities.UNITS[run.quantity]
-    dots = []
-    for network in run.judged:
-        is_ours = run.choices == network.choices
-        x = quantities.scaled(network.cost, run.quantity) if has_cost else network.round + 1.0
-        y = 100.0 * network.validation_accuracy
-        name = "chosen" if is_ours else ""
-        dots.append(scatter_chart.Dot(x, y, name, "accent" if is_ours else "plain"))
-    limit = None
-    if run.target and has_cost:
-        limit = (quantities.scaled(run.target, run.quantity), "limit")
-    best = max(network.validation_accuracy for network in run.judged)
-    words = f"{len(run.judged)} networks evaluated; the best has accuracy {figures.percent(best)}"
-    picture = scatter_chart.draw(
-        dots,
-        f"predicted, {unit}" if has_cost else "round",
-        "% of validation images",
-        f"{words}.",
-        limit=limit,
-    )
-    rows = [
-        (
-            " ".join(str(choice) for choice in network.choices),
-            f"{network.round + 1}",
-            svg.short(quantities.scaled(network.cost, run.quantity)),
-            f"{100 * network.validation_accuracy:.2f}",
-        )
-        for network in run.judged
-    ]
-    headers = ("choices", "round", f"predicted, {unit}", "accuracy, %")
-    return Figure(
-        key="judged-networks",
-        title="Evaluated networks",
-        pictures=[picture],
-        caption=f"{words} on the validation images. The coloured one was chosen.",
-        table=Table("Evaluated networks", headers, rows),
     )
 
 
