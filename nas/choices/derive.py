@@ -1,9 +1,14 @@
 """Derives one child network from path probabilities."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nas.choices import partial_networks
 from nas.choices.chain_costs import ChainCosts
+
+# Costs beside the latency, each with what one unit of it adds to a network's log probability.
+Worth = Sequence[tuple[ChainCosts, float]]
 
 # The child's latency is within this fraction of a target, or at most this fraction below a limit,
 # if the space has such a child.
@@ -30,6 +35,7 @@ def most_probable_within(
     latencies: ChainCosts,
     limit_ms: float,
     at_least_ms: float = 0.0,
+    worth: Worth = (),
 ) -> tuple[int, ...]:
     """Returns the most probable child whose latency is in `[at_least_ms, limit_ms]`.
 
@@ -42,16 +48,20 @@ def most_probable_within(
         latencies: costs of the networks.
         limit_ms: upper bound, never exceeded.
         at_least_ms: lower bound, so that the child makes use of the limit.
+        worth: other costs, each with what one unit of it adds to the log probability, in nats.
 
     Raises:
         ValueError: even the fastest child is slower than the limit.
     """
     latencies.check_target(min(limit_ms, latencies.slowest_ms))
-    return partial_networks.most_probable_in(probabilities, latencies, at_least_ms, limit_ms)
+    return partial_networks.most_probable_in(probabilities, latencies, at_least_ms, limit_ms, worth)
 
 
 def most_probable_on(
-    probabilities: np.ndarray, latencies: ChainCosts, target_ms: float
+    probabilities: np.ndarray,
+    latencies: ChainCosts,
+    target_ms: float,
+    worth: Worth = (),
 ) -> tuple[int, ...]:
     """Returns the most probable child within `TARGET_BAND` of the target, above or below.
 
@@ -61,15 +71,16 @@ def most_probable_on(
         probabilities: `[rows, most options]`, NaN in the padding.
         latencies: costs of the networks.
         target_ms: target latency, between those of the fastest and the slowest child.
+        worth: as for `most_probable_within`.
     """
     likeliest = most_probable(probabilities)
     band = TARGET_BAND
     while True:
         least = target_ms * (1.0 - band)
         most = max(target_ms * (1.0 + band), latencies.fastest_ms)
-        if least <= latencies.of(likeliest) <= most:
+        if not worth and least <= latencies.of(likeliest) <= most:
             return likeliest
-        found = most_probable_within(probabilities, latencies, most, least)
+        found = most_probable_within(probabilities, latencies, most, least, worth)
         if latencies.of(found) >= least:
             return found
         band *= 2.0

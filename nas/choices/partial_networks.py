@@ -42,7 +42,11 @@ State = list[list[Partial]]
 
 
 def most_probable_in(
-    probabilities: np.ndarray, latencies: ChainCosts, least_ms: float, limit_ms: float
+    probabilities: np.ndarray,
+    latencies: ChainCosts,
+    least_ms: float,
+    limit_ms: float,
+    worth: Sequence[tuple[ChainCosts, float]] = (),
 ) -> tuple[int, ...]:
     """Returns the most probable network in `[least_ms, limit_ms]`.
 
@@ -54,6 +58,8 @@ def most_probable_in(
         latencies: costs of the networks; one of them is within the limit.
         least_ms: lower bound.
         limit_ms: upper bound.
+        worth: other costs of the same networks, each with what one unit of it adds to the log
+            probability of a network, in nats.
     """
     logs = [
         np.array([math.log(max(float(p), _LEAST_PROBABILITY)) for p in row[:count]])
@@ -63,12 +69,16 @@ def most_probable_in(
     rests = chain_sweep.least_rests(steps)[1:]
     width_ms = limit_ms / _BINS or 1.0
 
-    def transfer(step_and_rest: tuple[Step, np.ndarray], state: State) -> State:
-        step, rest = step_and_rest
+    added = [np.zeros(step.costs.shape) for step in steps]
+    for costs, nats in worth:
+        added = [sum_ + nats * step.costs for sum_, step in zip(added, costs.steps, strict=True)]
+
+    def transfer(given: tuple[Step, np.ndarray, np.ndarray], state: State) -> State:
+        step, worth, rest = given
         allowed = limit_ms * (1 + 1e-12), rest
         return [
             [
-                _best_of_bins(_extended(step, r, b, widths, logs, *allowed), width_ms)
+                _best_of_bins(_extended(step, worth, r, b, widths, logs, *allowed), width_ms)
                 for b in range(rest.shape[1])
             ]
             for r, widths in enumerate(state)
@@ -77,12 +87,13 @@ def most_probable_in(
     none = np.zeros(1, np.int64)
     first = [0.0] if resolution is None else logs[resolution]
     start = [[Partial(np.array([log_p]), np.zeros(1), none, none, none)] for log_p in first]
-    states = chain_sweep.forward(list(zip(steps, rests, strict=True)), start, transfer)
+    states = chain_sweep.forward(list(zip(steps, added, rests, strict=True)), start, transfer)
     return _best(states, latencies, least_ms)
 
 
 def _extended(
     step: Step,
+    worth: np.ndarray,
     r: int,
     b: int,
     widths: Sequence[Partial],
@@ -95,9 +106,9 @@ def _extended(
     for a in step.sources(b):
         partial = widths[a]
         costs = step.costs[r, :, a, 0 if step.keeps_width else b]
-        log_p = partial.log_p[:, None] + np.zeros(len(costs))
+        log_p = partial.log_p[:, None] + worth[r, :, a, 0 if step.keeps_width else b]
         if step.operation is not None:
-            log_p = partial.log_p[:, None] + logs[step.operation]
+            log_p = log_p + logs[step.operation]
         if step.width is not None:
             log_p = log_p + logs[step.width][b]
         spent = partial.spent_ms[:, None] + costs

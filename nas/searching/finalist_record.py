@@ -14,7 +14,7 @@ from nas.architecture.operations import STRICT
 
 FILE_NAME = "finalists.json"
 
-Origin = Literal["estimate", "alpha", "width", "one operation", "draw"]
+Origin = Literal["estimate", "alpha", "width", "most work", "one operation", "draw"]
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -3,31 +3,59 @@
 Every one meets the target as the child would:
 
 - `estimate`: the best by the estimate from the losses of all weight steps.
+- `width`: where widths are decisions, the network of one multiplied width, if one meets the
+  target.
 - `alpha`: the algorithm's own choice.
-- `width`: where widths are decisions, the network of one multiplied width, if one meets the target.
-- `one operation`: there, the same operations with the widths that are best by the estimate.
+- `most work`: the one with the largest product of multiply-accumulates and the fourth root of the
+  parameters. What computes more in equal time is often better, the more so the longer it is
+  trained; a rule that needs no search.
+- `one operation`: for each operation of the space, a network that has it in every slot, or in as
+  many as the target allows, and otherwise the most work. Such networks are what one designs by
+  hand, and hard to beat.
 - `draw`: the best if effects are drawn from what the estimate holds possible. Draws differ where
   the estimate is unsure, and only there (Thompson 1933).
 """
 
+import collections
+import math
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
+import tensorflow as tf
 
+from nas.architecture import counting
+from nas.architecture.operations import Skip
 from nas.architecture.spaces import width_multiplied
-from nas.choices import derive
+from nas.architecture.specs import Child, SearchSpace
+from nas.choices import derive, space_costs
 from nas.choices.additive_estimate import AdditiveEstimate
+from nas.choices.chain_costs import ChainCosts
+from nas.choices.derive import Worth
 from nas.searching.algorithms.task import Task
 from nas.searching.finalist_record import Finalist, Origin
 
 # Draws for one further network. Where the estimate is sure, they are often the same.
 _MOST_DRAWS = 20
+# Probability of another operation beside a preferred one: less than any work can outweigh.
+_UNLIKE = 1e-12
+# Of multiply-accumulates and of parameters.
+_EXPONENTS = (1.0, 0.25)
+# Rounds in which the weights of a sum follow the network that they lead to.
+_ROUNDS = 6
+
+
+class ChooseBy(Protocol):
+    """Returns the most probable network, by given probabilities, that meets the target."""
+
+    def __call__(self, p: np.ndarray, worth: Worth = ()) -> tuple[int, ...]:
+        """Takes probabilities `[rows, most options]` and what else counts."""
 
 
 def propose(
     task: Task,
     estimate: AdditiveEstimate,
-    choose_by: Callable[[np.ndarray], tuple[int, ...]],
+    choose_by: ChooseBy,
     own: Callable[[], tuple[int, ...]] | None,
 ) -> list[Finalist]:
     """Proposes up to `config.finalists` different networks; fewer if hardly more are found.
@@ -35,7 +63,7 @@ def propose(
     Args:
         task: the search.
         estimate: what options are worth.
-        choose_by: returns the most probable network, by given probabilities, that meets the target.
+        choose_by: how the child is chosen.
         own: returns the algorithm's own choice; None to leave it out.
     """
     found: dict[tuple[int, ...], Origin] = {}
@@ -44,14 +72,18 @@ def propose(
         if len(found) < task.config.finalists:
             found.setdefault(choices, origin)
 
+    equal = _equal(task.space)
     add(choose_by(estimate.probabilities), "estimate")
     if task.space.widths:
         widest = [c for c in width_multiplied.all_multiplied(task.space) if _meets(task, c)]
         if widest:
             add(widest[-1], "width")
-        add(choose_by(_one_operation(task, estimate)), "one operation")
     if own:
         add(own(), "alpha")
+    if task.config.target:
+        add(_most_work(task.space, choose_by, equal), "most work")
+        for choices in _of_one_operation(task.space, choose_by):
+            add(choices, "one operation")
     rng = np.random.default_rng(task.config.seed)
     for _ in range(_MOST_DRAWS * task.config.finalists):
         if len(found) == task.config.finalists:
@@ -67,11 +99,57 @@ def _meets(task: Task, choices: tuple[int, ...]) -> bool:
     return not target or target * (1.0 - band) <= task.latencies.of(choices) <= most
 
 
-def _one_operation(task: Task, estimate: AdditiveEstimate) -> np.ndarray:
-    """Returns the estimate's probabilities with the operations of the plain network."""
-    p = estimate.probabilities
-    plain = width_multiplied.multiplied(task.space, 1.0)
-    for row in range(len(task.space.slots)):
-        p[row] = np.where(np.isnan(p[row]), np.nan, 0.0)
-        p[row, plain[row]] = 1.0
+def _equal(space: SearchSpace) -> np.ndarray:
+    """Returns equal probabilities, NaN in the padding."""
+    most = max(space.option_counts)
+    return np.array([[1.0] * n + [np.nan] * (most - n) for n in space.option_counts])
+
+
+def _most_work(space: SearchSpace, choose_by: ChooseBy, p: np.ndarray) -> tuple[int, ...]:
+    """Returns a network with a large product of powers of multiply-accumulates and parameters.
+
+    Of a sum, the dynamic program finds the largest. The logarithm of the product is a sum near any
+    network, with weights that depend on the network; so the weights follow the last one found.
+    """
+    costs = space_costs.macs_of(space), space_costs.params_of(space)
+    found: dict[tuple[int, ...], float] = {}
+    amounts = [_mean(own) for own in costs]
+    for _ in range(_ROUNDS):
+        worth = [(own, w / x) for own, w, x in zip(costs, _EXPONENTS, amounts, strict=True)]
+        choices = choose_by(p, worth)
+        amounts = [own.of(choices) for own in costs]
+        found[choices] = _product(*amounts)
+    return max(found, key=lambda choices: found[choices])
+
+
+def _mean(costs: ChainCosts) -> float:
+    equal = costs.mask / np.array(costs.counts)[:, None]
+    return float(costs.expected(tf.constant(equal)))
+
+
+def _of_one_operation(space: SearchSpace, choose_by: ChooseBy) -> list[tuple[int, ...]]:
+    """Returns a network for each operation that most slots can choose, that of most work first."""
+    labels = collections.Counter(
+        op.label for slot in space.slots for op in slot.candidates if not isinstance(op, Skip)
+    )
+    common = [label for label, count in labels.items() if 2 * count > len(space.slots)]
+    found = [_most_work(space, choose_by, _preferring(label, space)) for label in common]
+    return sorted(found, key=lambda choices: -_work(space.child(choices)))
+
+
+def _product(macs: float, params: float) -> float:
+    return math.prod(x**w for x, w in zip((macs, params), _EXPONENTS, strict=True))
+
+
+def _work(child: Child) -> float:
+    return _product(counting.num_macs(child), counting.num_params(child))
+
+
+def _preferring(label: str, space: SearchSpace) -> np.ndarray:
+    """Returns probabilities that prefer an operation to whatever else counts."""
+    p = _equal(space)
+    for row, slot in enumerate(space.slots):
+        is_other = np.array([op.label != label for op in slot.candidates])
+        if not is_other.all():
+            p[row, : len(is_other)] *= np.where(is_other, _UNLIKE, 1.0)
     return p

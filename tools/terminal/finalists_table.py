@@ -8,7 +8,8 @@ ORIGINS = {
     "estimate": "best by the estimate",
     "alpha": "the algorithm's own choice",
     "width": "one multiplied width",
-    "one operation": "one operation, widths by the estimate",
+    "most work": "most work at this cost",
+    "one operation": "one operation, most work",
     "draw": "possible by the estimate",
 }
 

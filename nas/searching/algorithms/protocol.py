@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from nas.choices import derive, sampling
+from nas.choices.derive import Worth
 from nas.searching import estimating, finalists, path_accuracy, proposals
 from nas.searching.algorithms.task import SearchResult, Task
 from nas.searching.search_config import SearchConfig
@@ -108,14 +109,20 @@ class SupernetAlgorithm(Algorithm):
         """
         return self.choose_by(supernet.probabilities, task)
 
-    def choose_by(self, p: np.ndarray, task: Task) -> tuple[int, ...]:
-        """Returns the most probable network by `p` that meets the target or the limit."""
+    def choose_by(self, p: np.ndarray, task: Task, worth: Worth = ()) -> tuple[int, ...]:
+        """Returns the most probable network by `p` that meets the target or the limit.
+
+        Args:
+            p: `[rows, most options]`.
+            task: the search.
+            worth: what else counts; see `derive.most_probable_within`. Ignored without a target.
+        """
         config = task.config
         if config.target and config.is_limit:
             least = config.target * (1.0 - derive.TARGET_BAND)
-            return derive.most_probable_within(p, task.latencies, config.target, least)
+            return derive.most_probable_within(p, task.latencies, config.target, least, worth)
         if config.target and config.objective == "target":
-            return derive.most_probable_on(p, task.latencies, config.target)
+            return derive.most_probable_on(p, task.latencies, config.target, worth)
         return derive.most_probable(p)
 
     def search(self, task: Task) -> SearchResult:
@@ -127,7 +134,7 @@ class SupernetAlgorithm(Algorithm):
             proposed = proposals.propose(
                 task,
                 estimate,
-                lambda p: self.choose_by(p, task),
+                lambda p, worth=(): self.choose_by(p, task, worth),
                 (lambda: self.choose(task, supernet)) if is_own else None,
             )
             choices = finalists.best(task, supernet, proposed).choices
