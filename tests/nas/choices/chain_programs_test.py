@@ -100,6 +100,23 @@ def test_the_most_probable_child_is_that_of_all_networks(name, seed, fraction):
 
 @CHAINS
 @SEEDS
+def test_other_costs_can_be_worth_something(name, seed):
+    chain = MadeChain(name, seed, whole=True)
+    others = [MadeChain(name, seed + 10), MadeChain(name, seed + 20)]
+    worth = [(others[0].costs, 0.3), (others[1].costs, -0.1)]
+    p = chain.random_probabilities(seed)
+    limit = math.ceil(chain.costs.at(0.3))
+    scores = np.log(chain.chances(p)) + 0.3 * others[0].totals - 0.1 * others[1].totals
+    in_band = (chain.totals <= limit) & (chain.totals >= 0.9 * limit)
+    best = chain.networks[np.where(in_band, scores, -np.inf).argmax()]
+    padded = np.where(chain.costs.mask, p, np.nan)
+    found = derive.most_probable_within(padded, chain.costs, limit, 0.9 * limit, worth)
+    assert found == tuple(best)
+    assert found != derive.most_probable_within(padded, chain.costs, limit, 0.9 * limit)
+
+
+@CHAINS
+@SEEDS
 def test_the_limit_holds_for_any_milliseconds_and_is_used(name, seed):
     chain = MadeChain(name, seed)
     padded = np.where(chain.costs.mask, chain.random_probabilities(seed), np.nan)
