@@ -193,6 +193,7 @@ def prepare(
             "dataset": dataset.summary,
             "latency_model": latencies and latencies.to_dict(),
             "settings": config.identity | distribution.settings(config.batch_size),
+            **_weight_layout(space, algorithm),
         },
         train_supernet=lambda algorithm: train_supernet(task, algorithm),
         callbacks=(),
@@ -201,6 +202,12 @@ def prepare(
         distribution=distribution,
     )
     return task, algorithm
+
+
+def _weight_layout(space: SearchSpace, algorithm: algorithms.Algorithm) -> dict[str, str]:
+    """Returns how a supernet keeps its weights, if that was otherwise in an earlier version."""
+    is_cut = bool(space.widths) and isinstance(algorithm, SupernetAlgorithm)
+    return {"weight_layout": "chunks"} if is_cut else {}
 
 
 def train_supernet(task: Task, algorithm: StepAlgorithm) -> supernet.Supernet:

@@ -8,33 +8,31 @@ import numpy as np
 import tensorflow as tf
 
 from nas.architecture.specs import SearchSpace
-from nas.supernet.candidates import masked_places
-from nas.supernet.candidates.masked_places import MaskedWhole
 from nas.supernet.candidates.width_choices import WidthChoice
-from nas.supernet.path_optimizer import RowUpdate
+from nas.supernet.path_optimizer import Rows, RowUpdate
 
 
 class Classifier(NamedTuple):
     """The classifier's weights as a step reads them; gradients are taken with respect to these.
 
     Attributes:
-        kernel: `[most channels, classes]`.
+        kernel: `[channels, classes]`.
         bias: `[classes]`.
-        width: the width of the features; None if it is fixed.
+        place: the rows of the kernel at a width; None if it is fixed.
+        mask: float32 `[channels]` where the channels of the features are masked; None if not.
     """
 
     kernel: tf.Tensor
     bias: tf.Tensor
-    width: WidthChoice | None = None
+    place: Rows | None = None
+    mask: tf.Tensor | None = None
 
     def __call__(self, features: tf.Tensor) -> tf.Tensor:
         """Returns logits `[batch, classes]` of features `[batch, height, width, channels]`."""
         pooled = tf.reduce_mean(tf.cast(features, tf.float32), axis=[1, 2])
-        kernel = self.kernel
-        if self.width is not None:
-            kernel = kernel[: self.width.width]
-            pooled *= 1.0 if self.width.mask is None else self.width.mask
-        return tf.matmul(pooled, kernel) + self.bias
+        if self.mask is not None:
+            pooled *= self.mask
+        return tf.matmul(pooled, self.kernel) + self.bias
 
 
 # Makes a variable of a model, given its name and its first value.
@@ -72,26 +70,20 @@ class ClassifierWeights:
         channels, classes = self.kernel.shape
         return (channels + 1) * classes
 
-    @property
-    def cut_variables(self) -> list[keras.Variable]:
-        """Variables of which a step updates only some values."""
-        return [] if self.row is None else [self.kernel]
-
     def read(self, width: WidthChoice | None) -> Classifier:
         """Returns the classifier at a width; None if it is fixed."""
-        kernel, bias = (tf.convert_to_tensor(v.value) for v in (self.kernel, self.bias))
-        return Classifier(kernel, bias, width)
+        bias = tf.convert_to_tensor(self.bias.value)
+        if width is None:
+            return Classifier(tf.convert_to_tensor(self.kernel.value), bias)
+        place = Rows.of(tf.range(width.width), True)
+        return Classifier(place.read(self.kernel.value), bias, place, width.mask)
 
     def updates(
         self, read: Classifier, to_kernel: tf.Tensor, to_bias: tf.Tensor
     ) -> list[RowUpdate]:
         """Returns the updates of what was read, given its gradients."""
-        place = None
-        if read.width is not None:
-            part = tf.stack([read.width.width, self.kernel.shape[1]])
-            place = MaskedWhole(masked_places.leading(part, tuple(self.kernel.shape)))
         return [
-            RowUpdate(self.kernel, read.kernel, to_kernel, place, True),
+            RowUpdate(self.kernel, read.kernel, to_kernel, read.place, True),
             RowUpdate(self.bias, read.bias, to_bias, None, False),
         ]
 

@@ -78,13 +78,6 @@ class MixedNetwork(keras.Model):
         groups = [group for op in self._ops for group in op.weighted_groups]
         return self.classifier.num_weights + sum(group.num_weights for group in groups)
 
-    @property
-    def cut_variables(self) -> list[keras.Variable]:
-        """Variables of which a step updates only some values of a row."""
-        groups = [group for op in self._ops for group in op.weighted_groups]
-        own = [variable for group in groups for variable in group.cut_variables]
-        return own + self.classifier.cut_variables
-
     def call(self, images: tf.Tensor, choices: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Returns the logits of one path, and changes no weights.
 

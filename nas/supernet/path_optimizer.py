@@ -1,13 +1,14 @@
 """Applies a Keras optimizer to the sampled path only.
 
 A stock optimizer updates every variable that it is given. Candidates that were not sampled would
-have zero gradients, but momentum and weight decay would still change them. Here, only one row of a
-bank is updated, with the same row of the optimizer's slot variables (momentum, moments). The Keras
-optimizer keeps the state and the settings: learning rate and schedule, iterations, momentum, decay.
+have zero gradients, but momentum and weight decay would still change them. Here, only the rows of a
+bank that were read are updated, with the same rows of the optimizer's slot variables (momentum,
+moments). The Keras optimizer keeps the state and the settings: learning rate and schedule,
+iterations, momentum, decay.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -42,32 +43,48 @@ class Place(NamedTuple):
         """Returns the row of `variable` `[rows, length]`."""
         return tf.gather(variable, self.row)
 
-    def write(self, variable: tf.Variable, value: tf.Tensor, old: tf.Tensor | None = None) -> None:
+    def write(self, variable: tf.Variable, value: tf.Tensor) -> None:
         """Writes the row of `variable` `[rows, length]`, or nothing if `written` is empty."""
-        del old
         # `tf.slice` is one operation in the graph; indexing with brackets makes a dozen.
         values = tf.slice(tf.expand_dims(value, 0), [0, 0], self.extent)
         variable.scatter_update(tf.IndexedSlices(values, self.written))
 
 
-class AnyPlace(Protocol):
-    """Where values are read and written: a row of a variable, or some of its values."""
+class Rows(NamedTuple):
+    """Several rows of a variable, each of which is there once.
+
+    Attributes:
+        rows: `[n]` int32, indices of the rows.
+        written: `rows` if they are written, `[]` if they stay as they are.
+        extent: size of the slice of their values that is written, `[n, -1]` or `[0, -1]`.
+    """
+
+    rows: tf.Tensor
+    written: tf.Tensor
+    extent: tf.Tensor
+
+    @classmethod
+    def of(cls, rows: tf.Tensor, is_active: tf.Tensor | bool) -> "Rows":
+        """Returns the place of `rows` `[n]`, which are written only if `is_active`."""
+        count = tf.reshape(tf.where(is_active, tf.size(rows), 0), [1])
+        return cls(rows, tf.slice(rows, [0], count), tf.concat([count, [-1]], axis=0))
 
     def read(self, variable: tf.Variable) -> tf.Tensor:
-        """Returns the values."""
+        """Returns the rows of `variable` `[rows, length]`, `[n, length]`."""
+        return tf.gather(variable, self.rows)
 
-    def write(self, variable: tf.Variable, value: tf.Tensor, old: tf.Tensor) -> None:
-        """Writes the values, or nothing if the place is not written.
+    def write(self, variable: tf.Variable, value: tf.Tensor) -> None:
+        """Writes the rows of `variable` `[rows, length]`, or nothing if `written` is empty."""
+        variable.scatter_update(
+            tf.IndexedSlices(tf.slice(value, [0, 0], self.extent), self.written)
+        )
 
-        Args:
-            variable: the variable.
-            value: the new values, in the shape that `read` returns.
-            old: what `read` returned.
-        """
+
+AnyPlace = Place | Rows
 
 
 class RowUpdate(NamedTuple):
-    """One row of a variable, with its gradient.
+    """One row of a variable, or several, with their gradient.
 
     Attributes:
         variable: `[rows, length]`; any shape if `place` is None.
@@ -172,22 +189,14 @@ class PathOptimizer:
         self.optimizer = optimizer
         self._rule = _RULES[name](optimizer)
 
-    def build(self, variables: Sequence[keras.Variable], cut: Collection[str] = ()) -> None:
-        """Creates the slot variables and, if the rule needs them, the step counts.
-
-        Args:
-            variables: everything that is trained.
-            cut: paths of those of which only some values of a row are updated; each of their values
-                has a count of its own.
-        """
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Creates the slot variables and, if the rule needs them, the step counts."""
         self.optimizer.build(variables)
         slots = zip(*self._rule.slots, strict=True) if self._rule.slots else [()] * len(variables)
         self._slots = {v.path: row for v, row in zip(variables, slots, strict=True)}
         # One count per row. Shared weights take every step, and use the first count only.
         self._counts = {
-            v.path: tf.Variable(
-                tf.zeros(v.shape if v.path in cut else [v.shape[0], 1], tf.int64), trainable=False
-            )
+            v.path: tf.Variable(tf.zeros([v.shape[0], 1], tf.int64), trainable=False)
             for v in variables
             if self._rule.counts_steps
         }
@@ -220,24 +229,23 @@ class PathOptimizer:
         if path in self._counts:
             counts = self._counts[path]
             place = update.place or Place.of(0, True)
-            before = place.read(counts)
-            count = before + 1
-            place.write(counts, count, before)
+            count = place.read(counts) + 1
+            place.write(counts, count)
         step, moved = self._rule.step(gradient, slots, count, learning_rate)
-        for slot, value, old in zip(self._slots[path], moved, slots, strict=True):
-            _write(slot, value, old, update)
+        for slot, value in zip(self._slots[path], moved, strict=True):
+            _write(slot, value, update)
         value = update.value
         if update.decays and self.optimizer.weight_decay:
             value = value - learning_rate * self.optimizer.weight_decay * value
-        _write(update.variable, value + step, update.value, update)
+        _write(update.variable, value + step, update)
 
 
 def _read(variable: tf.Variable, update: RowUpdate) -> tf.Tensor:
     return variable if update.place is None else update.place.read(variable)
 
 
-def _write(variable: keras.Variable, value: tf.Tensor, old: tf.Tensor, update: RowUpdate) -> None:
+def _write(variable: keras.Variable, value: tf.Tensor, update: RowUpdate) -> None:
     if update.place is None:
         variable.assign(value)
     else:
-        update.place.write(variable.value, value, old)
+        update.place.write(variable.value, value)

@@ -107,8 +107,7 @@ class Supernet(replicated_fit.BuiltBeforeFit, learning_network.LearningNetwork):
         if jit_compile:
             raise ValueError(XLA_REFUSAL)
         self.path_optimizer = path_optimizer.PathOptimizer(optimizer)
-        cut = [variable.path for variable in self.cut_variables]
-        self.path_optimizer.build(self.trainable_variables, cut)
+        self.path_optimizer.build(self.trainable_variables)
         self.arch_optimizer = arch_optimizer or keras.optimizers.Adam(1e-3, 0.0, 0.999)
         self.arch_optimizer.build([self.alpha])
         if replicas.count() > 1:

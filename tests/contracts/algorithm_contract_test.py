@@ -20,6 +20,7 @@ from nas.choices import space_costs
 from nas.choices.candidate_costs import Latencies
 from nas.data.splits.dataset import Dataset
 from nas.data.splits.memory_split import MemorySplit
+from nas.distribution.hosts import Distribution
 from nas.searching import algorithm_names, algorithms, finalist_record, search
 from nas.searching.search_config import SearchConfig
 from nas.supernet import supernet
@@ -115,11 +116,22 @@ def seed(i):
     return tf.constant([i, 1], tf.int64)
 
 
+def weights_of(net):
+    """Returns the weights at the first widths, by candidate, and those of the rest by variable."""
+    found = {v.path: np.array(v) for v in net.variables if "group" not in v.path}
+    for op in net._ops:
+        for candidate in range(op.num_candidates):
+            values = [weight.ravel() for weight in op.export(candidate)]
+            if values:
+                found[f"{op.name} {candidate}"] = np.concatenate(values)
+    return found
+
+
 def weight_step(net, batch, i):
     """Returns the weights after a weight step, and restores the first state of the fixture."""
     first = [np.array(v) for v in (*net.variables, *net.optimizer.variables)]
     net.weight_step(*batch, net.algorithm.weight_route(net, seed(i)))
-    after = {v.path: np.array(v) for v in net.variables}
+    after = weights_of(net)
     for variable, value in zip((*net.variables, *net.optimizer.variables), first, strict=True):
         variable.assign(value)
     return after
@@ -139,15 +151,13 @@ def test_a_reward_is_a_metric_where_there_is_one(learner, batch):
 
 
 def test_a_weight_step_trains_every_candidate_sooner_or_later_and_never_alpha(net, batch):
-    before = {v.path: np.array(v) for v in net.variables}
-    moved = {name: np.zeros(len(value), bool) for name, value in before.items() if value.ndim == 2}
+    before = weights_of(net)
+    moved = set()
     for i in range(12):
         after = weight_step(net, batch, i)
         np.testing.assert_array_equal(after[net.alpha.path], before[net.alpha.path])
-        for name in moved:
-            moved[name] |= (after[name] != before[name]).any(axis=1)
-    del moved[net.alpha.path]
-    assert all(rows.all() for rows in moved.values())
+        moved |= {name for name in before if not np.array_equal(after[name], before[name])}
+    assert moved == {*before} - {net.alpha.path, net.step.path}
 
 
 def test_the_same_seed_makes_the_same_weight_step(net, batch):
@@ -359,6 +369,18 @@ def test_finalists_are_refused_or_judged_and_resume_to_the_same_child(name, data
     assert again.choices == whole.choices and len(trained) == 2
     assert before == {path: path.stat().st_mtime_ns for path in trained}
     assert finalist_record.read(killed).finalists == record.finalists
+
+
+@pytest.mark.parametrize("name", algorithms.ALGORITHMS)
+@pytest.mark.parametrize("kind", SPACES)
+def test_checkpoints_of_cut_weights_are_known_by_their_layout(name, kind, dataset):
+    """Before, these weights were in rows; a search with fixed widths goes on as it was."""
+    if SPACES[kind].decisions - algorithms.ALGORITHMS[name].decisions:
+        return
+    config = dataclasses.replace(SHORT, algorithm=name, target=0.0)
+    task, own = search.prepare(SPACES[kind], dataset, COSTS[kind], config, Distribution())
+    is_cut = kind == "deciding" and isinstance(own, algorithms.SupernetAlgorithm)
+    assert task.identity.get("weight_layout") == ("chunks" if is_cut else None)
 
 
 def _search_and_resume(given, tmp_path):

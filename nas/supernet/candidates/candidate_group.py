@@ -15,7 +15,7 @@ from nas.supernet import gates
 from nas.supernet.candidates import fresh_weights
 from nas.supernet.candidates.fresh_weights import Chain
 from nas.supernet.candidates.width_choices import Cut
-from nas.supernet.path_optimizer import Place, RowUpdate
+from nas.supernet.path_optimizer import AnyPlace, Place, RowUpdate
 
 
 class Selection(NamedTuple):
@@ -23,7 +23,7 @@ class Selection(NamedTuple):
 
     Attributes:
         group: the group.
-        row: index of the candidate in the group; 0 if the choice is in another group.
+        rows: which rows of each bank hold the candidate: an index, or the indices of several.
         is_active: whether the choice is in this group.
         weights: the weights of the row, tensors by bank; gradients are taken with respect to
             these.
@@ -32,16 +32,11 @@ class Selection(NamedTuple):
     """
 
     group: "CandidateGroup"
-    row: tf.Tensor | int
+    rows: Sequence[tf.Tensor | int]
     is_active: tf.Tensor | bool
     weights: chain_function.ChainWeights
     shapes: chain_function.ChainShapes
     mask: tf.Tensor | None = None
-
-    @property
-    def place(self) -> Place:
-        """The row, which is written only if the selection is active."""
-        return Place.of(self.row, self.is_active)
 
 
 class CandidateGroup(keras.layers.Layer, abc.ABC):
@@ -51,7 +46,18 @@ class CandidateGroup(keras.layers.Layer, abc.ABC):
         chains: the candidates; at the largest widths.
         synchronized: whether training normalizes by the moments of the batch of all replicas.
         **kwargs: as for `keras.layers.Layer`.
+
+    Attributes:
+        idle_row: what `select` takes as the row if the choice is in another group.
+        idle_sides: channels of the input and the output if the choice is in another group; None if
+            they are always the same.
     """
+
+    idle_row = 0
+    idle_sides: tuple[int | None, int | None] = (None, None)
+    kernels: keras.Variable
+    affine: keras.Variable
+    moments: keras.Variable
 
     def __init__(self, chains: Sequence[Chain], synchronized: bool = False, **kwargs) -> None:
         super().__init__(**kwargs)
@@ -59,9 +65,8 @@ class CandidateGroup(keras.layers.Layer, abc.ABC):
         self._synchronized = synchronized
         self._forms, self.has_residual = chains[0].form
 
-    def _bank(self, name: str, rows: Sequence[np.ndarray], bank: Bank) -> keras.Variable:
-        """Makes a variable of rows, padded to the longest."""
-        values = fresh_weights.pad_rows(rows)
+    def _bank(self, name: str, values: np.ndarray, bank: Bank) -> keras.Variable:
+        """Makes the variable of a bank."""
         return self.add_weight(
             name=name,
             shape=values.shape,
@@ -76,22 +81,26 @@ class CandidateGroup(keras.layers.Layer, abc.ABC):
         """Number of trainable values of all candidates, without padding."""
         return sum(stage.num_weights for chain in self.chains for stage in chain.stages)
 
-    @property
-    def cut_variables(self) -> list[keras.Variable]:
-        """Variables of which a step updates only some values of a row."""
-        return []
-
     @abc.abstractmethod
     def select(self, row: tf.Tensor | int, is_active: tf.Tensor | bool, cut: Cut) -> Selection:
         """Reads the weights of one candidate at the widths of `cut`."""
 
-    @abc.abstractmethod
     def updates(self, selection: Selection, gradients: Any) -> list[RowUpdate]:
         """Returns the updates of the weights, given gradients of its kernels and affine weights."""
+        weights, places = selection.weights, [self._place(selection, i) for i in range(2)]
+        return [
+            RowUpdate(self.kernels, weights.kernels, gradients[0], places[0], True),
+            RowUpdate(self.affine, weights.affine, gradients[1], places[1], False),
+        ]
 
-    @abc.abstractmethod
     def write_moments(self, selection: Selection, batch: Any) -> None:
         """Moves the moving moments towards those of a batch, as `run` returns them."""
+        moved = moved_moments(selection.weights.moments, batch)
+        self._place(selection, 2).write(self.moments.value, moved)
+
+    @abc.abstractmethod
+    def _place(self, selection: Selection, bank: int) -> AnyPlace:
+        """Returns where the weights of a bank are written, only if the selection is active."""
 
     @abc.abstractmethod
     def export_row(self, row: int, before: int = 0, after: int = 0) -> list[np.ndarray]:
@@ -188,7 +197,8 @@ class RowGroup(CandidateGroup):
         self._shapes_of = chain_function.ChainShapes(*map(np.stack, zip(*shapes, strict=True)))
         banks = zip(*fresh_weights.fresh_rows(self.chains, rng), strict=True)
         for bank, rows in zip(Bank, banks, strict=True):
-            setattr(self, bank.value, self._bank(bank.value, rows, bank))
+            values = fresh_weights.pad_rows(rows)
+            setattr(self, bank.value, self._bank(bank.value, values, bank))
         self.built = True
 
     def select(self, row, is_active, cut) -> Selection:
@@ -197,20 +207,10 @@ class RowGroup(CandidateGroup):
         weights = chain_function.ChainWeights(
             *(tf.gather(getattr(self, bank.value).value, row) for bank in Bank)
         )
-        return Selection(self, row, is_active, weights, self._shapes(row))
+        return Selection(self, [row] * len(Bank), is_active, weights, self._shapes(row))
 
-    def updates(self, selection, gradients) -> list[RowUpdate]:
-        """See `CandidateGroup`."""
-        weights, place = selection.weights, selection.place
-        return [
-            RowUpdate(self.kernels, weights.kernels, gradients[0], place, True),
-            RowUpdate(self.affine, weights.affine, gradients[1], place, False),
-        ]
-
-    def write_moments(self, selection, batch) -> None:
-        """See `CandidateGroup`."""
-        moved = moved_moments(selection.weights.moments, batch)
-        selection.place.write(self.moments.value, moved, selection.weights.moments)
+    def _place(self, selection, bank) -> Place:
+        return Place.of(selection.rows[bank], selection.is_active)
 
     def export_row(self, row, before=0, after=0) -> list[np.ndarray]:
         """See `CandidateGroup`."""

@@ -12,58 +12,70 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+# The channels of a pixel for each chain, where they differ from those of the chosen chain.
+Channels = Sequence[int | None]
 
-def deal(x: tf.Tensor, chosen: tf.Tensor, count: int) -> list[tf.Tensor]:
+
+def deal(x: tf.Tensor, chosen: tf.Tensor, idle: Channels) -> list[tf.Tensor]:
     """Returns one input per chain: `x` for the chosen one, zeros `[1, 1, 1, channels]` for others.
 
     Args:
         x: `[batch, height, width, channels]`.
         chosen: scalar int32, index of the chosen chain.
-        count: number of chains.
+        idle: for each chain the channels of its zeros; None for those of `x`.
     """
 
     @tf.custom_gradient
     def run(x: tf.Tensor) -> tuple[list[tf.Tensor], object]:
         def gradient(*upstream: tf.Tensor) -> tf.Tensor:
-            return _collect(upstream, chosen)
+            return _collect(upstream, chosen, idle)
 
-        return _deal(x, chosen, count), gradient
+        return _deal(x, chosen, idle), gradient
 
     return run(x)
 
 
-def collect(parts: Sequence[tf.Tensor], chosen: tf.Tensor) -> tf.Tensor:
+def collect(parts: Sequence[tf.Tensor], chosen: tf.Tensor, idle: Channels) -> tf.Tensor:
     """Returns the output of the chosen chain.
 
     Args:
         parts: the outputs of all chains on the inputs from `deal`, each `[batch, height, width,
             channels]` with its own batch, height and width.
         chosen: scalar int32, index of the chosen chain.
+        idle: for each chain the channels of its output if it is not chosen; None for those of the
+            chosen one.
     """
 
     @tf.custom_gradient
     def run(*parts: tf.Tensor) -> tuple[tf.Tensor, object]:
         def gradient(upstream: tf.Tensor) -> list[tf.Tensor]:
-            return _deal(upstream, chosen, len(parts))
+            return _deal(upstream, chosen, idle)
 
-        return _collect(parts, chosen), gradient
+        return _collect(parts, chosen, idle), gradient
 
     return run(*parts)
 
 
-def _deal(x: tf.Tensor, chosen: tf.Tensor, count: int) -> list[tf.Tensor]:
+def _deal(x: tf.Tensor, chosen: tf.Tensor, idle: Channels) -> list[tf.Tensor]:
     # The number of channels is unknown while tracing if it is a decision.
-    channels = x.shape[-1] or tf.shape(x)[-1]
-    pixel = tf.zeros(tf.stack([1, 1, 1, channels]), x.dtype)
-    return [
-        _with_channels(tf.cond(tf.equal(chosen, i), lambda: tf.identity(x), lambda: pixel), x)
-        for i in range(count)
-    ]
+    own = x.shape[-1] or tf.shape(x)[-1]
+    pixels = {
+        channels: tf.zeros(tf.stack([1, 1, 1, channels or own]), x.dtype) for channels in set(idle)
+    }
+    found = []
+    for i, channels in enumerate(idle):
+        pixel = pixels[channels]
+        part = tf.cond(
+            tf.equal(chosen, i), lambda: tf.identity(x), lambda pixel=pixel: tf.identity(pixel)
+        )
+        found.append(part if channels else _with_channels(part, x))
+    return found
 
 
-def _collect(parts: Sequence[tf.Tensor], chosen: tf.Tensor) -> tf.Tensor:
+def _collect(parts: Sequence[tf.Tensor], chosen: tf.Tensor, idle: Channels) -> tf.Tensor:
     branches = [lambda part=part: tf.identity(part) for part in parts]
-    return _with_channels(tf.switch_case(chosen, branches), parts[0])
+    y = tf.switch_case(chosen, branches)
+    return y if any(idle) else _with_channels(y, parts[0])
 
 
 def _with_channels(y: tf.Tensor, like: tf.Tensor) -> tf.Tensor:

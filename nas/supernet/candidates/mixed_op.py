@@ -3,10 +3,12 @@
 Candidates that run the same chain of stages form a `CandidateGroup`: for example, MBConv of any
 kernel size and any expansion above 1, with equal activations. A group keeps the weights of its
 candidates as rows of three banks, one row per candidate, padded to the longest. A step reads one
-row, runs one traced chain and writes one row back. The time of a step and the size of the graph
-therefore grow with the number of groups, not of candidates, and the weights of other candidates do
-not change. If a slot mixes different chains (MBConv and skip), all of them are in the graph, and
-those that were not chosen run on one pixel of zeros (`nas.supernet.candidates.chain_switch`).
+row, runs one traced chain and writes one row back. If widths are decisions, a step reads and writes
+only what the sampled widths use (`nas.supernet.candidates.cut_group`). The time of a step and the
+size of the graph therefore grow with the number of groups, not of candidates, and the weights of
+other candidates do not change. If a slot mixes different chains (MBConv and skip), all of them are
+in the graph, and those that were not chosen run on one pixel of zeros
+(`nas.supernet.candidates.chain_switch`).
 """
 
 from collections.abc import Sequence
@@ -119,7 +121,8 @@ class MixedOp(keras.layers.Layer):
         for i, group in enumerate(self.groups):
             if group is not None:
                 is_active = tf.equal(chosen, i)
-                selections.append(group.select(tf.where(is_active, row, 0), is_active, cut))
+                of_group = tf.where(is_active, row, group.idle_row)
+                selections.append(group.select(of_group, is_active, cut))
         return selections
 
     def run(
@@ -151,15 +154,21 @@ class MixedOp(keras.layers.Layer):
         chosen = tf.gather(self._group_of, choice)
         remaining = iter(selections)
         outputs, rows = [], []
-        for group, y in zip(self.groups, self._deal(x, chosen), strict=True):
+        for group, y in zip(self.groups, self._deal(x, chosen, 0), strict=True):
             if group is not None:
                 y, moments = group.run(y, next(remaining), training, gate)
                 rows.append(moments)
             outputs.append(self._with_shape(y, None))
-        return self._with_shape(chain_switch.collect(outputs, chosen), x.shape[0]), rows
+        y = chain_switch.collect(outputs, chosen, self._idle_channels(1))
+        return self._with_shape(y, x.shape[0]), rows
 
-    def _deal(self, x: tf.Tensor, chosen: tf.Tensor) -> list[tf.Tensor]:
-        return chain_switch.deal(x, chosen, len(self.groups))
+    def _deal(self, x: tf.Tensor, chosen: tf.Tensor, side: int) -> list[tf.Tensor]:
+        return chain_switch.deal(x, chosen, self._idle_channels(side))
+
+    def _idle_channels(self, side: int) -> list[int | None]:
+        """Returns the channels before (0) or after (1) each group if it is not chosen."""
+        identity = 1 if any(self.widths) else None
+        return [identity if group is None else group.idle_sides[side] for group in self.groups]
 
     def select_all(self, is_active: tf.Tensor, cut: Cut = FIXED) -> list[Selection]:
         """Reads the weights of every candidate that has any, in the order of the slot.
@@ -211,7 +220,7 @@ class MixedOp(keras.layers.Layer):
         """
         chosen = tf.gather(self._group_of, choice)
         remaining = iter(selections)
-        dealt = self._deal(upstream, chosen), self._deal(x, chosen)
+        dealt = self._deal(upstream, chosen, 1), self._deal(x, chosen, 0)
         # The upstream gradient of the other groups is zero, so their values are zero too.
         values = [
             group.gate_gradient(to_output, part, next(remaining), training)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from nas.supernet.path_optimizer import PathOptimizer, Place, RowUpdate
+from nas.supernet.path_optimizer import PathOptimizer, Place, Rows, RowUpdate
 
 SETTINGS = {
     "plain": {},
@@ -149,6 +149,35 @@ def test_rows_are_written_in_place_or_not_at_all():
     written.write(bank.value, tf.constant([1.0, 2.0]))
     Place.of(tf.constant(0), tf.constant(False)).write(bank.value, tf.constant([9.0, 9.0]))
     np.testing.assert_array_equal(bank, [[0, 0], [0, 0], [1, 2]])
+
+
+def test_several_rows_are_written_in_place_or_not_at_all():
+    bank = keras.Variable(np.arange(6.0, dtype=np.float32).reshape(3, 2))
+    written = Rows.of(tf.constant([2, 0]), tf.constant(True))
+    np.testing.assert_array_equal(written.read(bank.value), [[4, 5], [0, 1]])
+    written.write(bank.value, tf.constant([[7.0, 8.0], [9.0, 10.0]]))
+    idle = Rows.of(tf.constant([1, 2]), tf.constant(False))
+    idle.write(bank.value, tf.zeros([2, 2]))
+    np.testing.assert_array_equal(bank, [[9, 10], [2, 3], [7, 8]])
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_several_rows_are_stepped_as_keras_steps_a_variable(name):
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=(4, 3)).astype(np.float32)
+    bank, part = keras.Variable(start, name="bank"), keras.Variable(start[[3, 1]], name="part")
+    ours, stock = PathOptimizer(make(name)), make(name)
+    ours.build([bank])
+    stock.build([part])
+    for _ in range(3):
+        gradient = tf.constant(rng.normal(size=(2, 3)), tf.float32)
+        place = Rows.of(tf.constant([3, 1]), tf.constant(True))
+        ours.apply([RowUpdate(bank, place.read(bank.value), gradient, place, True)])
+        stock.apply([gradient])
+        np.testing.assert_allclose(np.array(bank)[[3, 1]], part, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(np.array(bank)[[0, 2]], start[[0, 2]])
+    for count in ours.variables.values():
+        np.testing.assert_array_equal(count, [[0], [3], [0], [3]])
 
 
 @pytest.mark.parametrize("optimizer", [keras.optimizers.Adagrad(), keras.optimizers.RMSprop()])

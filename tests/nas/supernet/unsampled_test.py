@@ -53,7 +53,7 @@ def sampled_rows(net, path):
     found = []
     for op, choice in zip(net.mixed_ops, path, strict=True):
         for selection in op.select(choice):
-            found += [int(selection.row) if bool(selection.is_active) else None] * 3
+            found += [int(selection.rows[0]) if bool(selection.is_active) else None] * 3
     return found
 
 

@@ -8,8 +8,6 @@ import tensorflow as tf
 from nas.searching import algorithms
 from nas.searching.algorithms import gate_gradient
 from nas.supernet import routes, supernet
-from nas.supernet.candidates import masked_places
-from nas.supernet.path_optimizer import Place
 from nas.training import recalibration
 from tests.support.deciding_space import DECIDING
 
@@ -91,20 +89,49 @@ def test_what_was_cut_off_stays_to_the_bit(optimizer):
     # 8 of 16 channels before, 16 of 24 after: the projection of the first candidate of slot 0.
     assert len(of("layer01_group0/kernels")) == {"sgd": 2, "adamw": 3}[optimizer]
     for own in of("layer01_group0/kernels"):
-        # Expansion 16 -> 48, depthwise 5x5 and projection 48 -> 24 at their largest.
-        assert not own[1].any()
-        kernel = own[0, -48 * 24 :].reshape(48, 24)
-        assert kernel[:16, :16].mean() > 0.9
-        assert not kernel[16:].any() and not kernel[:, 16:].any()
-        expansion = own[0, : 16 * 48].reshape(16, 48)
-        assert expansion[:8, :16].mean() > 0.9
-        assert not expansion[8:].any() and not expansion[:, 16:].any()
+        # At their largest: expansion 16 -> 32, depthwise 3x3 and projection 32 -> 24. The second
+        # candidate follows.
+        parts = np.split(own.ravel(), np.cumsum([16 * 32, 9 * 32, 32 * 24]))
+        for part, whole, cut in (
+            (parts[0], (16, 32), (8, 16)),
+            (parts[1], (9, 32), (9, 16)),
+            (parts[2], (32, 24), (16, 16)),
+        ):
+            kernel = part.reshape(whole)
+            assert kernel[: cut[0], : cut[1]].mean() > 0.9
+            assert not kernel[cut[0] :].any() and not kernel[:, cut[1] :].any()
+        assert parts[3].size and not parts[3].any()
     (own,) = of("layer01_group0/moments")
-    moments = own[0, -2 * 24 :].reshape(2, 24)
-    assert moments[:, :16].all() and not moments[:, 16:].any() and not own[1].any()
+    # Two normalizations of 32 channels and one of 24, each with a mean and a variance.
+    moments = own.ravel()[4 * 32 : 4 * 32 + 2 * 24].reshape(2, 24)
+    assert moments[:, :16].all() and not moments[:, 16:].any()
+    assert not own.ravel()[4 * 32 + 2 * 24 :].any()
     for own in of("classifier_kernel"):
         kernel = own
         assert kernel[:32].mean() > 0.9 and not kernel[32:].any()
+    if optimizer == "adamw":
+        # What was updated is what was counted.
+        for variable, momentum, count in zip(
+            net.trainable_variables,
+            made._momentums,
+            net.path_optimizer.variables.values(),
+            strict=True,
+        ):
+            counted = np.array(count)[:, 0] > 0
+            assert "bias" in variable.path or not np.array(momentum)[~counted].any()
+
+
+def test_a_group_that_does_not_run_reads_next_to_nothing(net):
+    """Of a kernel no more than one pixel with 8 channels, of which all widths are multiples."""
+    path = routes.Path((0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+    for layer, op in zip(net.read(path), net._ops, strict=True):
+        idle = [selection for selection in layer if not bool(selection.is_active)]
+        assert len(idle) == len(op.weighted_groups) - 1
+        for selection in idle:
+            kernels = sum(len(form.weights) for form in selection.group._forms)
+            assert tf.size(selection.weights.kernels) <= 64 * kernels
+            places = [selection.group._place(selection, bank) for bank in range(3)]
+            assert all(tf.size(place.written) == 0 for place in places)
 
 
 def gate_values(options, count):
@@ -177,17 +204,3 @@ def test_the_gates_of_the_resolution_are_the_losses_there(net):
         expected = net.cross_entropy(LABELS, net.logits(IMAGES, path, True))
         assert float(found.by_gate[row, column]) == pytest.approx(float(expected), rel=1e-6)
     assert found.by_gate[row, 0] != found.by_gate[row, 1]
-
-
-def test_only_the_masked_values_of_a_row_are_written():
-    variable = keras.Variable(np.arange(12.0, dtype=np.float32).reshape(2, 6))
-    mask = masked_places.leading(tf.constant([1, 2]), (2, 3))
-    np.testing.assert_array_equal(mask, [[True, True, False], [False] * 3])
-    place = masked_places.MaskedRow(Place.of(1, True), tf.reshape(mask, [-1]))
-    old = place.read(variable.value)
-    np.testing.assert_array_equal(old, np.arange(6.0) + 6.0)
-    place.write(variable.value, tf.fill([6], -1.0), old)
-    np.testing.assert_array_equal(variable, [[0, 1, 2, 3, 4, 5], [-1, -1, 8, 9, 10, 11]])
-    idle = place._replace(place=Place.of(0, tf.constant(False)))
-    idle.write(variable.value, tf.fill([6], -9.0), old)
-    np.testing.assert_array_equal(variable, [[0, 1, 2, 3, 4, 5], [-1, -1, 8, 9, 10, 11]])
