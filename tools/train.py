@@ -1,4 +1,4 @@
-"""Trains a network from scratch.
+"""Trains a network.
 
     python -m tools.train --child=runs/mine/child.json --dataset=cifar10 --workdir=runs/mine
     python -m tools.train --child=proxyless_mobile --dataset=cifar10 --workdir=runs/mobile
@@ -8,9 +8,13 @@ none. A network read from a file keeps its resolution, which a search may have c
 resized to it. A published network takes the resolution of the images. `--resolution` sets another
 one for either. The defaults suit images of 32x32 pixels and two CPU cores. Run the same command
 again to resume.
+
+With `--init=search` the network of a search begins with the weights that the search left for it
+(`search/child.keras` beside `child.json`), and not with random ones.
 """
 
 import dataclasses
+import os
 import pathlib
 
 from absl import flags
@@ -49,6 +53,12 @@ _VALIDATION_SIZE = flags.DEFINE_integer(
     "Training images that the search held out to train alpha; this training uses them too.",
     lower_bound=0,
 )
+_INIT = flags.DEFINE_enum(
+    "init",
+    "random",
+    ["random", "search"],
+    "Weights to begin with; search: those that the search left for --child=DIR/child.json.",
+)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for all files.", required=True)
 
 _WARMUP_EPOCHS = 0.5
@@ -67,6 +77,7 @@ def main() -> None:
     from nas import files
     from nas.data import batching
     from nas.layers import precision
+    from nas.searching.algorithms.task import CHILD_FILE
     from nas.training import child_training
     from tools.workflow import stages
 
@@ -90,6 +101,8 @@ def main() -> None:
             f"{own}: expected the network of --child={_CHILD.value} for "
             f"{data_flags.DATASET.value}, received a different network: choose another --workdir"
         )
+    left = pathlib.Path(_CHILD.value).parent / "search" / CHILD_FILE
+    initial = stages.searched_weights(child, left) if _INIT.value == "search" else None
     config = child_training.TrainConfig(
         epochs=_EPOCHS.value,
         batch_size=_BATCH_SIZE.value,
@@ -101,10 +114,12 @@ def main() -> None:
     )
     choices = (_CHILD, data_flags.DATASET, _MAX_TRAIN, _VALIDATION_SIZE)
     settings = {flag.name: flag.value for flag in choices} | dataclasses.asdict(config)
+    if initial is not None:
+        settings["init"] = _INIT.value
     settings |= data_flags.given() | replicas.settings(config.batch_size)
     directory = workdir.WorkDir(_WORKDIR.value, settings, command="train", apart_from=["pipeline"])
     with several_hosts.owned(directory, replicas):
-        inputs = ["child.json"]
+        inputs = ["child.json", *([os.path.abspath(left)] if initial is not None else [])]
         if replicas.is_chief:
             inputs += stages.record_splits(dataset, directory.path)
         if replicas.is_chief and not own.exists():
@@ -114,9 +129,17 @@ def main() -> None:
             replicas,
             "train",
             lambda: stages.run_train(
-                child, dataset, config, directory.path, replicas, watch_flags.TENSORBOARD.value
+                child,
+                dataset,
+                config,
+                directory.path,
+                replicas,
+                watch_flags.TENSORBOARD.value,
+                initial,
             ),
-            lambda: child_training.train(child, dataset, config, "", distribution=replicas),
+            lambda: child_training.train(
+                child, dataset, config, "", distribution=replicas, initial=initial
+            ),
             ["child.keras", "train/metrics.jsonl"],
             inputs,
         )

@@ -11,6 +11,7 @@ the better half stays. Every round has twice as many epochs as the one before.
 
 import dataclasses
 import math
+import pathlib
 import shutil
 from collections.abc import Sequence
 
@@ -24,8 +25,12 @@ from nas.supernet.supernet import Supernet
 from nas.training import child_training
 
 
-def best(task: Task, supernet: Supernet, proposed: Sequence[Finalist]) -> Finalist:
-    """Returns the last finalist, after rounds of training; resumes those of a stopped search.
+def best(
+    task: Task, supernet: Supernet, proposed: Sequence[Finalist]
+) -> tuple[Finalist, keras.Model]:
+    """Returns the last finalist and its model, after rounds of training.
+
+    Resumes those of a stopped search.
 
     Args:
         task: the search.
@@ -45,7 +50,10 @@ def best(task: Task, supernet: Supernet, proposed: Sequence[Finalist]) -> Finali
         record = _round(task, supernet, record)
         _write(task, record)
     (winner,) = record.left
-    return record.finalists[winner]
+    finalist = record.finalists[winner]
+    if not record.rounds:
+        return finalist, path_accuracy.inherited(supernet, finalist.choices, task.dataset)
+    return finalist, _load(_model_path(task, winner, record.rounds - 1))
 
 
 def total_epochs(count: int, first_epochs: int) -> int:
@@ -90,17 +98,17 @@ def _trained(
     task: Task, supernet: Supernet, finalist: Finalist, index: int, done: int
 ) -> tuple[float, float]:
     """Returns loss and accuracy after one further training; trains unless they are there."""
-    folder = task.directory / "finalists" / f"{index:02d}"
-    trained, result = folder / f"round_{done}.keras", folder / f"round_{done}.json"
+    trained = _model_path(task, index, done)
+    result, folder = trained.with_suffix(".json"), trained.with_suffix("")
     if result.exists():
         found = files.read_json(result)
         return found["loss"], found["accuracy"]
     child = task.space.child(finalist.choices, f"finalist_{index}")
     images = task.dataset.at_resolution(child.resolution)
     if done:
-        before = keras.saving.load_model(folder / f"round_{done - 1}.keras", compile=False)
+        before = _load(_model_path(task, index, done - 1))
     else:
-        before = path_accuracy.inherited(supernet, finalist.choices, images)
+        before = path_accuracy.inherited(supernet, finalist.choices, task.dataset)
     config = task.config
     model = child_training.train(
         child,
@@ -114,7 +122,7 @@ def _trained(
             label_smoothing=config.label_smoothing,
             precision=config.precision,
         ),
-        folder / f"round_{done}",
+        folder,
         report=task.report,
         initial=before.get_weights(),
     )
@@ -122,5 +130,13 @@ def _trained(
     loss, accuracy = child_training.loss_and_accuracy(model, images.validation)
     files.write_json(result, {"schema_version": 1, "loss": loss, "accuracy": accuracy})
     # The weights are stored, so the checkpoints are no longer needed; the metrics stay.
-    shutil.rmtree(folder / f"round_{done}" / "checkpoints")
+    shutil.rmtree(folder / "checkpoints")
     return loss, accuracy
+
+
+def _model_path(task: Task, index: int, done: int) -> pathlib.Path:
+    return task.directory / "finalists" / f"{index:02d}" / f"round_{done}.keras"
+
+
+def _load(path: pathlib.Path) -> keras.Model:
+    return keras.saving.load_model(path, compile=False)

@@ -3,8 +3,8 @@
 The supernet's moving moments were collected over all sampled paths. Therefore the moments are
 measured again for every path: training images run through it, normalized by the moments of their
 batch, and the mean of these moments over the batches normalizes the validation images.
-`PathAccuracy` traces two functions that serve every path. `inherited_accuracy` does the same with a
-Keras child, which takes seconds to build.
+`PathAccuracy` traces two functions that serve every path. `inherited` makes a Keras child with such
+moments, which takes seconds.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from nas.data import batching
 from nas.data.splits.dataset import Dataset
 from nas.supernet import routes
 from nas.supernet.supernet import Supernet
-from nas.training import child_training, recalibration
+from nas.training import recalibration
 
 _BATCH = 500
 
@@ -88,14 +88,9 @@ def inherited(supernet: Supernet, choices: Sequence[int], dataset: Dataset) -> k
     Args:
         supernet: the supernet.
         choices: the child's.
-        dataset: at the child's resolution.
+        dataset: its training images, resized to the child's resolution, give the moments.
     """
     model = supernet.inherit(choices)
-    recalibration.recalibrate(model, recalibration.batches(dataset.train))
-    return model
-
-
-def inherited_accuracy(supernet: Supernet, choices: Sequence[int], dataset: Dataset) -> float:
-    """Returns the validation accuracy of a child with the supernet's weights, in [0, 1]."""
     own = dataset.at_resolution(supernet.space.child(choices).resolution)
-    return child_training.evaluate(inherited(supernet, choices, own), own.validation)
+    recalibration.recalibrate(model, recalibration.batches(own.train))
+    return model

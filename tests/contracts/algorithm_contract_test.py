@@ -24,6 +24,7 @@ from nas.distribution.hosts import Distribution
 from nas.searching import algorithm_names, algorithms, finalist_record, search
 from nas.searching.search_config import SearchConfig
 from nas.supernet import supernet
+from nas.training import child_training
 
 SPACE = SearchSpace(
     name="contract",
@@ -384,13 +385,16 @@ def test_checkpoints_of_cut_weights_are_known_by_their_layout(name, kind, datase
 
 
 def _search_and_resume(given, tmp_path):
-    _, _, latencies, config = given
+    space, dataset, latencies, config = given
     copies = Copies(tmp_path / "whole")
     whole = search.search(*given, tmp_path / "whole", [copies], track=copies.track)
     assert len(copies.made) >= 2
     assert whole.predicted_cost == latencies.of(whole.choices) <= config.target
     assert whole.probabilities.shape == latencies.mask.shape
     np.testing.assert_allclose(np.nansum(whole.probabilities, axis=1), 1.0, rtol=1e-5)
+    model = keras.saving.load_model(tmp_path / "whole/child.keras", compile=False)
+    images = dataset.at_resolution(space.child(whole.choices).resolution)
+    assert child_training.evaluate(model, images.validation) == whole.validation_accuracy
     told = []
     killed = copies.made[len(copies.made) // 2]
     again = search.search(*given, killed, report=told.append)

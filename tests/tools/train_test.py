@@ -1,6 +1,8 @@
 import json
+import shutil
 
 import keras
+import numpy as np
 import processes
 import pytest
 import refusals
@@ -43,6 +45,39 @@ def test_a_training_keeps_the_childs_resolution_and_the_same_command_repeats_not
     assert again.returncode == 0, again.stderr
     assert again.stderr == ""
     assert again.stdout == done.stdout.replace("test accuracy", "finished before; test accuracy")
+
+
+def test_a_training_begins_with_the_weights_that_a_search_left(
+    fashion_data_dir, child_file, tmp_path
+):
+    first = train(f"--child={child_file}", *common(fashion_data_dir, tmp_path / "found"))
+    assert first.returncode == 0, first.stderr
+    found = tmp_path / "found"
+    flags = [f"--child={found / 'child.json'}", "--init=search", "--learning_rate=1e-9"]
+    flags += common(fashion_data_dir, tmp_path / "w")
+    refused = train(*flags)
+    assert refused.returncode == 1 and refused.stderr.count("\n") == 1
+    assert "init: expected" in refused.stderr and "use --init=random" in refused.stderr
+    assert not (tmp_path / "w").exists()
+    (found / "search").mkdir()
+    shutil.copy(found / "child.keras", found / "search")
+    done = train(*flags)
+    assert done.returncode == 0, done.stderr
+    # A rate of nothing leaves them as they were.
+    before, after = (
+        keras.models.load_model(path / "child.keras") for path in (found, tmp_path / "w")
+    )
+    for old, new in zip(before.trainable_weights, after.trainable_weights, strict=True):
+        np.testing.assert_allclose(new, old, atol=1e-6)
+    accuracies = [
+        files.read_json(path / "train/result.json")["test_accuracy"]
+        for path in (found, tmp_path / "w")
+    ]
+    assert accuracies[1] == pytest.approx(accuracies[0], abs=0.1)
+    other = spaces.SPACES["tiny"].child([1, 1, 1])
+    files.write_json(found / "child.json", spec_json.to_dict(other))
+    wrong = train(*[flag for flag in flags if "workdir" not in flag], f"--workdir={tmp_path}/v")
+    assert wrong.returncode == 1 and "those of another network" in wrong.stderr
 
 
 def test_bad_input_is_refused_before_there_is_a_work_dir(fashion_data_dir, tmp_path):

@@ -10,6 +10,8 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from export import examples, exporting
 from export.fine_tuning import jobs
 from latency_models import devices
@@ -22,6 +24,7 @@ from nas.data import image_options, loading, sources, split_record
 from nas.data.image_options import ImageOptions
 from nas.data.splits.dataset import Dataset
 from nas.distribution.hosts import Distribution
+from nas.layers import keras_network
 from nas.searching import finalist_record, search, search_config
 from nas.training import child_training
 from tools.terminal import (
@@ -171,6 +174,31 @@ def describe(child: Child, space: SearchSpace | None = None) -> str:
     return f"{operations}; {sizes}" if sizes else operations
 
 
+def searched_weights(child: Child, path: pathlib.Path) -> list[np.ndarray]:
+    """Reads the weights that a search left for `child`.
+
+    Args:
+        child: the network.
+        path: the search's `child.keras`.
+
+    Raises:
+        ValueError: there is no such file, or it has another network.
+    """
+    if not path.exists():
+        raise ValueError(
+            f"init: expected {path}, the child with the weights of its search, found none; search "
+            "again with tools.search, or use --init=random"
+        )
+    weights = exporting.load_model(path).get_weights()
+    expected = [w.shape for w in keras_network.build_child(child).get_weights()]
+    if [w.shape for w in weights] != expected:
+        raise ValueError(
+            f"init: expected weights of {child.name} in {path}, received those of another network; "
+            "use the child.json beside that search, or --init=random"
+        )
+    return weights
+
+
 def run_train(
     child: Child,
     dataset: Dataset,
@@ -178,10 +206,12 @@ def run_train(
     workdir: pathlib.Path,
     distribution: Distribution | None = None,
     tensorboard: bool = True,
+    initial: Sequence[np.ndarray] | None = None,
 ) -> float:
     """Trains `child`; writes `train/` and `child.keras`.
 
-    `tensorboard` says whether to write curves into `train/tensorboard/`.
+    `tensorboard` says whether to write curves into `train/tensorboard/`; `initial` are the weights
+    to begin with, random ones if not given.
 
     Returns:
         Accuracy on the test images, in [0, 1].
@@ -190,7 +220,14 @@ def run_train(
     drawn = [curves.Curves(workdir / "train/tensorboard")] if tensorboard else []
     with contextlib.closing(progress):
         model = child_training.train(
-            child, dataset, config, workdir / "train", [progress, *drawn], _indented, distribution
+            child,
+            dataset,
+            config,
+            workdir / "train",
+            [progress, *drawn],
+            _indented,
+            distribution,
+            initial,
         )
     files.write_with(workdir / "child.keras", model.save)
     return child_training.evaluate(model, dataset.test)

@@ -6,14 +6,16 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
+from nas import files
 from nas.choices import derive, sampling
 from nas.choices.derive import Worth
 from nas.searching import estimating, finalists, path_accuracy, proposals
-from nas.searching.algorithms.task import SearchResult, Task
+from nas.searching.algorithms.task import CHILD_FILE, SearchResult, Task
 from nas.searching.search_config import SearchConfig
 from nas.supernet import routes
 from nas.supernet.learning_network import ArchitectureGradient
 from nas.supernet.supernet import Supernet
+from nas.training import child_training
 
 EVERY_DECISION = frozenset(["operations", "widths", "resolutions"])
 
@@ -31,8 +33,9 @@ class Algorithm(Protocol):
         """Runs the search, or resumes an interrupted one from `task.directory`.
 
         It writes `metrics.jsonl` and `alphas.npz` there, and any other file that a resumed search
-        needs to give the same result as without interruption. If `config.is_limit`, the child is
-        never slower than the target.
+        needs to give the same result as without interruption; and `child.keras`, the child with the
+        weights that the search leaves. If `config.is_limit`, the child is never slower than the
+        target.
         """
 
 
@@ -137,11 +140,17 @@ class SupernetAlgorithm(Algorithm):
                 lambda p, worth=(): self.choose_by(p, task, worth),
                 (lambda: self.choose(task, supernet)) if is_own else None,
             )
-            choices = finalists.best(task, supernet, proposed).choices
-        elif estimate:
-            choices = self.choose_by(estimate.probabilities, task)
+            finalist, model = finalists.best(task, supernet, proposed)
+            choices = finalist.choices
         else:
-            choices = self.choose(task, supernet)
+            choices = (
+                self.choose_by(estimate.probabilities, task)
+                if estimate
+                else self.choose(task, supernet)
+            )
+            model = path_accuracy.inherited(supernet, choices, task.dataset)
+        files.write_with(task.directory / CHILD_FILE, model.save)
+        images = task.dataset.at_resolution(task.space.child(choices).resolution)
         return SearchResult(
             choices=choices,
             most_probable=derive.most_probable(supernet.probabilities)
@@ -149,5 +158,5 @@ class SupernetAlgorithm(Algorithm):
             else None,
             probabilities=supernet.probabilities,
             predicted_cost=task.latencies.of(choices) if task.config.target else None,
-            validation_accuracy=path_accuracy.inherited_accuracy(supernet, choices, task.dataset),
+            validation_accuracy=child_training.evaluate(model, images.validation),
         )

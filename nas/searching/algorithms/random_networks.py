@@ -7,6 +7,7 @@ epochs, warm-up included and rounded down, and evaluated on the validation split
 the child.
 
 `networks.json` stores every finished network; the unfinished one resumes from its own checkpoints.
+`child.keras` is the best one as it was trained.
 """
 
 import json
@@ -22,7 +23,7 @@ from nas.architecture.specs import Child
 from nas.choices.uniform_children import UniformChildren
 from nas.data.splits.dataset import Dataset
 from nas.searching.algorithms.protocol import EVERY_DECISION, Algorithm
-from nas.searching.algorithms.task import SearchResult, Task
+from nas.searching.algorithms.task import CHILD_FILE, SearchResult, Task
 from nas.searching.judged_networks import Judged, JudgedNetworks
 from nas.searching.search_config import SearchConfig
 from nas.training import child_training
@@ -75,6 +76,7 @@ class RandomNetworks(Algorithm):
             images = task.dataset.at_resolution(child.resolution)
             model = self._trained(task, child, images, directory)
             accuracy = child_training.evaluate(model, images.validation)
+            files.write_with(directory / CHILD_FILE, model.save)
             judged.add_round([Judged(choices, accuracy, children.cost(choices), i)])
             # Its accuracy is stored, so its checkpoints are no longer needed; its metrics stay.
             shutil.rmtree(directory / "checkpoints")
@@ -84,6 +86,10 @@ class RandomNetworks(Algorithm):
         counts = children.counts
         _write_usual_files(task, judged, self._epochs, counts)
         best = judged.best
+        trained = task.directory / f"network_{best.round:02d}" / CHILD_FILE
+        # Earlier versions kept no models.
+        if trained.exists():
+            files.write_bytes(task.directory / CHILD_FILE, trained.read_bytes())
         return SearchResult(
             choices=best.choices,
             most_probable=None,

@@ -17,6 +17,9 @@ from nas.searching.search_config import SearchConfig
 from nas.supernet.learning_network import StepAlgorithm
 from nas.supernet.supernet import Supernet
 
+# The child with the weights that a search leaves.
+CHILD_FILE = "child.keras"
+
 
 @dataclasses.dataclass(frozen=True)
 class Task:
@@ -61,8 +64,8 @@ class SearchResult:
         probabilities: `[rows, most options]`, NaN in the padding.
         predicted_cost: the child's latency in milliseconds, or its cost in the unit of the
             latencies that the search was given; None without a target.
-        validation_accuracy: in [0, 1], of the child with its weights from the search. It only shows
-            the progress of the search, since the child is trained from scratch afterwards.
+        validation_accuracy: in [0, 1], of the child with the weights that the search leaves. It
+            only shows the progress of the search, since the child is trained afterwards.
     """
 
     choices: tuple[int, ...]
