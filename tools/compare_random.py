@@ -111,7 +111,9 @@ def main() -> None:
         for child in (searched, *children):
             name = "searched" if child is searched else child.name
             console.title(f"{name}: {stages.describe(child, space)}")
-            accuracies = [summary["test_accuracy"]] if child is searched else []
+            # The random networks begin with random weights; so must the searched one.
+            is_there = child is searched and settings["preset"].get("init", "random") == "random"
+            accuracies = [summary["test_accuracy"]] if is_there else []
             for seed in range(config.seed + len(accuracies), config.seed + _REPEATS.value):
                 one = dataclasses.replace(config, seed=seed)
                 dataset = dataset_at(child.resolution)

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import re
 
 import processes
@@ -7,6 +8,7 @@ import pytest
 import latency_models
 from nas import files
 from nas.architecture import spaces, spec_json
+from nas.architecture.operations import MBConv
 from tools.terminal import pipeline_summary
 from tools.workflow import pipeline_plan, pipeline_run, pipeline_settings, presets
 from tools.workflow.workdir import WorkDir
@@ -145,8 +147,46 @@ def test_a_network_that_is_trained_instead_of_a_search_must_exist():
 
 def test_a_work_dir_keeps_of_presets_what_they_had_before():
     kept = settings().as_config()
-    assert not {"child", "images"} & set(kept["preset"])
+    assert not {"child", "images", "init"} & set(kept["preset"])
     assert "images" not in kept
+
+
+def test_weights_of_a_search_need_a_search():
+    with pytest.raises(ValueError, match="init: expected random with --child, .* received search"):
+        pipeline_settings.checked(settings(child="proxyless_gpu", init="search"))
+    assert settings(init="search").as_config()["preset"]["init"] == "search"
+
+
+@pytest.mark.integration
+def test_the_last_finalist_is_trained_further(fashion_data_dir, tmp_path):
+    flags = ["--preset=tiny", f"--data_dir={fashion_data_dir}", f"--workdir={tmp_path}/w"]
+    flags += ["--finalists=3", "--init=search", "--recipes=float32", "--space=many.json"]
+    # So many networks that several are near the target.
+    tiny = spaces.SPACES["tiny"]
+    candidates = tuple(MBConv(k, e) for k in (3, 5) for e in (1, 2, 3))
+    slots = tuple(dataclasses.replace(slot, candidates=candidates) for slot in tiny.slots)
+    many = dataclasses.replace(tiny, name="many", layers=slots)
+    files.write_json(tmp_path / "many.json", spec_json.to_dict(many))
+    done = processes.run("tools.pipeline", *flags, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Training the child from the weights of the search" in done.stdout
+    assert "finalists, round 2: 2 networks" in done.stderr
+    assert re.search(r"\nfinalist +predicted ms +accuracy by round, %\n", done.stdout)
+    child = files.read_json(tmp_path / "w/child.json")
+    reached = child["provenance"]["finalists"]
+    (chosen,) = [one for one in reached if one["choices"] == child["provenance"]["choices"]]
+    assert len(chosen["losses"]) == 2 == max(len(one["losses"]) for one in reached)
+    page = (tmp_path / "w/report/index.html").read_text()
+    assert "3 finalists" in page and "Training from the weights of the search" in page
+    # The training went on from there: its first epoch is better than the first one of all.
+    epochs = [
+        json.loads(path.read_text().splitlines()[0])["loss"]
+        for path in (
+            tmp_path / "w/train/metrics.jsonl",
+            *sorted(tmp_path.glob("w/search/finalists/*/round_0/metrics.jsonl")),
+        )
+    ]
+    assert len(epochs) == 4 and epochs[0] < min(epochs[1:])
 
 
 def test_the_plan_of_a_network_without_a_search_has_none(tmp_path):

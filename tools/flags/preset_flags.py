@@ -26,6 +26,13 @@ _PRECISION = flags.DEFINE_enum(
     "Precision of activations in search and training; the preset's if not given. Mixed precision "
     "is for GPUs.",
 )
+_INIT = flags.DEFINE_enum(
+    "init",
+    None,
+    ["random", "search"],
+    "Weights that the training begins with: random, or those that the search leaves; the preset's "
+    "if not given.",
+)
 _NETWORKS = flags.DEFINE_integer(
     "networks",
     None,
@@ -41,7 +48,7 @@ def changed(preset: "Preset") -> "Preset":
         flag.name: flag.value for flag in (_BATCH_SIZE, _PRECISION) if flag.value is not None
     }
     own: dict[str, Any] = {
-        flag.name: flag.value for flag in (_CHILD, _NETWORKS) if flag.value is not None
+        flag.name: flag.value for flag in (_CHILD, _INIT, _NETWORKS) if flag.value is not None
     }
     if _RECIPES.value:
         own["recipes"] = tuple(_RECIPES.value)

@@ -17,10 +17,14 @@ ORIGINS = {
 def table(record: Record, unit: str) -> str:
     """Returns one row a finalist, the longest trained first, in at most 80 columns.
 
+    Without any other network near the target there was no choice, and a sentence says so.
+
     Args:
         record: the finalists.
         unit: unit of their cost.
     """
+    if not record.rounds:
+        return "  finalists: no second network that meets the target was found"
 
     def rank(one: Finalist) -> tuple[int, float]:
         return -len(one.losses), one.losses[-1]

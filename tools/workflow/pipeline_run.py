@@ -17,6 +17,7 @@ from nas.architecture import spaces, spec_json
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
 from nas.data.splits.dataset import Dataset
+from nas.searching.algorithms.task import CHILD_FILE
 from tools.reporting import page
 from tools.terminal import console, pipeline_summary
 from tools.workflow import pipeline_data, space_benchmark, stages, target_range
@@ -59,7 +60,7 @@ class Pipeline:
             self._stage("child", "Network", self._take_child, ["child.json"], _files(preset.child))
         self._stage(
             "train",
-            "Training the child from scratch",
+            f"Training the child {self._begun}",
             self._train,
             ["child.keras", "train/metrics.jsonl"],
             ["child.json"],
@@ -240,10 +241,23 @@ class Pipeline:
         files.write_json(self._path / "child.json", content)
         console.say(f"  {self._preset.child}: {stages.describe(child)}")
 
+    @property
+    def _begun(self) -> str:
+        from_search = self._preset.init == "search"
+        return "from the weights of the search" if from_search else "from scratch"
+
     def _train(self) -> None:
         config = dataclasses.replace(self._preset.train, seed=self._settings.seed)
+        initial = None
+        if self._preset.init == "search":
+            initial = stages.searched_weights(self._child, self._path / "search" / CHILD_FILE)
         accuracy = stages.run_train(
-            self._child, self._child_dataset, config, self._path, tensorboard=self._tensorboard
+            self._child,
+            self._child_dataset,
+            config,
+            self._path,
+            tensorboard=self._tensorboard,
+            initial=initial,
         )
         console.say(f"  test accuracy {100 * accuracy:.2f} %")
 

@@ -53,6 +53,9 @@ class Settings:
             del config["images"]
         if self.preset.child is None:
             del config["preset"]["child"]
+        # Added later; earlier work dirs go on.
+        if self.preset.init == "random":
+            del config["preset"]["init"]
         phone = config.pop("phone")
         if phone is not None and self.device != "local":
             unimportant = ("adb", "timeout_seconds", "cooling_seconds")
@@ -74,6 +77,11 @@ def checked(settings: Settings) -> Settings:
         recipes.recipe(name)
     network: Child | SearchSpace
     if preset.child is not None:
+        if preset.init != "random":
+            raise ValueError(
+                f"init: expected random with --child, which has no search, received {preset.init}; "
+                "use tools.train --init=search for the network of an earlier search"
+            )
         network = spaces.load_child(preset.child)
     else:
         network = spaces.load_space(preset.space)

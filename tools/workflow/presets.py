@@ -27,6 +27,7 @@ class Preset:
         train: settings of the child's training.
         child: a published network or a child.json to train without a search; settings that only a
             search needs are then ignored.
+        init: weights that the training begins with: `random`, or those that the `search` leaves.
         images: how images become arrays of one size, and how they are kept.
     """
 
@@ -41,6 +42,7 @@ class Preset:
     search: SearchConfig
     train: TrainConfig
     child: str | None = None
+    init: str = "random"
     images: ImageOptions = image_options.SUITABLE
 
 

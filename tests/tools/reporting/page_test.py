@@ -160,6 +160,14 @@ def test_a_search_without_probabilities_shows_what_it_judged(workdir, algorithm)
     assert "limit 0.0600\xa0ms" in text and "target" not in text.partition("Reproduce this run")[0]
 
 
+def test_the_page_says_what_the_training_began_with(workdir):
+    assert "Training from scratch" in written(workdir)
+    config = json.loads((workdir / "config.json").read_text())["pipeline"]
+    config["preset"] = {**config.get("preset", {}), "init": "search"}
+    made_workdir.change(workdir, "config.json", pipeline=config)
+    assert "Training from the weights of the search" in written(workdir)
+
+
 def test_finalists_are_drawn_with_the_network_that_was_chosen(workdir):
     made_workdir.write_finalists(workdir)
     text = written(workdir)

@@ -1,4 +1,4 @@
-"""The training of the child from scratch."""
+"""The training of the child."""
 
 from tools.reporting.data.run import Run
 from tools.reporting.sections import curves, figures
@@ -8,7 +8,8 @@ from tools.terminal import console
 
 def section(run: Run) -> Section:
     """Draws loss and accuracy by epoch, or says what is missing."""
-    title = "Training from scratch"
+    searched = _begun_with_search(run)
+    title = "Training from the weights of the search" if searched else "Training from scratch"
     if not run.train_rows:
         return Section("training", title, missing=["No epoch of the training is finished yet."])
     done = int(run.train_rows[-1]["epoch"])
@@ -41,3 +42,9 @@ def section(run: Run) -> Section:
         figures=[figure for figure in drawn if figure is not None],
         missing=missing,
     )
+
+
+def _begun_with_search(run: Run) -> bool:
+    """Whether the training began with the weights that the search left."""
+    flags = [run.config.get("train", {}), run.config.get("pipeline", {}).get("preset", {})]
+    return any(of.get("init") == "search" for of in flags)
