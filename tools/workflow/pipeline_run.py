@@ -1,4 +1,4 @@
-"""Runs the pipeline's stages in order and writes the summary."""
+"""Runs the pipeline's stages in order."""
 
 import dataclasses
 import functools
@@ -20,7 +20,13 @@ from nas.data.splits.dataset import Dataset
 from nas.searching.algorithms.task import CHILD_FILE
 from tools.reporting import page
 from tools.terminal import console, pipeline_summary
-from tools.workflow import pipeline_data, space_benchmark, stages, target_range
+from tools.workflow import (
+    pipeline_data,
+    pipeline_record,
+    space_benchmark,
+    stages,
+    target_range,
+)
 from tools.workflow.pipeline_settings import Settings
 from tools.workflow.workdir import WorkDir
 
@@ -279,43 +285,18 @@ class Pipeline:
         page.write([str(self._path)])
 
     def _summarize(self) -> dict[str, Any]:
-        names = self._preset.recipes
-        child, recipe = self._child, self._preset.recipe
-        found = self._preset.child is None
-        reference_ms = self._latency_model.reference_ms_ if found else None
-        measured = stages.measured_exports(names, reference_ms, self._path)
-        parities = {n: files.read_json(exporting.parity_path(self._path, n)) for n in names}
+        searched = None
+        if self._preset.child is None:
+            searched = pipeline_record.Searched(
+                self._space, self._latency_model, self._latencies, self._target_ms
+            )
         # The report reads the summary, so the summary cannot contain the report's own seconds.
         seconds = {k: v for k, v in self._work_dir.stage_seconds.items() if k != "report"}
-        summary = {
-            "schema_version": 1,
-            "space": self._space.name if found else None,
-            "dataset": self._preset.dataset,
-            "algorithm": self._preset.search.algorithm if found else None,
-            "seed": self._settings.seed,
-            "device": self._latency_model.to_dict()["device"] if found else self._device.name,
-            "recipe": recipe,
-            "num_threads": self._settings.num_threads,
-            "target_latency_ms": self._target_ms if found else 0.0,
-            "predicted_latency_ms": self._latency_model.predict(child) if found else None,
-            "measured_latency_ms": measured[recipe],
-            **stages.size_of(child),
-            "test_accuracy": parities[names[0]]["accuracy_keras"],
-            "test_accuracy_by_recipe": {n: parities[n]["accuracy_tflite"] for n in names},
-            "latency_ms_by_recipe": measured,
-            "size_bytes_by_recipe": {n: parities[n]["size_bytes"] for n in names},
-            "search_seconds": seconds["search"] if found else 0.0,
-            "train_seconds": seconds["train"],
-            "stage_seconds": seconds,
-            "provenance": files.provenance(),
-        }
-        best = (
-            target_range.baseline(self._space, self._latencies, self._target_ms) if found else None
+        # After a search the latency model names the device, which need not be there any more.
+        device = None if searched else self._device.name
+        return pipeline_record.write(
+            self._settings, self._child, searched, device, seconds, self._path
         )
-        if best:
-            summary["baseline"] = best.as_summary()
-        files.write_json(self._path / "summary.json", summary)
-        return summary
 
 
 def _files(name: str) -> list[str]:
