@@ -1,12 +1,15 @@
 import dataclasses
 import json
+import types
 
 import numpy as np
 import pytest
 
+from nas import files
+from nas.architecture import spec_json
 from nas.architecture.blocks import Head, Slot, Stem
 from nas.architecture.operations import MBConv, Skip
-from nas.architecture.specs import SearchSpace
+from nas.architecture.specs import Child, SearchSpace
 from nas.choices.candidate_costs import Latencies
 from nas.data.splits.dataset import Dataset
 from nas.data.splits.memory_split import MemorySplit
@@ -50,7 +53,9 @@ def trainings(monkeypatch):
     def train(network, dataset, config, directory, *rest):
         asked.append((network, dataset, config))
         (directory / "checkpoints").mkdir(parents=True)
-        return network
+        # The file that it saves says which network it is.
+        content = spec_json.to_dict(network)
+        return types.SimpleNamespace(save=lambda path: files.write_json(path, content))
 
     accuracies = [0.4, 0.9, 0.6]
 
@@ -81,6 +86,8 @@ def test_every_network_gets_an_equal_share_of_the_epochs_and_the_training_part_a
     networks = [SPACE.choices(network) for network, *_ in trainings]
     assert len(set(networks)) == 3
     assert found.choices == networks[1] and found.validation_accuracy == 0.9
+    kept = json.loads((tmp_path / "child.keras").read_text())
+    assert SPACE.choices(spec_json.from_dict(Child, kept)) == networks[1]
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [2, 4, 6]
     assert [row["validation_accuracy"] for row in rows] == [0.4, 0.9, 0.6]
