@@ -113,7 +113,7 @@ def test_every_file_of_the_contract_is_there_and_no_temporary_one(finished):
     expected |= {f"child_{recipe}.tflite" for recipe in RECIPES}
     expected |= {f"parity_{recipe}.json" for recipe in RECIPES}
     assert {entry.name for entry in path.iterdir()} == expected | {"search", "train", "report"}
-    for folder, own in (("search", {"alphas.npz"}), ("train", set())):
+    for folder, own in (("search", {"alphas.npz", "child.keras"}), ("train", set())):
         names = {entry.name for entry in (path / folder).iterdir()}
         assert names == {"metrics.jsonl", "checkpoints", "tensorboard"} | own
 

@@ -84,3 +84,28 @@ def most_probable_on(
         if latencies.of(found) >= least:
             return found
         band *= 2.0
+
+
+def most_probable_near(
+    probabilities: np.ndarray, latencies: ChainCosts, limit_ms: float, worth: Worth = ()
+) -> tuple[int, ...]:
+    """Returns the most probable child at most `TARGET_BAND` faster than a limit.
+
+    A small space may have no child there. Then the band is doubled until it has.
+
+    Args:
+        probabilities: `[rows, most options]`, NaN in the padding.
+        latencies: costs of the networks.
+        limit_ms: upper bound, never exceeded.
+        worth: as for `most_probable_within`.
+
+    Raises:
+        ValueError: even the fastest child is slower than the limit.
+    """
+    band = TARGET_BAND
+    while True:
+        least = limit_ms * (1.0 - band)
+        found = most_probable_within(probabilities, latencies, limit_ms, least, worth)
+        if latencies.of(found) >= least:
+            return found
+        band *= 2.0

@@ -359,9 +359,12 @@ def test_finalists_are_refused_or_judged_and_resume_to_the_same_child(name, data
     assert sorted(len(one.losses) for one in record.finalists) == [1, 2, 2]
     last = [one for one in record.finalists if len(one.losses) == 2]
     assert whole.choices == min(last, key=lambda one: one.losses[-1]).choices
+    # For One-Shot the target is a limit, and what evolution finds may be much faster.
+    is_limit = name.startswith("one_shot")
     for one in record.finalists:
         assert one.cost == costs.of(one.choices)
-        assert abs(one.cost / config.target - 1.0) < 0.15
+        assert one.cost <= config.target * (1.0 if is_limit else 1.15)
+        assert one.cost >= config.target * 0.85 or (is_limit and one.origin == "alpha")
     # As if the search was killed after the second training.
     killed = [copy for copy in copies.made if len(list(copy.glob("finalists/*/*.json"))) == 2][0]
     trained = list(killed.glob("finalists/*/*.keras"))

@@ -21,7 +21,8 @@ Two ways of training the weights:
 import numpy as np
 import tensorflow as tf
 
-from nas.choices import sampling
+from nas.choices import derive, sampling
+from nas.choices.derive import Worth
 from nas.choices.uniform_children import UniformChildren
 from nas.searching import evolution, path_accuracy
 from nas.searching.algorithms.protocol import SupernetAlgorithm
@@ -47,6 +48,12 @@ class _Evolved(SupernetAlgorithm):
             task.track,
         )
         return best.choices
+
+    def choose_by(self, p: np.ndarray, task: Task, worth: Worth = ()) -> tuple[int, ...]:
+        """Returns the most probable network by `p`; a target is always a limit."""
+        if not task.config.target:
+            return derive.most_probable(p)
+        return derive.most_probable_near(p, task.latencies, task.config.target, worth)
 
 
 class UniformPaths(_Evolved):

@@ -83,3 +83,11 @@ def test_a_limit_below_the_fastest_is_refused_with_the_range():
 def test_no_latency_at_all_is_no_hindrance():
     p = padded([[0.2, 0.8], [0.9, 0.1]])
     assert derive.most_probable_within(p, Latencies.zero([2, 2]), 0.0) == (1, 0)
+
+
+def test_near_a_limit_the_band_is_doubled_until_it_has_a_child():
+    latencies = Latencies([np.array([1.0, 7.0, 9.9])], 0.0)
+    p = padded([[0.6, 0.3, 0.1]])
+    # Within 3 % of 10 lies one; of 9, within 24 %; of 6 only what is much faster.
+    for limit, choice in ((10.0, 2), (9.0, 1), (6.0, 0)):
+        assert derive.most_probable_near(p, latencies, limit) == (choice,)
