@@ -110,7 +110,7 @@ def test_hosts_do_what_one_device_does(runs, kind):
 
 def test_only_the_first_host_writes(runs):
     kept = {path.name for path in (runs / "host0/search").iterdir()}
-    assert kept == {"alphas.npz", "checkpoints", "metrics.jsonl", "variables.npz"}
+    assert kept == {"alphas.npz", "checkpoints", "child.keras", "metrics.jsonl", "variables.npz"}
     for kind in ("search", "train"):
         assert [path.name for path in (runs / "host1" / kind).iterdir()] == ["variables.npz"]
 
