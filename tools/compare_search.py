@@ -23,14 +23,11 @@ from typing import Any
 from absl import flags
 
 from tools.experiments import compared_child, comparison_report, subcommand
-from tools.flags import algorithm_flags, data_flags, device_flags
+from tools.flags import algorithm_flags, comparison_flags, data_flags, device_flags
 from tools.terminal import console
 from tools.workflow import workdir
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
-_MODEL = flags.DEFINE_string(
-    "latency_model", None, "File written by tools.fit_latency.", required=True
-)
 _TARGETS = flags.DEFINE_list(
     "target_latency",
     ["0.5"],
@@ -59,15 +56,6 @@ _BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Images per search step.", 
 _TRAIN_EPOCHS = flags.DEFINE_integer(
     "train_epochs", 7, "Epochs of each child's training; 0 trains none.", lower_bound=0
 )
-_REPEATS = flags.DEFINE_integer(
-    "train_repeats", 1, "Trainings of each child, each with its own seed.", lower_bound=1
-)
-_MAX_TRAIN = flags.DEFINE_integer(
-    "max_train_examples", 0, "Largest number of training images to use; 0 is all.", lower_bound=0
-)
-_VALIDATION_SIZE = flags.DEFINE_integer(
-    "validation_size", 5000, "Training images held out to train alpha.", lower_bound=1
-)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for all files.", required=True)
 
 # Networks that `random` trains, if there are as many epochs.
@@ -91,14 +79,14 @@ def main() -> None:
     from tools.workflow import stages
 
     spaces.load_space(_SPACE.value)
-    table = latency_models.load(_MODEL.value)
+    table = latency_models.load(comparison_flags.LATENCY_MODEL.value)
     device = device_flags.device_of(table.environment_) if _TRAIN_EPOCHS.value else None
     dataset = stages.load_dataset(
         data_flags.DATASET.value,
         data_flags.DATA_DIR.value,
         seed=0,
-        validation_size=_VALIDATION_SIZE.value,
-        max_train_examples=_MAX_TRAIN.value,
+        validation_size=comparison_flags.VALIDATION_SIZE.value,
+        max_train_examples=comparison_flags.MAX_TRAIN.value,
         images=data_flags.options(),
     )
     available = len(dataset.train)
@@ -126,14 +114,27 @@ def main() -> None:
         rows = [_row(name, target, seed, images, owned) for target, seed, name in cells]
         if device is not None:
             _time(rows, table, device, owned)
-        asked["train_repeats"] = _REPEATS.value
+        asked["train_repeats"] = comparison_flags.REPEATS.value
         comparison_report.write(rows, asked, owned.path)
 
 
 def _asked() -> dict[str, Any]:
     """Values of the flags that every search and training depends on, by flag name."""
-    shared: list[Any] = [_SPACE, data_flags.DATASET, _MODEL, _SECONDS, _WARMUP, _EPOCHS]
-    shared += [_ARCH_RATE, _BATCH_SIZE, _TRAIN_EPOCHS, _MAX_TRAIN, _VALIDATION_SIZE]
+    shared: list[Any] = [
+        _SPACE,
+        data_flags.DATASET,
+        comparison_flags.LATENCY_MODEL,
+        _SECONDS,
+        _WARMUP,
+        _EPOCHS,
+    ]
+    shared += [
+        _ARCH_RATE,
+        _BATCH_SIZE,
+        _TRAIN_EPOCHS,
+        comparison_flags.MAX_TRAIN,
+        comparison_flags.VALIDATION_SIZE,
+    ]
     asked = {flag.name: flag.value for flag in shared}
     return asked | data_flags.given() | algorithm_flags.given()
 
@@ -164,11 +165,11 @@ def _search(
     given: dict[str, Any] = {
         "algorithm": name,
         "space": _SPACE.value,
-        "latency_model": os.path.abspath(_MODEL.value),
+        "latency_model": os.path.abspath(comparison_flags.LATENCY_MODEL.value),
         comparison_report.target_flag(target): float(target),
         "seed": seed,
         "max_train_examples": images,
-        "validation_size": _VALIDATION_SIZE.value,
+        "validation_size": comparison_flags.VALIDATION_SIZE.value,
         "batch_size": _BATCH_SIZE.value,
         "warmup_epochs": _WARMUP.value,
         "epochs": _EPOCHS.value,
@@ -225,7 +226,9 @@ def _folder(target: float, seed: int, name: str) -> str:
 
 
 def _trainings(target: float, seed: int, name: str) -> list[compared_child.Training]:
-    return compared_child.trainings(_folder(target, seed, name), seed, _REPEATS.value)
+    return compared_child.trainings(
+        _folder(target, seed, name), seed, comparison_flags.REPEATS.value
+    )
 
 
 def _search_once(name: str, target: float, seed: int, images: int, owned: workdir.WorkDir) -> None:
@@ -249,7 +252,9 @@ def _row(
 ) -> dict[str, Any]:
     path = owned.path / _folder(target, seed, name)
     trained = [owned.path / one.folder for one in _trainings(target, seed, name)]
-    return comparison_report.row(path, trained, name, target, seed, images[name], _MODEL.value)
+    return comparison_report.row(
+        path, trained, name, target, seed, images[name], comparison_flags.LATENCY_MODEL.value
+    )
 
 
 def _time(rows: list[dict[str, Any]], table: Any, device: Any, owned: workdir.WorkDir) -> None:

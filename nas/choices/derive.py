@@ -1,14 +1,10 @@
 """Derives one child network from path probabilities."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from nas.choices import partial_networks
 from nas.choices.chain_costs import ChainCosts
-
-# Costs beside the latency, each with what one unit of it adds to a network's log probability.
-Worth = Sequence[tuple[ChainCosts, float]]
+from nas.choices.partial_networks import Worth
 
 # The child's latency is within this fraction of a target, or at most this fraction below a limit,
 # if the space has such a child.

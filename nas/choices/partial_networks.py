@@ -37,6 +37,8 @@ class Partial(NamedTuple):
     operation: np.ndarray
 
 
+# Costs beside the latency, each with what one unit of it adds to a network's log probability.
+Worth = Sequence[tuple[ChainCosts, float]]
 # For every resolution and every width.
 State = list[list[Partial]]
 
@@ -46,7 +48,7 @@ def most_probable_in(
     latencies: ChainCosts,
     least_ms: float,
     limit_ms: float,
-    worth: Sequence[tuple[ChainCosts, float]] = (),
+    worth: Worth = (),
 ) -> tuple[int, ...]:
     """Returns the most probable network in `[least_ms, limit_ms]`.
 
@@ -58,8 +60,7 @@ def most_probable_in(
         latencies: costs of the networks; one of them is within the limit.
         least_ms: lower bound.
         limit_ms: upper bound.
-        worth: other costs of the same networks, each with what one unit of it adds to the log
-            probability of a network, in nats.
+        worth: other costs of the same networks, in nats a unit.
     """
     logs = [
         np.array([math.log(max(float(p), _LEAST_PROBABILITY)) for p in row[:count]])
@@ -74,11 +75,11 @@ def most_probable_in(
         added = [sum_ + nats * step.costs for sum_, step in zip(added, costs.steps, strict=True)]
 
     def transfer(given: tuple[Step, np.ndarray, np.ndarray], state: State) -> State:
-        step, worth, rest = given
+        step, gains, rest = given
         allowed = limit_ms * (1 + 1e-12), rest
         return [
             [
-                _best_of_bins(_extended(step, worth, r, b, widths, logs, *allowed), width_ms)
+                _best_of_bins(_extended(step, gains, r, b, widths, logs, *allowed), width_ms)
                 for b in range(rest.shape[1])
             ]
             for r, widths in enumerate(state)
@@ -93,7 +94,7 @@ def most_probable_in(
 
 def _extended(
     step: Step,
-    worth: np.ndarray,
+    gains: np.ndarray,
     r: int,
     b: int,
     widths: Sequence[Partial],
@@ -106,7 +107,7 @@ def _extended(
     for a in step.sources(b):
         partial = widths[a]
         costs = step.costs[r, :, a, 0 if step.keeps_width else b]
-        log_p = partial.log_p[:, None] + worth[r, :, a, 0 if step.keeps_width else b]
+        log_p = partial.log_p[:, None] + gains[r, :, a, 0 if step.keeps_width else b]
         if step.operation is not None:
             log_p = log_p + logs[step.operation]
         if step.width is not None:

@@ -1,6 +1,5 @@
 """The networks of which a search chooses its child, with what each reached, in one JSON file."""
 
-import dataclasses
 import math
 import pathlib
 from typing import Annotated, Any, Literal
@@ -61,11 +60,6 @@ class Record:
         judged = [i for i, one in enumerate(self.finalists) if len(one.losses) == self.rounds]
         ranked = sorted(judged, key=lambda i: (self.finalists[i].losses[-1], i))
         return ranked[: math.ceil(len(judged) / 2)]
-
-    @property
-    def described(self) -> list[dict[str, Any]]:
-        """The finalists as JSON values, for the child's own file."""
-        return [dataclasses.asdict(one) for one in self.finalists]
 
 
 _RECORD = pydantic.TypeAdapter(Record)

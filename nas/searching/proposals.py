@@ -31,7 +31,7 @@ from nas.architecture.specs import Child, SearchSpace
 from nas.choices import derive, space_costs
 from nas.choices.additive_estimate import AdditiveEstimate
 from nas.choices.chain_costs import ChainCosts
-from nas.choices.derive import Worth
+from nas.choices.partial_networks import Worth
 from nas.searching.algorithms.task import Task
 from nas.searching.finalist_record import Finalist, Origin
 
@@ -57,6 +57,7 @@ def propose(
     estimate: AdditiveEstimate,
     choose_by: ChooseBy,
     own: Callable[[], tuple[int, ...]] | None,
+    is_limit: bool,
 ) -> list[Finalist]:
     """Proposes up to `config.finalists` different networks; fewer if hardly more are found.
 
@@ -65,6 +66,7 @@ def propose(
         estimate: what options are worth.
         choose_by: how the child is chosen.
         own: returns the algorithm's own choice; None to leave it out.
+        is_limit: whether the target is a limit.
     """
     found: dict[tuple[int, ...], Origin] = {}
 
@@ -75,12 +77,15 @@ def propose(
     equal = _equal(task.space)
     add(choose_by(estimate.probabilities), "estimate")
     if task.space.widths:
-        widest = [c for c in width_multiplied.all_multiplied(task.space) if _meets(task, c)]
+        widest = [
+            c for c in width_multiplied.all_multiplied(task.space) if _meets(task, c, is_limit)
+        ]
         if widest:
             add(widest[-1], "width")
     if own:
         add(own(), "alpha")
-    if task.config.target:
+    # Another objective only trades accuracy for latency: then no work is too much.
+    if task.config.target and (is_limit or task.config.objective == "target"):
         add(_most_work(task.space, choose_by, equal), "most work")
         for choices in _of_one_operation(task.space, choose_by):
             add(choices, "one operation")
@@ -92,10 +97,10 @@ def propose(
     return [Finalist(c, origin, task.latencies.of(c)) for c, origin in found.items()]
 
 
-def _meets(task: Task, choices: tuple[int, ...]) -> bool:
+def _meets(task: Task, choices: tuple[int, ...], is_limit: bool) -> bool:
     """Whether a network meets the target without being much faster."""
     target, band = task.config.target, derive.TARGET_BAND
-    most = target * (1.0 if task.config.is_limit else 1.0 + band)
+    most = target * (1.0 if is_limit else 1.0 + band)
     return not target or target * (1.0 - band) <= task.latencies.of(choices) <= most
 
 
@@ -112,14 +117,13 @@ def _most_work(space: SearchSpace, choose_by: ChooseBy, p: np.ndarray) -> tuple[
     network, with weights that depend on the network; so the weights follow the last one found.
     """
     costs = space_costs.macs_of(space), space_costs.params_of(space)
-    found: dict[tuple[int, ...], float] = {}
+    found: list[tuple[int, ...]] = []
     amounts = [_mean(own) for own in costs]
     for _ in range(_ROUNDS):
         worth = [(own, w / x) for own, w, x in zip(costs, _EXPONENTS, amounts, strict=True)]
-        choices = choose_by(p, worth)
-        amounts = [own.of(choices) for own in costs]
-        found[choices] = _product(*amounts)
-    return max(found, key=lambda choices: found[choices])
+        found.append(choose_by(p, worth))
+        amounts = [own.of(found[-1]) for own in costs]
+    return max(found, key=lambda choices: _work(space.child(choices)))
 
 
 def _mean(costs: ChainCosts) -> float:
@@ -137,12 +141,9 @@ def _of_one_operation(space: SearchSpace, choose_by: ChooseBy) -> list[tuple[int
     return sorted(found, key=lambda choices: -_work(space.child(choices)))
 
 
-def _product(macs: float, params: float) -> float:
-    return math.prod(x**w for x, w in zip((macs, params), _EXPONENTS, strict=True))
-
-
 def _work(child: Child) -> float:
-    return _product(counting.num_macs(child), counting.num_params(child))
+    amounts = counting.num_macs(child), counting.num_params(child)
+    return math.prod(x**w for x, w in zip(amounts, _EXPONENTS, strict=True))
 
 
 def _preferring(label: str, space: SearchSpace) -> np.ndarray:

@@ -1,6 +1,6 @@
 r"""Trains networks of a space near a target, to know what a search there could have found.
 
-    python -m tools.experiments.make_truth --space=cifar_mobile --dataset=cifar10 --networks=60 \
+    python -m tools.experiments.make_truth --space=cifar_mobile --networks=60 --train_repeats=2 \
         --latency_model=runs/mobile/latency_model.json --target_latency_ms=0.0248,0.0486 \
         --workdir=runs/truth
 
@@ -8,7 +8,7 @@ Draws `--networks` different networks for each target, uniformly from those with
 adds the network of one multiplied width that is nearest to it. Each is trained `--train_repeats`
 times from scratch, all in the same way, every network once before any is trained again. Writes
 `truth.jsonl`, one line for each training. Run the command again to resume, also with more networks,
-repeats or targets. `tools.experiments.judge_search` compares a search with it.
+repeats or targets.
 """
 
 import itertools
@@ -18,34 +18,24 @@ from typing import Any
 from absl import flags
 
 from tools.experiments import compared_child, subcommand
-from tools.flags import data_flags
+from tools.flags import comparison_flags, data_flags
 from tools.terminal import console
 from tools.workflow import workdir
 
 FILE_NAME = "truth.jsonl"
 
 _SPACE = flags.DEFINE_string("space", "cifar_mobile", "Search space: a name, or a .json file.")
-_MODEL = flags.DEFINE_string(
-    "latency_model", None, "File written by tools.fit_latency.", required=True
-)
 _TARGETS = flags.DEFINE_list(
     "target_latency_ms", None, "Target latencies in milliseconds.", required=True
 )
 _NETWORKS = flags.DEFINE_integer("networks", 60, "Networks for each target.", lower_bound=1)
-_REPEATS = flags.DEFINE_integer(
-    "train_repeats", 2, "Trainings of each network, each with its own seed.", lower_bound=1
-)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of draws and trainings.", lower_bound=0)
 _TRAIN_EPOCHS = flags.DEFINE_integer(
     "train_epochs", 7, "Epochs of each network's training.", lower_bound=1
 )
-_MAX_TRAIN = flags.DEFINE_integer(
-    "max_train_examples", 0, "Largest number of training images to use; 0 is all.", lower_bound=0
-)
-_VALIDATION_SIZE = flags.DEFINE_integer(
-    "validation_size", 5000, "Training images that a search holds out.", lower_bound=1
-)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for all files.", required=True)
+# One training alone would not show how much they vary.
+flags.set_default(comparison_flags.REPEATS, 2)
 
 
 def main() -> None:
@@ -58,20 +48,26 @@ def main() -> None:
     from tools.workflow import stages
 
     space = spaces.load_space(_SPACE.value)
-    table = latency_models.load(_MODEL.value)
+    table = latency_models.load(comparison_flags.LATENCY_MODEL.value)
     dataset = stages.load_dataset(
         data_flags.DATASET.value,
         data_flags.DATA_DIR.value,
         seed=0,
-        validation_size=_VALIDATION_SIZE.value,
-        max_train_examples=_MAX_TRAIN.value,
+        validation_size=comparison_flags.VALIDATION_SIZE.value,
+        max_train_examples=comparison_flags.MAX_TRAIN.value,
         images=data_flags.options(),
     )
     space = stages.for_dataset(space, dataset)
     costs = table.costs(space)
     for target in targets:
         costs.check_target(target)
-    shared: list[Any] = [_SPACE, data_flags.DATASET, _TRAIN_EPOCHS, _MAX_TRAIN, _VALIDATION_SIZE]
+    shared: list[Any] = [
+        _SPACE,
+        data_flags.DATASET,
+        _TRAIN_EPOCHS,
+        comparison_flags.MAX_TRAIN,
+        comparison_flags.VALIDATION_SIZE,
+    ]
     asked = {flag.name: flag.value for flag in (*shared, _SEED)} | data_flags.given()
     with workdir.WorkDir(
         _WORKDIR.value, asked | {"model": table.to_dict()}, command="make_truth", independent=True
@@ -85,7 +81,7 @@ def main() -> None:
             networks |= {(target, "drawn", i): choices for i, choices in enumerate(drawn)}
         wanted = [
             (key, seed)
-            for seed in range(_SEED.value, _SEED.value + _REPEATS.value)
+            for seed in range(_SEED.value, _SEED.value + comparison_flags.REPEATS.value)
             for key in sorted(networks, key=lambda key: (key[2], key[1], key[0]))
         ]
         todo = [(key, seed) for key, seed in wanted if (*key, seed) not in done]

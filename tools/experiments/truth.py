@@ -1,7 +1,7 @@
 """What networks of a space are worth: drawn near a target, each trained several times.
 
-A file of JSON lines, one for each training. A search is judged by where the network that it found
-stands among these (`tools/experiments/judge_search.py`).
+A file of JSON lines, one for each training. A search can be judged by where the network that it
+found stands among these.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ from nas.files import Path
 # Draws for one network in the band around a target, of networks below its upper end.
 _MOST_DRAWS = 10_000
 
-Group = Literal["drawn", "width", "found"]
+Group = Literal["drawn", "width"]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -34,8 +34,7 @@ class Training:
     """One training of a network.
 
     Attributes:
-        group: `drawn` uniformly, the one of multiplied `width` nearest to the target, or `found` by
-            a search.
+        group: `drawn` uniformly, or the one of multiplied `width` nearest to the target.
         number: number of the network in its group and target, from 0.
         target_ms: the target latency, in milliseconds.
         predicted_ms: the network's predicted latency, in milliseconds.
@@ -44,7 +43,7 @@ class Training:
         test_accuracy: after the training.
         params: trainable parameters.
         macs: multiply-accumulates for one image.
-        settings: what all trainings of a file share: space, data set, latency model, epochs.
+        settings: what all trainings of a file share: space, data set, epochs, seed of the draws.
         provenance: command, revision and versions.
     """
 

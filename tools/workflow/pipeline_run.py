@@ -20,13 +20,7 @@ from nas.data.splits.dataset import Dataset
 from nas.searching.algorithms.task import CHILD_FILE
 from tools.reporting import page
 from tools.terminal import console, pipeline_summary
-from tools.workflow import (
-    pipeline_data,
-    pipeline_record,
-    space_benchmark,
-    stages,
-    target_range,
-)
+from tools.workflow import pipeline_data, pipeline_record, space_benchmark, stages, target_range
 from tools.workflow.pipeline_settings import Settings
 from tools.workflow.workdir import WorkDir
 

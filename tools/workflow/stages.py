@@ -27,13 +27,7 @@ from nas.distribution.hosts import Distribution
 from nas.layers import keras_network
 from nas.searching import finalist_record, search, search_config
 from nas.training import child_training
-from tools.terminal import (
-    console,
-    finalists_table,
-    fit_progress,
-    notation,
-    search_progress,
-)
+from tools.terminal import console, finalists_table, fit_progress, notation, search_progress
 from tools.workflow import curves
 
 
@@ -152,7 +146,7 @@ def run_search(
         "entropy": found.entropy,
         "validation_accuracy": found.validation_accuracy,
         f"predicted_{quantity}": found.predicted_cost,
-        **({"finalists": files.as_json(record.described)} if record else {}),
+        **({"finalists": [*map(dataclasses.asdict, record.finalists)]} if record else {}),
         "search": dataclasses.asdict(config),
     }
     files.write_json(

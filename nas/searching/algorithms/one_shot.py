@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 from nas.choices import derive, sampling
-from nas.choices.derive import Worth
+from nas.choices.partial_networks import Worth
 from nas.choices.uniform_children import UniformChildren
 from nas.searching import evolution, path_accuracy
 from nas.searching.algorithms.protocol import SupernetAlgorithm
@@ -36,6 +36,7 @@ class _Evolved(SupernetAlgorithm):
     """Base of both algorithms: chooses the child by evolution."""
 
     learns_alpha = False
+    target_is_limit = True
 
     def choose(self, task: Task, supernet: Supernet) -> tuple[int, ...]:
         """Returns the most accurate path that evolution finds under the limit."""

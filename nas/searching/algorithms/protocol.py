@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from nas import files
 from nas.choices import derive, sampling
-from nas.choices.derive import Worth
+from nas.choices.partial_networks import Worth
 from nas.searching import estimating, finalists, path_accuracy, proposals
 from nas.searching.algorithms.task import CHILD_FILE, SearchResult, Task
 from nas.searching.search_config import SearchConfig
@@ -55,6 +55,7 @@ class SupernetAlgorithm(Algorithm):
         learns_alpha: whether there are architecture steps. If there are none, no validation images
             are loaded, and `architecture_gradient`, `observe` and `finish` are not called.
         is_rewarded: whether networks have a reward, which is then logged as a metric.
+        target_is_limit: whether a target is a limit even if the settings do not say so.
         trains_paths: whether a weight step trains one network, whose loss it therefore observes.
     """
 
@@ -62,6 +63,7 @@ class SupernetAlgorithm(Algorithm):
     variables: Mapping[str, tf.Variable] = {}
     learns_alpha: bool = True
     is_rewarded: bool = False
+    target_is_limit: bool = False
     trains_paths: bool = True
 
     def __init__(self, config: SearchConfig | None = None, steps_per_epoch: int = 1) -> None:
@@ -139,6 +141,7 @@ class SupernetAlgorithm(Algorithm):
                 estimate,
                 lambda p, worth=(): self.choose_by(p, task, worth),
                 (lambda: self.choose(task, supernet)) if is_own else None,
+                task.config.is_limit or self.target_is_limit,
             )
             finalist, model = finalists.best(task, supernet, proposed)
             choices = finalist.choices

@@ -51,7 +51,7 @@ def proposed(space, finalists, fraction=0.4, own=None, is_limit=False, deviation
             return derive.most_probable_within(p, costs, target, 0.97 * target, worth)
         return derive.most_probable_on(p, costs, target, worth)
 
-    found = proposals.propose(task, estimate(space, deviation=deviation), choose_by, own)
+    found = proposals.propose(task, estimate(space, deviation=deviation), choose_by, own, is_limit)
     return found, target
 
 
