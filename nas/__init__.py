@@ -42,7 +42,7 @@ PUBLIC = {
     "SearchConfig": "nas.searching.search_config",
     "search": "nas.searching.search",
     "build_child": "nas.layers.keras_network",
-    "TrainConfig": "nas.training.child_training",
+    "TrainConfig": "nas.training.train_config",
     "train": "nas.training.child_training",
     "evaluate": "nas.training.child_training",
 }
@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     from nas.searching.search import search
     from nas.searching.search_config import SearchConfig
     from nas.supernet.supernet import Supernet
-    from nas.training.child_training import TrainConfig, evaluate, train
+    from nas.training.child_training import evaluate, train
+    from nas.training.train_config import TrainConfig
 else:
     __getattr__, __dir__ = facade.lazy(__name__, PUBLIC)

@@ -25,7 +25,7 @@ from nas.architecture import spaces, spec_json
 from nas.architecture.specs import Child, SearchSpace
 from nas.data.image_options import ImageOptions
 from nas.data.splits.dataset import Dataset
-from nas.training.child_training import TrainConfig
+from nas.training.train_config import TrainConfig
 from tools.terminal import console
 from tools.workflow import stages, workdir
 

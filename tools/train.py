@@ -10,7 +10,13 @@ one for either. The defaults suit images of 32x32 pixels and two CPU cores. Run 
 again to resume.
 
 With `--init=search` the network of a search begins with the weights that the search left for it
-(`search/child.keras` beside `child.json`), and not with random ones.
+(`search/child.keras` beside `child.json`), and not with random ones. With `--init=imagenet` or
+`--init=FILE` it begins with the weights of a network that was trained on other images. The defaults
+then suit hundreds to thousands of images: the classifier is fitted in closed form, then everything
+is trained at a small rate with the moments that the network brings along.
+
+    python -m tools.train --child=efficientnet_lite0 --init=imagenet --dataset=folder:DIR \
+        --resolution=160 --workdir=runs/photos
 """
 
 import dataclasses
@@ -26,12 +32,23 @@ from tools.workflow import several_hosts, workdir
 _CHILD = flags.DEFINE_string(
     "child", None, "A child.json, or the name of a published network.", required=True
 )
-_EPOCHS = flags.DEFINE_integer("epochs", 10, "Passes over the images.", lower_bound=1)
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "Images per step.", lower_bound=1)
+_EPOCHS = flags.DEFINE_integer(
+    "epochs",
+    None,
+    "Passes over the images; if not given, 10, or 8 from the weights of other images.",
+    lower_bound=1,
+)
+_BATCH_SIZE = flags.DEFINE_integer(
+    "batch_size",
+    None,
+    "Images per step; if not given, 128, or 32 from the weights of other images.",
+    lower_bound=1,
+)
 _RATE = flags.DEFINE_float(
     "learning_rate",
-    0.2,
-    "Peak learning rate, reached after half an epoch of warm-up.",
+    None,
+    "Peak learning rate, reached after half an epoch of warm-up; if not given, 0.2, or 0.003 from "
+    "the weights of other images.",
     lower_bound=1e-9,
 )
 _PRECISION = flags.DEFINE_enum(
@@ -53,15 +70,15 @@ _VALIDATION_SIZE = flags.DEFINE_integer(
     "Training images that the search held out to train alpha; this training uses them too.",
     lower_bound=0,
 )
-_INIT = flags.DEFINE_enum(
+_INIT = flags.DEFINE_string(
     "init",
     "random",
-    ["random", "search"],
-    "Weights to begin with; search: those that the search left for --child=DIR/child.json.",
+    "Weights to begin with. random; search: those that the search left for --child=DIR/child.json; "
+    "imagenet: public weights of EfficientNet-Lite0, MobileNetV2 or V3, for networks whose layers "
+    "lie as theirs do; or a file: .keras or .weights.h5 with its child.json beside it, .h5 of "
+    "keras.applications, .pth of EfficientNet-Lite0.",
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for all files.", required=True)
-
-_WARMUP_EPOCHS = 0.5
 
 
 def main() -> None:
@@ -77,11 +94,22 @@ def main() -> None:
     from nas import files
     from nas.data import batching
     from nas.layers import precision
+    from nas.pretrained import initial as beginnings
     from nas.searching.algorithms.task import CHILD_FILE
-    from nas.training import child_training
+    from nas.training import child_training, train_config
     from tools.workflow import stages
 
-    replicas = several_hosts.start(_BATCH_SIZE.value)
+    own_weights = _INIT.value in (beginnings.RANDOM, beginnings.SEARCH)
+    defaults = train_config.SCRATCH if own_weights else train_config.FINE_TUNING
+    given = {"epochs": _EPOCHS, "batch_size": _BATCH_SIZE, "learning_rate": _RATE}
+    config = dataclasses.replace(
+        defaults,
+        **{name: flag.value for name, flag in given.items() if flag.value is not None},
+        seed=_SEED.value,
+        precision=_PRECISION.value,
+        jit_compile=_JIT_COMPILE.value,
+    )
+    replicas = several_hosts.start(config.batch_size)
     precision.check(_PRECISION.value)
     if _JIT_COMPILE.value and not tf.config.list_physical_devices("GPU"):
         console.say("jit_compile: there is no GPU here, and on CPUs XLA is about ten times slower")
@@ -93,7 +121,7 @@ def main() -> None:
         max_train_examples=_MAX_TRAIN.value,
         images=data_flags.options(own_resolution=stages.own_resolution(_CHILD.value)),
     )
-    batching.steps_per_epoch(dataset.train_and_validation, _BATCH_SIZE.value)
+    batching.steps_per_epoch(dataset.train_and_validation, config.batch_size)
     child = stages.for_dataset(child, dataset)
     own = pathlib.Path(_WORKDIR.value) / "child.json"
     if own.exists() and spaces.load_child(str(own)) != child:
@@ -101,25 +129,22 @@ def main() -> None:
             f"{own}: expected the network of --child={_CHILD.value} for "
             f"{data_flags.DATASET.value}, received a different network: choose another --workdir"
         )
-    left = pathlib.Path(_CHILD.value).parent / "search" / CHILD_FILE
-    initial = stages.searched_weights(child, left) if _INIT.value == "search" else None
-    config = child_training.TrainConfig(
-        epochs=_EPOCHS.value,
-        batch_size=_BATCH_SIZE.value,
-        seed=_SEED.value,
-        learning_rate=_RATE.value,
-        warmup_epochs=_WARMUP_EPOCHS,
-        precision=_PRECISION.value,
-        jit_compile=_JIT_COMPILE.value,
-    )
+    initial = None
+    if _INIT.value == beginnings.SEARCH:
+        left = pathlib.Path(_CHILD.value).parent / "search" / CHILD_FILE
+        initial = beginnings.of_search(child, left)
+    elif _INIT.value != beginnings.RANDOM:
+        initial = beginnings.of_seed(child, _INIT.value, config.seed)
+        config = dataclasses.replace(config, measure_moments=initial.is_cut)
     choices = (_CHILD, data_flags.DATASET, _MAX_TRAIN, _VALIDATION_SIZE)
-    settings = {flag.name: flag.value for flag in choices} | dataclasses.asdict(config)
+    settings = {flag.name: flag.value for flag in choices} | config.settings
     if initial is not None:
         settings["init"] = _INIT.value
     settings |= data_flags.given() | replicas.settings(config.batch_size)
     directory = workdir.WorkDir(_WORKDIR.value, settings, command="train", apart_from=["pipeline"])
     with several_hosts.owned(directory, replicas):
-        inputs = ["child.json", *([os.path.abspath(left)] if initial is not None else [])]
+        path = initial.path if initial is not None else None
+        inputs = ["child.json", *([os.path.abspath(path)] if path is not None else [])]
         if replicas.is_chief:
             inputs += stages.record_splits(dataset, directory.path)
         if replicas.is_chief and not own.exists():
@@ -138,7 +163,12 @@ def main() -> None:
                 initial,
             ),
             lambda: child_training.train(
-                child, dataset, config, "", distribution=replicas, initial=initial
+                child,
+                dataset,
+                config,
+                "",
+                distribution=replicas,
+                initial=initial.arrays if initial is not None else None,
             ),
             ["child.keras", "train/metrics.jsonl"],
             inputs,

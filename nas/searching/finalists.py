@@ -23,6 +23,7 @@ from nas.searching.algorithms.task import Task
 from nas.searching.finalist_record import Finalist, Record
 from nas.supernet.supernet import Supernet
 from nas.training import child_training
+from nas.training.train_config import TrainConfig
 
 
 def best(
@@ -113,7 +114,7 @@ def _trained(
     model = child_training.train(
         child,
         images.without_validation(),
-        child_training.TrainConfig(
+        TrainConfig(
             epochs=config.finalist_epochs * 2**done,
             batch_size=config.batch_size,
             seed=config.seed + done,

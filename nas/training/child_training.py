@@ -1,6 +1,5 @@
 """Trains a child network."""
 
-import dataclasses
 import functools
 import hashlib
 from collections.abc import Callable, Sequence
@@ -17,53 +16,11 @@ from nas.data.splits import dataset
 from nas.data.splits.split import Split
 from nas.distribution import replicated_fit
 from nas.distribution.hosts import Distribution
-from nas.layers import fused_batch_norm, keras_network, precision
-from nas.training import checkpoints, resumable_fit
+from nas.layers import frozen_batch_norm, fused_batch_norm, keras_network, precision
+from nas.training import beginning, checkpoints, resumable_fit
+from nas.training.train_config import TrainConfig
 
 _EVALUATED_AT_ONCE = 500
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainConfig:
-    """Settings of a training; the defaults are the reference's for ImageNet (batch 256).
-
-    Attributes:
-        epochs: passes over the training and validation splits together.
-        batch_size: images per step.
-        seed: sets the initial weights and the data order.
-        learning_rate: peak value, reached after the warm-up; then falls to zero along a cosine.
-        warmup_epochs: epochs in which the learning rate grows linearly; may be a fraction.
-        weight_decay: decoupled weight decay, on kernels only (no normalization, no bias).
-        label_smoothing: label smoothing of the cross-entropy.
-        precision: precision of activations, one of `precision.PRECISIONS`; weights are float32.
-        jit_compile: whether XLA compiles the step: faster on GPUs, many times slower on CPUs.
-
-    Example:
-        >>> import nas
-        >>> config = nas.TrainConfig(epochs=10, batch_size=64)
-        >>> config.learning_rate, config.label_smoothing
-        (0.05, 0.1)
-        >>> nas.TrainConfig(batch_size=0)
-        Traceback (most recent call last):
-        ValueError: batch_size: expected at least 1, received 0
-    """
-
-    epochs: int = 300
-    batch_size: int = 256
-    seed: int = 0
-    learning_rate: float = 0.05
-    warmup_epochs: float = 0.0
-    weight_decay: float = 4e-4
-    label_smoothing: float = 0.1
-    precision: str = "float32"
-    jit_compile: bool = False
-
-    def __post_init__(self) -> None:
-        """Checks the fields."""
-        precision.check_name(self.precision)
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected at least 1, received {getattr(self, name)}")
 
 
 def train(
@@ -135,7 +92,7 @@ def train(
     identity: dict[str, Any] = {
         "child": spec_json.to_dict(network),
         "dataset": dataset.summary,
-        "settings": dataclasses.asdict(config) | hosts.settings(config.batch_size),
+        "settings": config.settings | hosts.settings(config.batch_size),
     }
     if initial is not None:
         identity["initial"] = _digest(initial)
@@ -144,6 +101,8 @@ def train(
     )
     finished = state.restore()
     with batching.named_faults(examples):
+        if not finished:
+            _begin(model, network, config, examples)
         resumable_fit.fit(
             model,
             lambda step: hosts.distribute(
@@ -162,13 +121,28 @@ def train(
     return stock
 
 
+def _begin(model: keras.Model, network: Child, config: TrainConfig, examples: Split) -> None:
+    """Measures moments and fits the classifier, as the settings say."""
+    if not (config.measure_moments or config.fit_classifier):
+        return
+    stock = keras_network.build_child(network)
+    stock.set_weights(model.get_weights())
+    if config.measure_moments:
+        beginning.measure_moments(stock, examples)
+    if config.fit_classifier:
+        beginning.fit_classifier(stock, examples)
+    model.set_weights(stock.get_weights())
+
+
 def _compiled(
     network: Child, config: TrainConfig, steps_per_epoch: int, distribution: Distribution
 ) -> tuple[keras.Model, list[keras.metrics.Metric]]:
     """Builds and compiles the child; returns it with its metrics."""
-    batch_norm = functools.partial(
+    batch_norm: Callable = functools.partial(
         fused_batch_norm.FusedBatchNormalization, synchronized=distribution.sync_batch_norm
     )
+    if config.freeze_moments:
+        batch_norm = frozen_batch_norm.FrozenBatchNormalization
     model = keras_network.build_child(network, batch_norm=batch_norm, dtype=config.precision)
     if distribution.num_replicas > 1:
         model = replicated_fit.ReplicatedChild(model.inputs, model.outputs)
@@ -226,7 +200,11 @@ def _optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Op
         warmup_steps=warmup_steps,
     )
     optimizer = keras.optimizers.SGD(
-        schedule, momentum=0.9, nesterov=True, weight_decay=config.weight_decay
+        schedule,
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=config.weight_decay,
+        global_clipnorm=config.clip_norm or None,
     )
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     if precision.needs_loss_scale(config.precision):

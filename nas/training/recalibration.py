@@ -14,13 +14,13 @@ from nas.data import batching
 from nas.data.splits.split import Split
 
 _IMAGES = 2000
-_BATCH = 200
+BATCH = 200
 
 
 def batches(split: Split) -> list[np.ndarray]:
     """Returns at most 2000 class-balanced training images, in batches, to measure moments on."""
     count = min(_IMAGES, len(split))
-    batch = split.images_at_once(_BATCH)
+    batch = split.images_at_once(BATCH)
     return np.array_split(batching.calibration_images(split, count), -(-count // batch))
 
 

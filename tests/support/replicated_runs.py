@@ -29,7 +29,7 @@ from nas.layers import loss_scale
 from nas.searching import search
 from nas.searching.search_config import SearchConfig
 from nas.training import child_training
-from nas.training.child_training import TrainConfig
+from nas.training.train_config import TrainConfig
 
 SPACE = SearchSpace(
     name="small",

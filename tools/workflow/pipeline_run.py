@@ -17,6 +17,7 @@ from nas.architecture import spaces, spec_json
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
 from nas.data.splits.dataset import Dataset
+from nas.pretrained import initial as beginnings
 from nas.searching.algorithms.task import CHILD_FILE
 from tools.reporting import page
 from tools.terminal import console, pipeline_summary
@@ -250,7 +251,7 @@ class Pipeline:
         config = dataclasses.replace(self._preset.train, seed=self._settings.seed)
         initial = None
         if self._preset.init == "search":
-            initial = stages.searched_weights(self._child, self._path / "search" / CHILD_FILE)
+            initial = beginnings.of_search(self._child, self._path / "search" / CHILD_FILE)
         accuracy = stages.run_train(
             self._child,
             self._child_dataset,

@@ -6,7 +6,7 @@ from nas import known_names
 from nas.data import image_options
 from nas.data.image_options import ImageOptions
 from nas.searching.search_config import SearchConfig
-from nas.training.child_training import TrainConfig
+from nas.training.train_config import TrainConfig
 
 
 @dataclasses.dataclass(frozen=True)

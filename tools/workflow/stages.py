@@ -10,8 +10,6 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from export import examples, exporting
 from export.fine_tuning import jobs
 from latency_models import devices
@@ -24,9 +22,10 @@ from nas.data import image_options, loading, sources, split_record
 from nas.data.image_options import ImageOptions
 from nas.data.splits.dataset import Dataset
 from nas.distribution.hosts import Distribution
-from nas.layers import keras_network
+from nas.pretrained.initial import Initial
 from nas.searching import finalist_record, search, search_config
 from nas.training import child_training
+from nas.training.train_config import TrainConfig
 from tools.terminal import console, finalists_table, fit_progress, notation, search_progress
 from tools.workflow import curves
 
@@ -168,39 +167,14 @@ def describe(child: Child, space: SearchSpace | None = None) -> str:
     return f"{operations}; {sizes}" if sizes else operations
 
 
-def searched_weights(child: Child, path: pathlib.Path) -> list[np.ndarray]:
-    """Reads the weights that a search left for `child`.
-
-    Args:
-        child: the network.
-        path: the search's `child.keras`.
-
-    Raises:
-        ValueError: there is no such file, or it has another network.
-    """
-    if not path.exists():
-        raise ValueError(
-            f"init: expected {path}, the child with the weights of its search, found none; search "
-            "again with tools.search, or use --init=random"
-        )
-    weights = exporting.load_model(path).get_weights()
-    expected = [w.shape for w in keras_network.build_child(child).get_weights()]
-    if [w.shape for w in weights] != expected:
-        raise ValueError(
-            f"init: expected weights of {child.name} in {path}, received those of another network; "
-            "use the child.json beside that search, or --init=random"
-        )
-    return weights
-
-
 def run_train(
     child: Child,
     dataset: Dataset,
-    config: child_training.TrainConfig,
+    config: TrainConfig,
     workdir: pathlib.Path,
     distribution: Distribution | None = None,
     tensorboard: bool = True,
-    initial: Sequence[np.ndarray] | None = None,
+    initial: Initial | None = None,
 ) -> float:
     """Trains `child`; writes `train/` and `child.keras`.
 
@@ -221,7 +195,7 @@ def run_train(
             [progress, *drawn],
             _indented,
             distribution,
-            initial,
+            initial.arrays if initial else None,
         )
     files.write_with(workdir / "child.keras", model.save)
     return child_training.evaluate(model, dataset.test)

@@ -3,6 +3,7 @@
 from nas import files, known_names
 from nas.architecture import spec_json
 from nas.architecture.spaces.builtin import cifar, proxyless_cifar, proxyless_imagenet, tiny
+from nas.architecture.spaces.efficientnet_lite import efficientnet_lite, efficientnet_lite0
 from nas.architecture.spaces.mobile_spaces import mobilenet_v3, mobilenet_v4
 from nas.architecture.spaces.mobilenets import (
     mobilenet_v2,
@@ -24,6 +25,7 @@ SPACES = {
         proxyless_widths(),
         mobilenet_v3(),
         mobilenet_v4(),
+        efficientnet_lite(),
         cifar_widths(),
         cifar_mobile(),
     )
@@ -37,6 +39,7 @@ PUBLISHED_CHILDREN = {
         mobilenet_v3_large(),
         mobilenet_v3_small(),
         mobilenet_v4_conv_small(),
+        efficientnet_lite0(),
     )
 }
 

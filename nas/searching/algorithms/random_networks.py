@@ -27,6 +27,7 @@ from nas.searching.algorithms.task import CHILD_FILE, SearchResult, Task
 from nas.searching.judged_networks import Judged, JudgedNetworks
 from nas.searching.search_config import SearchConfig
 from nas.training import child_training
+from nas.training.train_config import TrainConfig
 
 
 class RandomNetworks(Algorithm):
@@ -105,7 +106,7 @@ class RandomNetworks(Algorithm):
         return child_training.train(
             child,
             dataset.without_validation(),
-            child_training.TrainConfig(
+            TrainConfig(
                 epochs=self._epochs,
                 batch_size=config.batch_size,
                 seed=config.seed,

@@ -23,6 +23,8 @@ PUBLISHED = {
     # 3.8 million and 0.2 billion in the paper; with a normalization of the dense layer after the
     # pooling, as published, it would have 1,280 parameters more.
     "mobilenet_v4_conv_small": (3_772_744, 186_005_568),
+    # 4.7 million, 407 million with normalizations counted, as published.
+    "efficientnet_lite0": (4_652_008, 385_187_552),
 }
 
 

@@ -16,6 +16,7 @@ def test_total_strides_of_the_built_in_spaces():
         "proxyless_widths": 32,
         "mobilenet_v3": 32,
         "mobilenet_v4": 32,
+        "efficientnet_lite": 32,
         "cifar_widths": 8,
         "cifar_mobile": 8,
     }

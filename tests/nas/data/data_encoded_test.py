@@ -8,6 +8,7 @@ from nas.architecture import spaces
 from nas.data import batching, loading
 from nas.data.image_options import ImageOptions
 from nas.training import child_training
+from nas.training.train_config import TrainConfig
 
 FILES = ImageOptions(resolution=32, cache="files")
 
@@ -82,7 +83,7 @@ def test_the_png_and_the_printing_colours_among_imagenets_files_are_decoded_righ
 
 def test_a_network_trains_on_them(imagenet, tmp_path):
     child = spaces.SPACES["tiny"].child([0, 0, 2]).with_task(1000, 32, 3)
-    config = child_training.TrainConfig(epochs=1, batch_size=24, learning_rate=0.1)
+    config = TrainConfig(epochs=1, batch_size=24, learning_rate=0.1)
     model = child_training.train(child, imagenet, config, tmp_path)
     assert np.isfinite(model.get_weights()[0]).all()
     assert 0.0 <= child_training.evaluate(model, imagenet.test) <= 1.0

@@ -14,7 +14,7 @@ from nas.architecture.operations import MBConv, Skip
 from nas.architecture.specs import Child
 from nas.data import batching, loading
 from nas.training import child_training
-from nas.training.child_training import TrainConfig
+from nas.training.train_config import TrainConfig
 
 CHILD = Child(
     "small",

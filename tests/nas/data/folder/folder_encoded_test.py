@@ -18,6 +18,7 @@ from nas.data.images import decoded_images
 from nas.data.splits import machine_memory
 from nas.data.splits.memory_split import MemorySplit
 from nas.training import child_training
+from nas.training.train_config import TrainConfig
 
 FILES = ImageOptions(resolution=16, cache="files")
 
@@ -155,7 +156,7 @@ def test_validation_images_of_their_own_are_trained_on_in_the_end(tmp_path):
 def test_a_network_trains_on_them(photos, tmp_path):
     loaded = load(photos, tmp_path)
     child = spaces.SPACES["tiny"].child([0, 0, 2]).with_task(2, 16, 3)
-    config = child_training.TrainConfig(epochs=1, batch_size=8, learning_rate=0.1)
+    config = TrainConfig(epochs=1, batch_size=8, learning_rate=0.1)
     model = child_training.train(child, loaded, config, tmp_path / "train")
     assert 0.0 <= child_training.evaluate(model, loaded.test) <= 1.0
 
