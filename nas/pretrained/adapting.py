@@ -39,6 +39,11 @@ class Seed:
     source: str
 
     @functools.cached_property
+    def digest(self) -> str:
+        """A fingerprint of the weights."""
+        return network_weights.digest(self.weights.arrays)
+
+    @functools.cached_property
     def _ordered(self) -> NetworkWeights:
         return channel_order.by_importance(self.weights)
 
@@ -71,7 +76,12 @@ class Seed:
         )
 
     def chain(
-        self, place: int, stages: Sequence[Stage], has_residual: bool, fresh: ChainWeights
+        self,
+        place: int,
+        stages: Sequence[Stage],
+        has_residual: bool,
+        fresh: ChainWeights,
+        first: int = 0,
     ) -> ChainWeights:
         """Returns the weights of a chain of stages at one place, from the sorted seed.
 
@@ -80,8 +90,9 @@ class Seed:
             stages: the chain.
             has_residual: whether its input is added to its output.
             fresh: weights of the chain as drawn, in the order of `Stage.weights`.
+            first: the stage of the seed's chain at this place that the chain begins with.
         """
-        return self._adapted(self._ordered, place, stages, has_residual, fresh)
+        return self._adapted(self._ordered, place, stages, has_residual, fresh, first)
 
     def _adapted(
         self,
@@ -90,10 +101,12 @@ class Seed:
         stages: Sequence[Stage],
         has_residual: bool,
         fresh: ChainWeights,
+        first: int = 0,
     ) -> ChainWeights:
-        own = self._stages[place]
+        part = slice(first, first + len(stages)) if place == len(self._stages) - 1 else slice(None)
+        own = self._stages[place][part]
         if [(s.type, s.stride) for s in own] == [(s.type, s.stride) for s in stages]:
-            pairs = zip(stages, weights.chains[place], fresh, strict=True)
+            pairs = zip(stages, weights.chains[place][part], fresh, strict=True)
             return tuple(_stage(*pair) for pair in pairs)
         if not has_residual:
             return fresh

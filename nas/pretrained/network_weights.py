@@ -1,6 +1,7 @@
 """All weights of a network, arranged as its description is: stem, blocks, head, classifier."""
 
 import dataclasses
+import hashlib
 from collections.abc import Iterable
 
 import keras
@@ -127,6 +128,14 @@ def of_model(child: Child, model: keras.Model) -> NetworkWeights:
     ]
     arrays = [w for layer in [*layers, model.get_layer("logits")] for w in layer.get_weights()]
     return arrange(child, arrays, model.name)
+
+
+def digest(arrays: Iterable[np.ndarray]) -> str:
+    """Returns a fingerprint of weights."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
 
 
 def _long_axes(shape: Iterable[int]) -> list[int]:

@@ -16,8 +16,10 @@ from nas.data import batching
 from nas.data.splits import dataset
 from nas.distribution.hosts import Distribution
 from nas.layers import precision
+from nas.pretrained import initial
+from nas.pretrained.adapting import Seed
 from nas.progress import Track, untracked
-from nas.searching import algorithms, search_callbacks
+from nas.searching import algorithms, pretrained_start, search_callbacks
 from nas.searching.algorithms import SearchResult, SupernetAlgorithm, Task
 from nas.searching.learning_rates import TwoCosines
 from nas.searching.paired_batches import paired_batches
@@ -35,9 +37,10 @@ def build_supernet(
     steps_per_epoch: int,
     algorithm: StepAlgorithm,
     sync_batch_norm: bool = True,
+    pretrained: Seed | None = None,
 ) -> supernet.Supernet:
     """Builds the supernet of `space` and compiles it for `config`."""
-    net = supernet.Supernet(space, config.seed, config.precision, sync_batch_norm)
+    net = supernet.Supernet(space, config.seed, config.precision, sync_batch_norm, pretrained)
     objective: objectives.Objective = objectives.CrossEntropy()
     if config.target:
         objective = _objective(config, latencies, steps_per_epoch)
@@ -166,12 +169,18 @@ def prepare(
     precision.check(config.precision)
     algorithms.check_space(config.algorithm, space)
     algorithms.check_derivation(config)
+    seed = pretrained_start.seed_of(space, config)
     with distribution.scope():
         algorithm = algorithms.algorithm(config.algorithm, config, steps)
     if distribution.num_replicas > 1 and not isinstance(algorithm, SupernetAlgorithm):
         raise ValueError(
             f"algorithm {config.algorithm}: expected one replica, since it trains no supernet; "
             f"received {distribution.num_replicas}; use --distribute=none"
+        )
+    if config.init != initial.RANDOM and not isinstance(algorithm, SupernetAlgorithm):
+        raise ValueError(
+            f"init: expected random with algorithm {config.algorithm}, which trains no supernet, "
+            f"received {config.init}"
         )
     if latencies is not None:
         supernet.check_latencies(space, latencies)
@@ -194,12 +203,14 @@ def prepare(
             "latency_model": latencies and latencies.to_dict(),
             "settings": config.identity | distribution.settings(config.batch_size),
             **_weight_layout(space, algorithm),
+            **({"pretrained": seed.digest} if seed else {}),
         },
         train_supernet=lambda algorithm: train_supernet(task, algorithm),
         callbacks=(),
         report=lambda line: None,
         track=untracked,
         distribution=distribution,
+        pretrained=seed,
     )
     return task, algorithm
 
@@ -214,9 +225,10 @@ def train_supernet(task: Task, algorithm: StepAlgorithm) -> supernet.Supernet:
     """Returns the trained supernet; trains only the epochs that are not finished yet."""
     config, directory, hosts = task.config, task.directory, task.distribution
     steps = batching.steps_per_epoch(task.dataset.train, config.batch_size)
+    seed = task.pretrained
     with hosts.scope():
         net = build_supernet(
-            task.space, config, task.latencies, steps, algorithm, hosts.sync_batch_norm
+            task.space, config, task.latencies, steps, algorithm, hosts.sync_batch_norm, seed
         )
     variables = {
         **checkpoints.named_variables(net, "supernet"),
@@ -239,6 +251,8 @@ def train_supernet(task: Task, algorithm: StepAlgorithm) -> supernet.Supernet:
     )
     history = search_callbacks.AlphaHistory(directory / "alphas.npz")
     finished = state.restore(history.read)
+    if seed is not None and not finished:
+        pretrained_start.fit_classifier(net, seed, task.dataset.train)
     total = config.warmup_epochs + config.epochs
     if finished < total * steps and hosts.is_chief:
         # Its networks were evaluated with other weights than those trained now.

@@ -45,6 +45,8 @@ class SearchConfig:
         derive: how the child is chosen, one of `DERIVATIONS`: by the algorithm's own rule (the most
             probable network by alpha, or evolution), or by an additive estimate from the losses of
             all weight steps (`nas.choices.additive_estimate`).
+        init: weights that a supernet begins with: `random`, or those of a pretrained network of the
+            space (`nas.pretrained.seeds.load`).
         finalists: networks of which the child is chosen by training each a little
             (`nas.searching.finalists`); with 1, the child is chosen without.
         finalist_epochs: epochs of each finalist's first training; every later one is twice as long.
@@ -90,6 +92,7 @@ class SearchConfig:
     target: float = 0.0
     is_limit: bool = False
     derive: str = "alpha"
+    init: str = "random"
     finalists: int = 1
     finalist_epochs: int = 1
     warmup_learning_rate: float = 0.05
@@ -120,7 +123,7 @@ class SearchConfig:
 
         Those that were added later are left out at their defaults, so that earlier runs go on.
         """
-        later = {"derive": "alpha", "finalists": 1, "finalist_epochs": 1}
+        later = {"derive": "alpha", "init": "random", "finalists": 1, "finalist_epochs": 1}
         fields = dataclasses.asdict(self)
         return {k: v for k, v in fields.items() if k not in later or v != later[k]}
 

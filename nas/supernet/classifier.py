@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from nas.architecture.specs import SearchSpace
+from nas.pretrained.adapting import Seed
 from nas.supernet.candidates.width_choices import WidthChoice
 from nas.supernet.path_optimizer import Rows, RowUpdate
 
@@ -46,6 +47,7 @@ class ClassifierWeights:
         space: the space.
         rng: the generator that draws fresh weights.
         add_weight: makes a variable of the supernet.
+        pretrained: the network whose classifier it begins with, if that has as many classes.
 
     Attributes:
         kernel: `[channels, classes]`; at the largest width, if that is a decision.
@@ -54,15 +56,23 @@ class ClassifierWeights:
         numbers: the options of that decision; None if the width is fixed.
     """
 
-    def __init__(self, space: SearchSpace, rng: np.random.Generator, add_weight: AddWeight) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        rng: np.random.Generator,
+        add_weight: AddWeight,
+        pretrained: Seed | None = None,
+    ) -> None:
         head = space.head
         width = head.width if head.pooled_width is None else head.pooled_width
         self.row = space.width_rows[width] if isinstance(width, str) else None
         self.numbers = space.widths[width] if isinstance(width, str) else None
         largest = max(self.numbers) if self.numbers else space.head.output_width
         shape = largest, space.num_classes
-        self.kernel = add_weight("classifier_kernel", rng.normal(0.0, 0.01, shape))
-        self.bias = add_weight("classifier_bias", np.zeros(space.num_classes))
+        first = rng.normal(0.0, 0.01, shape), np.zeros(space.num_classes)
+        kernel, bias = pretrained.classifier(*shape, first) if pretrained else first
+        self.kernel = add_weight("classifier_kernel", kernel)
+        self.bias = add_weight("classifier_bias", bias)
 
     @property
     def num_weights(self) -> int:
@@ -86,6 +96,13 @@ class ClassifierWeights:
             RowUpdate(self.kernel, read.kernel, to_kernel, read.place, True),
             RowUpdate(self.bias, read.bias, to_bias, None, False),
         ]
+
+    def set(self, kernel: np.ndarray, bias: np.ndarray) -> None:
+        """Sets the classifier; a kernel of fewer channels is that of the leading ones."""
+        whole = np.array(self.kernel)
+        whole[: len(kernel)] = kernel
+        self.kernel.assign(whole)
+        self.bias.assign(bias)
 
     def export(self, option: int = 0) -> list[np.ndarray]:
         """Returns kernel and bias at an option of the width, as a dense layer has them."""

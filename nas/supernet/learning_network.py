@@ -11,6 +11,7 @@ from nas.choices import sampling
 from nas.choices.chain_costs import ChainCosts
 from nas.layers import loss_scale
 from nas.objectives import Objective
+from nas.pretrained.adapting import Seed
 from nas.supernet import mixed_network, routes
 from nas.supernet.path_optimizer import PathOptimizer
 
@@ -86,6 +87,7 @@ class LearningNetwork(mixed_network.MixedNetwork):
         seed: seed of the fresh weights and of every sampled path.
         precision: as for `MixedNetwork`.
         sync_batch_norm: as for `MixedNetwork`.
+        pretrained: as for `MixedNetwork`.
 
     Attributes:
         loss_scale: the loss scale of both losses.
@@ -106,8 +108,9 @@ class LearningNetwork(mixed_network.MixedNetwork):
         seed: int = 0,
         precision: str = "float32",
         sync_batch_norm: bool = True,
+        pretrained: Seed | None = None,
     ) -> None:
-        super().__init__(space, seed, precision, sync_batch_norm)
+        super().__init__(space, seed, precision, sync_batch_norm, pretrained)
         self.loss_scale = loss_scale.for_precision(precision)
         self.seed = seed
         self.trackers = {

@@ -11,6 +11,7 @@ from nas.architecture.specs import Child, SearchSpace
 from nas.choices import sampling
 from nas.distribution import replicas
 from nas.layers import keras_network
+from nas.pretrained.adapting import Seed
 from nas.supernet import classifier, network_layers, resizing, routes
 from nas.supernet.candidates.mixed_op import MixedOp, Selection
 from nas.supernet.classifier import Classifier
@@ -24,6 +25,8 @@ class MixedNetwork(keras.Model):
         seed: seed of the fresh weights.
         precision: type of the activations, one of `precision.PRECISIONS`; weights, moments, logits,
             gradients of gates and alpha are float32.
+        pretrained: the network whose weights the candidates begin with (`nas.pretrained`); fresh
+            ones if not given.
         sync_batch_norm: with several replicas (`replicas`), whether to normalize by the moments of
             the global batch, as one replica would. Otherwise, each replica uses those of its slice.
 
@@ -41,17 +44,18 @@ class MixedNetwork(keras.Model):
         seed: int = 0,
         precision: str = "float32",
         sync_batch_norm: bool = True,
+        pretrained: Seed | None = None,
     ) -> None:
         super().__init__(name=f"{space.name}_supernet", dtype=precision)
         self.space = space
         self.is_synchronized = sync = sync_batch_norm and replicas.count() > 1
-        self._layers_in_order = network_layers.layers_of(space, seed, sync)
+        self._layers_in_order = network_layers.layers_of(space, seed, sync, pretrained)
         ops, count = [layer.op for layer in self._layers_in_order], len(space.layers)
         # Attributes, so that Keras finds their weights. A pooled layer may follow the head.
         self.stem, self.mixed_ops, self.head = ops[0], ops[1 : count + 1], ops[count + 1]
         self.pooled = ops[count + 2 :]
         rng = np.random.default_rng((seed, len(space.layers) + 2))
-        self.classifier = classifier.ClassifierWeights(space, rng, self._weight)
+        self.classifier = classifier.ClassifierWeights(space, rng, self._weight, pretrained)
         counts = np.array(space.option_counts)
         self.mask = np.arange(counts.max()) < counts[:, None]
         alpha = np.where(self.mask, rng.normal(0.0, 1e-3, self.mask.shape), 0.0)

@@ -1,5 +1,6 @@
 """The layers of a supernet: for each a mixed op, and the decisions that it depends on."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ from nas.architecture.blocks import Slot
 from nas.architecture.decisions import LayerRows
 from nas.architecture.sizes import resolved
 from nas.architecture.specs import SearchSpace
+from nas.pretrained.adapting import Seed
 from nas.supernet.candidates.fresh_weights import Chain
 from nas.supernet.candidates.mixed_op import MixedOp
 
@@ -27,7 +29,9 @@ class NetworkLayer(NamedTuple):
     rows: LayerRows
 
 
-def layers_of(space: SearchSpace, seed: int, synchronized: bool) -> list[NetworkLayer]:
+def layers_of(
+    space: SearchSpace, seed: int, synchronized: bool, pretrained: Seed | None = None
+) -> list[NetworkLayer]:
     """Returns the stem, the layers and the head of a supernet, and last its pooled layer if any.
 
     The pooled dense layer is a part of the head, unless a width between them is a decision.
@@ -36,15 +40,26 @@ def layers_of(space: SearchSpace, seed: int, synchronized: bool) -> list[Network
         space: the space.
         seed: seed of the fresh weights.
         synchronized: whether training normalizes by the moments of the batch of all replicas.
+        pretrained: the network whose weights the candidates begin with; fresh ones if not given.
     """
     slots = iter(range(len(space.slots)))
     found: list[NetworkLayer] = []
 
-    def add(name: str, before: Width | None, after: Width | None, make: Candidates, number: int):
+    def add(
+        name: str,
+        before: Width | None,
+        after: Width | None,
+        make: Candidates,
+        number: int,
+        first: int = 0,
+    ):
+        # The pooled layer is a part of the head, which is the seed's last chain.
+        place = min(number, len(space.layers) + 1)
+        begin = functools.partial(pretrained.chain, place, first=first) if pretrained else None
         sides = _name(before), _name(after)
         numbers = space.widths.get(sides[0] or ""), space.widths.get(sides[1] or "")
         grid = _grid(space, *sides, make)
-        op = MixedOp(grid, (seed, number), numbers, synchronized, name=name)
+        op = MixedOp(grid, (seed, number), numbers, synchronized, begin, name=name)
         operation = next(slots) if op.num_candidates > 1 else None
         rows = [space.width_rows.get(side or "") for side in sides]
         found.append(NetworkLayer(op, LayerRows(operation, *rows)))
@@ -80,7 +95,7 @@ def layers_of(space: SearchSpace, seed: int, synchronized: bool) -> list[Network
     else:
         add("head", last, head.width, head_part(slice(1)), count + 1)
         # The seed between is that of the classifier and alpha.
-        add("pooled", head.width, head.pooled_width, head_part(slice(1, None)), count + 3)
+        add("pooled", head.width, head.pooled_width, head_part(slice(1, None)), count + 3, 1)
     return found
 
 

@@ -17,6 +17,7 @@ from nas.architecture.specs import SearchSpace
 from nas.choices.candidate_costs import Latencies
 from nas.choices.chain_costs import ChainCosts
 from nas.distribution import replicas, replicated_fit
+from nas.pretrained.adapting import Seed
 from nas.supernet import learning_network, path_optimizer, routes, train_steps
 from nas.supernet.observations import Observations
 
@@ -48,6 +49,7 @@ class Supernet(replicated_fit.BuiltBeforeFit, learning_network.LearningNetwork):
         seed: seed of the fresh weights and of every sampled path.
         precision: as for `MixedNetwork`.
         sync_batch_norm: as for `MixedNetwork`.
+        pretrained: as for `MixedNetwork`.
 
     Attributes:
         step: number of training steps made; with `seed` it determines every random draw.
@@ -72,8 +74,9 @@ class Supernet(replicated_fit.BuiltBeforeFit, learning_network.LearningNetwork):
         seed: int = 0,
         precision: str = "float32",
         sync_batch_norm: bool = True,
+        pretrained: Seed | None = None,
     ) -> None:
-        super().__init__(space, seed, precision, sync_batch_norm)
+        super().__init__(space, seed, precision, sync_batch_norm, pretrained)
         self.observations: Observations | None = None
         self.step = self.add_weight(
             name="step", shape=(), dtype="int64", initializer="zeros", trainable=False

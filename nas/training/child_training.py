@@ -1,7 +1,6 @@
 """Trains a child network."""
 
 import functools
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from nas.data.splits.split import Split
 from nas.distribution import replicated_fit
 from nas.distribution.hosts import Distribution
 from nas.layers import frozen_batch_norm, fused_batch_norm, keras_network, precision
+from nas.pretrained import network_weights
 from nas.training import beginning, checkpoints, resumable_fit
 from nas.training.train_config import TrainConfig
 
@@ -95,7 +95,7 @@ def train(
         "settings": config.settings | hosts.settings(config.batch_size),
     }
     if initial is not None:
-        identity["initial"] = _digest(initial)
+        identity["initial"] = network_weights.digest(initial)
     state = checkpoints.RunState(
         directory, variables, identity, steps, averages, report=report, distribution=hosts
     )
@@ -182,13 +182,6 @@ def loss_and_accuracy(model: keras.Model, split: Split) -> tuple[float, float]:
             loss.update_state(labels, logits)
             correct.update_state(labels, logits)
     return float(loss.result()), float(correct.result())
-
-
-def _digest(weights: Sequence[np.ndarray]) -> str:
-    digest = hashlib.sha256()
-    for array in weights:
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def _optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:

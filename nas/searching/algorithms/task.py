@@ -12,6 +12,7 @@ from nas.architecture.specs import SearchSpace
 from nas.choices.chain_costs import ChainCosts
 from nas.data.splits.dataset import Dataset
 from nas.distribution.hosts import Distribution
+from nas.pretrained.adapting import Seed
 from nas.progress import Track
 from nas.searching.search_config import SearchConfig
 from nas.supernet.learning_network import StepAlgorithm
@@ -38,6 +39,7 @@ class Task:
         report: receives lines for the user.
         track: shows progress: (iterable, number of items, label) -> the same items.
         distribution: the devices and hosts that train the supernet.
+        pretrained: the network whose weights the supernet begins with; None for random weights.
     """
 
     space: SearchSpace
@@ -51,6 +53,7 @@ class Task:
     report: Callable[[str], None]
     track: Track
     distribution: Distribution = Distribution()
+    pretrained: Seed | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -177,6 +177,7 @@ class RowGroup(CandidateGroup):
         chains: the candidates.
         rng: the generator that draws fresh weights.
         synchronized: as for `CandidateGroup`.
+        begin: as for `fresh_weights.fresh_rows`.
         **kwargs: as for `keras.layers.Layer`.
 
     Attributes:
@@ -190,12 +191,13 @@ class RowGroup(CandidateGroup):
         chains: Sequence[Chain],
         rng: np.random.Generator,
         synchronized: bool = False,
+        begin: fresh_weights.Begin | None = None,
         **kwargs,
     ) -> None:
         super().__init__(chains, synchronized, **kwargs)
         shapes = [chain_function.ChainShapes.of(chain.stages) for chain in chains]
         self._shapes_of = chain_function.ChainShapes(*map(np.stack, zip(*shapes, strict=True)))
-        banks = zip(*fresh_weights.fresh_rows(self.chains, rng), strict=True)
+        banks = zip(*fresh_weights.fresh_rows(self.chains, rng, begin), strict=True)
         for bank, rows in zip(Bank, banks, strict=True):
             values = fresh_weights.pad_rows(rows)
             setattr(self, bank.value, self._bank(bank.value, values, bank))

@@ -28,6 +28,7 @@ class CutGroup(CandidateGroup):
         largest: the index of the largest width before and after the layer.
         rng: the generator that draws fresh weights.
         synchronized: as for `CandidateGroup`.
+        begin: as for `fresh_weights.fresh_rows`, at the largest widths.
         **kwargs: as for `keras.layers.Layer`.
 
     Attributes:
@@ -42,6 +43,7 @@ class CutGroup(CandidateGroup):
         largest: tuple[int, int],
         rng: np.random.Generator,
         synchronized: bool = False,
+        begin: fresh_weights.Begin | None = None,
         **kwargs,
     ) -> None:
         before, after = largest
@@ -52,7 +54,7 @@ class CutGroup(CandidateGroup):
         blocks = [[self._blocks(i, own) for own in sizes] for i in range(len(Bank))]
         unit = shapes_at.unit
         self._chunks = ChunkTable(blocks, self._sides, unit, shapes_at.nothing)
-        fresh = fresh_weights.fresh_stages(self.chains, rng)
+        fresh = fresh_weights.fresh_stages(self.chains, rng, begin)
         for bank in Bank:
             values = [[value for of, value in row if of is bank] for row in fresh]
             setattr(self, bank.value, self._bank(bank.value, self._chunks.joined(values), bank))

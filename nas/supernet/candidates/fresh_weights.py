@@ -1,6 +1,6 @@
 """Draws fresh weights for the candidates of a slot, as similar as their shapes allow."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +8,11 @@ import numpy as np
 from nas.architecture.operations import Stage
 from nas.architecture.operations.weights import Bank, Weight
 from nas.layers.stage_functions import StageForm
+
+# The weights of a chain, stage by stage, in the order of `Stage.weights`.
+ChainWeights = tuple[tuple[np.ndarray, ...], ...]
+# Given a chain's stages, whether it is residual, and fresh weights, returns those to begin with.
+Begin = Callable[[Sequence[Stage], bool, ChainWeights], ChainWeights]
 
 # On CIFAR-10, random paths of the `cifar` space learned in two epochs what took four with scale 1.
 _RESIDUAL_SCALE = 0.2
@@ -26,7 +31,7 @@ class Chain(NamedTuple):
 
 
 def fresh_rows(
-    chains: Sequence[Chain], rng: np.random.Generator
+    chains: Sequence[Chain], rng: np.random.Generator, begin: Begin | None = None
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Returns fresh kernels, affine weights and moments of every chain, flattened.
 
@@ -36,9 +41,14 @@ def fresh_rows(
     supernet learns much more slowly at first. For the same reason the last scale of a residual
     candidate starts small: the next layer then sees almost the same input whether the slot is
     skipped or not (Goyal et al. 2017, section 5.1, start it at zero).
+
+    Args:
+        chains: the candidates.
+        rng: draws the weights.
+        begin: replaces what was drawn; nothing is replaced if not given.
     """
     rows = []
-    for values in fresh_stages(chains, rng):
+    for values in fresh_stages(chains, rng, begin):
         kernels, affine, moments = (
             _joined([value.ravel() for of, value in values if of is bank]) for bank in Bank
         )
@@ -47,11 +57,11 @@ def fresh_rows(
 
 
 def fresh_stages(
-    chains: Sequence[Chain], rng: np.random.Generator
+    chains: Sequence[Chain], rng: np.random.Generator, begin: Begin | None = None
 ) -> list[list[tuple[Bank, np.ndarray]]]:
     """Returns fresh weights of every chain with their banks, in the order of its stages' weights.
 
-    They are drawn as for `fresh_rows`.
+    They are drawn, and replaced, as for `fresh_rows`.
     """
     draws = [
         [_draw(weights, rng) for weights in zip(*(stage.weights for stage in stages), strict=True)]
@@ -59,14 +69,24 @@ def fresh_stages(
     ]
     rows = []
     for chain in chains:
-        row: list[tuple[Bank, np.ndarray]] = []
-        for i, (stage, drawn) in enumerate(zip(chain.stages, draws, strict=True), start=1):
-            small = stage.gains if chain.has_residual and i == len(chain.stages) else ()
-            for weight, draw in zip(stage.weights, drawn, strict=True):
-                factor = _RESIDUAL_SCALE if weight.name in small else 1.0
-                row.append((weight.bank, factor * _cut(draw, weight)))
-        rows.append(row)
+        stages = chain.stages
+        pairs = [zip(s.weights, own, strict=True) for s, own in zip(stages, draws, strict=True)]
+        weights: ChainWeights = tuple(
+            tuple(_scaled(chain, i, weight, draw) for weight, draw in own)
+            for i, own in enumerate(pairs)
+        )
+        if begin is not None:
+            weights = begin(stages, chain.has_residual, weights)
+        named = [weight.bank for stage in stages for weight in stage.weights]
+        rows.append(list(zip(named, (v for own in weights for v in own), strict=True)))
     return rows
+
+
+def _scaled(chain: Chain, index: int, weight: Weight, draw: np.ndarray | None) -> np.ndarray:
+    """Returns a fresh weight of a stage, small if it scales what a residual adds."""
+    is_last = chain.has_residual and index == len(chain.stages) - 1
+    is_small = is_last and weight.name in chain.stages[index].gains
+    return (_RESIDUAL_SCALE if is_small else 1.0) * _cut(draw, weight)
 
 
 def _draw(weights: Sequence[Weight], rng: np.random.Generator) -> np.ndarray | None:

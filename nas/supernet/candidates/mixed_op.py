@@ -22,7 +22,7 @@ from nas.supernet import gates
 from nas.supernet.candidates import chain_switch
 from nas.supernet.candidates.candidate_group import CandidateGroup, RowGroup, Selection
 from nas.supernet.candidates.cut_group import CutGroup
-from nas.supernet.candidates.fresh_weights import Chain
+from nas.supernet.candidates.fresh_weights import Begin, Chain
 from nas.supernet.candidates.width_choices import FIXED, Cut
 from nas.supernet.candidates.width_shapes import ChainGrid
 
@@ -39,6 +39,7 @@ class MixedOp(keras.layers.Layer):
         widths: the numbers of the width decisions before and after the layer; None where it is
             fixed.
         synchronized: whether training normalizes by the moments of the batch of all replicas.
+        begin: as for `fresh_weights.fresh_rows`.
         **kwargs: as for `keras.layers.Layer`.
 
     Attributes:
@@ -51,11 +52,13 @@ class MixedOp(keras.layers.Layer):
         seed: Sequence[int],
         widths: tuple[Numbers | None, Numbers | None] = (None, None),
         synchronized: bool = False,
+        begin: Begin | None = None,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         self.widths = widths
         self._synchronized = synchronized
+        self._begin = begin
         rng = np.random.default_rng(list(seed))
         forms_of = [_form(table) for table in grid]
         forms = list(dict.fromkeys(forms_of))
@@ -87,10 +90,10 @@ class MixedOp(keras.layers.Layer):
     ) -> CandidateGroup:
         if not any(self.widths):
             chains = [table[0][0] for table in tables]
-            return RowGroup(chains, rng, self._synchronized, name=name)
+            return RowGroup(chains, rng, self._synchronized, self._begin, name=name)
         before, after = (0 if own is None else int(np.argmax(own)) for own in self.widths)
         largest = before, min(after, len(tables[0][0]) - 1)
-        return CutGroup(tables, largest, rng, self._synchronized, name=name)
+        return CutGroup(tables, largest, rng, self._synchronized, self._begin, name=name)
 
     @classmethod
     def of_chains(cls, chains: Sequence[Chain], seed: Sequence[int], **kwargs) -> "MixedOp":

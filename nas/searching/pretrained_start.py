@@ -1,0 +1,80 @@
+"""A supernet that begins with the weights of a pretrained network of its space."""
+
+import numpy as np
+import tensorflow as tf
+
+from nas.architecture.specs import SearchSpace
+from nas.data import batching
+from nas.data.splits import dataset
+from nas.data.splits.split import Split
+from nas.pretrained import initial, seeds
+from nas.pretrained.adapting import Seed
+from nas.searching.search_config import SearchConfig
+from nas.supernet import routes
+from nas.supernet.supernet import Supernet
+from nas.training import closed_form_head
+
+# Images whose features the classifier is fitted to, and images at once.
+_IMAGES, _BATCH = 4000, 100
+
+
+def seed_of(space: SearchSpace, config: SearchConfig) -> Seed | None:
+    """Returns the network that the supernet begins with; None for random weights.
+
+    Raises:
+        ValueError: its weights cannot be read, or it is not a network of the space.
+    """
+    if config.init == initial.RANDOM:
+        return None
+    found = seeds.load(config.init, space)
+    choices_of(space, found)
+    return found
+
+
+def choices_of(space: SearchSpace, seed: Seed) -> tuple[int, ...]:
+    """Returns the choices of the seed, with the middle one of several resolutions.
+
+    Raises:
+        ValueError: the seed is not a network of the space.
+    """
+    sizes = sorted(space.resolutions)
+    child = seed.weights.child.with_task(
+        space.num_classes, sizes[len(sizes) // 2], space.input_channels
+    )
+    try:
+        return space.choices(child)
+    except ValueError as error:
+        raise ValueError(
+            f"init: expected the weights of a network of {space.name}, received {error}; use a "
+            "space that contains it"
+        ) from error
+
+
+def fit_classifier(supernet: Supernet, seed: Seed, split: Split) -> None:
+    """Fits the classifier in closed form to the features of the seed.
+
+    It depends on the seed's weights and the images alone. A classifier of the right classes, which
+    the seed brought along, is kept.
+
+    Args:
+        supernet: as it begins; only its classifier changes.
+        seed: the network that it began with.
+        split: the training images; at most 4000 of them are used, balanced by class.
+    """
+    space = supernet.space
+    if seed.weights.child.num_classes == space.num_classes:
+        return
+    path = routes.Path(tf.constant(choices_of(space, seed), tf.int32))
+    selections = supernet.read(path)
+
+    @tf.function(autograph=False, jit_compile=False, reduce_retracing=True)
+    def pooled(images: tf.Tensor) -> tf.Tensor:
+        features, _ = supernet.features(images, path, selections, training=False)
+        return tf.reduce_mean(tf.cast(features, tf.float32), axis=[1, 2])
+
+    chosen = dataset.balanced_order(split.labels, 0)[:_IMAGES]
+    parts = np.array_split(chosen, -(-len(chosen) // split.images_at_once(_BATCH)))
+    features = [pooled(batching.to_float(split.pixels(part))).numpy() for part in parts]
+    supernet.classifier.set(
+        *closed_form_head.fit(np.concatenate(features), split.labels[chosen], space.num_classes)
+    )
