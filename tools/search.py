@@ -59,6 +59,12 @@ _ARCH_RATE = flags.DEFINE_float(
 _ARCH_PERIOD = flags.DEFINE_integer(
     "arch_period", 2, "Weight steps per step of alpha.", lower_bound=1
 )
+_INIT = flags.DEFINE_string(
+    "init",
+    "random",
+    "Weights of the supernet to begin with. random; imagenet: public weights of a network of the "
+    "space; or a file of weights of such a network, as in tools.train.",
+)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for all files.", required=True)
 
 
@@ -88,6 +94,7 @@ def main() -> None:
         algorithm=_ALGORITHM.value,
         optimizer=_OPTIMIZER.value,
         precision=_PRECISION.value,
+        init=_INIT.value,
         **aimed.settings,
         warmup_learning_rate=2.0 * learning_rate,
         learning_rate=learning_rate,

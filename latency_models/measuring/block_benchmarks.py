@@ -141,7 +141,7 @@ def benchmark_space(
 
 def benchmark_parts(
     wanted: Sequence[Part],
-    space: SearchSpace,
+    space: SearchSpace | Child,
     recipe: str,
     device: devices.Device,
     output_path: files.Path,
@@ -152,6 +152,8 @@ def benchmark_parts(
     converted: dict[str, bytes] | None = None,
 ) -> list[Measurement]:
     """Times the parts or whole networks `wanted` of `space`; otherwise as `benchmark_space`.
+
+    `space` may also be a network, timed as a whole.
 
     `converted` maps the key of a part to its `.tflite` file. Missing files are converted and added
     to it, so that a second measurement of the same parts need not convert them again.

@@ -184,4 +184,7 @@ def _cut_vectors(
 
 def _split(flat: tf.Tensor, sizes: tf.Tensor, count: int) -> list[tf.Tensor]:
     """Splits `flat` into `count` parts of these sizes, and the padding after them, all zeros."""
+    if not count:
+        # Outside of a graph, a single part cannot have an unknown size.
+        return [flat]
     return tf.split(flat, tf.concat([sizes, [-1]], axis=0), num=count + 1)

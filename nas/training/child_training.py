@@ -192,13 +192,11 @@ def _optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Op
         warmup_target=config.learning_rate if warmup_steps else None,
         warmup_steps=warmup_steps,
     )
-    optimizer = keras.optimizers.SGD(
-        schedule,
-        momentum=0.9,
-        nesterov=True,
-        weight_decay=config.weight_decay,
-        global_clipnorm=config.clip_norm or None,
-    )
+    decay = config.weight_decay
+    if config.optimizer == "adamw":
+        optimizer = keras.optimizers.AdamW(schedule, weight_decay=decay)
+    else:
+        optimizer = keras.optimizers.SGD(schedule, 0.9, nesterov=True, weight_decay=decay)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     if precision.needs_loss_scale(config.precision):
         return keras.optimizers.LossScaleOptimizer(optimizer)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 if TYPE_CHECKING:
+    from nas.training.train_config import TrainConfig
     from tools.workflow.presets import Preset
 
 _CHILD = flags.DEFINE_string(
@@ -26,12 +27,12 @@ _PRECISION = flags.DEFINE_enum(
     "Precision of activations in search and training; the preset's if not given. Mixed precision "
     "is for GPUs.",
 )
-_INIT = flags.DEFINE_enum(
+_INIT = flags.DEFINE_string(
     "init",
     None,
-    ["random", "search"],
-    "Weights that the training begins with: random, or those that the search leaves; the preset's "
-    "if not given.",
+    "Weights to begin with; the preset's if not given. random; search: the training begins with "
+    "those that the search leaves; imagenet, or a file of weights as in tools.train: search and "
+    "training begin with those.",
 )
 _NETWORKS = flags.DEFINE_integer(
     "networks",
@@ -44,6 +45,7 @@ _RECIPES = flags.DEFINE_list("recipes", None, "Recipes to export; the preset's i
 
 def changed(preset: "Preset") -> "Preset":
     """The preset with the values given on the command line."""
+    init = _INIT.value if _INIT.value not in (None, "search") else None
     both: dict[str, Any] = {
         flag.name: flag.value for flag in (_BATCH_SIZE, _PRECISION) if flag.value is not None
     }
@@ -55,6 +57,20 @@ def changed(preset: "Preset") -> "Preset":
     return dataclasses.replace(
         preset,
         **own,
-        search=dataclasses.replace(preset.search, **both),
-        train=dataclasses.replace(preset.train, **both),
+        search=dataclasses.replace(preset.search, **both, **({"init": init} if init else {})),
+        train=_training(preset, init, both),
     )
+
+
+def _training(preset: "Preset", init: str | None, changes: dict[str, Any]) -> "TrainConfig":
+    """The preset's training, or that which suits other weights to begin with."""
+    from nas.pretrained import initial
+    from nas.training import train_config
+
+    own = initial.RANDOM, initial.SEARCH
+    settings = preset.train
+    if init == initial.RANDOM and preset.init not in own:
+        settings = train_config.SCRATCH
+    elif init is not None and init not in own and preset.init in own:
+        settings = train_config.FINE_TUNING
+    return dataclasses.replace(settings, **changes)

@@ -17,7 +17,8 @@ def show(summary: dict[str, Any], path: pathlib.Path) -> None:
     target, predicted = summary["target_latency_ms"], summary["predicted_latency_ms"]
     measured = summary["measured_latency_ms"]
     if predicted is None:
-        console.say(f"latency of {summary['recipe']}: measured {measured:.3g} ms")
+        aimed = f"target {target_text(target)}, " if target else ""
+        console.say(f"latency of {summary['recipe']}: {aimed}measured {measured:.3g} ms")
     else:
         error = predicted / measured - 1.0
         console.say(

@@ -63,7 +63,7 @@ def write(
         "device": searched.model.to_dict()["device"] if searched else device,
         "recipe": preset.recipe,
         "num_threads": settings.num_threads,
-        "target_latency_ms": searched.target_ms if searched else 0.0,
+        "target_latency_ms": _target_ms(settings, searched),
         "predicted_latency_ms": searched.model.predict(child) if searched else None,
         "measured_latency_ms": measured[preset.recipe],
         **stages.size_of(child),
@@ -82,3 +82,10 @@ def write(
             summary["baseline"] = best.as_summary()
     files.write_json(path / "summary.json", summary)
     return summary
+
+
+def _target_ms(settings: Settings, searched: Searched | None) -> float:
+    """The target of a search, or the one that a given network's resolution was chosen by."""
+    if searched:
+        return searched.target_ms
+    return settings.target_latency_ms or 0.0 if settings.chooses_resolution else 0.0

@@ -9,7 +9,12 @@ from typing import Any, TypeVar
 
 import latency_models
 from export import exporting
-from latency_models.measuring import measurements, network_selection, part_selection
+from latency_models.measuring import (
+    measurements,
+    network_selection,
+    part_selection,
+    resolution_times,
+)
 from latency_models.models.fitted import LatencyModel
 from latency_models.models.lookup_table import LookupTable
 from nas import files
@@ -58,6 +63,9 @@ class Pipeline:
         if preset.child is None:
             self._find_child()
         else:
+            if self._settings.chooses_resolution:
+                title = f"Latency of {preset.child} ({preset.recipe}, {self._settings.device})"
+                self._stage("resolution", title, self._time_resolutions, ["measurements.jsonl"])
             self._stage("child", "Network", self._take_child, ["child.json"], _files(preset.child))
         self._stage(
             "train",
@@ -236,22 +244,58 @@ class Pipeline:
         console.say(f"  found: {stages.describe(child, self._space)}")
         console.say(f"  predicted {self._latency_model.predict(child):.3g} ms")
 
+    def _time_resolutions(self) -> None:
+        times = self._resolution_times
+        listed = ", ".join(f"{size} px {ms:.3g} ms" for size, ms in times.items())
+        console.say(f"  {listed}")
+
+    @property
+    def _resolution_times(self) -> dict[int, float]:
+        """Milliseconds of the given network by resolution; measured unless they are known."""
+        dataset = self._dataset
+        child = spaces.load_child(str(self._preset.child)).with_task(
+            dataset.num_classes, input_channels=dataset.channels
+        )
+        return resolution_times.measure(
+            child,
+            self._preset.recipe,
+            self._device,
+            self._path / "measurements.jsonl",
+            seed=self._settings.seed,
+            progress=stages.track,
+        )
+
+    @property
+    def _sized_child(self) -> Child:
+        """The given network at the largest resolution that meets the target."""
+        child, dataset = spaces.load_child(str(self._preset.child)), self._dataset
+        size = resolution_times.largest_within(
+            self._resolution_times, self._target_ms, str(self._preset.child)
+        )
+        return child.with_task(dataset.num_classes, size, dataset.channels)
+
     def _take_child(self) -> None:
-        child = stages.for_dataset(spaces.load_child(str(self._preset.child)), self._dataset)
+        if self._settings.chooses_resolution:
+            child = self._sized_child
+        else:
+            child = stages.for_dataset(spaces.load_child(str(self._preset.child)), self._dataset)
         content = {**spec_json.to_dict(child), "provenance": files.provenance()}
         files.write_json(self._path / "child.json", content)
         console.say(f"  {self._preset.child}: {stages.describe(child)}")
 
     @property
     def _begun(self) -> str:
-        from_search = self._preset.init == "search"
-        return "from the weights of the search" if from_search else "from scratch"
+        known = {beginnings.RANDOM: "scratch", beginnings.SEARCH: "the weights of the search"}
+        return f"from {known.get(self._preset.init, self._preset.init)}"
 
     def _train(self) -> None:
         config = dataclasses.replace(self._preset.train, seed=self._settings.seed)
-        initial = None
-        if self._preset.init == "search":
+        initial, init = None, self._preset.init
+        if init == beginnings.SEARCH:
             initial = beginnings.of_search(self._child, self._path / "search" / CHILD_FILE)
+        elif init != beginnings.RANDOM:
+            initial = beginnings.of_seed(self._child, init, config.seed)
+            config = dataclasses.replace(config, measure_moments=initial.is_cut)
         accuracy = stages.run_train(
             self._child,
             self._child_dataset,

@@ -11,6 +11,7 @@ from nas.architecture import spaces
 from nas.architecture.specs import Child, SearchSpace
 from nas.data import image_options
 from nas.data.image_options import ImageOptions
+from nas.pretrained import initial, seeds
 from nas.searching import algorithms
 from tools.workflow import presets
 
@@ -43,6 +44,16 @@ class Settings:
     images: ImageOptions = image_options.SUITABLE
     phone: PhoneSettings | None = None
 
+    @property
+    def chooses_resolution(self) -> bool:
+        """Whether the resolution of a given network is chosen by the target.
+
+        A network in a file keeps its resolution.
+        """
+        child = self.preset.child
+        aimed = self.target_latency_ms is not None
+        return aimed and child is not None and not child.endswith(".json")
+
     def as_config(self) -> dict[str, Any]:
         """The settings for a work dir; of the phone, only those that affect the latency."""
         config = dataclasses.asdict(self)
@@ -54,8 +65,9 @@ class Settings:
         if self.preset.child is None:
             del config["preset"]["child"]
         # Added later; earlier work dirs go on.
-        if self.preset.init == "random":
+        if self.preset.init == initial.RANDOM:
             del config["preset"]["init"]
+        config["preset"]["train"] = self.preset.train.settings
         phone = config.pop("phone")
         if phone is not None and self.device != "local":
             unimportant = ("adb", "timeout_seconds", "cooling_seconds")
@@ -77,15 +89,18 @@ def checked(settings: Settings) -> Settings:
         recipes.recipe(name)
     network: Child | SearchSpace
     if preset.child is not None:
-        if preset.init != "random":
+        if preset.init == initial.SEARCH:
             raise ValueError(
-                f"init: expected random with --child, which has no search, received {preset.init}; "
-                "use tools.train --init=search for the network of an earlier search"
+                f"init: expected other weights with --child, which has no search, received "
+                f"{preset.init}; use tools.train --init=search for the network of an earlier search"
             )
         network = spaces.load_child(preset.child)
+        _check_resolution(settings)
     else:
         network = spaces.load_space(preset.space)
         _check_search(preset, network)
+    if preset.init not in (initial.RANDOM, initial.SEARCH):
+        seeds.load(preset.init, network)
     for name in (preset.recipe, *preset.recipes):
         support.check(network, name)
     latency_models.device(settings.device, settings.num_threads, settings.phone)
@@ -93,6 +108,16 @@ def checked(settings: Settings) -> Settings:
         return settings
     preset = dataclasses.replace(preset, recipes=(preset.recipe, *preset.recipes))
     return dataclasses.replace(settings, preset=preset)
+
+
+def _check_resolution(settings: Settings) -> None:
+    """Checks that only one of target and flags says which resolution a child has."""
+    if settings.chooses_resolution and settings.images.resolution is not None:
+        raise ValueError(
+            f"resolution: expected none with --child={settings.preset.child} and a target, which "
+            f"says what resolution is fast enough, received {settings.images.resolution}; leave "
+            "one of them out"
+        )
 
 
 def _check_search(preset: presets.Preset, space: SearchSpace) -> None:

@@ -6,6 +6,7 @@ from nas import known_names
 from nas.data import image_options
 from nas.data.image_options import ImageOptions
 from nas.searching.search_config import SearchConfig
+from nas.training import train_config
 from nas.training.train_config import TrainConfig
 
 
@@ -27,7 +28,8 @@ class Preset:
         train: settings of the child's training.
         child: a published network or a child.json to train without a search; settings that only a
             search needs are then ignored.
-        init: weights that the training begins with: `random`, or those that the `search` leaves.
+        init: weights that the training begins with: `random`, those that the `search` leaves, or as
+            for `nas.pretrained.seeds.load`.
         images: how images become arrays of one size, and how they are kept.
     """
 
@@ -134,6 +136,32 @@ PRESETS = {
         search=SearchConfig(),
         train=TrainConfig(),
         child="proxyless_mobile",
+        images=_PHOTOGRAPHS,
+    ),
+    "photos": Preset(
+        description="200 to 50,000 photos of your own, from the weights of ImageNet; see "
+        "docs/my_data.md",
+        dataset="tf_flowers",
+        space="efficientnet_lite",
+        recipe="int8",
+        recipes=_ALL_RECIPES,
+        target_latency=0.3,
+        networks=64,
+        validation_size=5000,
+        search=SearchConfig(
+            warmup_epochs=2,
+            epochs=8,
+            batch_size=32,
+            optimizer="adamw",
+            warmup_learning_rate=1e-3,
+            learning_rate=5e-4,
+            arch_learning_rate=0.02,
+            arch_period=2,
+            derive="estimate",
+            init="imagenet",
+        ),
+        train=train_config.FINE_TUNING,
+        init="imagenet",
         images=_PHOTOGRAPHS,
     ),
     "tiny": Preset(
