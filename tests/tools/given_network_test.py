@@ -1,0 +1,58 @@
+"""A pipeline without a search: a published network at the resolution that meets a target."""
+
+import json
+
+import processes
+import pytest
+
+from latency_models.measuring import measurements, resolution_times
+from nas.architecture import spaces
+
+pytestmark = pytest.mark.integration
+
+pipeline = processes.tool("pipeline")
+CHILD = "mobilenet_v3_small"
+
+
+def flags(fashion_data_dir, path, *more):
+    data = ["--dataset=fashion_mnist", f"--data_dir={fashion_data_dir}", "--max_train_examples=250"]
+    few = ["--train_epochs=1", "--batch_size=32", "--recipe=float32", "--recipes=float32"]
+    return ["--preset=tiny", *data, *few, f"--child={CHILD}", f"--workdir={path}", *more]
+
+
+def test_the_resolution_is_the_largest_that_meets_the_target(fashion_data_dir, tmp_path):
+    # Any machine is faster than this, so that the largest is taken.
+    done = pipeline(*flags(fashion_data_dir, tmp_path, "--target_latency_ms=60000"))
+    assert done.returncode == 0, done.stderr
+    rows = measurements.read(tmp_path / "measurements.jsonl")
+    timed = {row.resolution: row.latency_ms for row in rows if row.label == CHILD}
+    assert tuple(sorted(timed)) == resolution_times.RESOLUTIONS
+    child = spaces.load_child(str(tmp_path / "child.json"))
+    expected = spaces.load_child(CHILD).with_task(10, 224, 1)
+    assert child == expected
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["target_latency_ms"] == 60000.0 and summary["predicted_latency_ms"] is None
+    assert "latency of float32: target 6e+04 ms, measured" in done.stdout
+    assert f"224 px {timed[224]:.3g} ms" in done.stdout
+
+
+def test_a_target_that_cannot_be_met_says_what_can(fashion_data_dir, tmp_path):
+    done = pipeline(*flags(fashion_data_dir, tmp_path, "--target_latency_ms=1e-6"))
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "target_latency_ms: expected at least" in done.stderr
+    assert f"{CHILD} takes at 96 pixels" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        (["--target_latency_ms=5", "--resolution=64"], "leave one of them out"),
+        (["--init=search"], "expected other weights with --child"),
+        (["--init=nothing.keras"], "found no file nothing.keras"),
+    ],
+)
+def test_flags_that_contradict_each_other_are_refused(fashion_data_dir, tmp_path, more, text):
+    done = pipeline(*flags(fashion_data_dir, tmp_path / "w", *more))
+    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+    assert text in done.stderr
+    assert not (tmp_path / "w").exists()
