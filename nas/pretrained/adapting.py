@@ -32,11 +32,9 @@ class Seed:
 
     Attributes:
         weights: the network and its weights.
-        source: what it is, for messages and settings: `imagenet` or the name of a file.
     """
 
     weights: NetworkWeights
-    source: str
 
     @functools.cached_property
     def digest(self) -> str:
@@ -57,7 +55,7 @@ class Seed:
         Raises:
             ValueError: it has other strides, or another number of layers.
         """
-        expected, received = _strides(self.weights.child), _strides(network)
+        expected, received = strides(self.weights.child), strides(network)
         if expected != received:
             raise ValueError(
                 f"init: expected a network like {self.weights.child.name} with the strides "
@@ -144,7 +142,8 @@ class Seed:
         return NetworkWeights(child, chains, classifier)
 
 
-def _strides(network: Child | SearchSpace) -> tuple[int, ...]:
+def strides(network: Child | SearchSpace) -> tuple[int, ...]:
+    """Returns the strides of the stem and of each layer."""
     return (network.stem.stride, *(layer.stride for layer in network.layers))
 
 

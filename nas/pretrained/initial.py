@@ -11,11 +11,6 @@ from nas.layers import keras_network
 from nas.pretrained import network_weights, seeds
 
 RANDOM, SEARCH = "random", "search"
-HELP = (
-    "imagenet: the public weights of the network whose layers lie alike; or a file with weights: "
-    ".keras or .weights.h5 with its child.json beside it, .h5 of keras.applications, or .pth of "
-    "EfficientNet-Lite0"
-)
 # Draws what a seed does not have.
 _STREAM = 5
 

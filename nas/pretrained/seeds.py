@@ -8,7 +8,7 @@ import keras
 from nas.architecture import spaces
 from nas.architecture.specs import Child, SearchSpace
 from nas.layers import keras_network
-from nas.pretrained import efficientnet_lite0, keras_applications, network_weights
+from nas.pretrained import adapting, efficientnet_lite0, keras_applications, network_weights
 from nas.pretrained.adapting import Seed
 from nas.pretrained.network_weights import NetworkWeights
 
@@ -32,7 +32,7 @@ def load(init: str, network: Child | SearchSpace) -> Seed:
             otherwise than the seed's.
     """
     weights = _public(network) if init == IMAGENET else _read(pathlib.Path(init), network)
-    seed = Seed(weights, IMAGENET if init == IMAGENET else pathlib.Path(init).name)
+    seed = Seed(weights)
     seed.check(network)
     return seed
 
@@ -51,7 +51,7 @@ def _public_name(network: Child | SearchSpace) -> str:
             return name
     for name in _PUBLIC:
         weights = spaces.PUBLISHED_CHILDREN[name]
-        if _outline(weights) == _outline(network):
+        if adapting.strides(weights) == adapting.strides(network):
             return name
     raise ValueError(
         f"init: expected a network whose layers lie as in one of {', '.join(_PUBLIC)}, the ones "
@@ -69,10 +69,6 @@ def _has(network: Child | SearchSpace, child: Child) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _outline(network: Child | SearchSpace) -> tuple[int, ...]:
-    return (network.stem.stride, *(layer.stride for layer in network.layers))
 
 
 def _read(path: pathlib.Path, network: Child | SearchSpace) -> NetworkWeights:

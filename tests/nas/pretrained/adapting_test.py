@@ -61,7 +61,7 @@ def outputs(weights, channels=3):
 
 
 def begun(seed, child):
-    return Seed(seed, "test").network(child, np.random.default_rng(3))
+    return Seed(seed).network(child, np.random.default_rng(3))
 
 
 def test_weights_are_read_from_a_model_as_they_were_set():

@@ -57,7 +57,7 @@ def begun(request):
             arrays.append(np.abs(value) + 0.1 if weight.name == "variance" else value)
     shape = child.head.output_width, child.num_classes
     arrays += [rng.standard_normal(shape), rng.standard_normal(shape[1])]
-    seed = Seed(network_weights.arrange(child, arrays, "test"), "test")
+    seed = Seed(network_weights.arrange(child, arrays, "test"))
     return Supernet(found, pretrained=seed), seed, choices
 
 
