@@ -14,7 +14,10 @@ from ai_edge_litert.interpreter import Interpreter
 import latency_models
 from nas import files
 from nas.architecture import spaces, spec_json
-from tools.workflow import pipeline_plan, pipeline_run, pipeline_settings, presets, stages
+from tools.workflow import presets, stages
+from tools.workflow.pipeline import plan
+from tools.workflow.pipeline.run import Pipeline
+from tools.workflow.pipeline.settings import Settings
 from tools.workflow.workdir import WorkDir
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -69,12 +72,10 @@ def again(finished, fashion_data_dir, tmp_path, capsys, monkeypatch):
 
         if until:
             monkeypatch.setattr(stages, until, stop)
-        settings = pipeline_settings.Settings(
-            presets.preset("tiny"), fashion_data_dir, "local", 1, None, False, 0, 0
-        )
+        settings = Settings(presets.preset("tiny"), fashion_data_dir, "local", 1, None, False, 0, 0)
         settings = dataclasses.replace(settings, **changes)
         with WorkDir(path, json.loads((path / "config.json").read_text())["pipeline"]) as owned:
-            pipeline = pipeline_run.Pipeline(settings, owned, path)
+            pipeline = Pipeline(settings, owned, path)
             if until:
                 with pytest.raises(Enough):
                     pipeline.run()
@@ -145,7 +146,7 @@ def test_summary(finished):
     assert set(summary["test_accuracy_by_recipe"]) == set(RECIPES)
     assert summary["measured_latency_ms"] == summary["latency_ms_by_recipe"]["float32"] > 0
     # The report is made from the summary, so its time is not in it.
-    assert [*summary["stage_seconds"], "report"] == list(pipeline_plan.STAGES)
+    assert [*summary["stage_seconds"], "report"] == list(plan.STAGES)
     assert summary["search_seconds"] == summary["stage_seconds"]["search"] > 0
     assert summary["train_seconds"] == summary["stage_seconds"]["train"] > 0
     parity = json.loads((path / "parity_float32.json").read_text())

@@ -222,7 +222,7 @@ def test_extras_that_documents_name_exist():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     texts = [path.read_text("utf-8") for path in (*_documents(), ROOT / "Makefile")]
     named = {name for text in texts for name in re.findall(r"'\.\[(\w+)\]'", text)}
-    assert named == {"dev", "gpu"} == set(project["optional-dependencies"])
+    assert named == {"dev", "gpu", "pretrained"} == set(project["optional-dependencies"])
 
 
 def test_links_of_documents_lead_to_files():

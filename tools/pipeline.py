@@ -76,7 +76,10 @@ def main() -> None:
     from nas import chatter
 
     with chatter.silenced():
-        from tools.workflow import pipeline_plan, pipeline_run, pipeline_settings, presets
+        from tools.workflow import presets
+        from tools.workflow.pipeline import plan
+        from tools.workflow.pipeline.run import Pipeline
+        from tools.workflow.pipeline.settings import Settings, checked
 
     chosen = preset_flags.changed(presets.preset(_PRESET.value))
     overrides: dict[str, Any] = {
@@ -107,7 +110,7 @@ def main() -> None:
         )
     if _TARGET.value is not None:
         chosen = dataclasses.replace(chosen, target_latency=_TARGET.value)
-    settings = pipeline_settings.Settings(
+    settings = Settings(
         preset=chosen,
         data_dir=data_flags.DATA_DIR.value,
         images=dataclasses.replace(chosen.images, **data_flags.given()),
@@ -119,17 +122,17 @@ def main() -> None:
         seed=_SEED.value,
         max_train_examples=_MAX_TRAIN.value,
     )
-    settings = pipeline_settings.checked(settings)
+    settings = checked(settings)
     config = {"preset_name": _PRESET.value, **settings.as_config()}
     directory = workdir.WorkDir(
         _WORKDIR.value, config, ["data_dir"], apart_from=["search", "train"]
     )
     if watch_flags.DRY_RUN.value:
-        pipeline_plan.show(settings, directory)
+        plan.show(settings, directory)
         return
     with directory:
         tensorboard = watch_flags.TENSORBOARD.value
-        pipeline_run.Pipeline(settings, directory, pathlib.Path(_WORKDIR.value), tensorboard).run()
+        Pipeline(settings, directory, pathlib.Path(_WORKDIR.value), tensorboard).run()
 
 
 if __name__ == "__main__":

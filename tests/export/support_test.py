@@ -7,7 +7,8 @@ from export.content.metadata import About
 from export.examples import Examples
 from latency_models.measuring import block_benchmarks
 from nas.architecture import spaces
-from tools.workflow import pipeline_settings, presets
+from tools.workflow import presets
+from tools.workflow.pipeline.settings import Settings, checked
 
 SPACE = spaces.SPACES["tiny"]
 REASON = "no operator for int16"
@@ -78,6 +79,6 @@ def test_a_benchmark_is_refused_before_any_work(without_depthwise, tmp_path):
 
 def test_a_pipeline_is_refused_before_any_work(without_depthwise):
     preset = dataclasses.replace(presets.PRESETS["tiny"], recipes=("float32", "int16x8"))
-    settings = pipeline_settings.Settings(preset, None, "local", 1, None, False, 0, 0)
+    settings = Settings(preset, None, "local", 1, None, False, 0, 0)
     with pytest.raises(ValueError, match="tiny, layers.*: the recipe int16x8 cannot write mbconv"):
-        pipeline_settings.checked(settings)
+        checked(settings)

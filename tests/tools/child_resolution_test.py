@@ -12,7 +12,10 @@ from export.checks import interpreter
 from nas import files
 from nas.architecture import spaces, spec_json
 from tools.experiments import compared_child
-from tools.workflow import pipeline_data, pipeline_run, pipeline_settings, presets, stages
+from tools.workflow import presets, stages
+from tools.workflow.pipeline import data
+from tools.workflow.pipeline.run import Pipeline
+from tools.workflow.pipeline.settings import Settings
 from tools.workflow.workdir import WorkDir
 
 # The images of Fashion-MNIST have 28x28 pixels.
@@ -65,7 +68,7 @@ def test_only_a_network_in_a_file_keeps_its_resolution(child_file):
 
 
 def _settings(data_dir, **changes):
-    return pipeline_settings.Settings(
+    return Settings(
         preset=dataclasses.replace(presets.preset("tiny"), **changes),
         data_dir=data_dir,
         device="local",
@@ -81,21 +84,21 @@ def test_a_pipeline_trains_the_child_of_a_search_at_its_resolution(fashion_data_
     settings = _settings(fashion_data_dir)
     files.write_json(tmp_path / "child.json", spec_json.to_dict(CHILD))
     with WorkDir(tmp_path, {}) as owned:
-        made = pipeline_run.Pipeline(settings, owned, tmp_path)
+        made = Pipeline(settings, owned, tmp_path)
         # The search has the images as they are, and so does a child of their size.
         assert made._dataset.input_shape == (28, 28, 1)
         assert made._child_dataset.input_shape == (20, 20, 1)
         assert len(made._child_dataset.test) == len(made._dataset.test)
         files.write_json(tmp_path / "child.json", spec_json.to_dict(SPACE.child([0, 1, 2, 1])))
-        again = pipeline_run.Pipeline(settings, owned, tmp_path)
+        again = Pipeline(settings, owned, tmp_path)
         assert again._child_dataset is again._dataset
 
 
 def test_a_pipeline_of_a_given_child_reads_images_of_its_size(fashion_data_dir, child_file):
     given = _settings(fashion_data_dir, child=str(child_file))
-    assert pipeline_data.load_dataset(given).input_shape == (20, 20, 1)
+    assert data.load_dataset(given).input_shape == (20, 20, 1)
     published = _settings(fashion_data_dir, child="proxyless_cpu")
-    assert pipeline_data.load_dataset(published).input_shape == (28, 28, 1)
+    assert data.load_dataset(published).input_shape == (28, 28, 1)
 
 
 def test_compared_children_are_read_at_their_own_resolution(child_file, tmp_path, monkeypatch):

@@ -47,7 +47,7 @@ def test_a_target_that_cannot_be_met_says_what_can(fashion_data_dir, tmp_path):
     ("more", "text"),
     [
         (["--target_latency_ms=5", "--resolution=64"], "leave one of them out"),
-        (["--init=search"], "expected other weights with --child"),
+        (["--init=search"], "expected random, imagenet or a file with --child"),
         (["--init=nothing.keras"], "found no file nothing.keras"),
     ],
 )

@@ -10,15 +10,18 @@ from nas import files
 from nas.architecture import spaces, spec_json
 from nas.architecture.operations import MBConv
 from tools.terminal import pipeline_summary
-from tools.workflow import pipeline_plan, pipeline_run, pipeline_settings, presets
+from tools.workflow import presets
+from tools.workflow.pipeline import plan
+from tools.workflow.pipeline.run import Pipeline
+from tools.workflow.pipeline.settings import Settings, checked
 from tools.workflow.workdir import WorkDir
 
 
 def settings(data_dir=None, **changes):
-    own = {field.name for field in dataclasses.fields(pipeline_settings.Settings)}
+    own = {field.name for field in dataclasses.fields(Settings)}
     preset = {name: value for name, value in changes.items() if name not in own}
     rest = {name: value for name, value in changes.items() if name in own}
-    made = pipeline_settings.Settings(
+    made = Settings(
         preset=dataclasses.replace(presets.preset("tiny"), **preset),
         data_dir=data_dir,
         device="local",
@@ -43,7 +46,7 @@ def settings(data_dir=None, **changes):
 )
 def test_what_does_not_exist_is_refused(changes, error):
     with pytest.raises(ValueError, match=error):
-        pipeline_settings.checked(settings(**changes))
+        checked(settings(**changes))
 
 
 def test_a_space_with_too_few_networks_is_refused(tmp_path):
@@ -53,13 +56,13 @@ def test_a_space_with_too_few_networks_is_refused(tmp_path):
     )
     files.write_json(tmp_path / "small.json", spec_json.to_dict(small))
     with pytest.raises(ValueError, match="expected at least 4 networks to choose from, received 2"):
-        pipeline_settings.checked(settings(space=str(tmp_path / "small.json")))
+        checked(settings(space=str(tmp_path / "small.json")))
 
 
 def test_the_recipe_aimed_at_is_exported_too():
-    checked = pipeline_settings.checked(settings(recipe="int8", recipes=("float32",)))
-    assert checked.preset.recipes == ("int8", "float32")
-    assert pipeline_settings.checked(settings()) == settings()
+    found = checked(settings(recipe="int8", recipes=("float32",)))
+    assert found.preset.recipes == ("int8", "float32")
+    assert checked(settings()) == settings()
 
 
 def test_a_work_dir_keeps_what_a_latency_on_a_phone_depends_on():
@@ -78,7 +81,7 @@ def test_too_few_images_are_refused_in_the_first_stage(fashion_data_dir, tmp_pat
     asked = settings(fashion_data_dir, max_train_examples=20)
     with WorkDir(tmp_path / "w", {}) as owned:
         with pytest.raises(ValueError, match="expected at least 32 images.*received 20 and 200"):
-            pipeline_run.Pipeline(asked, owned, tmp_path / "w").run()
+            Pipeline(asked, owned, tmp_path / "w").run()
         assert owned.stage_seconds == {}
 
 
@@ -120,17 +123,17 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(fashion_data_dir, tmp_path
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "w").exists()
     left = re.findall(r"^(\w+) +to do\b", done.stdout, re.M)
-    assert left == list(pipeline_plan.STAGES)
+    assert left == list(plan.STAGES)
     for text in ("12 networks", "target 50 % of the way", "for the search", "for the training"):
         assert text in done.stdout.replace("\n          ", " ")
 
 
 def test_the_plan_names_every_stage_that_a_work_dir_has_finished(tmp_path):
-    names = list(pipeline_plan.STAGES)
+    names = list(plan.STAGES)
     with WorkDir(tmp_path / "w", {}) as owned:
         for name in names[:3]:
             owned.mark(name, 1.0)
-    rows = pipeline_plan.rows(WorkDir(tmp_path / "w", {}))
+    rows = plan.rows(WorkDir(tmp_path / "w", {}))
     assert [(name, state) for name, state, _ in rows][:4] == [
         *((name, "finished before") for name in names[:3]),
         (names[3], "to do"),
@@ -139,10 +142,10 @@ def test_the_plan_names_every_stage_that_a_work_dir_has_finished(tmp_path):
 
 def test_a_network_that_is_trained_instead_of_a_search_must_exist():
     with pytest.raises(ValueError, match="child: expected one of proxyless_mobile"):
-        pipeline_settings.checked(settings(child="proxyless_toaster"))
+        checked(settings(child="proxyless_toaster"))
     # The space is not looked at.
-    checked = pipeline_settings.checked(settings(child="proxyless_gpu", space="huge"))
-    assert checked.as_config()["preset"]["child"] == "proxyless_gpu"
+    found = checked(settings(child="proxyless_gpu", space="huge"))
+    assert found.as_config()["preset"]["child"] == "proxyless_gpu"
 
 
 def test_a_work_dir_keeps_of_presets_what_they_had_before():
@@ -152,8 +155,8 @@ def test_a_work_dir_keeps_of_presets_what_they_had_before():
 
 
 def test_weights_of_a_search_need_a_search():
-    with pytest.raises(ValueError, match="init: expected random with --child, .* received search"):
-        pipeline_settings.checked(settings(child="proxyless_gpu", init="search"))
+    with pytest.raises(ValueError, match="init: expected random, .* received search"):
+        checked(settings(child="proxyless_gpu", init="search"))
     assert settings(init="search").as_config()["preset"]["init"] == "search"
 
 
@@ -190,7 +193,7 @@ def test_the_last_finalist_is_trained_further(fashion_data_dir, tmp_path):
 
 
 def test_the_plan_of_a_network_without_a_search_has_none(tmp_path):
-    rows = pipeline_plan.rows(WorkDir(tmp_path / "w", {}), pipeline_plan.CHILD_STAGES)
+    rows = plan.rows(WorkDir(tmp_path / "w", {}), plan.CHILD_STAGES)
     assert [name for name, _, _ in rows] == [
         "data",
         "child",

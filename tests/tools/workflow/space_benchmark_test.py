@@ -16,7 +16,9 @@ from latency_models.measuring import (
 )
 from nas import files
 from nas.architecture import counting, spaces
-from tools.workflow import pipeline_run, pipeline_settings, presets, space_benchmark
+from tools.workflow import presets, space_benchmark
+from tools.workflow.pipeline.run import Pipeline
+from tools.workflow.pipeline.settings import Settings
 
 TINY, SMALL, MOBILE = spaces.SPACES["tiny"], made_spaces.small(), made_spaces.mobile()
 DEVICE = latency_models.device("local", 1)
@@ -82,8 +84,8 @@ def test_too_few_parts_are_refused_before_anything_is_said(measured, tmp_path, c
 
 def pipeline(path, space):
     preset = dataclasses.replace(presets.PRESETS["tiny"], networks=8)
-    settings = pipeline_settings.Settings(preset, None, "local", 1, None, False, 0, 0)
-    made = pipeline_run.Pipeline(settings, None, path)
+    settings = Settings(preset, None, "local", 1, None, False, 0, 0)
+    made = Pipeline(settings, None, path)
     made.__dict__["_space"] = space  # Otherwise it is read for a data set.
     return made
 

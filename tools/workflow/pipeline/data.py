@@ -5,7 +5,7 @@ import dataclasses
 from nas.data import batching
 from nas.data.splits.dataset import Dataset
 from tools.workflow import stages
-from tools.workflow.pipeline_settings import Settings
+from tools.workflow.pipeline.settings import Settings
 
 
 def load_dataset(

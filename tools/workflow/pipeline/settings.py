@@ -91,8 +91,9 @@ def checked(settings: Settings) -> Settings:
     if preset.child is not None:
         if preset.init == initial.SEARCH:
             raise ValueError(
-                f"init: expected other weights with --child, which has no search, received "
-                f"{preset.init}; use tools.train --init=search for the network of an earlier search"
+                f"init: expected random, imagenet or a file with --child, which has no search, "
+                f"received {preset.init}; use tools.train --init=search for the network of an "
+                "earlier search"
             )
         network = spaces.load_child(preset.child)
         _check_resolution(settings)

@@ -9,16 +9,8 @@ from typing import Any, TypeVar
 
 import latency_models
 from export import exporting
-from latency_models.measuring import (
-    measurements,
-    network_selection,
-    part_selection,
-    resolution_times,
-)
 from latency_models.models.fitted import LatencyModel
-from latency_models.models.lookup_table import LookupTable
-from nas import files
-from nas.architecture import spaces, spec_json
+from nas.architecture import spaces
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
 from nas.data.splits.dataset import Dataset
@@ -26,8 +18,9 @@ from nas.pretrained import initial as beginnings
 from nas.searching.algorithms.task import CHILD_FILE
 from tools.reporting import page
 from tools.terminal import console, pipeline_summary
-from tools.workflow import pipeline_data, pipeline_record, space_benchmark, stages, target_range
-from tools.workflow.pipeline_settings import Settings
+from tools.workflow import stages, target_range
+from tools.workflow.pipeline import data, given_network, latency, record
+from tools.workflow.pipeline.settings import Settings
 from tools.workflow.workdir import WorkDir
 
 T = TypeVar("T")
@@ -65,7 +58,12 @@ class Pipeline:
         else:
             if self._settings.chooses_resolution:
                 title = f"Latency of {preset.child} ({preset.recipe}, {self._settings.device})"
-                self._stage("resolution", title, self._time_resolutions, ["measurements.jsonl"])
+                self._stage(
+                    "resolution",
+                    title,
+                    lambda: given_network.show(self._resolution_times),
+                    ["measurements.jsonl"],
+                )
             self._stage("child", "Network", self._take_child, ["child.json"], _files(preset.child))
         self._stage(
             "train",
@@ -138,7 +136,7 @@ class Pipeline:
 
     @functools.cached_property
     def _dataset(self) -> Dataset:
-        return pipeline_data.load_dataset(self._settings)
+        return data.load_dataset(self._settings)
 
     @functools.cached_property
     def _child_dataset(self) -> Dataset:
@@ -146,7 +144,7 @@ class Pipeline:
         resolution = self._child.resolution
         if resolution == self._dataset.resolution:
             return self._dataset
-        return pipeline_data.load_dataset(self._settings, resolution=resolution)
+        return data.load_dataset(self._settings, resolution=resolution)
 
     @functools.cached_property
     def _space(self) -> SearchSpace:
@@ -186,39 +184,10 @@ class Pipeline:
         )
 
     def _benchmark(self) -> None:
-        given, default = self._preset.networks, network_selection.default_count(self._space)
-        # A preset has the networks of its own space; one with more decisions needs more.
-        networks = max(given, default) if part_selection.is_designed(self._space) else given
-        space_benchmark.run(
-            self._space,
-            self._preset.recipe,
-            self._device,
-            self._path / "measurements.jsonl",
-            networks=min(networks, self._space.cardinality),
-            seed=self._settings.seed,
-            progress=stages.track,
-            indent="  ",
-        )
+        latency.benchmark(self._settings, self._space, self._device, self._path)
 
     def _fit(self) -> None:
-        rows = measurements.read(self._path / "measurements.jsonl")
-        environment = self._device.environment()
-        rows = [row for row in rows if row.is_for(self._preset.recipe, environment)]
-        kind = latency_models.suitable_kind(self._space)
-        model = latency_models.latency_model(kind).fit(rows, self._space)
-        model.save(self._path / "latency_model.json")
-        networks = model.evaluation_["networks"]
-        tau = networks["kendall_tau"]
-        fitted = (
-            f"{len(model.entries_)} blocks"
-            if isinstance(model, LookupTable)
-            else f"{kind}, {model.evaluation_['blocks']['count']} blocks"
-        )
-        console.say(
-            f"  {fitted}; leave-one-out on {networks['count']} whole "
-            f"networks: error {100 * networks['mape']:.1f} %, "
-            f"rank correlation {'-' if tau is None else f'{tau:.2f}'}"
-        )
+        latency.fit(self._settings, self._space, self._device, self._path)
 
     def _search(self) -> None:
         latencies, target_ms = self._latencies, self._target_ms
@@ -244,44 +213,16 @@ class Pipeline:
         console.say(f"  found: {stages.describe(child, self._space)}")
         console.say(f"  predicted {self._latency_model.predict(child):.3g} ms")
 
-    def _time_resolutions(self) -> None:
-        times = self._resolution_times
-        listed = ", ".join(f"{size} px {ms:.3g} ms" for size, ms in times.items())
-        console.say(f"  {listed}")
+    def _take_child(self) -> None:
+        chosen = self._settings.chooses_resolution
+        times = self._resolution_times if chosen else None
+        given_network.take(self._settings, self._dataset, times, self._path)
 
     @property
     def _resolution_times(self) -> dict[int, float]:
-        """Milliseconds of the given network by resolution; measured unless they are known."""
-        dataset = self._dataset
-        child = spaces.load_child(str(self._preset.child)).with_task(
-            dataset.num_classes, input_channels=dataset.channels
+        return given_network.time_resolutions(
+            self._settings, self._dataset, self._device, self._path
         )
-        return resolution_times.measure(
-            child,
-            self._preset.recipe,
-            self._device,
-            self._path / "measurements.jsonl",
-            seed=self._settings.seed,
-            progress=stages.track,
-        )
-
-    @property
-    def _sized_child(self) -> Child:
-        """The given network at the largest resolution that meets the target."""
-        child, dataset = spaces.load_child(str(self._preset.child)), self._dataset
-        size = resolution_times.largest_within(
-            self._resolution_times, self._target_ms, str(self._preset.child)
-        )
-        return child.with_task(dataset.num_classes, size, dataset.channels)
-
-    def _take_child(self) -> None:
-        if self._settings.chooses_resolution:
-            child = self._sized_child
-        else:
-            child = stages.for_dataset(spaces.load_child(str(self._preset.child)), self._dataset)
-        content = {**spec_json.to_dict(child), "provenance": files.provenance()}
-        files.write_json(self._path / "child.json", content)
-        console.say(f"  {self._preset.child}: {stages.describe(child)}")
 
     @property
     def _begun(self) -> str:
@@ -326,16 +267,14 @@ class Pipeline:
     def _summarize(self) -> dict[str, Any]:
         searched = None
         if self._preset.child is None:
-            searched = pipeline_record.Searched(
+            searched = record.Searched(
                 self._space, self._latency_model, self._latencies, self._target_ms
             )
         # The report reads the summary, so the summary cannot contain the report's own seconds.
         seconds = {k: v for k, v in self._work_dir.stage_seconds.items() if k != "report"}
         # After a search the latency model names the device, which need not be there any more.
         device = None if searched else self._device.name
-        return pipeline_record.write(
-            self._settings, self._child, searched, device, seconds, self._path
-        )
+        return record.write(self._settings, self._child, searched, device, seconds, self._path)
 
 
 def _files(name: str) -> list[str]:

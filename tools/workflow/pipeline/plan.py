@@ -10,8 +10,9 @@ from nas.data import batching
 from nas.distribution.hosts import Distribution
 from nas.searching import search
 from tools.terminal import console
-from tools.workflow import pipeline_data, search_plan, stages, target_range
-from tools.workflow.pipeline_settings import Settings
+from tools.workflow import search_plan, stages, target_range
+from tools.workflow.pipeline import data
+from tools.workflow.pipeline.settings import Settings
 from tools.workflow.workdir import WorkDir
 
 # The stages in order, and the files that each writes.
@@ -30,6 +31,12 @@ CHILD_STAGES = {
     "data": "",
     "child": "child.json",
     **{name: STAGES[name] for name in ("train", "export", "measure", "report")},
+}
+# The same, if a target says which resolution the child has.
+SIZED_CHILD_STAGES = {
+    "data": "",
+    "resolution": "rows of measurements.jsonl",
+    **CHILD_STAGES,
 }
 _FINISHED = "finished before"
 
@@ -65,10 +72,11 @@ def show(settings: Settings, directory: WorkDir) -> None:
             prepared or too small.
     """
     owner = directory.inspect()
-    dataset = pipeline_data.load_dataset(settings, prepare=False)
+    dataset = data.load_dataset(settings, prepare=False)
     preset = settings.preset
     console.title("Plan (nothing is written)")
-    listed = rows(directory, STAGES if preset.child is None else CHILD_STAGES)
+    of_child = SIZED_CHILD_STAGES if settings.chooses_resolution else CHILD_STAGES
+    listed = rows(directory, STAGES if preset.child is None else of_child)
     console.say(console.table(["stage", "state", f"writes in {directory.path}"], listed))
     console.say()
     if owner is not None:

@@ -11,7 +11,7 @@ from nas import files
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
 from tools.workflow import stages, target_range
-from tools.workflow.pipeline_settings import Settings
+from tools.workflow.pipeline.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True)
