@@ -37,6 +37,17 @@ def show(summary: dict[str, Any], path: pathlib.Path) -> None:
             f"{baseline['predicted_latency_ms']:.3g} ms, {baseline['params']:,} parameters, "
             f"{baseline['macs'] / 1e6:.2f} million MACs\n"
         )
+    fixed = summary.get("fixed_network")
+    if fixed:
+        accuracy = summary["test_accuracy_by_recipe"][summary["recipe"]]
+        gain = 100 * (accuracy - fixed["test_accuracy_tflite"])
+        console.say(
+            f"without a search: {fixed['name']} at {fixed['resolution']} pixels, trained alike: "
+            f"{100 * fixed['test_accuracy_tflite']:.2f} % and {fixed['measured_latency_ms']:.3g} "
+            f"ms as {summary['recipe']}; the network found has {gain:+.2f} points"
+            + ("" if gain > 0 else "; take the other, in the folder fixed")
+            + "\n"
+        )
     rows = [
         (
             name,

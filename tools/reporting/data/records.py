@@ -51,6 +51,20 @@ class Baseline:
 
 
 @dataclass(frozen=True, config=_IGNORING)
+class FixedNetwork:
+    """The pretrained network at the largest resolution that meets the target, trained alike."""
+
+    name: str
+    resolution: int
+    predicted_latency_ms: float
+    measured_latency_ms: float
+    params: int
+    macs: int
+    test_accuracy: float
+    test_accuracy_tflite: float
+
+
+@dataclass(frozen=True, config=_IGNORING)
 class Summary:
     """`summary.json`, with latencies in milliseconds and times in seconds."""
 
@@ -64,6 +78,7 @@ class Summary:
     stage_seconds: dict[str, float]
     provenance: Provenance
     baseline: Baseline | None = None
+    fixed_network: FixedNetwork | None = None
 
 
 @dataclass(frozen=True, config=_IGNORING)

@@ -95,6 +95,16 @@ def _this_network(run: Run) -> Figure | None:
             f"{bars[-1].shown}, {figures.count(baseline.params)} parameters, "
             f"{baseline.macs / 1e6:.3g}{figures.SPACE}million MACs."
         )
+    fixed = run.summary.fixed_network if run.summary else None
+    if fixed:
+        value, name = fixed.measured_latency_ms, f"{fixed.name}, {fixed.resolution} px"
+        note = figures.signed_percent(value / run.target_ms - 1.0) if run.target_ms else ""
+        bars.append(Bar(name, value, f"{svg.short(value)}{figures.SPACE}ms", "plain", note))
+        caption += (
+            f" Without a search, {fixed.name} at {fixed.resolution} pixels, trained and measured "
+            f"alike: {bars[-1].shown}, {figures.percent(fixed.test_accuracy)} on the test images "
+            f"({figures.percent(fixed.test_accuracy_tflite)} as a file)."
+        )
     rows = [(bar.name, svg.short(bar.value, 4), bar.note or "–") for bar in bars]
     return Figure(
         key="this-network",

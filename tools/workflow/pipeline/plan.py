@@ -11,7 +11,7 @@ from nas.distribution.hosts import Distribution
 from nas.searching import search
 from tools.terminal import console
 from tools.workflow import search_plan, stages, target_range
-from tools.workflow.pipeline import data
+from tools.workflow.pipeline import data, fixed_network
 from tools.workflow.pipeline.settings import Settings
 from tools.workflow.workdir import WorkDir
 
@@ -25,6 +25,12 @@ STAGES = {
     "export": "child_<recipe>.tflite, parity_<recipe>.json",
     "measure": "rows of measurements.jsonl; then summary.json",
     "report": "report/index.html",
+}
+# The same, if the search begins with a pretrained network.
+PRETRAINED_STAGES = {
+    **{name: written for name, written in STAGES.items() if name != "report"},
+    "fixed": "fixed/",
+    "report": STAGES["report"],
 }
 # The stages if a given child is trained without a search.
 CHILD_STAGES = {
@@ -76,7 +82,8 @@ def show(settings: Settings, directory: WorkDir) -> None:
     preset = settings.preset
     console.title("Plan (nothing is written)")
     of_child = SIZED_CHILD_STAGES if settings.chooses_resolution else CHILD_STAGES
-    listed = rows(directory, STAGES if preset.child is None else of_child)
+    of_search = PRETRAINED_STAGES if fixed_network.is_compared(settings) else STAGES
+    listed = rows(directory, of_search if preset.child is None else of_child)
     console.say(console.table(["stage", "state", f"writes in {directory.path}"], listed))
     console.say()
     if owner is not None:

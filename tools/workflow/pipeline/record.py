@@ -11,6 +11,7 @@ from nas import files
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
 from tools.workflow import stages, target_range
+from tools.workflow.pipeline import fixed_network
 from tools.workflow.pipeline.settings import Settings
 
 
@@ -23,12 +24,14 @@ class Searched:
         model: the latency model.
         latencies: its latencies of the space's networks.
         target_ms: the target; 0 for none.
+        fixed: the pretrained network that it is compared with, if the search began with one.
     """
 
     space: SearchSpace
     model: LatencyModel
     latencies: ChainCosts
     target_ms: float
+    fixed: Child | None = None
 
 
 def write(
@@ -80,6 +83,11 @@ def write(
         best = target_range.baseline(searched.space, searched.latencies, searched.target_ms)
         if best:
             summary["baseline"] = best.as_summary()
+        if searched.fixed is not None:
+            predicted = searched.model.predict(searched.fixed)
+            summary["fixed_network"] = fixed_network.summary(
+                settings, predicted, reference_ms, path
+            )
     files.write_json(path / "summary.json", summary)
     return summary
 

@@ -19,7 +19,7 @@ from nas.searching.algorithms.task import CHILD_FILE
 from tools.reporting import page
 from tools.terminal import console, pipeline_summary
 from tools.workflow import stages, target_range
-from tools.workflow.pipeline import data, given_network, latency, record
+from tools.workflow.pipeline import data, fixed_network, given_network, latency, record
 from tools.workflow.pipeline.settings import Settings
 from tools.workflow.workdir import WorkDir
 
@@ -76,6 +76,9 @@ class Pipeline:
         parities = [exporting.parity_path(self._path, name).name for name in preset.recipes]
         self._stage("export", "Export", self._export, [*networks, *parities], ["child.keras"])
         self._stage("measure", "Latency of the exported files", self._measure, [], networks)
+        if self._fixed is not None:
+            title = f"The fixed network: {self._fixed.name} at {self._fixed.resolution} pixels"
+            self._stage("fixed", title, self._train_fixed, fixed_network.OUTPUTS)
         summary = self._summarize()
         read = ["summary.json", "latency_model.json", "child.json", *parities]
         read += ["search/alphas.npz", "search/metrics.jsonl", "train/metrics.jsonl"]
@@ -141,7 +144,9 @@ class Pipeline:
     @functools.cached_property
     def _child_dataset(self) -> Dataset:
         """The data set at the child's resolution, which a search may have chosen."""
-        resolution = self._child.resolution
+        return self._dataset_at(self._child.resolution)
+
+    def _dataset_at(self, resolution: int) -> Dataset:
         if resolution == self._dataset.resolution:
             return self._dataset
         return data.load_dataset(self._settings, resolution=resolution)
@@ -261,6 +266,22 @@ class Pipeline:
             )
         stages.measure_exports(self._preset.recipes, self._device, self._path)
 
+    @functools.cached_property
+    def _fixed(self) -> Child | None:
+        if not fixed_network.is_compared(self._settings):
+            return None
+        found = fixed_network.within(
+            self._space, self._latencies, self._target_ms, self._preset.init
+        )
+        # The search may have chosen the pretrained network itself.
+        is_found = found and dataclasses.replace(found, name=self._child.name) == self._child
+        return None if is_found else found
+
+    def _train_fixed(self) -> None:
+        assert self._fixed is not None
+        dataset = self._dataset_at(self._fixed.resolution)
+        fixed_network.run(self._settings, self._fixed, dataset, self._device, self._path)
+
     def _report(self) -> None:
         page.write([str(self._path)])
 
@@ -268,7 +289,7 @@ class Pipeline:
         searched = None
         if self._preset.child is None:
             searched = record.Searched(
-                self._space, self._latency_model, self._latencies, self._target_ms
+                self._space, self._latency_model, self._latencies, self._target_ms, self._fixed
             )
         # The report reads the summary, so the summary cannot contain the report's own seconds.
         seconds = {k: v for k, v in self._work_dir.stage_seconds.items() if k != "report"}

@@ -1,0 +1,96 @@
+"""What a user has without a search: the pretrained network itself, trained and measured alike.
+
+Its resolution is the largest of the space's whose predicted latency meets the target. Its files lie
+in the work dir's folder `fixed`.
+"""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from export import exporting
+from latency_models import Device
+from nas import files
+from nas.architecture import spaces, spec_json
+from nas.architecture.specs import Child, SearchSpace
+from nas.choices.chain_costs import ChainCosts
+from nas.data.splits.dataset import Dataset
+from nas.pretrained import initial, seeds
+from tools.workflow import stages
+from tools.workflow.pipeline.settings import Settings
+
+FOLDER = "fixed"
+_CHILD = f"{FOLDER}/child.json"
+OUTPUTS = [_CHILD, f"{FOLDER}/child.keras"]
+
+
+def is_compared(settings: Settings) -> bool:
+    """Whether a run has a fixed network: a search that began with a pretrained one."""
+    preset = settings.preset
+    return preset.child is None and preset.init not in (initial.RANDOM, initial.SEARCH)
+
+
+def within(space: SearchSpace, costs: ChainCosts, target_ms: float, init: str) -> Child | None:
+    """Returns the pretrained network at the largest resolution that meets the target.
+
+    None if it meets the target at no resolution of the space; 0 is no target.
+
+    Args:
+        space: the space, for its data set.
+        costs: predicted latencies of its networks.
+        target_ms: the target in milliseconds.
+        init: what the search began with.
+    """
+    seed = seeds.load(init, space).weights.child
+    for resolution in sorted(space.resolutions, reverse=True):
+        sized = seed.with_task(space.num_classes, resolution, space.input_channels)
+        if not target_ms or costs.of(space.choices(sized)) <= target_ms:
+            return sized
+    return None
+
+
+def run(
+    settings: Settings, child: Child, dataset: Dataset, device: Device, workdir: pathlib.Path
+) -> None:
+    """Trains, exports and times the fixed network.
+
+    Args:
+        settings: the settings of the pipeline.
+        child: the network, from `within`.
+        dataset: the data set at its resolution.
+        device: the device to time on.
+        workdir: the work dir of the run.
+    """
+    path, preset = workdir / FOLDER, settings.preset
+    content = {**spec_json.to_dict(child), "provenance": files.provenance()}
+    files.write_json(workdir / _CHILD, content)
+    begun = initial.of_seed(child, preset.init, settings.seed)
+    config = dataclasses.replace(preset.train, seed=settings.seed)
+    stages.run_train(child, dataset, config, path, tensorboard=False, initial=begun)
+    stages.run_export((preset.recipe,), dataset, settings.seed, path)
+    stages.measure_exports((preset.recipe,), device, path)
+
+
+def summary(
+    settings: Settings, predicted_ms: float, reference_ms: float | None, workdir: pathlib.Path
+) -> dict[str, Any]:
+    """Returns the fields of `fixed_network` in `summary.json`.
+
+    Args:
+        settings: the settings of the pipeline.
+        predicted_ms: its predicted latency.
+        reference_ms: as for `stages.measured_exports`.
+        workdir: the work dir of the run.
+    """
+    path, recipe = workdir / FOLDER, settings.preset.recipe
+    child = spaces.load_child(str(workdir / _CHILD))
+    parity = exporting.comparison(path, recipe)
+    return {
+        "name": child.name,
+        "resolution": child.resolution,
+        "predicted_latency_ms": predicted_ms,
+        "measured_latency_ms": stages.measured_exports((recipe,), reference_ms, path)[recipe],
+        **stages.size_of(child),
+        "test_accuracy": parity["accuracy_keras"],
+        "test_accuracy_tflite": parity["accuracy_tflite"],
+    }
