@@ -2,13 +2,11 @@
 
 Every one meets the target as the child would:
 
-- `estimate`: the best by the estimate from the losses of all weight steps.
+- `estimate`: the best by the estimate from the losses of all weight steps, and by its work.
 - `width`: where widths are decisions, the network of one multiplied width, if one meets the
   target.
 - `alpha`: the algorithm's own choice.
-- `most work`: the one with the largest product of multiply-accumulates and the fourth root of the
-  parameters. What computes more in equal time is often better, the more so the longer it is
-  trained; a rule that needs no search.
+- `most work`: the one of most work (`nas.choices.work`); a rule that needs no search.
 - `one operation`: for each operation of the space, a network that has it in every slot, or in as
   many as the target allows, and otherwise the most work. Such networks are what one designs by
   hand, and hard to beat.
@@ -17,21 +15,16 @@ Every one meets the target as the child would:
 """
 
 import collections
-import math
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
-import tensorflow as tf
 
-from nas.architecture import counting
 from nas.architecture.operations import Skip
 from nas.architecture.spaces import width_multiplied
-from nas.architecture.specs import Child, SearchSpace
-from nas.choices import derive, space_costs
+from nas.architecture.specs import SearchSpace
+from nas.choices import derive
 from nas.choices.additive_estimate import AdditiveEstimate
-from nas.choices.chain_costs import ChainCosts
-from nas.choices.partial_networks import Worth
+from nas.choices.work import ChooseBy, Work
 from nas.searching.algorithms.task import Task
 from nas.searching.finalist_record import Finalist, Origin
 
@@ -39,17 +32,8 @@ from nas.searching.finalist_record import Finalist, Origin
 _MOST_DRAWS = 20
 # Probability of another operation beside a preferred one: less than any work can outweigh.
 _UNLIKE = 1e-12
-# Of multiply-accumulates and of parameters.
-_EXPONENTS = (1.0, 0.25)
-# Rounds in which the weights of a sum follow the network that they lead to.
-_ROUNDS = 6
-
-
-class ChooseBy(Protocol):
-    """Returns the most probable network, by given probabilities, that meets the target."""
-
-    def __call__(self, p: np.ndarray, worth: Worth = ()) -> tuple[int, ...]:
-        """Takes probabilities `[rows, most options]` and what else counts."""
+# In nats for a factor e of work: far more than equal probabilities differ by.
+_WORK_ALONE = 1.0
 
 
 def propose(
@@ -86,8 +70,9 @@ def propose(
         add(own(), "alpha")
     # Another objective only trades accuracy for latency: then no work is too much.
     if task.config.target and (is_limit or task.config.objective == "target"):
-        add(_most_work(task.space, choose_by, equal), "most work")
-        for choices in _of_one_operation(task.space, choose_by):
+        work = Work(task.space)
+        add(work.best(choose_by, equal, _WORK_ALONE), "most work")
+        for choices in _of_one_operation(task.space, choose_by, work):
             add(choices, "one operation")
     rng = np.random.default_rng(task.config.seed)
     for _ in range(_MOST_DRAWS * task.config.finalists):
@@ -110,40 +95,14 @@ def _equal(space: SearchSpace) -> np.ndarray:
     return np.array([[1.0] * n + [np.nan] * (most - n) for n in space.option_counts])
 
 
-def _most_work(space: SearchSpace, choose_by: ChooseBy, p: np.ndarray) -> tuple[int, ...]:
-    """Returns a network with a large product of powers of multiply-accumulates and parameters.
-
-    Of a sum, the dynamic program finds the largest. The logarithm of the product is a sum near any
-    network, with weights that depend on the network; so the weights follow the last one found.
-    """
-    costs = space_costs.macs_of(space), space_costs.params_of(space)
-    found: list[tuple[int, ...]] = []
-    amounts = [_mean(own) for own in costs]
-    for _ in range(_ROUNDS):
-        worth = [(own, w / x) for own, w, x in zip(costs, _EXPONENTS, amounts, strict=True)]
-        found.append(choose_by(p, worth))
-        amounts = [own.of(found[-1]) for own in costs]
-    return max(found, key=lambda choices: _work(space.child(choices)))
-
-
-def _mean(costs: ChainCosts) -> float:
-    equal = costs.mask / np.array(costs.counts)[:, None]
-    return float(costs.expected(tf.constant(equal)))
-
-
-def _of_one_operation(space: SearchSpace, choose_by: ChooseBy) -> list[tuple[int, ...]]:
+def _of_one_operation(space: SearchSpace, choose_by: ChooseBy, work: Work) -> list[tuple[int, ...]]:
     """Returns a network for each operation that most slots can choose, that of most work first."""
     labels = collections.Counter(
         op.label for slot in space.slots for op in slot.candidates if not isinstance(op, Skip)
     )
     common = [label for label, count in labels.items() if 2 * count > len(space.slots)]
-    found = [_most_work(space, choose_by, _preferring(label, space)) for label in common]
-    return sorted(found, key=lambda choices: -_work(space.child(choices)))
-
-
-def _work(child: Child) -> float:
-    amounts = counting.num_macs(child), counting.num_params(child)
-    return math.prod(x**w for x, w in zip(amounts, _EXPONENTS, strict=True))
+    found = [work.best(choose_by, _preferring(label, space), _WORK_ALONE) for label in common]
+    return sorted(found, key=lambda choices: -work.log(choices))
 
 
 def _preferring(label: str, space: SearchSpace) -> np.ndarray:

@@ -1,11 +1,9 @@
-import dataclasses
-import itertools
 import types
 
 import numpy as np
 import pytest
 
-from nas.architecture import counting, spaces
+from nas.architecture import spaces
 from nas.architecture.blocks import Head, Slot, Stem
 from nas.architecture.operations import MBConv, Skip
 from nas.architecture.spaces import width_multiplied
@@ -116,23 +114,3 @@ def test_without_uncertainty_there_are_no_draws():
 def test_a_fixed_space_has_no_multiplied_width():
     found, _ = proposed(FIXED, 3)
     assert found and "width" not in [one.origin for one in found]
-
-
-def test_the_most_work_is_that_of_all_networks():
-    """On a space so small that all networks can be counted, with parameters as the cost."""
-    space = dataclasses.replace(FIXED, layers=FIXED.layers[:3])
-    costs = space_costs.params_of(space)
-    target = costs.at(0.5)
-
-    def choose_by(p, worth=()):
-        return derive.most_probable_within(p, costs, target, 0.0, worth)
-
-    equal = np.where(costs.mask, 1.0, np.nan)
-    found = proposals._most_work(space, choose_by, equal)
-    works = {
-        choices: counting.num_macs(space.child(choices))
-        * counting.num_params(space.child(choices)) ** 0.25
-        for choices in itertools.product(*map(range, space.option_counts))
-        if costs.of(choices) <= target
-    }
-    assert found == max(works, key=lambda choices: works[choices])
