@@ -11,7 +11,10 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
-Path = str | os.PathLike[str]
+from nas import reading
+from nas.file_kinds import ANY, Kind
+
+Path = reading.Path
 
 _REPORTED_LIBRARIES = (
     "tensorflow",
@@ -105,18 +108,13 @@ def check_writable(folder: Path) -> None:
         ) from error
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, kind: Kind = ANY) -> Any:
     """Reads a JSON file.
 
     Raises:
         ValueError: the file is missing or not JSON; the message names the file and the place.
     """
-    try:
-        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError):
-        raise ValueError(f"{path}: expected a JSON file, found none") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a JSON file ({error})") from None
+    return reading.json_value(path, kind)
 
 
 def provenance(**extra: Any) -> dict[str, Any]:

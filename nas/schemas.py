@@ -1,0 +1,92 @@
+"""Compares JSON values with a schema, and says in one line what does not fit.
+
+A schema is a pydantic type. The schema of each kind of file stands beside the code that writes it.
+"""
+
+import json
+import os
+import re
+from typing import Annotated, Any, TypeVar
+
+import pydantic
+from pydantic import Field
+
+from nas import reading
+from nas.file_kinds import Kind
+
+T = TypeVar("T")
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0)]
+PositiveCount = Annotated[int, Field(ge=1)]
+
+
+def read(schema: type[T], path: reading.Path, kind: Kind, version: int | None = None) -> T:
+    """Reads the JSON file `path`.
+
+    Args:
+        schema: what it contains.
+        path: the file.
+        kind: what the file is.
+        version: the `schema_version` it has if it names one; None if it is not compared.
+
+    Raises:
+        FileFault: it cannot be read, or does not fit.
+    """
+    data = reading.json_value(path, kind)
+    if version is not None and isinstance(data, dict) and "schema_version" in data:
+        check_version(data["schema_version"], version, os.fspath(path), kind)
+    return parse(schema, data, os.fspath(path), kind)
+
+
+def check_version(found: object, expected: int, source: str, kind: Kind) -> None:
+    """Refuses another `schema_version`.
+
+    Raises:
+        FileFault: it is another one.
+    """
+    if found != expected or isinstance(found, bool):
+        raise reading.FileFault(
+            f"{source}: schema_version: expected {expected}, received {reading.shown(found)}; "
+            f"read it with the version of this project that wrote it, or {kind.advice}"
+        )
+
+
+def parse(schema: Any, data: Any, source: str, kind: Kind, place: str = "") -> Any:
+    """Converts JSON values to a schema.
+
+    Args:
+        schema: the pydantic type.
+        data: values as JSON has them.
+        source: the file, for the message of an error.
+        kind: what the file is.
+        place: where in the file the values are.
+
+    Raises:
+        FileFault: a value does not fit; the message names the first one.
+    """
+    try:
+        text = json.dumps(data, allow_nan=False)
+        return pydantic.TypeAdapter(schema).validate_json(text, strict=True)
+    except pydantic.ValidationError as error:
+        where, expected, received = described(error)
+        joined = ".".join(filter(None, [place, where])).replace(".[", "[")
+        raise reading.fault(source, joined, expected, received, kind) from None
+
+
+def described(error: pydantic.ValidationError) -> tuple[str, str, str]:
+    """Place of the first fault, what was expected there, and what was received."""
+    fault = error.errors()[0]
+    place = reading.place_text(fault["loc"])
+    if fault["type"] == "missing":
+        return place, "a value", "none"
+    if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return place, "no such field", reading.shown(fault["input"])
+    message = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    message = re.sub(r"^(\w+) should have", r"a \1 of", message).removeprefix("expected ")
+    if fault["type"].startswith("dataclass_"):
+        message = "an object"
+    return place, message.replace("dictionary", "object"), reading.shown(fault["input"])
