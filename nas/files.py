@@ -1,9 +1,12 @@
 """Writes files atomically, and JSON files with their provenance."""
 
+import contextlib
+import fcntl
 import json
 import os
 import pathlib
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,6 +18,13 @@ from nas import reading
 from nas.file_kinds import ANY, Kind
 
 Path = reading.Path
+
+# Part of the name of a temporary file. Earlier versions had none; of theirs only those of networks,
+# which are large, are recognized.
+_MARK = ".tmp-"
+_LEFTOVER = re.compile(
+    r"\..+\.tmp-[a-z0-9_]{8}(\.\w+)?|\.(child\w*|round_\d+)\.[a-z0-9_]{8}\.(keras|tflite)"
+)
 
 _REPORTED_LIBRARIES = (
     "tensorflow",
@@ -35,10 +45,12 @@ def write_with(path: Path, write: Callable[[str], None]) -> None:
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix
+        dir=path.parent, prefix=f".{path.stem}{_MARK}", suffix=path.suffix
     )
-    os.close(handle)
     try:
+        # Says that the file is being written, until this process ends; see `remove_leftovers`.
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         write(temporary)
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
@@ -50,6 +62,27 @@ def write_with(path: Path, write: Callable[[str], None]) -> None:
             # The error of a full disk names no file.
             error.filename = os.fspath(path)
         raise
+    finally:
+        os.close(handle)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Deletes the temporary files of `write_with` under `folder` whose process was killed."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if _LEFTOVER.fullmatch(name):
+                _remove_if_unused(os.path.join(parent, name))
+
+
+def _remove_if_unused(path: str) -> None:
+    # Another process may finish or remove it meanwhile, or own it.
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(path)
+        finally:
+            os.close(handle)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -65,7 +65,7 @@ def _blocks(path: Path, kind: Kind, most_bytes: float = _MOST_BYTES) -> Iterator
     try:
         # Without O_NONBLOCK, opening a named pipe would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
+        try:
             found = os.fstat(descriptor)
             received = None
             if not stat.S_ISREG(found.st_mode):
@@ -75,8 +75,10 @@ def _blocks(path: Path, kind: Kind, most_bytes: float = _MOST_BYTES) -> Iterator
             if received:
                 expected = f"{kind.what}, a regular file of at most {_MOST_BYTES:,} bytes"
                 raise Unreadable(f"{name}: expected {expected}, received {received}; {kind.advice}")
-            while block := file.read(_BLOCK_BYTES):
+            while block := os.read(descriptor, _BLOCK_BYTES):
                 yield block
+        finally:
+            os.close(descriptor)
     except (FileNotFoundError, NotADirectoryError):
         raise Missing(f"{name}: expected {kind.what}, found none; {kind.advice}") from None
     except (OSError, MemoryError) as error:

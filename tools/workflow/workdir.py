@@ -86,6 +86,7 @@ class WorkDir:
             ) from error
         try:
             self._bind_config()
+            files.remove_leftovers(self.path)
         except BaseException:
             self._release()
             raise
