@@ -1,6 +1,7 @@
 """Exports a trained Keras file as checked `.tflite` files; skips recipes that are already done."""
 
 import hashlib
+import io
 import pathlib
 import zipfile
 from collections.abc import Callable, Sequence
@@ -10,18 +11,22 @@ import keras
 import numpy as np
 
 from export import recipes, writing
-from export.checks import parity
+from export.checks import parity, parity_record
 from export.content import flatbuffer, metadata
 from export.conversion import tflite
 from export.examples import Examples
 from export.fine_tuning import jobs
-from nas import files
+from nas import files, reading
 from nas.architecture import spaces
 from nas.data.splits.dataset import Dataset
+from nas.file_kinds import KERAS
 from nas.progress import Track, untracked
 
 STEM = "child"
 CHILD_FILE = "child.json"
+# Weights hardly shrink when packed; Keras does not even pack them.
+_MOST_UNPACKED = 20
+_ALWAYS_UNPACKED = 16 << 20
 
 
 def tflite_path(workdir: files.Path, recipe: str) -> pathlib.Path:
@@ -40,7 +45,7 @@ def comparison(workdir: files.Path, recipe: str) -> dict[str, Any]:
     Raises:
         ValueError: the file is missing or damaged.
     """
-    return files.read_json(parity_path(workdir, recipe))
+    return parity_record.read_all(parity_path(workdir, recipe))
 
 
 def note(workdir: files.Path, recipe: str, **entries: Any) -> None:
@@ -58,20 +63,32 @@ def load_model(path: files.Path) -> keras.Model:
     Raises:
         ValueError: the file is missing, no `.keras` file, or has layers that are not Keras' own.
     """
-    if not zipfile.is_zipfile(path):
-        found = "something else" if pathlib.Path(path).exists() else "none"
-        raise ValueError(f"{path}: expected a .keras file, found {found}; check the path")
+    content = reading.content(path, KERAS)
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        received = f"{len(content):,} bytes of something else" if content else "an empty file"
+        raise reading.fault(path, "", KERAS.what, received, KERAS)
     try:
+        _check_unpacked_size(path, content)
         return keras.saving.load_model(path, compile=False)
+    except reading.FileFault:
+        raise
     # On a damaged file zipfile, zlib, json, h5py and Keras each raise errors of their own.
     except Exception as error:
         # Keras' messages hold whole configurations before the actual error, and advice after it.
         point = str(error).rpartition("Exception encountered: ")[2].strip()
         reason = point.partition("\n")[0].partition(". ")[0].rstrip(".") or type(error).__name__
-        raise ValueError(
-            f"{path}: expected a .keras file of Keras' own layers, received one that cannot be "
-            f"read ({reason}); build the network from stock layers and save it again"
-        ) from error
+        received = f"one that cannot be read ({reason})"
+        raise reading.fault(path, "", KERAS.what, received, KERAS) from error
+
+
+def _check_unpacked_size(path: files.Path, content: bytes) -> None:
+    """Refuses an archive that unpacks to far more than it holds, before it fills the memory."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    most = _MOST_UNPACKED * len(content) + _ALWAYS_UNPACKED
+    if unpacked > most:
+        expected = f"an archive of {len(content):,} bytes to unpack to at most {most:,}"
+        raise reading.fault(path, "", expected, f"{unpacked:,}", KERAS)
 
 
 def check_task(model: keras.Model, input_shape: Sequence[int], num_classes: int) -> None:
@@ -155,12 +172,11 @@ def export(
         True
     """
     wanted = [recipes.recipe(name) for name in recipe_names]
-    if not pathlib.Path(model_path).is_file():
-        raise ValueError(f"{model_path}: expected a .keras file, found none; check the path")
+    content = reading.content(model_path, KERAS)
     settings = settings or jobs.Settings()
     for recipe in wanted:
         writing.check_examples(recipe, examples, about, settings)
-    digest = hashlib.sha256(pathlib.Path(model_path).read_bytes()).hexdigest()
+    digest = hashlib.sha256(content).hexdigest()
     _check_owner(workdir, model_path, digest)
     files.check_writable(workdir)
     common = {
@@ -202,7 +218,7 @@ def export(
 def _check_owner(workdir: files.Path, model_path: files.Path, digest: str) -> None:
     """Refuses a work dir that holds another network, since its files would be replaced."""
     own = pathlib.Path(workdir) / f"{STEM}.keras"
-    if own.is_file() and hashlib.sha256(own.read_bytes()).hexdigest() != digest:
+    if reading.exists(own) and hashlib.sha256(reading.content(own, KERAS)).hexdigest() != digest:
         raise ValueError(
             f"{workdir}: expected the work dir of {model_path}, found another network ({own}); "
             "choose another --workdir"
@@ -254,9 +270,9 @@ def _finished(workdir: files.Path, recipe: str, inputs: dict[str, Any]) -> dict[
         return None
     try:
         result = comparison(workdir, recipe)
+    except reading.Unreadable:
+        raise
     except ValueError:  # Missing or damaged: file and comparison are written again.
-        return None
-    if not isinstance(result, dict):
         return None
     expected = {
         **inputs,

@@ -80,7 +80,9 @@ def _blocks(path: Path, kind: Kind, most_bytes: float = _MOST_BYTES) -> Iterator
         finally:
             os.close(descriptor)
     except (FileNotFoundError, NotADirectoryError):
-        raise Missing(f"{name}: expected {kind.what}, found none; {kind.advice}") from None
+        raise Missing(
+            f"{name}: expected {kind.what}, found none; check the path, or {kind.advice}"
+        ) from None
     except (OSError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or "not enough memory"
         raise Unreadable(
@@ -143,9 +145,9 @@ def parsed(text: bytes, source: str, kind: Kind = ANY) -> Any:
         raise fault(source, place, f"{kind.what} in UTF-8", "another encoding", kind) from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno} column {error.colno}"
-        received = "its end" if error.pos >= len(error.doc.rstrip()) else repr(error.doc[error.pos])
-        expected = f"{kind.what} (JSON; {error.msg.lower()})"
-        raise fault(source, place, expected, received, kind) from None
+        is_cut = error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated")
+        received = "a text that ends too early" if is_cut else repr(error.doc[error.pos])
+        raise fault(source, place, f"{kind.what} (JSON)", received, kind) from None
     except RecursionError:
         raise fault(source, "", f"at most {_DEEPEST} levels", "more", kind) from None
     _check_values(value, source, kind)
@@ -199,7 +201,7 @@ def shown(value: Any) -> str:
         return f"an object with {len(value)} keys" if value else "an empty object"
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}" if value else "an empty list"
-    return shortened(json.dumps(value, default=repr))
+    return shortened(repr(value))
 
 
 def shortened(text: str) -> str:

@@ -69,24 +69,29 @@ def parse(schema: Any, data: Any, source: str, kind: Kind, place: str = "") -> A
         FileFault: a value does not fit; the message names the first one.
     """
     try:
-        text = json.dumps(data, allow_nan=False)
-        return pydantic.TypeAdapter(schema).validate_json(text, strict=True)
+        return pydantic.TypeAdapter(schema).validate_json(json.dumps(data), strict=True)
     except pydantic.ValidationError as error:
-        where, expected, received = described(error)
+        where, what = _first_fault(error)
         joined = ".".join(filter(None, [place, where])).replace(".[", "[")
-        raise reading.fault(source, joined, expected, received, kind) from None
+        message = ": ".join(filter(None, [source, joined, what]))
+        raise reading.FileFault(f"{message}; {kind.advice}") from None
+    except RecursionError:
+        raise reading.fault(source, place, "less depth", "more", kind) from None
 
 
-def described(error: pydantic.ValidationError) -> tuple[str, str, str]:
-    """Place of the first fault, what was expected there, and what was received."""
+def _first_fault(error: pydantic.ValidationError) -> tuple[str, str]:
+    """Returns the place of the first fault, and what was expected and received there."""
     fault = error.errors()[0]
-    place = reading.place_text(fault["loc"])
+    place, received = reading.place_text(fault["loc"]), reading.shown(fault["input"])
     if fault["type"] == "missing":
-        return place, "a value", "none"
+        return place, "expected a value, received none"
     if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return place, "no such field", reading.shown(fault["input"])
+        return place, f"expected no such field, received {received}"
     message = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    message = re.sub(r"^(\w+) should have", r"a \1 of", message).removeprefix("expected ")
+    if fault["type"] == "value_error" and "expected" in message:
+        told = "" if isinstance(fault["input"], dict) or "received" in message else received
+        return place, message + (f", received {told}" if told else "")
+    message = re.sub(r"^(\w+) should have", r"a \1 of", message)
     if fault["type"].startswith("dataclass_"):
         message = "an object"
-    return place, message.replace("dictionary", "object"), reading.shown(fault["input"])
+    return place, f"expected {message.replace('dictionary', 'object')}, received {received}"

@@ -302,7 +302,7 @@ def test_another_latency_model_is_searched_with_anew(again):
 def test_a_damaged_file_is_named_with_what_to_do(again, name):
     path, run = again
     (path / name).write_text('{"schema_version": 1, "na')
-    with pytest.raises(ValueError, match=f"{name}: not a JSON file .*delete it and run the same"):
+    with pytest.raises(ValueError, match=f"{name}: .*expected .*JSON.*delete it and run the same"):
         run()
 
 

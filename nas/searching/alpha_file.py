@@ -45,8 +45,8 @@ def read(path: files.Path, counts: Sequence[int] | None = None) -> np.ndarray:
         if isinstance(error, reading.FileFault):
             raise
         # A flipped byte may ask for another way of packing, or for a password.
-        reason = reading.shortened(str(error)) or type(error).__name__
-        raise reading.fault(name, "", "an .npz file", f"something else ({reason})", ALPHAS) from None
+        received = f"something else ({reading.shortened(str(error)) or type(error).__name__})"
+        raise reading.fault(name, "", "an .npz file", received, ALPHAS) from None
     except (SyntaxError, MemoryError) as error:
         received = f"something else ({type(error).__name__})"
         raise reading.fault(name, "alphas", "an array", received, ALPHAS) from None

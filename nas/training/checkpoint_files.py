@@ -22,6 +22,7 @@ _UNFINISHED = re.compile(
 )
 _DATA = re.compile(r"(ckpt-\d+)\.data-\d+-of-\d+")
 _LIST = "checkpoint"
+_NOT_READ = (tf.errors.ResourceExhaustedError, tf.errors.PermissionDeniedError)
 
 
 class CheckpointFiles:
@@ -120,11 +121,11 @@ class CheckpointFiles:
             reader = tf.train.load_checkpoint(str(self.path(step)))
             for name in reader.get_variable_to_shape_map():
                 reader.get_tensor(name)
-        except (tf.errors.ResourceExhaustedError, tf.errors.PermissionDeniedError, MemoryError) as e:
+        except (*_NOT_READ, MemoryError) as error:
             raise reading.Unreadable(
                 f"{self.path(step)}: expected a checkpoint that can be read, received the error "
-                f"{_first_line(e)!r}; nothing was changed: {CHECKPOINT.advice}"
-            ) from e
+                f"{_first_line(error)!r}; nothing was changed: {CHECKPOINT.advice}"
+            ) from error
         except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
             return _first_line(error)
         return None

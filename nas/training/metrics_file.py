@@ -9,7 +9,7 @@ import pydantic
 from nas import reading, schemas
 from nas.file_kinds import METRICS
 
-_ROW = dict[str, pydantic.FiniteFloat | int]
+_ROW = dict[str, pydantic.FiniteFloat]
 # Fractions of images, in [0, 1]; every other number may have any size.
 _FRACTION = "accuracy"
 
@@ -27,7 +27,8 @@ def read(path: reading.Path) -> list[dict[str, Any]]:
     before = 0
     for i, line in enumerate(reading.content(path, METRICS).splitlines(), start=1):
         source = f"{os.fspath(path)}, line {i}"
-        row = schemas.parse(_ROW, reading.parsed(line, source, METRICS), source, METRICS)
+        row = reading.parsed(line, source, METRICS)
+        schemas.parse(_ROW, row, source, METRICS)
         epoch = row.get("epoch")
         if not isinstance(epoch, int) or epoch <= before:
             expected = f"a whole number above {before}"

@@ -160,7 +160,7 @@ class Pipeline:
             return load(str(self._path / name))
         except ValueError as error:
             raise ValueError(
-                f"{error}; delete it and run the same command again to make it anew"
+                f"{error}; or delete it and run the same command again to make it anew"
             ) from error
 
     @property

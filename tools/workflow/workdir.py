@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
-from nas import file_lock, files
+from nas import file_kinds, file_lock, files, reading, schemas
+from tools.reporting.data import records
 
 SCHEMA_VERSION = 1
 _MISSING = object()
@@ -145,15 +146,14 @@ class WorkDir:
             )
 
     def _read(self, path: pathlib.Path) -> dict[str, Any]:
-        if not path.exists():
+        if not reading.exists(path):
             return {"schema_version": SCHEMA_VERSION}
-        record = files.read_json(path)
-        version = record.get("schema_version") if isinstance(record, dict) else None
-        if version != SCHEMA_VERSION:
-            raise ValueError(
-                f"{path}: expected schema_version {SCHEMA_VERSION}, received {version}: "
-                "choose another --workdir"
-            )
+        is_config = path.name == "config.json"
+        kind = file_kinds.CONFIG if is_config else file_kinds.STAGES
+        # Both check what they read; the record also holds what they leave out.
+        (records.read_config if is_config else records.read_stages)(path)
+        record = files.read_json(path, kind)
+        schemas.check_version(record.get("schema_version"), SCHEMA_VERSION, str(path), kind)
         return record
 
     def _stages(self) -> dict[str, dict[str, Any]]:
@@ -171,7 +171,7 @@ class WorkDir:
         record = self._stages().get(name)
         if record is None or not record["finished"]:
             return False
-        if not all((self.path / output).exists() for output in record["outputs"]):
+        if not all(reading.exists(self.path / output) for output in record.get("outputs", [])):
             return False
         read = record.get("inputs", {})
         if inputs is not None and {os.fspath(one) for one in inputs} != set(read):
@@ -181,7 +181,7 @@ class WorkDir:
     def _digests(self, names: Iterable[files.Path]) -> dict[str, str | None]:
         paths = {os.fspath(name): self.path / name for name in names}
         return {
-            name: sha256(path.read_bytes()).hexdigest() if path.exists() else None
+            name: sha256(reading.content(path)).hexdigest() if reading.exists(path) else None
             for name, path in paths.items()
         }
 
@@ -248,7 +248,7 @@ class WorkDir:
         if self.finished(name, inputs):
             return False
         record = self._stages().get(name, {"finished": True})
-        before = 0.0 if record["finished"] else record["seconds"]
+        before = 0.0 if record["finished"] else record.get("seconds", 0.0)
         start = time.monotonic()
         try:
             action()
@@ -263,7 +263,7 @@ class WorkDir:
     def stage_seconds(self) -> dict[str, float]:
         """How long each finished stage took, in the order in which they ran."""
         stages = self._stages()
-        return {name: record["seconds"] for name, record in stages.items() if record["finished"]}
+        return {name: one.get("seconds", 0.0) for name, one in stages.items() if one["finished"]}
 
 
 def _as_json(key: str, value: Any) -> Any:

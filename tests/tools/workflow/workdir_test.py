@@ -141,7 +141,7 @@ def test_a_value_json_does_not_have_is_refused_by_its_key(tmp_path, value):
 
 def test_a_config_of_another_version_is_refused_by_name(tmp_path):
     (tmp_path / "config.json").write_text('{"schema_version": 99}')
-    with pytest.raises(ValueError, match="config.json: expected schema_version 1, received 99"):
+    with pytest.raises(ValueError, match="config.json: schema_version: expected 1, received 99"):
         WorkDir(tmp_path, {}).__enter__()
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tools.reporting.data.records import Parity
+from export.checks.parity_record import Record as Parity
 from tools.reporting.data.run import Run
 from tools.reporting.drawing import bar_chart, svg
 from tools.reporting.drawing.bar_chart import Bar
