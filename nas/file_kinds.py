@@ -51,6 +51,12 @@ MEASUREMENTS = Kind(
     "put a whole copy back, or take that line out and run tools.benchmark with the same flags: "
     "it times only what is missing",
 )
+MEASURED = Kind(
+    "measurements.jsonl",
+    "the latencies of the exported files",
+    "put a whole copy back, or time them again: tools.benchmark --models=FILE,FILE --output with "
+    "this file",
+)
 ALPHAS = Kind(
     "search/alphas.npz",
     "the alphas of a search",
@@ -105,6 +111,11 @@ COMPARISON = Kind(
     "the result of tools.compare_search",
     "put a whole copy back, or run tools.compare_search again: finished trainings stay",
 )
+TRUTH = Kind(
+    "truth.jsonl",
+    "rows written by tools.experiments.make_truth",
+    "put a whole copy back, or take that line out and run it again: it trains only what is missing",
+)
 TFLITE = Kind(
     "child_<recipe>.tflite",
     "a .tflite file",
@@ -116,10 +127,15 @@ KERAS = Kind(
     "put a whole copy back, give another file, or build the network from stock layers and save it "
     "again",
 )
+PROGRAM = Kind(
+    "benchmark_model",
+    "the benchmark_model program",
+    "give its path with --benchmark_model",
+)
 CHECKPOINT = Kind(
     "checkpoints/ckpt-N",
     "a checkpoint",
     "mend that and run the same command again, or move the file away",
 )
 
-KINDS = {kind.name: kind for kind in list(globals().values()) if isinstance(kind, Kind)}
+KINDS = tuple(kind for kind in list(globals().values()) if isinstance(kind, Kind))

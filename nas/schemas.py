@@ -16,6 +16,15 @@ from nas.file_kinds import Kind
 
 T = TypeVar("T")
 
+# Words of pydantic, with ours.
+_SHORTER = {
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "greater than": "above",
+    "less than": "below",
+    "dictionary": "object",
+}
+
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -91,7 +100,9 @@ def _first_fault(error: pydantic.ValidationError) -> tuple[str, str]:
     if fault["type"] == "value_error" and "expected" in message:
         told = "" if isinstance(fault["input"], dict) or "received" in message else received
         return place, message + (f", received {told}" if told else "")
+    for long, short in _SHORTER.items():
+        message = message.replace(long, short)
     message = re.sub(r"^(\w+) should have", r"a \1 of", message)
     if fault["type"].startswith("dataclass_"):
         message = "an object"
-    return place, f"expected {message.replace('dictionary', 'object')}, received {received}"
+    return place, f"expected {message}, received {received}"

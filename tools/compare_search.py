@@ -187,7 +187,9 @@ def _search(
 
 def _images(name: str, target: float, available: int, owned: workdir.WorkDir) -> int:
     """Number of training images with which a search takes `--search_seconds`."""
-    from nas import files
+    from nas import files, schemas
+    from nas.file_kinds import RESULT
+    from tools.experiments import finished_runs
 
     if not _SECONDS.value:
         return available
@@ -208,14 +210,14 @@ def _images(name: str, target: float, available: int, owned: workdir.WorkDir) ->
         files.write_json(result, {"seconds_an_image": by_image, "seconds_at_least": fixed})
 
     owned.stage(f"probe {name}", probe, [f"probes/{name}.json"])
-    found = files.read_json(result)
+    found = schemas.read(finished_runs.Probe, result, RESULT)
     epochs = _WARMUP.value + _EPOCHS.value
-    left = _SECONDS.value - found["seconds_at_least"]
-    images = int(left / (epochs * found["seconds_an_image"]))
+    left = _SECONDS.value - found.seconds_at_least
+    images = int(left / (epochs * found.seconds_an_image))
     if images < 2 * _BATCH_SIZE.value:
         raise ValueError(
             f"search_seconds: expected more for {name}, which needs "
-            f"{found['seconds_at_least']:.0f} s before its first image; received {_SECONDS.value:g}"
+            f"{found.seconds_at_least:.0f} s before its first image; received {_SECONDS.value:g}"
         )
     # Round to thousands, so that two runs of this command choose the same number.
     return min(max(images // 1000 * 1000, 2 * _BATCH_SIZE.value), available)

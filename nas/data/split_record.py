@@ -6,6 +6,7 @@ from typing import Any
 from nas import files
 from nas.data.folder import image_folder
 from nas.data.splits.dataset import Dataset
+from nas.file_kinds import SPLITS
 
 FILE_NAME = "splits.json"
 SCHEMA_VERSION = 1
@@ -46,7 +47,7 @@ def update(dataset: Dataset, workdir: pathlib.Path) -> str | None:
         return None
     path = workdir / FILE_NAME
     now = record(dataset)
-    before = files.read_json(path) if path.exists() else None
+    before = files.read_json(path, SPLITS) if path.exists() else None
     if isinstance(before, dict):
         if {key: value for key, value in before.items() if key != "provenance"} == now:
             return None

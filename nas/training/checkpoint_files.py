@@ -55,7 +55,7 @@ class CheckpointFiles:
         Raises:
             Unreadable: a file of a checkpoint cannot be read.
         """
-        damaged = {}
+        damaged: dict[int, str] = {}
         for step in self.steps:
             fault = self._fault(step)
             if fault is None:

@@ -234,7 +234,10 @@ def test_missing_and_foreign_files_are_refused_in_one_line(tmp_path):
         exporting.load_model(tmp_path / "none.keras")
     text = tmp_path / "text.keras"
     text.write_text("no network")
-    with pytest.raises(ValueError, match="text.keras: expected a .keras file of Keras' own layers, received 10 bytes"):
+    with pytest.raises(
+        ValueError,
+        match="text.keras: expected a .keras file of Keras' own layers, received 10 bytes",
+    ):
         exporting.load_model(text)
     with zipfile.ZipFile(tmp_path / "zip.keras", "w") as archive:
         archive.writestr("readme.txt", "no network")

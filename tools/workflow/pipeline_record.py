@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from export import exporting
+from export.checks import parity_record
 from latency_models.models.fitted import LatencyModel
 from nas import files
 from nas.architecture.specs import Child, SearchSpace
@@ -53,7 +54,7 @@ def write(
     names = preset.recipes
     reference_ms = searched.model.reference_ms_ if searched else None
     measured = stages.measured_exports(names, reference_ms, path)
-    parities = {n: files.read_json(exporting.parity_path(path, n)) for n in names}
+    parities = {n: parity_record.read(exporting.parity_path(path, n)) for n in names}
     summary = {
         "schema_version": 1,
         "space": searched.space.name if searched else None,
@@ -67,10 +68,10 @@ def write(
         "predicted_latency_ms": searched.model.predict(child) if searched else None,
         "measured_latency_ms": measured[preset.recipe],
         **stages.size_of(child),
-        "test_accuracy": parities[names[0]]["accuracy_keras"],
-        "test_accuracy_by_recipe": {n: parities[n]["accuracy_tflite"] for n in names},
+        "test_accuracy": parities[names[0]].accuracy_keras,
+        "test_accuracy_by_recipe": {n: parities[n].accuracy_tflite for n in names},
         "latency_ms_by_recipe": measured,
-        "size_bytes_by_recipe": {n: parities[n]["size_bytes"] for n in names},
+        "size_bytes_by_recipe": {n: parities[n].size_bytes for n in names},
         "search_seconds": seconds["search"] if searched else 0.0,
         "train_seconds": seconds["train"],
         "stage_seconds": dict(seconds),

@@ -16,7 +16,7 @@ from export import examples, exporting
 from export.fine_tuning import jobs
 from latency_models import devices
 from latency_models.measuring import block_benchmarks, measurements
-from nas import files
+from nas import files, reading
 from nas.architecture import counting, spaces, spec_json, stride_check
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
@@ -24,6 +24,7 @@ from nas.data import image_options, loading, sources, split_record
 from nas.data.image_options import ImageOptions
 from nas.data.splits.dataset import Dataset
 from nas.distribution.hosts import Distribution
+from nas.file_kinds import MEASURED
 from nas.layers import keras_network
 from nas.searching import finalist_record, search, search_config
 from nas.training import child_training
@@ -275,8 +276,13 @@ def measured_exports(
     A published latency model has no `reference_ms`. The milliseconds are then those measured, not
     corrected for drift of the machine's speed.
     """
-    by_key = {row.key: row for row in measurements.read(workdir / "measurements.jsonl")}
+    path = workdir / "measurements.jsonl"
+    by_key = {row.key: row for row in measurements.read(path)}
     keys = {name: measurements.file_key(exporting.tflite_path(workdir, name)) for name in recipes}
+    for name, key in keys.items():
+        if key not in by_key:
+            expected = f"a row of {exporting.tflite_path(workdir, name).name} ({key})"
+            raise reading.fault(path, "", expected, "none", MEASURED)
     rows = {recipe: by_key[key] for recipe, key in keys.items()}
     if reference_ms is None:
         return {recipe: row.latency_ms for recipe, row in rows.items()}

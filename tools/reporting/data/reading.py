@@ -14,7 +14,7 @@ from nas import file_kinds, files, reading, schemas
 from nas.architecture import counting, spaces
 from nas.architecture.specs import Child, SearchSpace
 from nas.file_kinds import Kind
-from nas.searching import alpha_file, finalist_record
+from nas.searching import alpha_file, finalist_record, judged_networks
 from nas.training import metrics_file
 from tools.reporting.data import records
 from tools.reporting.data.run import Latency, Run
@@ -51,6 +51,7 @@ def read(path: files.Path) -> Run:
             raise reading.FileFault(f"{what}, received another ({error}); {advice}") from error
     summary = _summary(folder, child)
     finalists = finalist_record.read(folder / "search")
+    judged = judged_networks.read(folder / "search/networks.json")
     parities = _parities(folder, config)
     return Run(
         path=str(path),
@@ -65,7 +66,7 @@ def read(path: files.Path) -> Run:
         search_rows=rows,
         train_rows=tuple(metrics_file.read(folder / "train/metrics.jsonl")),
         train_epochs=_train_epochs(config),
-        judged=records.read_judged(folder / "search/networks.json"),
+        judged=judged.networks if judged else (),
         finalists=finalists.finalists if finalists else (),
         latency=latency,
         target=_target(config, settings, latency),

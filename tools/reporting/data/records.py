@@ -149,21 +149,6 @@ class Summary:
     train_seconds: NotNegative = 0.0
 
 
-@dataclass(frozen=True, config=_IGNORING)
-class Judged:
-    """An evaluated network in `search/networks.json`; `cost` is in the unit of the search."""
-
-    choices: tuple[Count, ...]
-    validation_accuracy: Fraction
-    cost: NotNegative
-    round: Count
-
-
-@dataclass(frozen=True, config=_IGNORING)
-class _JudgedNetworks:
-    networks: tuple[Judged, ...]
-
-
 def read(cls: type[T], path: pathlib.Path, kind: Kind) -> T | None:
     """Reads the JSON file `path` as `cls`; returns None if the file does not exist.
 
@@ -201,9 +186,3 @@ def _by_command(path: pathlib.Path, kind: Kind) -> dict[str, dict[str, Any]]:
     notes = ("schema_version", "provenance")
     commands = {name: value for name, value in content.items() if name not in notes}
     return schemas.parse(dict[str, dict[str, Any]], commands, str(path), kind)
-
-
-def read_judged(path: pathlib.Path) -> tuple[Judged, ...]:
-    """Reads the networks that a search evaluated, in order; empty if the file does not exist."""
-    found = read(_JudgedNetworks, path, file_kinds.NETWORKS)
-    return found.networks if found else ()

@@ -13,6 +13,7 @@ from latency_models.models.scores import Scores
 from nas.architecture import counting
 from nas.architecture.specs import Child, SearchSpace
 from nas.searching.finalist_record import Finalist
+from nas.searching.judged_networks import StoredNetwork
 from tools.reporting.data import records
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Run:
     search_rows: tuple[Mapping[str, float], ...]
     train_rows: tuple[Mapping[str, float], ...]
     train_epochs: int | None
-    judged: tuple[records.Judged, ...]
+    judged: tuple[StoredNetwork, ...]
     finalists: tuple[Finalist, ...]
     latency: Latency | None
     target: float
