@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 # Words of pydantic, with ours.
 _SHORTER = {
-    "greater than or equal to": "at least",
-    "less than or equal to": "at most",
-    "greater than": "above",
-    "less than": "below",
+    "greater than or equal to": "a number of at least",
+    "less than or equal to": "a number of at most",
+    "greater than": "a number above",
+    "less than": "a number below",
     "dictionary": "object",
 }
 
@@ -98,7 +98,9 @@ def _first_fault(error: pydantic.ValidationError) -> tuple[str, str]:
         return place, f"expected no such field, received {received}"
     message = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if fault["type"] == "value_error" and "expected" in message:
-        told = "" if isinstance(fault["input"], dict) or "received" in message else received
+        # The input of a check of several fields is the whole object.
+        whole = isinstance(fault["input"], dict) and fault["input"]
+        told = "" if whole or "received" in message else received
         return place, message + (f", received {told}" if told else "")
     for long, short in _SHORTER.items():
         message = message.replace(long, short)

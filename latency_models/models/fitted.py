@@ -182,7 +182,7 @@ class LatencyModel(abc.ABC):
             schemas.parse(Scores, one, source, LATENCY_MODEL, f"evaluation.{name}")
         for name in _USE:
             # The same value stands in two places; one of them may have been edited.
-            if name in data and data[name] != learned.environment[name]:
+            if name in data and repr(data[name]) != repr(learned.environment[name]):
                 expected = f"{reading.shown(learned.environment[name])} as in environment"
                 raise reading.fault(
                     source, name, expected, reading.shown(data[name]), LATENCY_MODEL

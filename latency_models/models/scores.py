@@ -21,5 +21,6 @@ class Scores:
     within_10: Fraction
     bias: Finite
     kendall_tau: Annotated[float, Field(ge=-1.0, le=1.0, allow_inf_nan=False)] | None = None
+    rmse_ms: NotNegative = 0.0
     method: str = ""
     points: tuple[tuple[NotNegative, NotNegative], ...] = ()

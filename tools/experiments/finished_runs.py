@@ -100,7 +100,7 @@ def search_notes(path: pathlib.Path) -> records.Found:
     """
     kind = file_kinds.CHILD
     content = schemas.read(dict[str, Any], path, kind, 1)
-    notes = content.get("provenance") or {"command": ""}
+    notes = content.get("provenance", {"command": ""})
     return schemas.parse(records.Found, notes, str(path), kind, "provenance")
 
 

@@ -99,7 +99,7 @@ FAULTS = [
     (["stem", "stride"], 3, "stem.stride: .*1 or 2, received 3"),
     (["stem", "activation"], "gelu", "stem.activation: .*'relu6', 'hard_swish', received 'gelu'"),
     (["stem", "padding"], 1, "stem.padding: expected no such field, received 1"),
-    (["head", "dropout"], 1.0, "head.dropout: .*less than 1"),
+    (["head", "dropout"], 1.0, "head.dropout: .*a number below 1"),
     (["head", "dropout"], float("nan"), "head.dropout: "),
     (["layers"], [], "layers: "),
     (["layers"], {}, "layers: "),

@@ -39,7 +39,9 @@ def test_another_form_is_refused_by_its_place(tmp_path, change, place):
     path.write_text(json.dumps(record))
     assert finalist_record.read(tmp_path) == Record(1, (one(0.5),), {}, {})
     path.write_text(json.dumps(record | change))
-    with pytest.raises(ValueError, match=rf"finalists.json: {place}: expected .*; put a whole copy back"):
+    with pytest.raises(
+        ValueError, match=rf"finalists.json: {place}: expected .*; put a whole copy back"
+    ):
         finalist_record.read(tmp_path)
 
 
