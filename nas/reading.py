@@ -4,6 +4,7 @@ A message has one form: `path: place: expected ..., received ...; what to do`. W
 `nas/file_kinds.py`, and what a file may contain in the schema of its kind (`nas/schemas.py`).
 """
 
+import contextlib
 import json
 import math
 import os
@@ -93,6 +94,17 @@ def _blocks(path: Path, kind: Kind, most_bytes: float = _MOST_BYTES) -> Iterator
         if isinstance(error, FileFault):
             raise
         raise Missing(f"{name!r}: expected a path, received {error}; {kind.advice}") from None
+
+
+@contextlib.contextmanager
+def named(*paths: Path) -> Iterator[None]:
+    """Puts the names of files before the message of a ValueError about what they hold."""
+    try:
+        yield
+    except FileFault:
+        raise
+    except ValueError as error:
+        raise FileFault(f"{' and '.join(map(os.fspath, paths))}: {error}") from error
 
 
 def exists(path: Path) -> bool:

@@ -20,9 +20,10 @@ import numpy as np
 from absl import flags
 
 import latency_models
-from nas import files, schemas
+from nas import files, reading, schemas
 from nas.architecture import spaces, spec_json
 from nas.architecture.specs import Child, SearchSpace
+from nas.choices.chain_costs import ChainCosts
 from nas.data.image_options import ImageOptions
 from nas.data.splits.dataset import Dataset
 from nas.file_kinds import CONFIG
@@ -50,7 +51,7 @@ _MOST_DRAWS = 100_000
 
 def random_children(
     space: SearchSpace,
-    table: latency_models.LatencyModel,
+    latencies: ChainCosts,
     like: Child,
     count: int,
     seed: int,
@@ -62,7 +63,6 @@ def random_children(
         ValueError: too few such children were found.
     """
     generator = np.random.default_rng(seed)
-    latencies = table.costs(space)
     wanted_ms = latencies.of(space.choices(like))
     found: list[tuple[int, ...]] = []
     for _ in range(_MOST_DRAWS):
@@ -90,7 +90,13 @@ def main() -> None:
     config = schemas.parse(TrainConfig, trained, source, CONFIG, "pipeline.preset.train")
     given = settings.get("images", {})
     images = schemas.parse(ImageOptions, given, source, CONFIG, "pipeline.images")
-    children = random_children(space, table, searched, _COUNT.value, _SEED.value, _TOLERANCE.value)
+    names = ("space.json", "child.json", "latency_model.json")
+    with reading.named(*(directory / name for name in names)):
+        latencies = table.costs(space)
+        space.choices(searched)
+        table.predict(searched)
+    asked_for = (_COUNT.value, _SEED.value, _TOLERANCE.value)
+    children = random_children(space, latencies, searched, *asked_for)
     # Everything the random children depend on; another latency model would draw others.
     asked = {
         "seed": _SEED.value,

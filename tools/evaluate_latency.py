@@ -21,7 +21,7 @@ from absl import flags
 import latency_models
 from latency_models.judging import evaluation_table, held_out_networks
 from latency_models.measuring import measurements, parts
-from nas import files
+from nas import files, reading
 from nas.architecture import spaces
 from tools.flags import device_flags
 from tools.terminal import console
@@ -59,7 +59,8 @@ def main() -> None:
     model = latency_models.load(_MODEL.value)
     space = spaces.load_space(_SPACE.value or model.space_.split(", ")[0])
     rows = [row for row in measurements.read(_MEASUREMENTS.value) if row.space == space.name]
-    space = measurements.measured_space(space, rows)
+    with reading.named(_MEASUREMENTS.value):
+        space = measurements.measured_space(space, rows)
     space = space.with_task(space.num_classes, _RESOLUTION.value, space.input_channels)
     device = device_flags.device_of(model.environment_)
     _check_environment(model.environment_, device.environment())

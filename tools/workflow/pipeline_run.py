@@ -12,7 +12,7 @@ from export import exporting
 from latency_models.measuring import measurements, network_selection, part_selection
 from latency_models.models.fitted import LatencyModel
 from latency_models.models.lookup_table import LookupTable
-from nas import files
+from nas import files, reading
 from nas.architecture import spaces, spec_json
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
@@ -192,11 +192,12 @@ class Pipeline:
         )
 
     def _fit(self) -> None:
-        rows = measurements.read(self._path / "measurements.jsonl")
+        path = self._path / "measurements.jsonl"
         environment = self._device.environment()
-        rows = [row for row in rows if row.is_for(self._preset.recipe, environment)]
+        rows = [r for r in measurements.read(path) if r.is_for(self._preset.recipe, environment)]
         kind = latency_models.suitable_kind(self._space)
-        model = latency_models.latency_model(kind).fit(rows, self._space)
+        with reading.named(path):
+            model = latency_models.latency_model(kind).fit(rows, self._space)
         model.save(self._path / "latency_model.json")
         networks = model.evaluation_["networks"]
         tau = networks["kendall_tau"]
