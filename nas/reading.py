@@ -104,7 +104,7 @@ def named(*paths: Path) -> Iterator[None]:
     except FileFault:
         raise
     except ValueError as error:
-        raise FileFault(f"{' and '.join(map(os.fspath, paths))}: {error}") from error
+        raise FileFault(f"{' and '.join(str(path) for path in paths)}: {error}") from error
 
 
 def exists(path: Path) -> bool:

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import tqdm
 from absl import app, flags, logging
 
+from tools.terminal import flag_checks
+
 _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 
 # Errors a user can fix: bad input, a work dir in use, a missing or unwritable file, a full disk.
@@ -37,7 +39,14 @@ def run(main: Callable[[], None]) -> None:
     # Third-party warnings are for developers; `python -W default` shows them again.
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-    app.run(lambda argv: sys.exit(_exit_code(main, argv[1:])))
+    app.run(lambda argv: sys.exit(_exit_code(main, argv[1:])), flags_parser=_parsed)
+
+
+def _parsed(arguments: list[str]) -> list[str]:
+    try:
+        return flag_checks.parse(arguments)
+    except ValueError as error:
+        sys.exit(_fail(str(error)))
 
 
 def _exit_code(main: Callable[[], None], leftover: Sequence[str]) -> int:
@@ -47,6 +56,7 @@ def _exit_code(main: Callable[[], None], leftover: Sequence[str]) -> int:
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
     try:
+        flag_checks.check(flags.FLAGS, getattr(main, "__module__", None))
         main()
         sys.stdout.flush()
         return 0
@@ -68,7 +78,8 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _fail(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr, flush=True)
+    # The message of a library may have several lines.
+    print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
     return 1
 
 
