@@ -27,7 +27,7 @@ _MEASURE = flags.DEFINE_list(
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Images per step.", lower_bound=1)
 _RESOLUTION = flags.DEFINE_integer(
-    "resolution", None, "Height and width in pixels; the space's own if not given."
+    "resolution", None, "Height and width in pixels; the space's own if not given.", lower_bound=1
 )
 _PATHS = flags.DEFINE_integer("paths", 3, "Number of random paths.", lower_bound=1)
 _ROUNDS = flags.DEFINE_integer(

@@ -72,6 +72,7 @@ def main() -> None:
     algorithms = _ALGORITHMS.value or list(algorithm_names.DESCRIPTIONS)
     for name in algorithms:
         algorithm_names.check_name(name)
+    algorithm_flags.check(algorithms)
     targets, seeds = _targets(), _numbers(_SEEDS, int)
     # TensorFlow takes seconds to import, so these imports come late.
     import latency_models
@@ -179,8 +180,9 @@ def _search(
     }
     # Each random network needs at least one epoch.
     epochs = given["warmup_epochs"] + given["epochs"]
-    given["random_networks"] = min(_RANDOM_NETWORKS, epochs)
-    given |= algorithm_flags.given()
+    if name == "random":
+        given["random_networks"] = min(_RANDOM_NETWORKS, epochs)
+    given |= algorithm_flags.given(name)
     arguments = compared_child.arguments(given)
     return subcommand.run("search", arguments, path / "search.log")
 

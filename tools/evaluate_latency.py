@@ -56,6 +56,11 @@ _GOAL_ERROR, _GOAL_WITHIN_5 = 0.03, 0.9
 
 def main() -> None:
     """Measures what is missing, then prints and writes the evaluation."""
+    if pathlib.Path(_OUTPUT.value or "x.json").suffix in (".png", ".md", ".jsonl"):
+        raise ValueError(
+            "output: expected a .json file, beside which the table is a .md and the plot a .png, "
+            f"received {_OUTPUT.value}"
+        )
     model = latency_models.load(_MODEL.value)
     space = spaces.load_space(_SPACE.value or model.space_.split(", ")[0])
     rows = [row for row in measurements.read(_MEASUREMENTS.value) if row.space == space.name]

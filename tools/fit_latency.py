@@ -40,6 +40,11 @@ def main() -> None:
     """Fits and writes the model, then prints its errors on held-out measurements."""
     if _KIND.value is not None:
         latency_models.latency_model(_KIND.value)  # Reports a bad flag before the rows are read.
+    if pathlib.Path(_OUTPUT.value).suffix == ".png":
+        raise ValueError(
+            f"output: expected a .json file, beside which the plot is a .png, received "
+            f"{_OUTPUT.value}"
+        )
     rows = [
         row
         for row in measurements.read(_MEASUREMENTS.value)

@@ -101,6 +101,7 @@ def main() -> None:
         search=dataclasses.replace(chosen.search, **searching),
         train=dataclasses.replace(chosen.train, **training),
     )
+    algorithm_flags.check([chosen.search.algorithm])
     if _TARGET_MS.value is not None and _TARGET.value is not None:
         raise ValueError(
             "expected --target_latency_ms or --target_latency, received both; leave one out"

@@ -65,6 +65,7 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for all files.", require
 def main() -> None:
     """Checks the flags, searches and prints the result."""
     aim.check_flags()
+    algorithm_flags.check([_ALGORITHM.value])
     several_hosts.check()
     # TensorFlow takes seconds to import; `--help` and a bad flag should answer at once.
     from nas.architecture import spaces

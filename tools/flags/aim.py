@@ -148,6 +148,15 @@ def check_flags() -> None:
             "latency_model: expected a file written by tools.fit_latency, since a target latency "
             "is given, received none; benchmark and fit one, or leave the target out"
         )
+    unused = {_DEVICE, _DELEGATE, _THREADS} if _MODEL.value is None else set()
+    if _MODEL.value is None and not _TARGETS["bytes"].value:
+        unused.add(_RECIPE)
+    for flag in sorted(unused, key=lambda flag: flag.name):
+        if flag.value is not None:
+            raise ValueError(
+                f"{flag.name}: expected --latency_model with it, since it is compared with that, "
+                "received none; leave it out"
+            )
     if _HARD_LIMIT.value and not given:
         raise ValueError(
             "hard_limit: expected a target with it, received none; give a target, or leave "

@@ -39,20 +39,17 @@ def run(main: Callable[[], None]) -> None:
     # Third-party warnings are for developers; `python -W default` shows them again.
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-    app.run(lambda argv: sys.exit(_exit_code(main, argv[1:])), flags_parser=_parsed)
-
-
-def _parsed(arguments: list[str]) -> list[str]:
-    try:
-        return flag_checks.parse(arguments)
-    except ValueError as error:
-        sys.exit(_fail(str(error)))
+    app.run(
+        lambda argv: sys.exit(_exit_code(main, argv[1:])), flags_parser=flag_checks.parse_or_exit
+    )
 
 
 def _exit_code(main: Callable[[], None], leftover: Sequence[str]) -> int:
     logging.set_verbosity(logging.ERROR)
     if leftover:
-        return _fail(f"unexpected argument {leftover[0]!r}: flags are written --name=value")
+        return flag_checks.fail(
+            f"unexpected argument {leftover[0]!r}: flags are written --name=value"
+        )
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
     try:
@@ -70,17 +67,11 @@ def _exit_code(main: Callable[[], None], leftover: Sequence[str]) -> int:
     except USER_ERRORS as error:
         if _DEBUG.value:
             raise
-        return _fail(str(error) or type(error).__name__)
+        return flag_checks.fail(str(error) or type(error).__name__)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-def _fail(message: str) -> int:
-    # The message of a library may have several lines.
-    print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
-    return 1
 
 
 def title(text: str) -> None:

@@ -10,6 +10,7 @@ import math
 import os
 import pathlib
 import stat
+import sys
 import tempfile
 from collections.abc import Iterable
 from typing import Any
@@ -21,12 +22,27 @@ MOST_SEED = 4_000_000_000
 _MOST = 2**31 - 1
 _MOST_BY_NAME = {"num_threads": 1024, "seed": MOST_SEED}
 _SEEDS = ("seed", "seeds")
+# Lists of numbers, with the least and the most.
+_NUMBERS = {"target_latency": (0.0, 1.0), "target_latency_ms": (1e-9, 1e9)}
 _SHOWN = 60
 # Characters of a message about a flag; a shell passes any number.
 _LONGEST = 500
-# Lists whose entries may repeat.
-_MAY_REPEAT: frozenset[str] = frozenset()
 _FOLDER_PREFIX = "folder:"
+
+
+def fail(message: str) -> int:
+    """Prints an error as one line on stderr; returns the exit code."""
+    # The message of a library may have several lines.
+    print(f"error: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    return 1
+
+
+def parse_or_exit(arguments: list[str]) -> list[str]:
+    """Parses the flags as `parse`, but ends the process with one line if one is refused."""
+    try:
+        return parse(arguments)
+    except ValueError as error:
+        sys.exit(fail(str(error)))
 
 
 def parse(arguments: list[str]) -> list[str]:
@@ -92,11 +108,29 @@ def _check_list(name: str, values: list[Any]) -> None:
             f"{_shown(','.join(map(str, values)))}"
         )
     twice = _repeated(values)
-    if twice is not None and name not in _MAY_REPEAT:
+    if twice is not None:
         raise ValueError(f"{name}: expected every value once, received {_shown(twice)} twice")
     if name in _SEEDS:
         for value in values:
             check_seed(name, value)
+    if name in _NUMBERS:
+        numbers = [_number(name, value) for value in values]
+        twice = _repeated(numbers)
+        if twice is not None:
+            raise ValueError(f"{name}: expected every number once, received {twice:g} twice")
+
+
+def _number(name: str, text: str) -> float:
+    least, most = _NUMBERS[name]
+    try:
+        number = float(text) if len(text) < 100 else math.nan
+    except ValueError:
+        number = math.nan
+    if not least <= number <= most:
+        raise ValueError(
+            f"{name}: expected numbers from {least:g} to {most:g}, received {_shown(text)}"
+        )
+    return number
 
 
 def _repeated(values: Iterable[Any]) -> Any:
