@@ -148,11 +148,10 @@ def check_flags() -> None:
             "latency_model: expected a file written by tools.fit_latency, since a target latency "
             "is given, received none; benchmark and fit one, or leave the target out"
         )
-    unused = {_DEVICE, _DELEGATE, _THREADS} if _MODEL.value is None else set()
-    if _MODEL.value is None and not _TARGETS["bytes"].value:
-        unused.add(_RECIPE)
-    for flag in sorted(unused, key=lambda flag: flag.name):
-        if flag.value is not None:
+    compared: list[Any] = [_DEVICE, _DELEGATE, _THREADS]
+    compared += [] if _TARGETS["bytes"].value else [_RECIPE]
+    for flag in compared:
+        if flag.value is not None and _MODEL.value is None:
             raise ValueError(
                 f"{flag.name}: expected --latency_model with it, since it is compared with that, "
                 "received none; leave it out"
