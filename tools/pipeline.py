@@ -123,7 +123,12 @@ def main() -> None:
     settings = pipeline_settings.checked(settings)
     config = {"preset_name": _PRESET.value, **settings.as_config()}
     directory = workdir.WorkDir(
-        _WORKDIR.value, config, ["data_dir"], apart_from=["search", "train"]
+        _WORKDIR.value,
+        config,
+        ["data_dir"],
+        apart_from=["search", "train"],
+        # The trained network stays; another recipe only exports and measures.
+        replaceable=["preset.recipes"],
     )
     if watch_flags.DRY_RUN.value:
         pipeline_plan.show(settings, directory)

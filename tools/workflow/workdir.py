@@ -11,11 +11,9 @@ from typing import Any
 
 from nas import file_kinds, file_lock, files, reading, schemas
 from tools.reporting.data import records
+from tools.terminal import changed_flags
 
 SCHEMA_VERSION = 1
-_MISSING = object()
-# Words for people, which no result depends on.
-_NOT_COMPARED = {"preset.description"}
 
 
 class WorkDir:
@@ -43,6 +41,7 @@ class WorkDir:
         command: str = "pipeline",
         apart_from: Collection[str] = (),
         independent: bool = False,
+        replaceable: Collection[str] = (),
     ) -> None:
         """Stores the arguments; writes nothing before the folder is entered.
 
@@ -53,6 +52,7 @@ class WorkDir:
             command: the name under which flags and stages are stored.
             apart_from: commands that write the same files; a folder of one of them is refused.
             independent: whether stages depend only on their inputs, not on the stages before them.
+            replaceable: places of settings that a later run may change, such as `preset.recipes`.
 
         Raises:
             ValueError: a value has a type that JSON does not have.
@@ -64,6 +64,7 @@ class WorkDir:
         }
         self._apart_from = apart_from
         self._independent = independent
+        self._replaceable = replaceable
         self._lock: int | None = None
 
     def __enter__(self) -> "WorkDir":
@@ -127,7 +128,8 @@ class WorkDir:
         path = self.path / "config.json"
         record = self._read(path)
         self._check_config(record)
-        if self.command not in record:
+        # Settings that may be replaced differ now, if any does.
+        if self.command not in record or changed_flags.changes(record[self.command], self.config):
             record |= {"provenance": files.provenance(), self.command: self.config}
             files.write_json(path, record)
 
@@ -138,10 +140,11 @@ class WorkDir:
                     f"{self.path} is the work dir of tools.{other}, and tools.{self.command} "
                     "would replace its files: choose another --workdir"
                 )
-        differences = _differences(record.get(self.command, self.config), self.config)
-        if differences:
+        found = changed_flags.changes(record.get(self.command, self.config), self.config)
+        refused = [change.text for change in found if change.place not in self._replaceable]
+        if refused:
             raise ValueError(
-                f"{self.path} was started with other flags ({'; '.join(differences)}): use the "
+                f"{self.path} was started with other flags ({'; '.join(refused)}): use the "
                 "same flags to go on, or another --workdir to start anew"
             )
 
@@ -163,15 +166,21 @@ class WorkDir:
         path = self.path / "stages.json"
         files.write_json(path, self._read(path) | {self.command: stages})
 
-    def finished(self, name: str, inputs: Iterable[files.Path] | None = None) -> bool:
+    def finished(
+        self,
+        name: str,
+        inputs: Iterable[files.Path] | None = None,
+        outputs: Iterable[files.Path] = (),
+    ) -> bool:
         """Whether stage `name` is recorded, its outputs exist and its inputs are unchanged.
 
-        If `inputs` are given, the stage must also have read exactly these files.
+        If `inputs` are given, the stage must also have read exactly these files; and `outputs` must
+        exist too.
         """
         record = self._stages().get(name)
         if record is None or not record["finished"]:
             return False
-        if not all(reading.exists(self.path / output) for output in record.get("outputs", [])):
+        if not all(reading.exists(self.path / o) for o in [*record.get("outputs", []), *outputs]):
             return False
         read = record.get("inputs", {})
         if inputs is not None and {os.fspath(one) for one in inputs} != set(read):
@@ -244,8 +253,8 @@ class WorkDir:
         Raises:
             ValueError: the action did not write one of the outputs.
         """
-        inputs = list(inputs)
-        if self.finished(name, inputs):
+        inputs, outputs = list(inputs), list(outputs)
+        if self.finished(name, inputs, outputs):
             return False
         record = self._stages().get(name, {"finished": True})
         before = 0.0 if record["finished"] else record.get("seconds", 0.0)
@@ -273,20 +282,3 @@ def _as_json(key: str, value: Any) -> Any:
         f"{key}: expected a value that JSON has (text, finite number, true, false, null, list, "
         f"object), received {value!r}"
     )
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], place: str = "") -> list[str]:
-    """Each setting that differs, by its place (`preset.search.epochs`), with both values."""
-    found = []
-    for key in sorted({*old, *new}):
-        was, now = old.get(key, _MISSING), new.get(key, _MISSING)
-        name = f"{place}{key}"
-        if isinstance(was, Mapping) and isinstance(now, Mapping):
-            found += _differences(was, now, f"{name}.")
-        elif was != now and name not in _NOT_COMPARED:
-            found.append(f"{name}: was {_shown(was)}, now {_shown(now)}")
-    return found
-
-
-def _shown(value: Any) -> str:
-    return "not given" if value is _MISSING else json.dumps(value)
