@@ -103,6 +103,7 @@ def export(
     settings: jobs.Settings | None = None,
     report: Callable[[str], None] = lambda line: None,
     track: Track = untracked,
+    failed: dict[str, str] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Writes and checks one `.tflite` file per recipe.
 
@@ -118,6 +119,8 @@ def export(
         settings: settings of fine-tuning; None for the defaults.
         report: receives one line for each step.
         track: called like tqdm, for progress.
+        failed: receives the reason by recipe if a file differs from the network by more than its
+            recipe allows; the other recipes are written. If None, the first such file is an error.
 
     Returns:
         The contents of `parity_<recipe>.json`, by recipe.
@@ -126,7 +129,8 @@ def export(
         ValueError: a recipe is unknown, the model file is bad, images are missing, weights are not
             finite, the model is another network than `about` says, or the converter made unwanted
             operations.
-        parity.ParityError: a file differs from the network by more than its recipe allows.
+        parity.ParityError: a file differs from the network by more than its recipe allows, and
+            `failed` is None.
         OSError: `workdir` cannot be written, or the disk is full.
 
     Example:
@@ -170,7 +174,14 @@ def export(
         content, tuned = writer.write(recipe)
         if recipe.quantizes_weights and "int8" not in flatbuffer.tensor_types(content):
             report(f"{recipe.name}: no weights quantized, since none has 1024 values or more")
-        compared = _compared(workdir, recipe, content, examples, writer, tuned)
+        try:
+            compared = _compared(workdir, recipe, content, examples, writer, tuned)
+        except parity.ParityError as error:
+            if failed is None:
+                raise
+            failed[recipe.name] = str(error)
+            report(f"{error}; going on with the other recipes")
+            continue
         result = {
             **compared.to_dict(),
             **inputs,

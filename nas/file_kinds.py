@@ -100,6 +100,11 @@ PARITY = Kind(
     "the comparison of an exported file with its network",
     "put a whole copy back, or delete this file alone and export again: child.keras stays",
 )
+FAILED_RECIPES = Kind(
+    "failed_recipes.json",
+    "the recipes that missed their limits",
+    "put a whole copy back, or delete this file alone: the export then runs again",
+)
 SUMMARY = Kind(
     "summary.json",
     "the numbers of a whole run",

@@ -251,6 +251,12 @@ def test_a_file_that_cannot_be_read_is_named_with_the_error(one, number, whole, 
 
 
 def test_every_kind_of_file_is_in_the_table():
-    elsewhere = {"*.json", "child.keras", "checkpoints/ckpt-N", "benchmark_model"}
+    elsewhere = {
+        "*.json",
+        "child.keras",
+        "failed_recipes.json",
+        "checkpoints/ckpt-N",
+        "benchmark_model",
+    }
     named = {kind.name for kind in file_kinds.KINDS}
     assert named == {one.kind.name for one in READS} | elsewhere

@@ -4,14 +4,12 @@ import dataclasses
 import functools
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import latency_models
-from export import exporting
 from latency_models.measuring import measurements, network_selection, part_selection
 from latency_models.models.fitted import LatencyModel
-from latency_models.models.lookup_table import LookupTable
 from nas import files, reading
 from nas.architecture import spaces, spec_json
 from nas.architecture.specs import Child, SearchSpace
@@ -65,15 +63,21 @@ class Pipeline:
             ["child.keras", "train/metrics.jsonl"],
             ["child.json"],
         )
-        networks = [exporting.tflite_path(self._path, name).name for name in preset.recipes]
-        parities = [exporting.parity_path(self._path, name).name for name in preset.recipes]
-        self._stage("export", "Export", self._export, [*networks, *parities], ["child.keras"])
+        written = functools.partial(pipeline_record.exported, self._path, preset.recipes)
+        self._stage("export", "Export", self._export, written, ["child.keras"])
+        failed = pipeline_record.failed_recipes(self._path, preset.recipes)
+        networks = [name for name in written() if name.endswith(".tflite")]
+        if not networks:
+            raise ValueError(pipeline_record.failure(failed))
         self._stage("measure", "Latency of the exported files", self._measure, [], networks)
-        summary = self._summarize()
-        read = ["summary.json", "latency_model.json", "child.json", *parities]
+        summary = self._summarize(failed)
+        read = ["summary.json", "latency_model.json", "child.json"]
+        read += [name for name in written() if name.startswith("parity_")]
         read += ["search/alphas.npz", "search/metrics.jsonl", "train/metrics.jsonl"]
         self._stage("report", "Report", self._report, ["report/index.html"], read)
         pipeline_summary.show(summary, self._path)
+        if failed:
+            raise ValueError(f"{pipeline_record.failure(failed)}; all other files are there")
 
     def _find_child(self) -> None:
         """Measures the blocks, fits the latency model and searches."""
@@ -100,7 +104,7 @@ class Pipeline:
         name: str,
         title: str | None,
         action: Callable[[], None],
-        outputs: Sequence[str],
+        outputs: Sequence[str] | Callable[[], Sequence[str]],
         inputs: Sequence[str] = (),
     ) -> None:
         if title is not None:
@@ -199,18 +203,7 @@ class Pipeline:
         with reading.named(path):
             model = latency_models.latency_model(kind).fit(rows, self._space)
         model.save(self._path / "latency_model.json")
-        networks = model.evaluation_["networks"]
-        tau = networks["kendall_tau"]
-        fitted = (
-            f"{len(model.entries_)} blocks"
-            if isinstance(model, LookupTable)
-            else f"{kind}, {model.evaluation_['blocks']['count']} blocks"
-        )
-        console.say(
-            f"  {fitted}; leave-one-out on {networks['count']} whole "
-            f"networks: error {100 * networks['mape']:.1f} %, "
-            f"rank correlation {'-' if tau is None else f'{tau:.2f}'}"
-        )
+        console.say(f"  {pipeline_record.fit_text(model)}")
 
     def _search(self) -> None:
         latencies, target_ms = self._latencies, self._target_ms
@@ -264,7 +257,9 @@ class Pipeline:
 
     def _export(self) -> None:
         dataset, seed = self._child_dataset, self._settings.seed
-        stages.run_export(self._preset.recipes, dataset, seed, self._path)
+        failed: dict[str, str] = {}
+        stages.run_export(self._preset.recipes, dataset, seed, self._path, failed)
+        pipeline_record.write_failed(self._path, failed)
 
     def _measure(self) -> None:
         # `--device=adb` may mean another phone by now.
@@ -274,12 +269,14 @@ class Pipeline:
                 recipe=self._preset.recipe,
                 num_threads=self._settings.num_threads,
             )
-        stages.measure_exports(self._preset.recipes, self._device, self._path)
+        failed = pipeline_record.failed_recipes(self._path, self._preset.recipes)
+        names = [name for name in self._preset.recipes if name not in failed]
+        stages.measure_exports(names, self._device, self._path)
 
     def _report(self) -> None:
         page.write([str(self._path)])
 
-    def _summarize(self) -> dict[str, Any]:
+    def _summarize(self, failed: Mapping[str, str]) -> dict[str, Any]:
         searched = None
         if self._preset.child is None:
             searched = pipeline_record.Searched(
@@ -290,7 +287,7 @@ class Pipeline:
         # After a search the latency model names the device, which need not be there any more.
         device = None if searched else self._device.name
         return pipeline_record.write(
-            self._settings, self._child, searched, device, seconds, self._path
+            self._settings, self._child, searched, device, seconds, self._path, failed
         )
 
 

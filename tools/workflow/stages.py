@@ -229,9 +229,13 @@ def run_train(
 
 
 def run_export(
-    recipes: tuple[str, ...], dataset: Dataset, seed: int, workdir: pathlib.Path
+    recipes: tuple[str, ...],
+    dataset: Dataset,
+    seed: int,
+    workdir: pathlib.Path,
+    failed: dict[str, str] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Exports `child.keras` with every recipe; returns the comparisons."""
+    """Exports `child.keras` with every recipe; returns the comparisons. See `exporting.export`."""
     return exporting.export(
         workdir / "child.keras",
         recipes,
@@ -241,6 +245,7 @@ def run_export(
         jobs.Settings(seed=seed),
         _indented,
         track,
+        failed,
     )
 
 
@@ -269,7 +274,7 @@ def time_exports(
 
 
 def measured_exports(
-    recipes: tuple[str, ...], reference_ms: float | None, workdir: pathlib.Path
+    recipes: Sequence[str], reference_ms: float | None, workdir: pathlib.Path
 ) -> dict[str, float]:
     """Latency of every exported file in milliseconds, comparable with the latency model's.
 

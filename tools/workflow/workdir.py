@@ -233,7 +233,7 @@ class WorkDir:
         self,
         name: str,
         action: Callable[[], object],
-        outputs: Iterable[files.Path] = (),
+        outputs: Iterable[files.Path] | Callable[[], Iterable[files.Path]] = (),
         inputs: Iterable[files.Path] = (),
     ) -> bool:
         """Runs `action` unless stage `name` is finished.
@@ -244,7 +244,7 @@ class WorkDir:
         Args:
             name: the stage.
             action: does the work; it resumes from its own checkpoints, if it has any.
-            outputs: files it writes, relative to the folder.
+            outputs: files it writes, relative to the folder; a function is asked before and after.
             inputs: files it reads, relative to the folder; if one changes, the stage runs again.
 
         Returns:
@@ -253,8 +253,8 @@ class WorkDir:
         Raises:
             ValueError: the action did not write one of the outputs.
         """
-        inputs, outputs = list(inputs), list(outputs)
-        if self.finished(name, inputs, outputs):
+        inputs, fixed = list(inputs), [] if callable(outputs) else list(outputs)
+        if self.finished(name, inputs, outputs() if callable(outputs) else fixed):
             return False
         record = self._stages().get(name, {"finished": True})
         before = 0.0 if record["finished"] else record.get("seconds", 0.0)
@@ -265,7 +265,8 @@ class WorkDir:
             seconds = round(before + time.monotonic() - start, 3)
             self._record(name, {"finished": False, "seconds": seconds, "outputs": []})
             raise
-        self.mark(name, before + time.monotonic() - start, outputs, inputs)
+        written = outputs() if callable(outputs) else fixed
+        self.mark(name, before + time.monotonic() - start, written, inputs)
         return True
 
     @property

@@ -145,6 +145,7 @@ class Summary:
     test_accuracy: Fraction | None = None
     test_accuracy_by_recipe: dict[str, Fraction] = pydantic.Field(default_factory=dict)
     size_bytes_by_recipe: dict[str, Count] = pydantic.Field(default_factory=dict)
+    failed_recipes: dict[str, str] = pydantic.Field(default_factory=dict)
     search_seconds: NotNegative = 0.0
     train_seconds: NotNegative = 0.0
 
