@@ -7,6 +7,7 @@ import os
 import pathlib
 import platform
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -54,7 +55,7 @@ def write_with(path: Path, write: Callable[[str], None]) -> None:
         write(temporary)
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
+        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException as error:
         pathlib.Path(temporary).unlink(missing_ok=True)
@@ -64,6 +65,13 @@ def write_with(path: Path, write: Callable[[str], None]) -> None:
         raise
     finally:
         os.close(handle)
+
+
+def _umask() -> int:
+    """The bits that new files of this process lack; the system only tells them by changing them."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -157,13 +165,18 @@ def provenance(**extra: Any) -> dict[str, Any]:
         **extra: further entries, for example the seed or the device.
     """
     return {
-        "command": " ".join([pathlib.Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": _printable(shlex.join([pathlib.Path(sys.argv[0]).name, *sys.argv[1:]])),
         "git_revision": _git_revision(),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "libraries": {name: _version(name) for name in _REPORTED_LIBRARIES},
         **extra,
     }
+
+
+def _printable(text: str) -> str:
+    """`text` without the bytes of a path that are not UTF-8, which JSON cannot hold."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _version(library: str) -> str | None:

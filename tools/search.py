@@ -10,6 +10,7 @@ time, memory, files) and writes nothing; it needs a data set that is already pre
 
 import dataclasses
 import os
+import shlex
 
 from absl import flags
 
@@ -177,7 +178,7 @@ def main() -> None:
         best = target_range.baseline(space, latencies, config.target)
         if best:
             console.say(f"baseline: {best.text(unit)}")
-    console.say(f"next: tools.train --child={path}")
+    console.say(f"next: tools.train --child={shlex.quote(str(path))}")
 
 
 if __name__ == "__main__":

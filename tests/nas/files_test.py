@@ -1,4 +1,5 @@
 import json
+import os
 import pathlib
 import resource
 import subprocess
@@ -55,7 +56,7 @@ def test_numbers_that_json_lacks_are_refused_and_nothing_is_written(value, tmp_p
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"{", "line 1 column 2: expected a JSON file .*, received its end"),
+        (b"{", "line 1 column 2: expected a JSON file .*, received a text that ends"),
         (b"\xff\xfe\x00", "byte 0: expected a JSON file in UTF-8"),
         (None, "found none"),
     ],
@@ -146,3 +147,21 @@ def test_a_folder_that_cannot_be_written_is_refused_by_name(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file/inside: expected a writable folder"):
         files.check_writable(tmp_path / "file" / "inside")
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_files_have_the_permissions_that_the_user_gives_to_new_files(mask, mode, tmp_path):
+    before = os.umask(mask)
+    try:
+        files.write_bytes(tmp_path / "x.json", b"{}")
+    finally:
+        assert os.umask(before) == mask
+    assert (tmp_path / "x.json").stat().st_mode & 0o777 == mode
+
+
+def test_the_command_in_the_provenance_is_quoted_for_a_shell(monkeypatch):
+    path = os.fsdecode(b"my \xff runs")
+    monkeypatch.setattr(sys, "argv", ["search.py", f"--workdir={path}", "--seed=1"])
+    command = files.provenance()["command"]
+    assert command == r"search.py '--workdir=my \udcff runs' --seed=1"
+    json.dumps(command).encode()

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import tqdm
 from absl import app, flags, logging
 
-from tools.terminal import flag_checks
+from tools.terminal import flag_checks, streams
 
 _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 
@@ -31,7 +31,8 @@ def run(main: Callable[[], None]) -> None:
     """Parses the flags, runs `main`, and ends the process with an exit code.
 
     One of `USER_ERRORS` becomes one line on stderr and exit code 1; `--debug` adds the traceback.
-    Any other exception always shows its traceback. Ctrl-C and SIGTERM end with exit code 130.
+    Any other exception always shows its traceback. Ctrl-C, SIGTERM and SIGHUP end with exit code
+    130.
 
     Args:
         main: takes no arguments; its return value is ignored.
@@ -52,10 +53,13 @@ def _exit_code(main: Callable[[], None], leftover: Sequence[str]) -> int:
         )
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` ignores it.
+        signal.signal(signal.SIGHUP, _stop)
+    streams.take_anything()
     try:
         flag_checks.check(flags.FLAGS, getattr(main, "__module__", None))
         main()
-        sys.stdout.flush()
+        print(end="", flush=True)
         return 0
     except KeyboardInterrupt:
         print("\nstopped; run the same command again to resume", file=sys.stderr, flush=True)

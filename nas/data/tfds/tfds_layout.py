@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import io
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -61,9 +62,10 @@ def prepared_builder(name: str, data_dir: str | None = None) -> tfds.core.Datase
     """
     found = builder(name, data_dir)
     if not is_prepared(found):
+        root = shlex.quote(str(found.data_dir_root))
         raise ValueError(
             f"expected {name} in {found.data_dir}, found no prepared data set; prepare it with "
-            f"python -m tools.prepare_data --dataset={name} --data_dir={found.data_dir_root}"
+            f"python -m tools.prepare_data --dataset={name} --data_dir={root}"
         )
     features = dict(found.info.features.items())
     image, label = (features.get(key) for key in image_and_label(found))
