@@ -105,6 +105,7 @@ def _first_fault(error: pydantic.ValidationError) -> tuple[str, str]:
     for long, short in _SHORTER.items():
         message = message.replace(long, short)
     message = re.sub(r"^(\w+) should have", r"a \1 of", message)
+    message = re.sub(r" after validation, not \d+$", "", message).replace("a Tuple", "a list")
     if fault["type"].startswith("dataclass_"):
         message = "an object"
     return place, f"expected {message}, received {received}"

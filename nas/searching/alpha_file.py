@@ -66,7 +66,8 @@ def _check_rows(alphas: np.ndarray, counts: Sequence[int], name: str) -> None:
     finite = np.isfinite(alphas)
     for epoch, row in zip(*np.nonzero((finite != is_option).any(axis=2)), strict=True):
         place = f"alphas[{epoch}, {row}]"
-        received = f"{finite[epoch, row].sum()} in other places"
-        raise reading.fault(name, place, f"{counts[row]} finite numbers", received, ALPHAS)
+        expected = f"{counts[row]} finite numbers, then NaN"
+        received = f"{finite[epoch, row].sum()} finite numbers or in other places"
+        raise reading.fault(name, place, expected, received, ALPHAS)
     if np.isposinf(alphas).any() or np.isneginf(alphas).any():
         raise reading.fault(name, "alphas", "finite numbers", "infinity", ALPHAS)

@@ -88,7 +88,7 @@ def main() -> None:
             shown = f"--{name}={value[:40]!r}"
             try:
                 flag_checks.parse([module, *given])
-                flag_checks.check(flags.FLAGS, module)
+                flag_checks.check(flags.FLAGS, module.removeprefix("tools."))
             except (ValueError, OSError) as error:
                 text = str(error)
                 if "\n" in text or len(text) > 700 or not (name in text or value in text):

@@ -2,6 +2,7 @@
 
 import math
 import os
+import pathlib
 import signal
 import sys
 import threading
@@ -57,7 +58,7 @@ def _exit_code(main: Callable[[], None], leftover: Sequence[str]) -> int:
         signal.signal(signal.SIGHUP, _stop)
     streams.take_anything()
     try:
-        flag_checks.check(flags.FLAGS, getattr(main, "__module__", None))
+        flag_checks.check(flags.FLAGS, pathlib.Path(sys.argv[0]).stem)
         main()
         print(end="", flush=True)
         return 0

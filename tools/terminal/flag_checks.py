@@ -59,12 +59,12 @@ def parse(arguments: list[str]) -> list[str]:
         raise ValueError(f"{shown.rstrip('.')}; --helpshort lists the flags") from None
 
 
-def check(values: flags.FlagValues, module: str | None = None) -> None:
+def check(values: flags.FlagValues, tool: str = "") -> None:
     """Checks every flag that was given.
 
     Args:
         values: the parsed flags.
-        module: name of the command's module, which says whether it writes to its work dir.
+        tool: name of the command; `report` only reads its work dir.
 
     Raises:
         ValueError: a flag is refused; the message names it.
@@ -79,7 +79,7 @@ def check(values: flags.FlagValues, module: str | None = None) -> None:
     if not by_name.get("dry_run"):
         if "output" in by_name:
             check_output(by_name["output"])
-        if "workdir" in by_name and module not in ("tools.report", "report"):
+        if "workdir" in by_name and tool != "report":
             check_workdir(by_name["workdir"])
 
 

@@ -106,6 +106,13 @@ class WorkDir:
                 f"{self.path} is in use by process {error.owner}: wait until it ends, stop it with "
                 f"`kill {error.owner}`, or choose another --workdir"
             ) from None
+        except OSError as error:
+            if not os.path.lexists(self.path / ".lock"):
+                raise
+            raise ValueError(
+                f"{self.path / '.lock'}: expected a file to lock, received the error "
+                f"{error.strerror!r}; remove it (no result is in it)"
+            ) from error
 
     def _release(self) -> None:
         if self._lock is not None:
