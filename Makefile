@@ -52,7 +52,7 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 search: $(STAMP)
-	@"$(BIN)/python" -m tools.pipeline --preset=$(PRESET) --seed=$(SEED) --workdir=$(WORKDIR) $(FLAGS)
+	@"$(BIN)/python" -m tools.pipeline --preset=$(PRESET) --seed=$(SEED) --workdir="$(WORKDIR)" $(FLAGS)
 
 test: $(STAMP)
 	@"$(BIN)/python" -m pytest -q --numprocesses=$(WORKERS) --dist=loadfile
@@ -71,8 +71,8 @@ format: $(STAMP)
 	@"$(BIN)/ruff" check --fix $(OURS)
 
 picture: $(STAMP)
-	@"$(BIN)/python" -m tools.report --workdir=$(WORKDIR)
-	@bash docs/images/make.sh $(WORKDIR)
+	@"$(BIN)/python" -m tools.report --workdir="$(WORKDIR)"
+	@bash docs/images/make.sh "$(WORKDIR)"
 
 docs: $(STAMP)
 	@"$(BIN)/python" docs/make_api.py

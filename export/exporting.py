@@ -2,7 +2,6 @@
 
 import hashlib
 import pathlib
-import zipfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,14 +9,16 @@ import keras
 import numpy as np
 
 from export import recipes, writing
-from export.checks import parity
+from export.checks import parity, parity_record
 from export.content import flatbuffer, metadata
 from export.conversion import tflite
 from export.examples import Examples
 from export.fine_tuning import jobs
-from nas import files
+from nas import files, reading
 from nas.architecture import spaces
 from nas.data.splits.dataset import Dataset
+from nas.file_kinds import KERAS
+from nas.layers import keras_file
 from nas.progress import Track, untracked
 
 STEM = "child"
@@ -40,7 +41,7 @@ def comparison(workdir: files.Path, recipe: str) -> dict[str, Any]:
     Raises:
         ValueError: the file is missing or damaged.
     """
-    return files.read_json(parity_path(workdir, recipe))
+    return parity_record.read_all(parity_path(workdir, recipe))
 
 
 def note(workdir: files.Path, recipe: str, **entries: Any) -> None:
@@ -58,20 +59,7 @@ def load_model(path: files.Path) -> keras.Model:
     Raises:
         ValueError: the file is missing, no `.keras` file, or has layers that are not Keras' own.
     """
-    if not zipfile.is_zipfile(path):
-        found = "something else" if pathlib.Path(path).exists() else "none"
-        raise ValueError(f"{path}: expected a .keras file, found {found}; check the path")
-    try:
-        return keras.saving.load_model(path, compile=False)
-    # On a damaged file zipfile, zlib, json, h5py and Keras each raise errors of their own.
-    except Exception as error:
-        # Keras' messages hold whole configurations before the actual error, and advice after it.
-        point = str(error).rpartition("Exception encountered: ")[2].strip()
-        reason = point.partition("\n")[0].partition(". ")[0].rstrip(".") or type(error).__name__
-        raise ValueError(
-            f"{path}: expected a .keras file of Keras' own layers, received one that cannot be "
-            f"read ({reason}); build the network from stock layers and save it again"
-        ) from error
+    return keras_file.load(path)
 
 
 def check_task(model: keras.Model, input_shape: Sequence[int], num_classes: int) -> None:
@@ -115,6 +103,7 @@ def export(
     settings: jobs.Settings | None = None,
     report: Callable[[str], None] = lambda line: None,
     track: Track = untracked,
+    failed: dict[str, str] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Writes and checks one `.tflite` file per recipe.
 
@@ -130,6 +119,8 @@ def export(
         settings: settings of fine-tuning; None for the defaults.
         report: receives one line for each step.
         track: called like tqdm, for progress.
+        failed: receives the reason by recipe if a file differs from the network by more than its
+            recipe allows; the other recipes are written. If None, the first such file is an error.
 
     Returns:
         The contents of `parity_<recipe>.json`, by recipe.
@@ -138,7 +129,8 @@ def export(
         ValueError: a recipe is unknown, the model file is bad, images are missing, weights are not
             finite, the model is another network than `about` says, or the converter made unwanted
             operations.
-        parity.ParityError: a file differs from the network by more than its recipe allows.
+        parity.ParityError: a file differs from the network by more than its recipe allows, and
+            `failed` is None.
         OSError: `workdir` cannot be written, or the disk is full.
 
     Example:
@@ -155,12 +147,11 @@ def export(
         True
     """
     wanted = [recipes.recipe(name) for name in recipe_names]
-    if not pathlib.Path(model_path).is_file():
-        raise ValueError(f"{model_path}: expected a .keras file, found none; check the path")
+    content = reading.content(model_path, KERAS)
     settings = settings or jobs.Settings()
     for recipe in wanted:
         writing.check_examples(recipe, examples, about, settings)
-    digest = hashlib.sha256(pathlib.Path(model_path).read_bytes()).hexdigest()
+    digest = hashlib.sha256(content).hexdigest()
     _check_owner(workdir, model_path, digest)
     files.check_writable(workdir)
     common = {
@@ -183,7 +174,14 @@ def export(
         content, tuned = writer.write(recipe)
         if recipe.quantizes_weights and "int8" not in flatbuffer.tensor_types(content):
             report(f"{recipe.name}: no weights quantized, since none has 1024 values or more")
-        compared = _compared(workdir, recipe, content, examples, writer, tuned)
+        try:
+            compared = _compared(workdir, recipe, content, examples, writer, tuned)
+        except parity.ParityError as error:
+            if failed is None:
+                raise
+            failed[recipe.name] = str(error)
+            report(f"{error}; going on with the other recipes")
+            continue
         result = {
             **compared.to_dict(),
             **inputs,
@@ -202,7 +200,7 @@ def export(
 def _check_owner(workdir: files.Path, model_path: files.Path, digest: str) -> None:
     """Refuses a work dir that holds another network, since its files would be replaced."""
     own = pathlib.Path(workdir) / f"{STEM}.keras"
-    if own.is_file() and hashlib.sha256(own.read_bytes()).hexdigest() != digest:
+    if reading.exists(own) and hashlib.sha256(reading.content(own, KERAS)).hexdigest() != digest:
         raise ValueError(
             f"{workdir}: expected the work dir of {model_path}, found another network ({own}); "
             "choose another --workdir"
@@ -254,9 +252,9 @@ def _finished(workdir: files.Path, recipe: str, inputs: dict[str, Any]) -> dict[
         return None
     try:
         result = comparison(workdir, recipe)
+    except reading.Unreadable:
+        raise
     except ValueError:  # Missing or damaged: file and comparison are written again.
-        return None
-    if not isinstance(result, dict):
         return None
     expected = {
         **inputs,

@@ -6,6 +6,7 @@ kinds. `load` also accepts the names of published tables that come with the pack
 `PUBLIC` lists the names for users. All other modules and names may move.
 """
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from latency_models.models import published
 from latency_models.models.fitted import LatencyModel
 from latency_models.models.lookup_table import LookupTable
 from latency_models.models.regression import Regression
-from nas import facade, files, known_names
+from nas import facade, file_kinds, files, known_names, reading
 from nas.architecture.specs import SearchSpace
 
 LATENCY_MODELS: dict[str, type[LatencyModel]] = {
@@ -117,8 +118,12 @@ def load(path: files.Path) -> LatencyModel:
     """
     if path in published.TABLES:
         return published.load(str(path))
-    data = files.read_json(path)
+    kind, source = file_kinds.LATENCY_MODEL, os.fspath(path)
+    data = files.read_json(path, kind)
     if not isinstance(data, dict):
-        raise ValueError(f"{path}: expected a JSON object, received {type(data).__name__}")
-    known_names.check(f"{path}: kind", data.get("kind"), LATENCY_MODELS)
-    return LATENCY_MODELS[data["kind"]].from_dict(data, str(path))
+        raise reading.fault(source, "", f"{kind.what} (an object)", reading.shown(data), kind)
+    name = data.get("kind")
+    if not isinstance(name, str) or name not in LATENCY_MODELS:
+        expected = f"one of {', '.join(LATENCY_MODELS)}"
+        raise reading.fault(source, "kind", expected, reading.shown(name), kind)
+    return LATENCY_MODELS[name].from_dict(data, source)

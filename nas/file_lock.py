@@ -28,7 +28,8 @@ def acquire(path: Path) -> int:
         Taken: another process holds the lock.
         OSError: the file cannot be created or written.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    # A link could name a file of the user, whose content would be replaced.
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

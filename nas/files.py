@@ -1,9 +1,13 @@
 """Writes files atomically, and JSON files with their provenance."""
 
+import contextlib
+import fcntl
 import json
 import os
 import pathlib
 import platform
+import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -11,7 +15,17 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
-Path = str | os.PathLike[str]
+from nas import reading
+from nas.file_kinds import ANY, Kind
+
+Path = reading.Path
+
+# Part of the name of a temporary file. Earlier versions had none; of theirs only those of networks,
+# which are large, are recognized.
+_MARK = ".tmp-"
+_LEFTOVER = re.compile(
+    r"\..+\.tmp-[a-z0-9_]{8}(\.\w+)?|\.(child\w*|round_\d+)\.[a-z0-9_]{8}\.(keras|tflite)"
+)
 
 _REPORTED_LIBRARIES = (
     "tensorflow",
@@ -32,14 +46,16 @@ def write_with(path: Path, write: Callable[[str], None]) -> None:
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix
+        dir=path.parent, prefix=f".{path.stem}{_MARK}", suffix=path.suffix
     )
-    os.close(handle)
     try:
+        # Says that the file is being written, until this process ends; see `remove_leftovers`.
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         write(temporary)
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
+        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException as error:
         pathlib.Path(temporary).unlink(missing_ok=True)
@@ -47,6 +63,34 @@ def write_with(path: Path, write: Callable[[str], None]) -> None:
             # The error of a full disk names no file.
             error.filename = os.fspath(path)
         raise
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    """The bits that new files of this process lack; the system only tells them by changing them."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Deletes the temporary files of `write_with` under `folder` whose process was killed."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if _LEFTOVER.fullmatch(name):
+                _remove_if_unused(os.path.join(parent, name))
+
+
+def _remove_if_unused(path: str) -> None:
+    # Another process may finish or remove it meanwhile, or own it.
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(path)
+        finally:
+            os.close(handle)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -105,18 +149,13 @@ def check_writable(folder: Path) -> None:
         ) from error
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, kind: Kind = ANY) -> Any:
     """Reads a JSON file.
 
     Raises:
         ValueError: the file is missing or not JSON; the message names the file and the place.
     """
-    try:
-        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError):
-        raise ValueError(f"{path}: expected a JSON file, found none") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a JSON file ({error})") from None
+    return reading.json_value(path, kind)
 
 
 def provenance(**extra: Any) -> dict[str, Any]:
@@ -126,13 +165,18 @@ def provenance(**extra: Any) -> dict[str, Any]:
         **extra: further entries, for example the seed or the device.
     """
     return {
-        "command": " ".join([pathlib.Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": _printable(shlex.join([pathlib.Path(sys.argv[0]).name, *sys.argv[1:]])),
         "git_revision": _git_revision(),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "libraries": {name: _version(name) for name in _REPORTED_LIBRARIES},
         **extra,
     }
+
+
+def _printable(text: str) -> str:
+    """`text` without the bytes of a path that are not UTF-8, which JSON cannot hold."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _version(library: str) -> str | None:

@@ -12,6 +12,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 import latency_models
+from export.checks import parity
 from nas import files
 from nas.architecture import spaces, spec_json
 from tools.workflow import presets, stages
@@ -303,7 +304,7 @@ def test_another_latency_model_is_searched_with_anew(again):
 def test_a_damaged_file_is_named_with_what_to_do(again, name):
     path, run = again
     (path / name).write_text('{"schema_version": 1, "na')
-    with pytest.raises(ValueError, match=f"{name}: not a JSON file .*delete it and run the same"):
+    with pytest.raises(ValueError, match=f"{name}: .*expected .*JSON.*delete it and run the same"):
         run()
 
 
@@ -313,3 +314,28 @@ def test_a_target_out_of_reach_is_refused_after_the_fit_with_the_range(again):
     with pytest.raises(ValueError, match="expected between .* and .* ms.*another --workdir"):
         run(target_latency_ms=1000.0)
     assert not (path / "search").exists()
+
+
+def test_a_recipe_that_misses_its_limit_ends_nothing_but_the_exit_code(again, monkeypatch):
+    path, run = again
+    whole = parity.compare
+
+    def misses(content, recipe, *rest):
+        if recipe.name == "int8":
+            raise parity.ParityError("int8: accuracy: expected at most 1 point lost, received 9")
+        return whole(content, recipe, *rest)
+
+    monkeypatch.setattr(parity, "compare", misses)
+    (path / "child_int8.tflite").unlink()
+    for _ in range(2):
+        with pytest.raises(ValueError, match="not exported: int8: .*received 9; try .*int8_qat"):
+            run()
+        summary = json.loads((path / "summary.json").read_text())
+        assert list(summary["failed_recipes"]) == ["int8"]
+        assert sorted(summary["latency_ms_by_recipe"]) == sorted(set(RECIPES) - {"int8"})
+    assert "Not exported: int8" in (path / "report/index.html").read_text()
+    monkeypatch.undo()
+    (path / "failed_recipes.json").unlink()
+    run()
+    assert "failed_recipes" not in json.loads((path / "summary.json").read_text())
+    assert (path / "child_int8.tflite").exists()

@@ -31,8 +31,9 @@ def search(fashion_data_dir):
     def run(algorithm, path, kill_after=None):
         command = ["tools.search", f"--algorithm={algorithm}"]
         command += ["--space=tiny", "--dataset=fashion_mnist", f"--data_dir={fashion_data_dir}"]
-        command += ["--epochs=2", "--warmup_epochs=1", "--random_networks=3", "--batch_size=50"]
-        command += ["--evolution_population=2", "--evolution_generations=5"]
+        command += ["--epochs=2", "--warmup_epochs=1", "--batch_size=50"]
+        evolution = ["--evolution_population=2", "--evolution_generations=5"]
+        command += ["--random_networks=3"] if algorithm == "random" else evolution
         command += [f"--workdir={path}"]
         environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"}
         if not kill_after:

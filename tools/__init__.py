@@ -5,9 +5,24 @@ import importlib.machinery
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from types import ModuleType
+from types import ModuleType, TracebackType
 
 from nas import chatter
+
+_excepthook = sys.excepthook
+
+
+def _quiet_stop(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Says in one line that Ctrl-C stopped a command which was still importing modules."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("\nstopped before any work", file=sys.stderr)
+    else:
+        _excepthook(kind, error, trace)
+
+
+sys.excepthook = _quiet_stop
 
 
 class _ImportedIn:

@@ -56,17 +56,31 @@ _SEED = flags.DEFINE_integer(
     "seed", 0, "Seed for the networks, the subset and the order.", lower_bound=0
 )
 _OUTPUT = flags.DEFINE_string("output", "measurements.jsonl", "File to append the rows to.")
-_CLASSES = flags.DEFINE_integer("num_classes", None, "Classes; the space's own if not given.")
-_RESOLUTION = flags.DEFINE_integer(
-    "resolution", None, "Height and width in pixels; the space's own if not given."
+_CLASSES = flags.DEFINE_integer(
+    "num_classes", None, "Classes; the space's own if not given.", lower_bound=2
 )
-_CHANNELS = flags.DEFINE_integer("input_channels", None, "1 or 3; the space's own if not given.")
+_RESOLUTION = flags.DEFINE_integer(
+    "resolution", None, "Height and width in pixels; the space's own if not given.", lower_bound=1
+)
+_CHANNELS = flags.DEFINE_integer(
+    "input_channels", None, "1 or 3; the space's own if not given.", lower_bound=1
+)
 
 
 def main() -> None:
     """Measures, then prints a table of the models or the fastest and the slowest network."""
     if bool(_MODELS.value) == (_SPACE.value is not None):
         raise ValueError("expected either --models or --space, received both or neither")
+    if _MODELS.value:
+        unused = (_RECIPE, _NETWORKS, _PARTS, _CLASSES, _RESOLUTION, _CHANNELS)
+        given = [f"--{flag.name}" for flag in unused if flag.present]
+        if given:
+            raise ValueError(
+                f"expected {' and '.join(given)} with --space only, received that with --models; "
+                "leave it out"
+            )
+    # What would be appended to must be rows of measurements, or nothing.
+    measurements.read(_OUTPUT.value)
     names = device_flags.DEVICE.value.split(",")
     if len(names) > 1:
         several_phones.run(

@@ -9,7 +9,6 @@ memory follows, each step in its own process; if widths are decisions, on the la
 both are measured again for different numbers of candidates per slot.
 """
 
-import json
 import pathlib
 import statistics
 import time
@@ -18,6 +17,8 @@ from typing import Any
 import numpy as np
 from absl import flags
 
+from nas import reading, schemas
+from nas.file_kinds import RESULT
 from tools.terminal import console
 
 _MEASURE = flags.DEFINE_list(
@@ -26,7 +27,7 @@ _MEASURE = flags.DEFINE_list(
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Images per step.", lower_bound=1)
 _RESOLUTION = flags.DEFINE_integer(
-    "resolution", None, "Height and width in pixels; the space's own if not given."
+    "resolution", None, "Height and width in pixels; the space's own if not given.", lower_bound=1
 )
 _PATHS = flags.DEFINE_integer("paths", 3, "Number of random paths.", lower_bound=1)
 _ROUNDS = flags.DEFINE_integer(
@@ -96,9 +97,9 @@ def _measurements() -> list[str]:
 
 def _earlier(settings: dict[str, Any]) -> dict[str, Any]:
     path = pathlib.Path(_OUTPUT.value)
-    if not path.exists():
+    if not reading.exists(path):
         return {}
-    found = json.loads(path.read_text())
+    found = schemas.read(dict[str, Any], path, RESULT)
     return found if all(found.get(key) == value for key, value in settings.items()) else {}
 
 

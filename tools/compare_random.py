@@ -20,12 +20,15 @@ import numpy as np
 from absl import flags
 
 import latency_models
-from nas import files
+from nas import files, reading, schemas
 from nas.architecture import spaces, spec_json
 from nas.architecture.specs import Child, SearchSpace
+from nas.choices.chain_costs import ChainCosts
 from nas.data.image_options import ImageOptions
 from nas.data.splits.dataset import Dataset
+from nas.file_kinds import CONFIG
 from nas.training.train_config import TrainConfig
+from tools.experiments import finished_runs
 from tools.terminal import console
 from tools.workflow import stages, workdir
 
@@ -48,7 +51,7 @@ _MOST_DRAWS = 100_000
 
 def random_children(
     space: SearchSpace,
-    table: latency_models.LatencyModel,
+    latencies: ChainCosts,
     like: Child,
     count: int,
     seed: int,
@@ -60,7 +63,6 @@ def random_children(
         ValueError: too few such children were found.
     """
     generator = np.random.default_rng(seed)
-    latencies = table.costs(space)
     wanted_ms = latencies.of(space.choices(like))
     found: list[tuple[int, ...]] = []
     for _ in range(_MOST_DRAWS):
@@ -79,13 +81,22 @@ def random_children(
 def main() -> None:
     """Trains the networks that are missing and prints the table."""
     directory = pathlib.Path(_WORKDIR.value)
-    summary = files.read_json(directory / "summary.json")
-    settings = files.read_json(directory / "config.json")["pipeline"]
+    summary, settings = finished_runs.pipeline(directory)
     space = spaces.load_space(str(directory / "space.json"))
     searched = spaces.load_child(str(directory / "child.json"))
     table = latency_models.load(directory / "latency_model.json")
-    config = TrainConfig(**{**settings["preset"]["train"], "seed": settings["seed"]})
-    children = random_children(space, table, searched, _COUNT.value, _SEED.value, _TOLERANCE.value)
+    preset, source = settings["preset"], str(directory / "config.json")
+    trained = {**preset["train"], "seed": settings["seed"]}
+    config = schemas.parse(TrainConfig, trained, source, CONFIG, "pipeline.preset.train")
+    given = settings.get("images", {})
+    images = schemas.parse(ImageOptions, given, source, CONFIG, "pipeline.images")
+    names = ("space.json", "child.json", "latency_model.json")
+    with reading.named(*(directory / name for name in names)):
+        latencies = table.costs(space)
+        space.choices(searched)
+        table.predict(searched)
+    asked_for = (_COUNT.value, _SEED.value, _TOLERANCE.value)
+    children = random_children(space, latencies, searched, *asked_for)
     # Everything the random children depend on; another latency model would draw others.
     asked = {
         "seed": _SEED.value,
@@ -94,15 +105,14 @@ def main() -> None:
         "latency_model": table.to_dict(),
     }
     with workdir.WorkDir(directory / "comparison", asked, command="compare") as owned:
-        images = ImageOptions(**settings.get("images", {}))
 
         @functools.cache
         def dataset_at(resolution: int) -> Dataset:
             return stages.load_dataset(
-                summary["dataset"],
+                str(summary.dataset),
                 _DATA_DIR.value,
                 seed=settings["seed"],
-                validation_size=settings["preset"]["validation_size"],
+                validation_size=preset["validation_size"],
                 max_train_examples=settings["max_train_examples"],
                 images=dataclasses.replace(images, resolution=resolution),
             )
@@ -112,8 +122,8 @@ def main() -> None:
             name = "searched" if child is searched else child.name
             console.title(f"{name}: {stages.describe(child, space)}")
             # The random networks begin with random weights; so must the searched one.
-            is_there = child is searched and settings["preset"].get("init", "random") == "random"
-            accuracies = [summary["test_accuracy"]] if is_there else []
+            is_there = child is searched and preset.get("init", "random") == "random"
+            accuracies = [summary.test_accuracy] if is_there else []
             for seed in range(config.seed + len(accuracies), config.seed + _REPEATS.value):
                 one = dataclasses.replace(config, seed=seed)
                 dataset = dataset_at(child.resolution)
@@ -134,7 +144,7 @@ def _trained(
         files.write_json(result, {**spec_json.to_dict(child), **found})
 
     owned.stage(folder, train, [f"{folder}/result.json"])
-    return files.read_json(result)["test_accuracy"]
+    return finished_runs.result(result).test_accuracy
 
 
 def _row(

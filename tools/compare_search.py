@@ -72,6 +72,7 @@ def main() -> None:
     algorithms = _ALGORITHMS.value or list(algorithm_names.DESCRIPTIONS)
     for name in algorithms:
         algorithm_names.check_name(name)
+    algorithm_flags.check(algorithms)
     targets, seeds = _targets(), _numbers(_SEEDS, int)
     # TensorFlow takes seconds to import, so these imports come late.
     import latency_models
@@ -179,15 +180,18 @@ def _search(
     }
     # Each random network needs at least one epoch.
     epochs = given["warmup_epochs"] + given["epochs"]
-    given["random_networks"] = min(_RANDOM_NETWORKS, epochs)
-    given |= algorithm_flags.given()
+    if name == "random":
+        given["random_networks"] = min(_RANDOM_NETWORKS, epochs)
+    given |= algorithm_flags.given(name)
     arguments = compared_child.arguments(given)
     return subcommand.run("search", arguments, path / "search.log")
 
 
 def _images(name: str, target: float, available: int, owned: workdir.WorkDir) -> int:
     """Number of training images with which a search takes `--search_seconds`."""
-    from nas import files
+    from nas import files, schemas
+    from nas.file_kinds import RESULT
+    from tools.experiments import finished_runs
 
     if not _SECONDS.value:
         return available
@@ -208,14 +212,14 @@ def _images(name: str, target: float, available: int, owned: workdir.WorkDir) ->
         files.write_json(result, {"seconds_an_image": by_image, "seconds_at_least": fixed})
 
     owned.stage(f"probe {name}", probe, [f"probes/{name}.json"])
-    found = files.read_json(result)
+    found = schemas.read(finished_runs.Probe, result, RESULT)
     epochs = _WARMUP.value + _EPOCHS.value
-    left = _SECONDS.value - found["seconds_at_least"]
-    images = int(left / (epochs * found["seconds_an_image"]))
+    left = _SECONDS.value - found.seconds_at_least
+    images = int(left / (epochs * found.seconds_an_image))
     if images < 2 * _BATCH_SIZE.value:
         raise ValueError(
             f"search_seconds: expected more for {name}, which needs "
-            f"{found['seconds_at_least']:.0f} s before its first image; received {_SECONDS.value:g}"
+            f"{found.seconds_at_least:.0f} s before its first image; received {_SECONDS.value:g}"
         )
     # Round to thousands, so that two runs of this command choose the same number.
     return min(max(images // 1000 * 1000, 2 * _BATCH_SIZE.value), available)

@@ -41,11 +41,11 @@ def main() -> None:
     directory = pathlib.Path(_WORKDIR.value)
     # TensorFlow takes seconds to import, so these imports come late.
     import latency_models
-    from nas import files
     from nas.architecture import spaces
+    from tools.experiments import finished_runs
     from tools.workflow import stages
 
-    found = files.read_json(directory / "comparison.json")
+    found = finished_runs.comparison(directory / "comparison.json")
     asked = found["settings"]
     searches = [s for s in found["searches"] if s["algorithm"] == _ALGORITHM.value]
     if not searches or searches[0]["test_accuracy"] is None:
@@ -152,6 +152,7 @@ def _accuracies(
     owned: workdir.WorkDir,
 ) -> dict[tuple[str, float], list[float]]:
     """Keras test accuracies by network, after as many trainings as a searched child had."""
+    from export.checks import parity_record
     from nas import files
     from nas.architecture import spec_json
 
@@ -164,7 +165,7 @@ def _accuracies(
     parity = compared_child.parity(asked)
 
     def accuracy(training: compared_child.Training) -> float:
-        return files.read_json(owned.path / training.folder / parity)["accuracy_keras"]
+        return parity_record.read(owned.path / training.folder / parity).accuracy_keras
 
     return {m: [accuracy(one) for one in of] for m, of in trainings.items()}
 

@@ -21,7 +21,7 @@ from absl import flags
 import latency_models
 from latency_models.judging import evaluation_table, held_out_networks
 from latency_models.measuring import measurements, parts
-from nas import files
+from nas import files, reading
 from nas.architecture import spaces
 from tools.flags import device_flags
 from tools.terminal import console
@@ -56,10 +56,16 @@ _GOAL_ERROR, _GOAL_WITHIN_5 = 0.03, 0.9
 
 def main() -> None:
     """Measures what is missing, then prints and writes the evaluation."""
+    if pathlib.Path(_OUTPUT.value or "x.json").suffix in (".png", ".md", ".jsonl"):
+        raise ValueError(
+            "output: expected a .json file, beside which the table is a .md and the plot a .png, "
+            f"received {_OUTPUT.value}"
+        )
     model = latency_models.load(_MODEL.value)
     space = spaces.load_space(_SPACE.value or model.space_.split(", ")[0])
     rows = [row for row in measurements.read(_MEASUREMENTS.value) if row.space == space.name]
-    space = measurements.measured_space(space, rows)
+    with reading.named(_MEASUREMENTS.value):
+        space = measurements.measured_space(space, rows)
     space = space.with_task(space.num_classes, _RESOLUTION.value, space.input_channels)
     device = device_flags.device_of(model.environment_)
     _check_environment(model.environment_, device.environment())

@@ -75,6 +75,12 @@ def main() -> None:
     wanted = [recipes.recipe(name) for name in _RECIPES.value]
     if not wanted:
         raise ValueError(f"recipes: expected some of {', '.join(recipes.RECIPES)}; received none")
+    fine_tuning_flags.check(any(recipe.fine_tuning for recipe in wanted))
+    if _CALIBRATION.present and not any(recipe.needs_calibration for recipe in wanted):
+        raise ValueError(
+            "calibration_images: expected it with a recipe that is calibrated, such as int8, "
+            f"received it with {', '.join(_RECIPES.value)}; leave it out"
+        )
     # TensorFlow takes seconds to import. Report a bad flag before that.
     import latency_models
     from export import examples, exporting, untrained

@@ -16,6 +16,7 @@ from absl import flags
 import latency_models
 from latency_models.judging import evaluation_table
 from latency_models.measuring import measurements
+from nas import reading
 from nas.architecture import spaces
 from tools.terminal import console
 
@@ -39,6 +40,11 @@ def main() -> None:
     """Fits and writes the model, then prints its errors on held-out measurements."""
     if _KIND.value is not None:
         latency_models.latency_model(_KIND.value)  # Reports a bad flag before the rows are read.
+    if pathlib.Path(_OUTPUT.value).suffix == ".png":
+        raise ValueError(
+            f"output: expected a .json file, beside which the plot is a .png, received "
+            f"{_OUTPUT.value}"
+        )
     rows = [
         row
         for row in measurements.read(_MEASUREMENTS.value)
@@ -50,9 +56,11 @@ def main() -> None:
             f"{f' with recipe {_RECIPE.value}' if _RECIPE.value else ''}, found none; "
             "run tools.benchmark --space"
         )
-    space = measurements.measured_space(spaces.load_space(_SPACE.value or str(rows[0].space)), rows)
-    kind = _KIND.value or latency_models.suitable_kind(space)
-    model = latency_models.latency_model(kind).fit(rows, space)
+    space = spaces.load_space(_SPACE.value or str(rows[0].space))
+    with reading.named(_MEASUREMENTS.value):
+        space = measurements.measured_space(space, rows)
+        kind = _KIND.value or latency_models.suitable_kind(space)
+        model = latency_models.latency_model(kind).fit(rows, space)
     model.save(_OUTPUT.value)
     console.say(
         f"{model.kind} of {space.name}, {model.recipe_}, {model.environment_['device']}, "

@@ -104,6 +104,7 @@ def main() -> None:
         search=dataclasses.replace(chosen.search, **searching),
         train=dataclasses.replace(chosen.train, **training),
     )
+    algorithm_flags.check([chosen.search.algorithm])
     if _TARGET_MS.value is not None and _TARGET.value is not None:
         raise ValueError(
             "expected --target_latency_ms or --target_latency, received both; leave one out"
@@ -125,7 +126,12 @@ def main() -> None:
     settings = checked(settings)
     config = {"preset_name": _PRESET.value, **settings.as_config()}
     directory = workdir.WorkDir(
-        _WORKDIR.value, config, ["data_dir"], apart_from=["search", "train"]
+        _WORKDIR.value,
+        config,
+        ["data_dir"],
+        apart_from=["search", "train"],
+        # The trained network stays; another recipe only exports and measures.
+        replaceable=["preset.recipes"],
     )
     if watch_flags.DRY_RUN.value:
         plan.show(settings, directory)

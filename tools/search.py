@@ -10,6 +10,7 @@ time, memory, files) and writes nothing; it needs a data set that is already pre
 
 import dataclasses
 import os
+import shlex
 
 from absl import flags
 
@@ -71,14 +72,15 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for all files.", require
 def main() -> None:
     """Checks the flags, searches and prints the result."""
     aim.check_flags()
+    algorithm_flags.check([_ALGORITHM.value])
     several_hosts.check()
     # TensorFlow takes seconds to import; `--help` and a bad flag should answer at once.
-    from nas import files
     from nas.architecture import spaces
     from nas.data import batching
     from nas.layers import precision
     from nas.searching import algorithms, search, search_config
     from nas.supernet import supernet
+    from tools.experiments import finished_runs
     from tools.workflow import search_plan, stages, target_range
 
     if _JIT_COMPILE.value:
@@ -163,23 +165,27 @@ def main() -> None:
         )
     if not replicas.is_chief:
         return
-    found = files.read_json(directory.path / "child.json")["provenance"]
+    path = directory.path / "child.json"
+    found, child = finished_runs.search_notes(path), spaces.load_child(str(path))
+    # The notes of a child that was mended by hand need not say how it was found.
+    chosen = space.choices(child)
     console.say(("" if ran else "finished before; ") + f"{space.cardinality:,} networks searched")
-    console.say(f"found: {stages.describe(space.child(found['choices']), space)}")
+    console.say(f"found: {stages.describe(child, space)}")
     per = "slot" if len(space.option_counts) == len(space.slots) else "decision"
-    console.say(f"choices {found['choices']}, entropy {found['entropy']:.3g} nats per {per}")
+    spread = "" if found.entropy is None else f", entropy {found.entropy:.3g} nats per {per}"
+    console.say(f"choices {list(chosen)}{spread}")
     if latencies:
         unit = latencies.unit
         goal = f"target {config.target:.4g} {unit}, " if config.target else ""
-        predicted = f"{goal}predicted {latencies.of(found['choices']):.4g} {unit}"
-        if found["most_probable"]:
-            of_alpha = latencies.of(found["most_probable"])
+        predicted = f"{goal}predicted {latencies.of(chosen):.4g} {unit}"
+        if found.most_probable:
+            of_alpha = latencies.of(found.most_probable)
             predicted += f"; the most probable options alone would take {of_alpha:.4g} {unit}"
         console.say(f"{latencies.quantity.removesuffix('_ms')}: {predicted}")
         best = target_range.baseline(space, latencies, config.target)
         if best:
             console.say(f"baseline: {best.text(unit)}")
-    console.say(f"next: tools.train --child={directory.path / 'child.json'}")
+    console.say(f"next: tools.train --child={shlex.quote(str(path))}")
 
 
 if __name__ == "__main__":

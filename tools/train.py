@@ -22,6 +22,7 @@ is trained at a small rate with the moments that the network brings along.
 import dataclasses
 import os
 import pathlib
+import shlex
 
 from absl import flags
 
@@ -192,7 +193,9 @@ def main() -> None:
         + f"test accuracy {100 * accuracy:.2f} % on {len(dataset.test):,} images"
     )
     console.say(f"{size['params']:,} parameters, {size['macs'] / 1e6:.2f} million MACs")
-    console.say(f"next: tools.export_tflite --model={directory.path / 'child.keras'}")
+    console.say(
+        f"next: tools.export_tflite --model={shlex.quote(str(directory.path / 'child.keras'))}"
+    )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ used instead; both have the same `Interpreter`.
 
 import io
 import os
-import pathlib
 import threading
 import zipfile
 from collections.abc import Sequence
@@ -16,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from nas import chatter
+from nas import chatter, reading
+from nas.file_kinds import TFLITE
 
 try:
     from ai_edge_litert import interpreter as litert
@@ -60,10 +60,7 @@ def load(content_or_path: bytes | Path, num_threads: int = 1) -> Any:
         name, content = "model", content_or_path
     else:
         name = os.fspath(content_or_path)
-        try:
-            content = pathlib.Path(name).read_bytes()
-        except OSError as error:
-            raise ValueError(f"{name}: expected a .tflite file ({error.strerror})") from None
+        content = reading.content(name, TFLITE)
     # Identifier of the format, at bytes 4 to 7: file_identifier in TensorFlow Lite's schema.
     if content[4:8] != b"TFL3":
         raise ValueError(f"{name}: expected a .tflite file, received something else")

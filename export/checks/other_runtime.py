@@ -12,8 +12,9 @@ import tempfile
 
 import numpy as np
 
-from export.checks import interpreter
-from nas import files
+from export.checks import interpreter, parity_record
+from nas import files, reading
+from nas.file_kinds import TFLITE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,9 +57,9 @@ def record(
     Raises:
         ValueError: as for `check`, or a damaged file.
     """
-    content = pathlib.Path(model).read_bytes()
+    content = reading.content(model, TFLITE)
+    known = parity_record.read_all(comparison)
     found = check(python, model, images, interpreter.predict(content, images))
-    known = files.read_json(comparison)
     entry = {**dataclasses.asdict(found), "num_images": len(images)}
     known["other_runtimes"] = {**known.get("other_runtimes", {}), found.runtime: entry}
     files.write_json(comparison, known)

@@ -7,12 +7,12 @@ A device opens a session with a set of `.tflite` models and takes one sample at 
 from __future__ import annotations
 
 import contextlib
-import pathlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from latency_models.devices.plan import Plan
-from nas import files
+from nas import files, reading
+from nas.file_kinds import TFLITE
 
 
 class DeviceError(OSError):
@@ -96,10 +96,8 @@ def read_model(path: files.Path) -> bytes:
     Raises:
         ValueError: the file does not exist or has other content.
     """
-    try:
-        content = pathlib.Path(path).read_bytes()
-    except (FileNotFoundError, IsADirectoryError):
-        raise ValueError(f"{path}: expected a .tflite file, found none") from None
+    content = reading.content(path, TFLITE)
     if content[4:8] != b"TFL3":
-        raise ValueError(f"{path}: expected a .tflite file, found other content")
+        received = "other content" if content else "an empty file"
+        raise reading.fault(path, "", TFLITE.what, received, TFLITE)
     return content

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import pathlib
+import os
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import pydantic
-from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from latency_models.measuring import parts
+from latency_models.measuring.environment import Environment
 from latency_models.measuring.parts import Kind
-from nas import json_lines
+from nas import json_lines, reading
 from nas.architecture.operations import STRICT
 from nas.architecture.specs import SearchSpace
+from nas.file_kinds import MEASUREMENTS, TFLITE
 from nas.files import Path
+from nas.schemas import Count, NotNegative, Positive, PositiveCount
 
 SCHEMA_VERSION = 1
-
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -62,18 +62,18 @@ class Measurement:
     latency_ms: Positive
     p10_ms: Positive
     p90_ms: Positive
-    count: Annotated[int, Field(ge=1)]
-    coefficient_of_variation: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+    count: PositiveCount
+    coefficient_of_variation: NotNegative
     relative_latency: Positive
     half_relative_latencies: tuple[Positive, Positive]
     reference: str
     reference_ms: Positive
-    environment: dict[str, Any]
+    environment: Environment
     spec: dict[str, Any] | None = None
-    resolution: int | None = None
+    resolution: PositiveCount | None = None
     space: str | None = None
     provenance: dict[str, Any] | None = None
-    outliers: Annotated[int, Field(ge=0)] = 0
+    outliers: Count = 0
     noisy: bool = False
     conditions: dict[str, Any] | None = None
     schema_version: Literal[1] = 1
@@ -87,16 +87,13 @@ class Measurement:
         return self.recipe == recipe and self.environment == environment
 
 
-_ROW = pydantic.TypeAdapter(Measurement)
-
-
 def file_key(path: Path) -> str:
     """The `key` of rows that timed this `.tflite` file, a fingerprint of its content.
 
     Raises:
-        OSError: the file cannot be read.
+        ValueError: the file cannot be read.
     """
-    return content_key(pathlib.Path(path).read_bytes())
+    return content_key(reading.content(path, TFLITE))
 
 
 def content_key(content: bytes) -> str:
@@ -110,12 +107,17 @@ def read(path: Path) -> list[Measurement]:
     Raises:
         ValueError: a row is not a measurement; the message names the line and the field.
     """
-    return json_lines.read(path, _ROW, "a row written by tools.benchmark")
+    rows = json_lines.read(path, Measurement, MEASUREMENTS, SCHEMA_VERSION)
+    for i, row in enumerate(rows, 1):
+        if row.spec is not None and parts.key_of(row.kind, row.resolution, row.spec) != row.key:
+            source, expected = f"{os.fspath(path)}, line {i}", f"the part or network of {row.key}"
+            raise reading.fault(source, "spec", expected, "another", MEASUREMENTS)
+    return rows
 
 
 def append(path: Path, rows: Iterable[Measurement]) -> None:
     """Appends rows and syncs each to disk before the next."""
-    json_lines.append(path, map(dataclasses.asdict, rows))
+    json_lines.append(path, map(dataclasses.asdict, rows), MEASUREMENTS)
 
 
 def extremes(rows: Sequence[Measurement]) -> tuple[Measurement, Measurement]:

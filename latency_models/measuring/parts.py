@@ -47,8 +47,7 @@ class Part:
     @functools.cached_property
     def key(self) -> str:
         """Identifies the part, for example `block-3f2a90c1d07e`."""
-        text = json.dumps([self.kind, self.resolution, self.spec], sort_keys=True)
-        return f"{self.kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        return key_of(self.kind, self.resolution, self.spec)
 
     def build(self) -> keras.Model:
         """Builds the part as a Keras model with fresh weights."""
@@ -63,6 +62,12 @@ class Part:
             "network": keras_network.build_child,
         }
         return builders[self.kind](self.source)
+
+
+def key_of(kind: str, resolution: int | None, spec: dict[str, Any]) -> str:
+    """The key of a part with these JSON values."""
+    text = json.dumps([kind, resolution, spec], sort_keys=True)
+    return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def block_part(block: Block, resolution: int) -> Part:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-import json
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import pydantic
 from pydantic.dataclasses import dataclass
 
-from latency_models.measuring import parts
-from latency_models.measuring.measurements import Measurement, Positive
+from latency_models.measuring import environment, parts
+from latency_models.measuring.measurements import Measurement
 from latency_models.measuring.parts import Part
-from nas import files
+from latency_models.models.scores import Scores
+from nas import files, reading, schemas
 from nas.architecture.operations import STRICT
 from nas.architecture.part_grids import Parts
 from nas.architecture.specs import Child, SearchSpace
+from nas.file_kinds import LATENCY_MODEL
+from nas.schemas import Positive
 
 if TYPE_CHECKING:
     from nas.choices.chain_costs import ChainCosts
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 # Keys of the environment that a file also has at its top level.
-_USE = ("device", "runtime", "num_threads", "delegate")
+_USE = tuple(environment.KEYS)
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -36,7 +37,7 @@ class Learned:
 
     space: str
     recipe: str
-    environment: dict[str, Any]
+    environment: environment.Environment
     reference: str | None
     reference_ms: Positive | None
     evaluation: dict[str, dict[str, Any]]
@@ -169,25 +170,23 @@ class LatencyModel(abc.ABC):
         Raises:
             ValueError: a field is not as expected; the message names `source` and the first one.
         """
-        if data.get("schema_version") != SCHEMA_VERSION:
-            raise ValueError(
-                f"{source}: expected schema_version {SCHEMA_VERSION}, received "
-                f"{data.get('schema_version')}; fit the latency model again"
-            )
+        schemas.check_version(data.get("schema_version"), SCHEMA_VERSION, source, LATENCY_MODEL)
         names = cls._names()
         fields = {name: data[name] for name in names if name in data}
-        try:
-            text = json.dumps(fields)
-            learned = pydantic.TypeAdapter(cls.learned).validate_json(text, strict=True)
-        except pydantic.ValidationError as error:
-            fault = error.errors()[0]
-            place = ".".join(str(step) for step in fault["loc"])
-            raise ValueError(
-                f"{source}: {place}: {fault['msg']}; expected a file written by tools.fit_latency"
-            ) from None
+        learned = schemas.parse(cls.learned, fields, source, LATENCY_MODEL)
         missing = [name for name in _USE if name not in learned.environment]
         if missing:
-            raise ValueError(f"{source}: environment: expected {', '.join(missing)}, found none")
+            expected = ", ".join(missing)
+            raise reading.fault(source, "environment", expected, "none", LATENCY_MODEL)
+        for name, one in learned.evaluation.items():
+            schemas.parse(Scores, one, source, LATENCY_MODEL, f"evaluation.{name}")
+        for name in _USE:
+            # The same value stands in two places; one of them may have been edited.
+            if name in data and repr(data[name]) != repr(learned.environment[name]):
+                expected = f"{reading.shown(learned.environment[name])} as in environment"
+                raise reading.fault(
+                    source, name, expected, reading.shown(data[name]), LATENCY_MODEL
+                )
         model = cls()
         for name in names:
             setattr(model, f"{name}_", getattr(learned, name))

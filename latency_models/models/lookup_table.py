@@ -7,20 +7,24 @@ The parts of a space are timed alone, and some of its networks are timed whole. 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from latency_models.measuring import part_selection, parts
-from latency_models.measuring.measurements import Measurement, Positive
+from latency_models.measuring.measurements import Measurement
 from latency_models.measuring.parts import Kind, Part
 from latency_models.models import evaluation, in_context, nearest, selection
 from latency_models.models.fitted import LatencyModel, Learned
 from latency_models.models.in_context import Context, NonNegative
 from latency_models.models.nearest import NearestWidths
+from nas import reading
 from nas.architecture.operations import STRICT
 from nas.architecture.specs import SearchSpace
+from nas.file_kinds import LATENCY_MODEL
+from nas.schemas import Count, Positive, PositiveCount
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -39,8 +43,8 @@ class Entry:
 
     kind: Kind
     label: str
-    resolution: int
-    num_macs: int
+    resolution: PositiveCount
+    num_macs: Count
     latency_ms: NonNegative
     alone_ms: Positive | None
     spec: dict[str, Any]
@@ -52,7 +56,7 @@ class _Learned(Learned):
     fallback: NearestWidths | None
     networks: list[str]
     source: str | None
-    entries: dict[str, Entry]
+    entries: Annotated[dict[str, Entry], Field(min_length=1)]
 
 
 class LookupTable(LatencyModel):
@@ -145,6 +149,19 @@ class LookupTable(LatencyModel):
             "network_repeats": selection.repeats(networks, reference_ms),
         }
         return self
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], source: str = "input") -> Self:
+        """See `LatencyModel`. The key of every entry must be that of its part."""
+        table = super().from_dict(data, source)
+        if table.fallback_ is not None and "blocks" not in table.evaluation_:
+            raise reading.fault(source, "evaluation", "blocks", "none", LATENCY_MODEL)
+        for key, entry in table.entries_.items():
+            found = parts.key_of(entry.kind, entry.resolution, entry.spec)
+            if found != key:
+                place = f"entries.{key}"
+                raise reading.fault(source, place, "the part of that key", found, LATENCY_MODEL)
+        return table
 
     def part_ms(self, part: Part) -> float:
         """See `LatencyModel`."""

@@ -7,23 +7,22 @@ its blocks. For parts missing from the table, the file's `fallback` decides.
 
 from __future__ import annotations
 
-import json
 import pathlib
 from typing import Any, Literal
 
-import pydantic
 from pydantic.dataclasses import dataclass
 
 from latency_models.measuring import parts
-from latency_models.measuring.measurements import Positive
 from latency_models.measuring.parts import Part
 from latency_models.models import evaluation
 from latency_models.models.lookup_table import Entry, LookupTable, entry_of
 from latency_models.models.nearest import NearestWidths
-from nas import files, known_names
+from nas import known_names, schemas
 from nas.architecture import spaces
 from nas.architecture.blocks import Block, Stride
 from nas.architecture.operations import STRICT, MBConv
+from nas.file_kinds import LATENCY_MODEL
+from nas.schemas import Positive
 
 _DIRECTORY = pathlib.Path(__file__).parents[1] / "data"
 
@@ -103,8 +102,7 @@ def load(name: str) -> LookupTable:
         ValueError: no such table; the message lists the known ones.
     """
     known_names.check("latency table", name, TABLES)
-    text = json.dumps(files.read_json(TABLES[name]))
-    data = pydantic.TypeAdapter(_Published).validate_json(text, strict=True)
+    data = schemas.read(_Published, TABLES[name], LATENCY_MODEL)
     table = LookupTable()
     table.space_, table.recipe_, table.fallback_ = data.space, data.recipe, data.fallback
     table.environment_ = {

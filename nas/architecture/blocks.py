@@ -11,9 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from nas.architecture.operations import STRICT, Activation, AnyOperation, Conv, Pooled, Stage
 from nas.architecture.operations.bottlenecks import KernelSize
-from nas.architecture.sizes import NamedWidth, number, resolved
-
-Stride = Literal[1, 2]
+from nas.architecture.sizes import MOST_CANDIDATES, NamedWidth, Stride, number, resolved
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -101,7 +99,7 @@ class Slot:
 
     input_width: NamedWidth
     output_width: NamedWidth
-    candidates: Annotated[tuple[AnyOperation, ...], Field(min_length=2)]
+    candidates: Annotated[tuple[AnyOperation, ...], Field(min_length=2, max_length=MOST_CANDIDATES)]
     stride: Stride = 1
     residual: bool = True
     type: Literal["slot"] = "slot"

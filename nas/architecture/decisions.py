@@ -73,7 +73,7 @@ def check_widths(
         if isinstance(width, str) and width not in widths:
             known = ", ".join(widths) or "none"
             raise ValueError(
-                f"{place}: expected a number or one of widths ({known}), got {width!r}"
+                f"{place}: expected a number or one of widths ({known}), received {width!r}"
             )
     unused = [name for name in widths if name not in [width for _, width in sides]]
     if unused:

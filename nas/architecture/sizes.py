@@ -2,11 +2,31 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-Width = Annotated[int, Field(ge=1)]
+# What can be built here. Beyond, memory or hours would end before the network is made.
+MOST_WIDTH = 16_384
+MOST_LAYERS = 500
+MOST_CANDIDATES = 64
+MOST_CLASSES = 100_000
+# Decimal digits of the number of networks, which must fit into a float.
+MOST_DIGITS = 300
+
+Width = Annotated[int, Field(ge=1, le=MOST_WIDTH)]
+NumClasses = Annotated[int, Field(ge=2, le=MOST_CLASSES)]
+
+
+def _no_truth(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("expected a number")
+    return value
+
+
+# To Python, `True` is one of 1 and 3.
+Channels = Annotated[Literal[1, 3], BeforeValidator(_no_truth)]
+Stride = Annotated[Literal[1, 2], BeforeValidator(_no_truth)]
 
 _NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")
 
@@ -35,15 +55,18 @@ def _whole(value: Any, otherwise: str) -> int:
         raise ValueError(f"expected {otherwise}a valid integer")
     if value < 1:
         raise ValueError(f"expected {otherwise}an integer greater than or equal to 1")
+    if value > MOST_WIDTH:
+        raise ValueError(f"expected {otherwise}an integer of at most {MOST_WIDTH:,}")
     return value
 
 
 def _one_or_several(resolution: Any) -> int | tuple[int, ...]:
     if not isinstance(resolution, list | tuple):
         return _whole(resolution, "several numbers or ")
-    if len(set(resolution)) < max(2, len(resolution)):
+    numbers = tuple(_whole(value, "") for value in resolution)
+    if len(set(numbers)) < max(2, len(numbers)):
         raise ValueError("expected one number, or two or more different ones")
-    return tuple(_whole(value, "") for value in resolution)
+    return numbers
 
 
 # `SearchSpace.widths` has the numbers that a name may stand for.

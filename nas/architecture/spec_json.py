@@ -5,17 +5,17 @@ The error message for an invalid file names the place of the first error
 """
 
 import dataclasses
-import json
 from typing import Any, TypeVar
 
-import pydantic
-
-from nas.architecture.specs import SearchSpace
+from nas import reading, schemas
+from nas.architecture.specs import Child, SearchSpace
+from nas.file_kinds import ANY, CHILD, SPACE
 
 SCHEMA_VERSION = 1
 
 T = TypeVar("T")
 
+_KINDS = {SearchSpace: SPACE, Child: CHILD}
 
 # Fields with a default that have been in files, and in keys of measurements, from the beginning.
 _ALWAYS_WRITTEN = {
@@ -70,30 +70,14 @@ def from_dict(cls: type[T], data: Any, source: str = "input") -> T:
         ValueError: the data are invalid; the message names `source`, the place of the first error,
             and what was expected there.
     """
+    kind = _KINDS.get(cls, ANY)
     if not isinstance(data, dict):
-        raise ValueError(f"{source}: expected a JSON object, received {type(data).__name__}")
-    version = data.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise ValueError(f"{source}: expected schema_version {SCHEMA_VERSION}, received {version}")
+        raise reading.fault(source, "", f"{kind.what} (an object)", reading.shown(data), kind)
+    schemas.check_version(data.get("schema_version"), SCHEMA_VERSION, source, kind)
     notes = {"schema_version", "provenance", "comment"}
     fields = {key: value for key, value in data.items() if key not in notes}
-    try:
-        found = pydantic.TypeAdapter(cls).validate_json(json.dumps(fields), strict=True)
-    except pydantic.ValidationError as error:
-        raise ValueError(f"{source}: {_first_fault(error)}") from None
+    found = schemas.parse(cls, fields, source, kind)
     if isinstance(found, SearchSpace) and not found.option_counts:
-        raise ValueError(
-            f"{source}: layers: expected at least one slot, width or resolution to choose, "
-            "received only fixed blocks"
-        )
+        expected = "at least one slot, width or resolution to choose"
+        raise reading.fault(source, "layers", expected, "only fixed blocks", kind)
     return found
-
-
-def _first_fault(error: pydantic.ValidationError) -> str:
-    fault = error.errors()[0]
-    place = ""
-    for step in fault["loc"]:
-        place += f"[{step}]" if isinstance(step, int) else f".{step}"
-    message = fault["msg"].removeprefix("Value error, ")
-    received = "" if isinstance(fault["input"], dict) else f", received {fault['input']!r}"
-    return f"{place.lstrip('.')}: {message}{received}".lstrip(": ")

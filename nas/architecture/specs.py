@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -19,7 +19,16 @@ from nas.architecture.blocks import Block, Head, Slot, Stem
 from nas.architecture.decisions import LayerRows
 from nas.architecture.operations import STRICT
 from nas.architecture.operations.stage import downsampled
-from nas.architecture.sizes import Resolutions, Width, WidthName, number
+from nas.architecture.sizes import (
+    MOST_DIGITS,
+    MOST_LAYERS,
+    Channels,
+    NumClasses,
+    Resolutions,
+    Width,
+    WidthName,
+    number,
+)
 
 # It names Keras models and TensorFlow scopes, which allow no other characters.
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -115,11 +124,11 @@ class Child(_Network):
 
     name: Name
     resolution: Resolution
-    num_classes: Annotated[int, Field(ge=2)]
+    num_classes: NumClasses
     stem: Stem
-    layers: Annotated[tuple[Block, ...], Field(min_length=1)]
+    layers: Annotated[tuple[Block, ...], Field(min_length=1, max_length=MOST_LAYERS)]
     head: Head
-    input_channels: Literal[1, 3] = 3
+    input_channels: Channels = 3
 
     def __post_init__(self) -> None:
         _check_chain(self.stem, self.layers)
@@ -175,18 +184,25 @@ class SearchSpace(_Network):
 
     name: Name
     resolution: Resolutions
-    num_classes: Annotated[int, Field(ge=2)]
+    num_classes: NumClasses
     stem: Stem
     layers: Annotated[
-        tuple[Annotated[Block | Slot, Field(discriminator="type")], ...], Field(min_length=1)
+        tuple[Annotated[Block | Slot, Field(discriminator="type")], ...],
+        Field(min_length=1, max_length=MOST_LAYERS),
     ]
     head: Head
-    input_channels: Literal[1, 3] = 3
+    input_channels: Channels = 3
     widths: dict[WidthName, tuple[Width, ...]] = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         _check_chain(self.stem, self.layers)
         decisions.check_widths(self.stem, self.layers, self.head, self.widths)
+        digits = sum(map(math.log10, self.option_counts))
+        if digits > MOST_DIGITS:
+            raise ValueError(
+                f"layers: expected at most 10^{MOST_DIGITS} networks, received 10^{digits:.0f}; "
+                "leave out slots or candidates"
+            )
 
     @property
     def places(self) -> tuple[tuple[Block | Slot, int], ...]:

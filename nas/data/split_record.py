@@ -3,9 +3,10 @@
 import pathlib
 from typing import Any
 
-from nas import files
+from nas import files, reading, schemas
 from nas.data.folder import image_folder
 from nas.data.splits.dataset import Dataset
+from nas.file_kinds import SPLITS
 
 FILE_NAME = "splits.json"
 SCHEMA_VERSION = 1
@@ -46,10 +47,11 @@ def update(dataset: Dataset, workdir: pathlib.Path) -> str | None:
         return None
     path = workdir / FILE_NAME
     now = record(dataset)
-    before = files.read_json(path) if path.exists() else None
-    if isinstance(before, dict):
-        if {key: value for key, value in before.items() if key != "provenance"} == now:
-            return None
+    before = None
+    if reading.exists(path):
+        before = schemas.read(dict[str, Any], path, SPLITS, SCHEMA_VERSION)
+    if before is not None and {k: v for k, v in before.items() if k != "provenance"} == now:
+        return None
     files.write_json(path, {**now, "provenance": files.provenance()})
     return None if before is None else differences(before, now)
 

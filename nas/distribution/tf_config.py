@@ -40,7 +40,7 @@ def read(environment: Mapping[str, str]) -> Cluster:
         raise _error("received none", "set it on every host, each with its own index")
     try:
         config = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise _error(f"received no JSON ({error})", "check the quotes in your shell") from None
     cluster = _object(config, "cluster", "a cluster")
     if not cluster or not set(cluster) <= {*_JOBS}:

@@ -2,14 +2,14 @@
 
 import math
 import pathlib
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import pydantic
-from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from nas import files
+from nas import files, reading, schemas
 from nas.architecture.operations import STRICT
+from nas.file_kinds import FINALISTS
+from nas.schemas import Count, Finite, Fraction, NotNegative
 
 FILE_NAME = "finalists.json"
 
@@ -28,11 +28,11 @@ class Finalist:
         losses: the cross-entropies there, in nats.
     """
 
-    choices: tuple[int, ...]
+    choices: tuple[Count, ...]
     origin: Origin
-    cost: float
-    accuracies: tuple[Annotated[float, Field(ge=0.0, le=1.0)], ...] = ()
-    losses: tuple[float, ...] = ()
+    cost: NotNegative
+    accuracies: tuple[Fraction, ...] = ()
+    losses: tuple[Finite, ...] = ()
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -46,7 +46,7 @@ class Record:
         provenance: command, revision and versions.
     """
 
-    rounds: Annotated[int, Field(ge=0)]
+    rounds: Count
     finalists: tuple[Finalist, ...]
     identity: dict[str, Any]
     provenance: dict[str, Any]
@@ -62,7 +62,13 @@ class Record:
         return ranked[: math.ceil(len(judged) / 2)]
 
 
-_RECORD = pydantic.TypeAdapter(Record)
+@dataclass(frozen=True, config=STRICT)
+class Result:
+    """What one training of a finalist reached, in a file beside its network."""
+
+    loss: Finite
+    accuracy: Fraction
+    schema_version: Literal[1] = 1
 
 
 def read(directory: files.Path) -> Record | None:
@@ -72,11 +78,4 @@ def read(directory: files.Path) -> Record | None:
         ValueError: the file has another form; the message names the field.
     """
     path = pathlib.Path(directory) / FILE_NAME
-    if not path.exists():
-        return None
-    try:
-        return _RECORD.validate_python(files.read_json(path))
-    except pydantic.ValidationError as error:
-        fault = error.errors()[0]
-        place = ".".join(str(step) for step in fault["loc"])
-        raise ValueError(f"{path}: {place}: {fault['msg']}; expected a file of a search") from None
+    return schemas.read(Record, path, FINALISTS, 1) if reading.exists(path) else None

@@ -17,7 +17,9 @@ from collections.abc import Sequence
 
 import keras
 
-from nas import files
+from nas import files, reading, schemas
+from nas.file_kinds import RESULT
+from nas.layers import keras_file
 from nas.searching import finalist_record, path_accuracy
 from nas.searching.algorithms.task import Task
 from nas.searching.finalist_record import Finalist, Record
@@ -101,9 +103,9 @@ def _trained(
     """Returns loss and accuracy after one further training; trains unless they are there."""
     trained = _model_path(task, index, done)
     result, folder = trained.with_suffix(".json"), trained.with_suffix("")
-    if result.exists():
-        found = files.read_json(result)
-        return found["loss"], found["accuracy"]
+    if reading.exists(result):
+        found = schemas.read(finalist_record.Result, result, RESULT, 1)
+        return found.loss, found.accuracy
     child = task.space.child(finalist.choices, f"finalist_{index}")
     images = task.dataset.at_resolution(child.resolution)
     if done:
@@ -140,4 +142,4 @@ def _model_path(task: Task, index: int, done: int) -> pathlib.Path:
 
 
 def _load(path: pathlib.Path) -> keras.Model:
-    return keras.saving.load_model(path, compile=False)
+    return keras_file.load(path)

@@ -8,7 +8,14 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from nas import files
+import pydantic
+from pydantic.dataclasses import dataclass
+
+from nas import files, reading, schemas
+from nas.file_kinds import NETWORKS
+from nas.schemas import Count, Fraction, NotNegative
+
+_IGNORING = pydantic.ConfigDict(extra="ignore")
 
 
 class Judged(NamedTuple):
@@ -30,6 +37,34 @@ class Judged(NamedTuple):
     def rank(self) -> tuple:
         """Sort key, best first: by accuracy, then by cost; equal networks by their choices."""
         return -self.validation_accuracy, self.cost, self.choices
+
+
+@dataclass(frozen=True, config=_IGNORING)
+class StoredNetwork:
+    """One evaluated network in the file; see `Judged`."""
+
+    choices: tuple[Count, ...]
+    validation_accuracy: Fraction
+    cost: NotNegative
+    round: Count
+
+
+@dataclass(frozen=True, config=_IGNORING)
+class Stored:
+    """The content of the file."""
+
+    networks: tuple[StoredNetwork, ...]
+    rounds: Count
+    identity: dict[str, Any] | None = None
+
+
+def read(path: files.Path) -> Stored | None:
+    """Reads the file; None if it does not exist.
+
+    Raises:
+        ValueError: the file is damaged; the message names the place.
+    """
+    return schemas.read(Stored, path, NETWORKS, 1) if reading.exists(path) else None
 
 
 class JudgedNetworks:
@@ -55,14 +90,17 @@ class JudgedNetworks:
         self._identity = files.as_json(identity)
         self.networks: list[Judged] = []
         self.rounds = 0
-        if not self._path.exists():
+        found = read(self._path)
+        if found is None:
             return
-        found = files.read_json(path)
-        if found.get("identity") != self._identity:
+        if found.identity != self._identity:
             report(f"{path} belongs to a search with other settings; starting over")
             return
-        self.rounds = found["rounds"]
-        self.networks = [Judged(tuple(row.pop("choices")), **row) for row in found["networks"]]
+        self.rounds = found.rounds
+        self.networks = [
+            Judged(one.choices, one.validation_accuracy, one.cost, one.round)
+            for one in found.networks
+        ]
 
     def add_round(self, networks: Sequence[Judged]) -> None:
         """Adds the networks of one round, and writes the file."""

@@ -19,12 +19,12 @@ from nas.layers import precision
 from nas.pretrained import initial
 from nas.pretrained.adapting import Seed
 from nas.progress import Track, untracked
-from nas.searching import algorithms, pretrained_start, search_callbacks
+from nas.searching import algorithms, search_callbacks
 from nas.searching.algorithms import SearchResult, SupernetAlgorithm, Task
 from nas.searching.learning_rates import TwoCosines
 from nas.searching.paired_batches import paired_batches
 from nas.searching.search_config import OPTIMIZERS, SearchConfig
-from nas.supernet import supernet
+from nas.supernet import pretrained_start, supernet
 from nas.supernet.learning_network import StepAlgorithm
 from nas.supernet.observations import Observations
 from nas.training import checkpoints, resumable_fit
@@ -169,7 +169,7 @@ def prepare(
     precision.check(config.precision)
     algorithms.check_space(config.algorithm, space)
     algorithms.check_derivation(config)
-    seed = pretrained_start.seed_of(space, config)
+    seed = pretrained_start.seed_of(space, config.init)
     with distribution.scope():
         algorithm = algorithms.algorithm(config.algorithm, config, steps)
     if distribution.num_replicas > 1 and not isinstance(algorithm, SupernetAlgorithm):

@@ -6,7 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from nas import files
+from nas import reading
+from nas.searching import alpha_file
 
 
 class UnmeasuredLogs(keras.callbacks.Callback):
@@ -47,15 +48,24 @@ class AlphaHistory(keras.callbacks.Callback):
         self._alphas: list[np.ndarray] = []
 
     def read(self, epochs: int) -> bool:
-        """Reads the first `epochs` from the file; returns False if it has fewer."""
-        if self._path.exists():
-            with np.load(self._path) as stored:
-                self._alphas = list(stored["alphas"][:epochs])
-        return len(self._alphas) == epochs
+        """Reads the first `epochs` from the file.
+
+        Raises:
+            FileFault: the file has fewer, or cannot be read.
+        """
+        if epochs and reading.exists(self._path):
+            self._alphas = list(alpha_file.read(self._path)[:epochs])
+        if len(self._alphas) < epochs:
+            raise reading.FileFault(
+                f"{self._path}: expected the alphas of {epochs} epochs, received those of "
+                f"{len(self._alphas)}; put a whole copy back to go on from the checkpoints beside "
+                "it, which are all still there, or move their folder away to start over"
+            )
+        return True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Adds this epoch's alpha and writes the file."""
         del logs
         alpha = np.where(self.model.mask, np.array(self.model.alpha), np.nan)
         self._alphas = [*self._alphas[:epoch], alpha]
-        files.write_with(self._path, lambda path: np.savez(path, alphas=np.stack(self._alphas)))
+        alpha_file.write(self._path, np.stack(self._alphas))

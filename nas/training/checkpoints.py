@@ -4,17 +4,17 @@ A run is a `fit` whose data order is a function of seed and step (`nas/training/
 After every epoch its metrics row and a checkpoint of its variables are written. Further checkpoints
 are written every few minutes within an epoch, and on a request to stop. The same run started again
 restores the newest checkpoint, drops later metrics rows, and continues with the next step to the
-same result (to the bit without oneDNN, see `nas/__init__.py`). Damaged checkpoints are skipped.
+same result (to the bit without oneDNN, see `nas/__init__.py`). Damaged checkpoints are set aside
+(`nas/training/checkpoint_files.py`).
 
 The checkpoints in a folder may belong to another run, for example if its child was replaced or its
 latency model fitted again. `checkpoints/run.json` identifies their run; a different run starts
-over.
+over. If it cannot be read, or a file beside the checkpoints lacks their epochs, the run stops.
 """
 
 import json
 import math
 import pathlib
-import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -23,11 +23,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nas import files
+from nas import file_kinds, files, reading, schemas
 from nas.distribution.hosts import Distribution
-from nas.training import interruption
+from nas.training import interruption, metrics_file
+from nas.training.checkpoint_files import CheckpointFiles
 
-_PREFIX = "ckpt-"
 # Reading a metric waits for the device, so metrics are checked only once in this many steps.
 _STEPS_BETWEEN_CHECKS = 100
 
@@ -52,12 +52,15 @@ def newest_checkpoint(directory: files.Path, identity: Mapping[str, Any]) -> tup
     Returns:
         The step of the newest undamaged checkpoint, 0 if there is none; and the reason why the run
         would not resume from it, None if it would.
+
+    Raises:
+        ValueError: a checkpoint or `run.json` cannot be read.
     """
-    checkpoints = pathlib.Path(directory) / "checkpoints"
-    whole = [step for step in _steps(checkpoints) if _fault(_path(checkpoints, step)) is None]
-    if not whole:
+    checkpoints = CheckpointFiles(pathlib.Path(directory) / "checkpoints")
+    found, _ = checkpoints.newest_whole()
+    if found is None:
         return 0, None
-    return whole[0], _reason_of_another_run(checkpoints, files.as_json(identity))
+    return found, _reason_of_another_run(checkpoints.folder, files.as_json(identity))
 
 
 class RunState(keras.callbacks.Callback):
@@ -96,7 +99,7 @@ class RunState(keras.callbacks.Callback):
         super().__init__()
         self._directory = pathlib.Path(directory)
         self._metrics_path = self._directory / "metrics.jsonl"
-        self._checkpoints = self._directory / "checkpoints"
+        self._checkpoints = CheckpointFiles(self._directory / "checkpoints")
         self._identity = files.as_json(identity or {})
         self._steps_per_epoch = steps_per_epoch
         self._keep = keep
@@ -127,6 +130,10 @@ class RunState(keras.callbacks.Callback):
 
         Returns:
             Number of finished steps.
+
+        Raises:
+            ValueError: a file of the run cannot be read, or covers fewer epochs than the newest
+                checkpoint. Nothing is deleted then.
         """
         hosts = self._distribution
         hosts.check_agreement("space, network, data set or settings", self._identity)
@@ -138,51 +145,63 @@ class RunState(keras.callbacks.Callback):
         return finished
 
     def _read(self, complete: Callable[[int], bool]) -> int:
-        found = self._newest_whole()
-        reason = self._reason_to_start_over(found, complete) if found is not None else None
+        checkpoints = self._checkpoints
+        found, damaged = checkpoints.newest_whole()
+        reason = None
+        if found is not None:
+            reason = _reason_of_another_run(checkpoints.folder, self._identity)
+            if not reason:
+                self._check_other_files(found, complete)
+        for step, fault in damaged.items():
+            name = checkpoints.set_aside(step)
+            self._report(
+                f"{checkpoints.path(step)} is damaged ({fault}); it is kept as {name}; trying the "
+                "previous one"
+            )
         if reason:
             self._report(f"{self._directory}: {reason}; starting over")
+            checkpoints.remove(lambda step: True)
         if reason or found is None:
-            if self._checkpoints.exists():
-                shutil.rmtree(self._checkpoints)
-            files.write_json(self._checkpoints / "run.json", self._identity)
+            found = None
+            files.write_json(checkpoints.folder / "run.json", self._identity)
+        checkpoints.remove_leftovers()
         # Made only now, because its constructor reads the folder.
         self._manager = tf.train.CheckpointManager(
-            self._checkpoint, str(self._checkpoints), max_to_keep=self._keep
+            self._checkpoint, str(checkpoints.folder), max_to_keep=self._keep
         )
-        if found is not None and not reason:
-            self._checkpoint.restore(str(_path(self._checkpoints, found))).assert_consumed()
+        if found is not None:
+            self._take(checkpoints.path(found))
         finished = int(self._step.numpy())
-        self._write_rows(self.rows[: finished // self._steps_per_epoch])
+        epochs = finished // self._steps_per_epoch
+        self._write_rows(self.rows[:epochs] if epochs else [])
         return finished
 
-    def _newest_whole(self) -> int | None:
-        """Returns the step of the newest undamaged checkpoint; removes damaged newer ones."""
-        for step in _steps(self._checkpoints):
-            fault = _fault(_path(self._checkpoints, step))
-            if fault is None:
-                return step
-            for part in self._checkpoints.glob(f"{_PREFIX}{step}.*"):
-                part.unlink()
-            path = _path(self._checkpoints, step)
-            self._report(f"{path} is damaged ({fault}); trying the previous one")
-        return None
-
-    def _reason_to_start_over(self, step: int, complete: Callable[[int], bool]) -> str | None:
-        reason = _reason_of_another_run(self._checkpoints, self._identity)
-        if reason:
-            return reason
+    def _check_other_files(self, step: int, complete: Callable[[int], bool]) -> None:
+        """Stops a run whose files beside the checkpoints do not cover their epochs."""
         epochs = step // self._steps_per_epoch
-        if len(self.rows) < epochs or not complete(epochs):
-            return "a file beside its checkpoints is missing"
-        return None
+        received = len(self.rows) if epochs else 0
+        if received < epochs or not complete(epochs):
+            what = f"those of {received}" if received < epochs else "fewer"
+            name = self._metrics_path if received < epochs else self._directory
+            raise reading.FileFault(
+                f"{name}: expected the rows of {epochs} epochs, received {what}; put a whole copy "
+                f"back to go on from {self._checkpoints.path(step)}, which is still there, or move "
+                f"{self._checkpoints.folder} away to start over"
+            )
+
+    def _take(self, path: pathlib.Path) -> None:
+        try:
+            self._checkpoint.restore(str(path)).assert_consumed()
+        except (AssertionError, ValueError, tf.errors.OpError) as error:
+            raise reading.FileFault(
+                f"{path}: expected the variables of this run, received others "
+                f"({str(error).splitlines()[0][:100]}); move {path.parent} away to start over"
+            ) from error
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """The metrics so far, one row per epoch."""
-        if not self._metrics_path.exists():
-            return []
-        return [json.loads(line) for line in self._metrics_path.read_text().splitlines()]
+        return list(metrics_file.read(self._metrics_path))
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Restores the averages of a resumed epoch; in any other epoch resets them.
@@ -228,13 +247,24 @@ class RunState(keras.callbacks.Callback):
             raise ValueError(
                 f"training diverged in epoch {-(-step // self._steps_per_epoch)}: expected finite "
                 f"metrics, received {shown}; lower the learning rate and start again in a new work "
-                f"dir (the last finite state is in {self._checkpoints})"
+                f"dir (the last finite state is in {self._checkpoints.folder})"
             )
 
     def _save(self, step: int) -> None:
         self._step.assign(step)
         if self._distribution.is_chief:
-            self._manager.save(checkpoint_number=step)
+            path = self._checkpoints.path(step)
+            try:
+                self._manager.save(checkpoint_number=step)
+            except tf.errors.OpError as error:
+                raise OSError(
+                    f"{path}: expected to write a checkpoint, received the error "
+                    f"{str(error).splitlines()[0][:100]!r}; make room and run the same command "
+                    "again: it goes on from the checkpoint before"
+                ) from error
+            # The manager forgets checkpoints that an earlier process wrote.
+            kept = self._checkpoints.steps[: self._keep]
+            self._checkpoints.remove(lambda step: step not in kept)
         self._last_save = time.monotonic()
 
     def _write_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -242,34 +272,10 @@ class RunState(keras.callbacks.Callback):
         files.write_bytes(self._metrics_path, text.encode())
 
 
-def _path(checkpoints: pathlib.Path, step: int) -> pathlib.Path:
-    return checkpoints / f"{_PREFIX}{step}"
-
-
-def _steps(checkpoints: pathlib.Path) -> list[int]:
-    """Returns the steps of all checkpoints, damaged ones included, the newest first."""
-    indices = checkpoints.glob(f"{_PREFIX}*.index")
-    return sorted((int(p.stem.removeprefix(_PREFIX)) for p in indices), reverse=True)
-
-
 def _reason_of_another_run(checkpoints: pathlib.Path, identity: dict[str, Any]) -> str | None:
-    path = checkpoints / "run.json"
-    if not path.exists():
-        return f"{path.name} is missing, so its checkpoints may belong to another run"
-    found = files.read_json(path)
+    found = schemas.read(dict[str, Any], checkpoints / "run.json", file_kinds.RUN)
     names = sorted({*found, *identity})
     changed = [name for name in names if found.get(name) != identity.get(name)]
     if changed:
         return f"its checkpoints are of a run with another {', '.join(changed)}"
-    return None
-
-
-def _fault(path: pathlib.Path) -> str | None:
-    """Says why a checkpoint is damaged, or None. Reads every tensor, since each has a checksum."""
-    try:
-        reader = tf.train.load_checkpoint(str(path))
-        for name in reader.get_variable_to_shape_map():
-            reader.get_tensor(name)
-    except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
-        return str(error).splitlines()[0][:100]
     return None

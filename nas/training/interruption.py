@@ -1,11 +1,12 @@
-"""Defers Ctrl-C and SIGTERM, so that a run stops between two steps."""
+"""Defers Ctrl-C, SIGTERM and SIGHUP, so that a run stops between two steps."""
 
 import contextlib
 import signal
 import threading
 from collections.abc import Iterator
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# SIGHUP: the terminal was closed, or the connection to it was lost.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Request:
@@ -21,7 +22,7 @@ class Request:
 
 @contextlib.contextmanager
 def deferred() -> Iterator[Request]:
-    """Keeps Ctrl-C and SIGTERM from interrupting the block immediately.
+    """Keeps Ctrl-C, SIGTERM and SIGHUP from interrupting the block immediately.
 
     The first signal only sets `is_made`, which the block checks when it can stop. A second signal
     acts as it would without this context. Python delivers signals only to the main thread, so in
@@ -35,6 +36,8 @@ def deferred() -> Iterator[Request]:
         yield request
         return
     before = {number: signal.getsignal(number) for number in _SIGNALS}
+    # `nohup` ignores SIGHUP, and so it stays.
+    before = {number: one for number, one in before.items() if one is not signal.SIG_IGN}
 
     def note(number, frame) -> None:
         if not request.is_made:
@@ -43,7 +46,7 @@ def deferred() -> Iterator[Request]:
         signal.signal(number, before[number])
         signal.raise_signal(number)
 
-    for number in _SIGNALS:
+    for number in before:
         signal.signal(number, note)
     try:
         yield request

@@ -24,3 +24,11 @@ def test_a_file_without_an_owner_in_it_is_still_locked(tmp_path):
     os.ftruncate(lock, 0)
     assert file_lock.owner_of(path) == "unknown"
     file_lock.release(lock)
+
+
+def test_a_link_in_place_of_a_lock_is_refused_and_its_target_stays(tmp_path):
+    (tmp_path / "notes").write_text("of the user")
+    (tmp_path / ".lock").symlink_to("notes")
+    with pytest.raises(OSError):
+        file_lock.acquire(tmp_path / ".lock")
+    assert (tmp_path / "notes").read_text() == "of the user"

@@ -1,4 +1,6 @@
 import json
+import os
+import pathlib
 import resource
 import subprocess
 import sys
@@ -54,8 +56,8 @@ def test_numbers_that_json_lacks_are_refused_and_nothing_is_written(value, tmp_p
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"{", "not a JSON file .*line 1"),
-        (b"\xff\xfe\x00", "not a JSON file"),
+        (b"{", "line 1 column 2: expected a JSON file .*, received a text that ends"),
+        (b"\xff\xfe\x00", "byte 0: expected a JSON file in UTF-8"),
         (None, "found none"),
     ],
 )
@@ -68,8 +70,24 @@ def test_unreadable_json_is_refused_by_name(content, message, tmp_path):
 
 
 def test_a_folder_is_no_json_file(tmp_path):
-    with pytest.raises(ValueError, match="found none"):
+    with pytest.raises(ValueError, match="received a folder"):
         files.read_json(tmp_path)
+
+
+def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
+    left = [".child.tmp-abcd1234.keras", "search/.alphas.tmp-00000000.npz", ".child.abcd_123.keras"]
+    others = [".lock", "child.keras", ".notes.20260101.txt", "search/.x.keras"]
+    for name in (*left, *others):
+        files.write_bytes(tmp_path / name, b"")
+
+    def write(temporary):
+        # A file that is being written is not a leftover.
+        files.remove_leftovers(tmp_path)
+        assert pathlib.Path(temporary).exists()
+
+    files.write_with(tmp_path / "summary.json", write)
+    found = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
+    assert found == {*others, "summary.json"}
 
 
 def test_provenance_says_what_made_a_file(monkeypatch):
@@ -129,3 +147,21 @@ def test_a_folder_that_cannot_be_written_is_refused_by_name(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file/inside: expected a writable folder"):
         files.check_writable(tmp_path / "file" / "inside")
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_files_have_the_permissions_that_the_user_gives_to_new_files(mask, mode, tmp_path):
+    before = os.umask(mask)
+    try:
+        files.write_bytes(tmp_path / "x.json", b"{}")
+    finally:
+        assert os.umask(before) == mask
+    assert (tmp_path / "x.json").stat().st_mode & 0o777 == mode
+
+
+def test_the_command_in_the_provenance_is_quoted_for_a_shell(monkeypatch):
+    path = os.fsdecode(b"my \xff runs")
+    monkeypatch.setattr(sys, "argv", ["search.py", f"--workdir={path}", "--seed=1"])
+    command = files.provenance()["command"]
+    assert command == r"search.py '--workdir=my \udcff runs' --seed=1"
+    json.dumps(command).encode()

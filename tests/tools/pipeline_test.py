@@ -38,7 +38,7 @@ def settings(data_dir=None, **changes):
     ("changes", "error"),
     [
         ({"space": "huge"}, "space: expected one of"),
-        ({"space": "none.json"}, "none.json: expected a JSON file, found none"),
+        ({"space": "none.json"}, "none.json: expected a search space, found none"),
         ({"recipe": "int3"}, "recipe: expected one of"),
         ({"device": "toaster"}, "device: expected local, adb or adb:SERIAL"),
         ({"num_threads": 0}, "num_threads"),

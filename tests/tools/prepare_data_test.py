@@ -27,7 +27,7 @@ def test_an_unknown_data_set_ends_with_one_line(tmp_path):
     assert done.returncode == 1
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert line.startswith("error: expected the name of a data set in TensorFlow Datasets")
+    assert line.startswith("error: dataset: expected the name of a data set in TensorFlow Datasets")
 
 
 def test_a_folder_is_described_with_what_was_done_to_it(tmp_path):

@@ -113,7 +113,9 @@ def test_bad_input_is_refused_before_there_is_a_work_dir(
         ("--target_latency_ms=0.06",): "latency_model: expected a file written by",
         ("--latency_model=pixel1",): "latency model of proxyless_imagenet has no entry for",
         ("--latency_model=pixel1", "--device=local"): "with device pixel1, received device local",
-        ("--latency_model=none.json",): "none.json: expected a JSON file, found none",
+        (
+            "--latency_model=none.json",
+        ): "none.json: expected a latency model written by tools.fit_latency, found none",
         ("--space=huge",): "space: expected one of",
         ("--algorithm=guess",): "algorithm: expected one of",
         ("--algorithm=random", "--random_networks=16"): "random_networks: expected at most 15",

@@ -83,7 +83,7 @@ def test_a_training_begins_with_the_weights_that_a_search_left(
 def test_bad_input_is_refused_before_there_is_a_work_dir(fashion_data_dir, tmp_path):
     expected = {
         ("--child=proxyless_fridge",): "child: expected one of proxyless_mobile",
-        ("--child=nowhere.json",): "nowhere.json: expected a JSON file, found none",
+        ("--child=nowhere.json",): "nowhere.json: expected a child network, found none",
         ("--child=proxyless_cpu", "--batch_size=5000"): "batch_size: expected 1 to 1000",
     }
     start = common(fashion_data_dir, tmp_path / "w")

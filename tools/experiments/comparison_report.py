@@ -1,5 +1,6 @@
 """Results and tables of `tools.compare_search`."""
 
+import dataclasses
 import itertools
 import math
 import pathlib
@@ -45,22 +46,26 @@ def row(
 ) -> dict[str, Any]:
     """Reads the results of one search in `path` and of its child's trainings in `trained`."""
     import latency_models
-    from nas import files
+    from export.checks import parity_record
+    from nas import schemas
     from nas.architecture import spaces
+    from nas.file_kinds import RESULT
+    from tools.experiments import finished_runs
     from tools.workflow import stages
 
     table = latency_models.load(model)
-    found = files.read_json(path / "child.json")["provenance"]
+    found = finished_runs.search_notes(path / "child.json")
     child = spaces.load_child(str(path / "child.json"))
     space = spaces.load_space(str(path / "space.json"))
     latencies = table.costs(space)
     target_ms = float(target) if isinstance(target, Milliseconds) else latencies.at(target)
     predicted_ms = table.predict(child)
-    likeliest = found["most_probable"]
+    likeliest = found.most_probable
     parities = [one / compared_child.parity({"model": table.to_dict()}) for one in trained]
-    results = [files.read_json(parity) for parity in parities if parity.exists()]
-    accuracies = [result["accuracy_keras"] for result in results]
-    after = [result["accuracy_tflite"] for result in results]
+    results = [parity_record.read(parity) for parity in parities if parity.exists()]
+    accuracies = [result.accuracy_keras for result in results]
+    after = [result.accuracy_tflite for result in results]
+    usage = schemas.read(finished_runs.Usage, path / "usage.json", RESULT)
     return {
         "folder": folder(name, target, seed),
         "algorithm": name,
@@ -70,12 +75,12 @@ def row(
         "target_latency_ms": target_ms,
         "predicted_latency_ms": predicted_ms,
         "argmax_latency_ms": latencies.of(likeliest) if likeliest else None,
-        "entropy": found["entropy"],
+        "entropy": found.entropy,
         "choices": stages.describe(child, space),
         "test_accuracy": statistics.fmean(accuracies) if accuracies else None,
         "test_accuracies": accuracies,
         "test_accuracy_tflite": statistics.fmean(after) if after else None,
-        **files.read_json(path / "usage.json"),
+        **dataclasses.asdict(usage),
         **stages.size_of(child),
     }
 

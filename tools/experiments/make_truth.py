@@ -110,7 +110,7 @@ def _train(
     """Runs the trainings in parallel on all cores; each gets its line when its group is done."""
     from nas import files
     from nas.architecture import spec_json
-    from tools.experiments import truth
+    from tools.experiments import finished_runs, truth
     from tools.workflow import stages
 
     at_once = subcommand.core_count()
@@ -126,7 +126,7 @@ def _train(
         for ((target, kind, number), seed), training in zip(group, trainings, strict=True):
             choices = networks[target, kind, number]
             size = stages.size_of(space.child(choices))
-            result = files.read_json(directory / training.folder / "train/result.json")
+            result = finished_runs.result(directory / training.folder / "train/result.json")
             row = truth.Training(
                 group=kind,
                 number=number,
@@ -134,9 +134,9 @@ def _train(
                 predicted_ms=costs.of(choices),
                 choices=tuple(choices),
                 seed=seed,
-                test_accuracy=result["test_accuracy"],
+                test_accuracy=result.test_accuracy,
                 settings=asked,
-                provenance=result["provenance"],
+                provenance=result.provenance,
                 params=size["params"],
                 macs=size["macs"],
             )

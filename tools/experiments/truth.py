@@ -9,7 +9,6 @@ import random
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-import pydantic
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from nas.architecture.specs import SearchSpace
 from nas.choices.chain_costs import ChainCosts
 from nas.choices.derive import TARGET_BAND
 from nas.choices.uniform_children import UniformChildren
+from nas.file_kinds import TRUTH
 from nas.files import Path
 
 # Draws for one network in the band around a target, of networks below its upper end.
@@ -61,16 +61,13 @@ class Training:
     schema_version: Literal[1] = 1
 
 
-_ROW = pydantic.TypeAdapter(Training)
-
-
 def read(path: Path) -> list[Training]:
     """Reads every training; none if the file does not exist.
 
     Raises:
         ValueError: a row is not a training.
     """
-    return json_lines.read(path, _ROW, "a row written by tools.experiments.make_truth")
+    return json_lines.read(path, Training, TRUTH, 1)
 
 
 def append(path: Path, training: Training) -> None:

@@ -148,6 +148,14 @@ def check_flags() -> None:
             "latency_model: expected a file written by tools.fit_latency, since a target latency "
             "is given, received none; benchmark and fit one, or leave the target out"
         )
+    compared: list[Any] = [_DEVICE, _DELEGATE, _THREADS]
+    compared += [] if _TARGETS["bytes"].value else [_RECIPE]
+    for flag in compared:
+        if flag.value is not None and _MODEL.value is None:
+            raise ValueError(
+                f"{flag.name}: expected --latency_model with it, since it is compared with that, "
+                "received none; leave it out"
+            )
     if _HARD_LIMIT.value and not given:
         raise ValueError(
             "hard_limit: expected a target with it, received none; give a target, or leave "

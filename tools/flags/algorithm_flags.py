@@ -3,6 +3,7 @@
 If a flag is not given, the command line's own default or the preset decides.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
@@ -63,6 +64,45 @@ _FLAGS = (
 )
 
 
-def given() -> dict[str, Any]:
-    """The fields of `SearchConfig` that the user set, by name."""
-    return {flag.name: flag.value for flag in _FLAGS if flag.value is not None}
+# The algorithms that use a flag, for the flags that not all of them use.
+_USERS = {
+    "reinforce_networks": ("proxyless_reinforce",),
+    "reward": ("proxyless_reinforce",),
+    "path_dropout": ("one_shot",),
+    "evolution_population": ("one_shot", "one_shot_single_path"),
+    "evolution_generations": ("one_shot", "one_shot_single_path"),
+    "random_networks": ("random",),
+}
+
+
+def given(algorithm: str | None = None) -> dict[str, Any]:
+    """The fields of `SearchConfig` that the user set, by name.
+
+    Args:
+        algorithm: leave out what this algorithm does not use.
+    """
+    found = {flag.name: flag.value for flag in _FLAGS if flag.value is not None}
+    if algorithm is None:
+        return found
+    return {k: v for k, v in found.items() if algorithm in _USERS.get(k, (algorithm,))}
+
+
+def check(algorithms: Sequence[str]) -> None:
+    """Refuses a flag that none of the algorithms uses.
+
+    Raises:
+        ValueError: the message names the flag and who uses it.
+    """
+    set_by_user = given()
+    for name in set_by_user:
+        users = _USERS.get(name, tuple(algorithms))
+        if not set(users) & set(algorithms):
+            raise ValueError(
+                f"{name}: expected it with --algorithm={' or '.join(users)} only, received it with "
+                f"{', '.join(algorithms)}; leave it out"
+            )
+    if "finalist_epochs" in set_by_user and set_by_user.get("finalists", 1) < 2:
+        raise ValueError(
+            "finalist_epochs: expected it with --finalists=2 or more, received it without; leave "
+            "it out"
+        )

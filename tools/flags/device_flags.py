@@ -52,12 +52,32 @@ _TIMEOUT = flags.DEFINE_float(
 )
 
 
+_OF_PHONES = (
+    _PROGRAM,
+    _DELEGATE,
+    _MASK,
+    _WARMUP_RUNS,
+    _NUM_RUNS,
+    _MAX_SECONDS,
+    _COOLING,
+    _ADB,
+    _TIMEOUT,
+)
+
+
 def phone_settings() -> PhoneSettings:
     """The settings for phones that the flags give.
 
     Raises:
-        ValueError: the value of a flag is not allowed.
+        ValueError: the value of a flag is not allowed, or it has no effect on this machine.
     """
+    if DEVICE.value == "local":
+        given = [f"--{flag.name}" for flag in _OF_PHONES if flag.value != flag.default]
+        if given:
+            raise ValueError(
+                f"expected {' and '.join(given)} for a phone, received that with --device=local; "
+                "leave it out, or name a phone with --device=adb"
+            )
     return PhoneSettings(
         benchmark_model=_PROGRAM.value,
         delegate=_DELEGATE.value,
@@ -95,9 +115,4 @@ def device() -> Device:
         ValueError: no device has that name, or other flags do not fit it.
     """
     settings = phone_settings()
-    if DEVICE.value == "local" and (settings.delegate != "none" or settings.cpu_mask != "auto"):
-        raise ValueError(
-            "expected --delegate and --cpu_mask for a phone, received them with --device=local; "
-            "leave them out, or name a phone with --device=adb"
-        )
     return latency_models.device(DEVICE.value, THREADS.value, settings)

@@ -25,3 +25,17 @@ def settings() -> dict[str, Any]:
         "batch_size": _BATCH_SIZE.value,
         "learning_rate": _RATE.value,
     }
+
+
+def check(is_used: bool) -> None:
+    """Refuses these flags if no recipe fine-tunes.
+
+    Raises:
+        ValueError: one was given; the message names it.
+    """
+    given = [f"--{flag.name}" for flag in (_EPOCHS, _BATCH_SIZE, _RATE) if flag.present]
+    if given and not is_used:
+        raise ValueError(
+            f"expected {' and '.join(given)} with a recipe that fine-tunes, such as int8_qat, "
+            "received that without; leave it out"
+        )

@@ -41,7 +41,7 @@ def write(paths: Sequence[str], output: str | None = None) -> pathlib.Path:
     """
     runs = [reading.read(path) for path in paths]
     target = pathlib.Path(output) if output else pathlib.Path(paths[0]) / "report" / "index.html"
-    files.write_bytes(target, html(runs).encode())
+    files.write_bytes(target, html(runs).encode("utf-8", "backslashreplace"))
     return target
 
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import pathlib
 import signal
 import sys
 import threading
@@ -13,6 +14,8 @@ from typing import Any, TypeVar
 
 import tqdm
 from absl import app, flags, logging
+
+from tools.terminal import flag_checks, streams
 
 _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 
@@ -29,7 +32,8 @@ def run(main: Callable[[], None]) -> None:
     """Parses the flags, runs `main`, and ends the process with an exit code.
 
     One of `USER_ERRORS` becomes one line on stderr and exit code 1; `--debug` adds the traceback.
-    Any other exception always shows its traceback. Ctrl-C and SIGTERM end with exit code 130.
+    Any other exception always shows its traceback. Ctrl-C, SIGTERM and SIGHUP end with exit code
+    130.
 
     Args:
         main: takes no arguments; its return value is ignored.
@@ -37,18 +41,26 @@ def run(main: Callable[[], None]) -> None:
     # Third-party warnings are for developers; `python -W default` shows them again.
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-    app.run(lambda argv: sys.exit(_exit_code(main, argv[1:])))
+    app.run(
+        lambda argv: sys.exit(_exit_code(main, argv[1:])), flags_parser=flag_checks.parse_or_exit
+    )
 
 
 def _exit_code(main: Callable[[], None], leftover: Sequence[str]) -> int:
     logging.set_verbosity(logging.ERROR)
     if leftover:
-        return _fail(f"unexpected argument {leftover[0]!r}: flags are written --name=value")
+        return flag_checks.fail(
+            f"unexpected argument {leftover[0]!r}: flags are written --name=value"
+        )
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` ignores it.
+        signal.signal(signal.SIGHUP, _stop)
+    streams.take_anything()
     try:
+        flag_checks.check(flags.FLAGS, pathlib.Path(sys.argv[0]).stem)
         main()
-        sys.stdout.flush()
+        print(end="", flush=True)
         return 0
     except KeyboardInterrupt:
         print("\nstopped; run the same command again to resume", file=sys.stderr, flush=True)
@@ -60,16 +72,11 @@ def _exit_code(main: Callable[[], None], leftover: Sequence[str]) -> int:
     except USER_ERRORS as error:
         if _DEBUG.value:
             raise
-        return _fail(str(error) or type(error).__name__)
+        return flag_checks.fail(str(error) or type(error).__name__)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-def _fail(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr, flush=True)
-    return 1
 
 
 def title(text: str) -> None:

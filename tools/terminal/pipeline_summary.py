@@ -16,7 +16,9 @@ def show(summary: dict[str, Any], path: pathlib.Path) -> None:
     console.title("Summary")
     target, predicted = summary["target_latency_ms"], summary["predicted_latency_ms"]
     measured = summary["measured_latency_ms"]
-    if predicted is None:
+    if measured is None:
+        console.say(f"latency of {summary['recipe']}: not measured, since it was not exported")
+    elif predicted is None:
         aimed = f"target {target_text(target)}, " if target else ""
         console.say(f"latency of {summary['recipe']}: {aimed}measured {measured:.3g} ms")
     else:
@@ -58,6 +60,8 @@ def show(summary: dict[str, Any], path: pathlib.Path) -> None:
         for name in summary["test_accuracy_by_recipe"]
     ]
     console.say(console.table(["recipe", "accuracy %", "latency ms", "size kB"], rows))
+    for reason in summary.get("failed_recipes", {}).values():
+        console.say(f"not exported: {reason}")
     console.say()
     spent = summary["stage_seconds"]
     times = [(name, console.duration(seconds)) for name, seconds in spent.items()]

@@ -14,7 +14,7 @@ from export import examples, exporting
 from export.fine_tuning import jobs
 from latency_models import devices
 from latency_models.measuring import block_benchmarks, measurements
-from nas import files
+from nas import files, reading
 from nas.architecture import counting, spaces, spec_json, stride_check
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
@@ -22,6 +22,7 @@ from nas.data import image_options, loading, sources, split_record
 from nas.data.image_options import ImageOptions
 from nas.data.splits.dataset import Dataset
 from nas.distribution.hosts import Distribution
+from nas.file_kinds import MEASURED
 from nas.pretrained.initial import Initial
 from nas.searching import finalist_record, search, search_config
 from nas.training import child_training
@@ -202,9 +203,13 @@ def run_train(
 
 
 def run_export(
-    recipes: tuple[str, ...], dataset: Dataset, seed: int, workdir: pathlib.Path
+    recipes: tuple[str, ...],
+    dataset: Dataset,
+    seed: int,
+    workdir: pathlib.Path,
+    failed: dict[str, str] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Exports `child.keras` with every recipe; returns the comparisons."""
+    """Exports `child.keras` with every recipe; returns the comparisons. See `exporting.export`."""
     return exporting.export(
         workdir / "child.keras",
         recipes,
@@ -214,6 +219,7 @@ def run_export(
         jobs.Settings(seed=seed),
         _indented,
         track,
+        failed,
     )
 
 
@@ -242,15 +248,20 @@ def time_exports(
 
 
 def measured_exports(
-    recipes: tuple[str, ...], reference_ms: float | None, workdir: pathlib.Path
+    recipes: Sequence[str], reference_ms: float | None, workdir: pathlib.Path
 ) -> dict[str, float]:
     """Latency of every exported file in milliseconds, comparable with the latency model's.
 
     A published latency model has no `reference_ms`. The milliseconds are then those measured, not
     corrected for drift of the machine's speed.
     """
-    by_key = {row.key: row for row in measurements.read(workdir / "measurements.jsonl")}
+    path = workdir / "measurements.jsonl"
+    by_key = {row.key: row for row in measurements.read(path)}
     keys = {name: measurements.file_key(exporting.tflite_path(workdir, name)) for name in recipes}
+    for name, key in keys.items():
+        if key not in by_key:
+            expected = f"a row of {exporting.tflite_path(workdir, name).name} ({key})"
+            raise reading.fault(path, "", expected, "none", MEASURED)
     rows = {recipe: by_key[key] for recipe, key in keys.items()}
     if reference_ms is None:
         return {recipe: row.latency_ms for recipe, row in rows.items()}

@@ -9,12 +9,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
-from nas import file_lock, files
+from nas import file_kinds, file_lock, files, reading, schemas
+from tools.reporting.data import records
+from tools.terminal import changed_flags
 
 SCHEMA_VERSION = 1
-_MISSING = object()
-# Words for people, which no result depends on.
-_NOT_COMPARED = {"preset.description"}
 
 
 class WorkDir:
@@ -42,6 +41,7 @@ class WorkDir:
         command: str = "pipeline",
         apart_from: Collection[str] = (),
         independent: bool = False,
+        replaceable: Collection[str] = (),
     ) -> None:
         """Stores the arguments; writes nothing before the folder is entered.
 
@@ -52,6 +52,7 @@ class WorkDir:
             command: the name under which flags and stages are stored.
             apart_from: commands that write the same files; a folder of one of them is refused.
             independent: whether stages depend only on their inputs, not on the stages before them.
+            replaceable: places of settings that a later run may change, such as `preset.recipes`.
 
         Raises:
             ValueError: a value has a type that JSON does not have.
@@ -63,6 +64,7 @@ class WorkDir:
         }
         self._apart_from = apart_from
         self._independent = independent
+        self._replaceable = replaceable
         self._lock: int | None = None
 
     def __enter__(self) -> "WorkDir":
@@ -86,6 +88,7 @@ class WorkDir:
             ) from error
         try:
             self._bind_config()
+            files.remove_leftovers(self.path)
         except BaseException:
             self._release()
             raise
@@ -103,6 +106,13 @@ class WorkDir:
                 f"{self.path} is in use by process {error.owner}: wait until it ends, stop it with "
                 f"`kill {error.owner}`, or choose another --workdir"
             ) from None
+        except OSError as error:
+            if not os.path.lexists(self.path / ".lock"):
+                raise
+            raise ValueError(
+                f"{self.path / '.lock'}: expected a file to lock, received the error "
+                f"{error.strerror!r}; remove it (no result is in it)"
+            ) from error
 
     def _release(self) -> None:
         if self._lock is not None:
@@ -125,7 +135,8 @@ class WorkDir:
         path = self.path / "config.json"
         record = self._read(path)
         self._check_config(record)
-        if self.command not in record:
+        # Settings that may be replaced differ now, if any does.
+        if self.command not in record or changed_flags.changes(record[self.command], self.config):
             record |= {"provenance": files.provenance(), self.command: self.config}
             files.write_json(path, record)
 
@@ -136,23 +147,23 @@ class WorkDir:
                     f"{self.path} is the work dir of tools.{other}, and tools.{self.command} "
                     "would replace its files: choose another --workdir"
                 )
-        differences = _differences(record.get(self.command, self.config), self.config)
-        if differences:
+        found = changed_flags.changes(record.get(self.command, self.config), self.config)
+        refused = [change.text for change in found if change.place not in self._replaceable]
+        if refused:
             raise ValueError(
-                f"{self.path} was started with other flags ({'; '.join(differences)}): use the "
+                f"{self.path} was started with other flags ({'; '.join(refused)}): use the "
                 "same flags to go on, or another --workdir to start anew"
             )
 
     def _read(self, path: pathlib.Path) -> dict[str, Any]:
-        if not path.exists():
+        if not reading.exists(path):
             return {"schema_version": SCHEMA_VERSION}
-        record = files.read_json(path)
-        version = record.get("schema_version") if isinstance(record, dict) else None
-        if version != SCHEMA_VERSION:
-            raise ValueError(
-                f"{path}: expected schema_version {SCHEMA_VERSION}, received {version}: "
-                "choose another --workdir"
-            )
+        is_config = path.name == "config.json"
+        kind = file_kinds.CONFIG if is_config else file_kinds.STAGES
+        # Both check what they read; the record also holds what they leave out.
+        (records.read_config if is_config else records.read_stages)(path)
+        record = files.read_json(path, kind)
+        schemas.check_version(record.get("schema_version"), SCHEMA_VERSION, str(path), kind)
         return record
 
     def _stages(self) -> dict[str, dict[str, Any]]:
@@ -162,15 +173,21 @@ class WorkDir:
         path = self.path / "stages.json"
         files.write_json(path, self._read(path) | {self.command: stages})
 
-    def finished(self, name: str, inputs: Iterable[files.Path] | None = None) -> bool:
+    def finished(
+        self,
+        name: str,
+        inputs: Iterable[files.Path] | None = None,
+        outputs: Iterable[files.Path] = (),
+    ) -> bool:
         """Whether stage `name` is recorded, its outputs exist and its inputs are unchanged.
 
-        If `inputs` are given, the stage must also have read exactly these files.
+        If `inputs` are given, the stage must also have read exactly these files; and `outputs` must
+        exist too.
         """
         record = self._stages().get(name)
         if record is None or not record["finished"]:
             return False
-        if not all((self.path / output).exists() for output in record["outputs"]):
+        if not all(reading.exists(self.path / o) for o in [*record.get("outputs", []), *outputs]):
             return False
         read = record.get("inputs", {})
         if inputs is not None and {os.fspath(one) for one in inputs} != set(read):
@@ -180,7 +197,7 @@ class WorkDir:
     def _digests(self, names: Iterable[files.Path]) -> dict[str, str | None]:
         paths = {os.fspath(name): self.path / name for name in names}
         return {
-            name: sha256(path.read_bytes()).hexdigest() if path.exists() else None
+            name: sha256(reading.content(path)).hexdigest() if reading.exists(path) else None
             for name, path in paths.items()
         }
 
@@ -223,7 +240,7 @@ class WorkDir:
         self,
         name: str,
         action: Callable[[], object],
-        outputs: Iterable[files.Path] = (),
+        outputs: Iterable[files.Path] | Callable[[], Iterable[files.Path]] = (),
         inputs: Iterable[files.Path] = (),
     ) -> bool:
         """Runs `action` unless stage `name` is finished.
@@ -234,7 +251,7 @@ class WorkDir:
         Args:
             name: the stage.
             action: does the work; it resumes from its own checkpoints, if it has any.
-            outputs: files it writes, relative to the folder.
+            outputs: files it writes, relative to the folder; a function is asked before and after.
             inputs: files it reads, relative to the folder; if one changes, the stage runs again.
 
         Returns:
@@ -243,11 +260,11 @@ class WorkDir:
         Raises:
             ValueError: the action did not write one of the outputs.
         """
-        inputs = list(inputs)
-        if self.finished(name, inputs):
+        inputs, fixed = list(inputs), [] if callable(outputs) else list(outputs)
+        if self.finished(name, inputs, outputs() if callable(outputs) else fixed):
             return False
         record = self._stages().get(name, {"finished": True})
-        before = 0.0 if record["finished"] else record["seconds"]
+        before = 0.0 if record["finished"] else record.get("seconds", 0.0)
         start = time.monotonic()
         try:
             action()
@@ -255,14 +272,15 @@ class WorkDir:
             seconds = round(before + time.monotonic() - start, 3)
             self._record(name, {"finished": False, "seconds": seconds, "outputs": []})
             raise
-        self.mark(name, before + time.monotonic() - start, outputs, inputs)
+        written = outputs() if callable(outputs) else fixed
+        self.mark(name, before + time.monotonic() - start, written, inputs)
         return True
 
     @property
     def stage_seconds(self) -> dict[str, float]:
         """How long each finished stage took, in the order in which they ran."""
         stages = self._stages()
-        return {name: record["seconds"] for name, record in stages.items() if record["finished"]}
+        return {name: one.get("seconds", 0.0) for name, one in stages.items() if one["finished"]}
 
 
 def _as_json(key: str, value: Any) -> Any:
@@ -272,20 +290,3 @@ def _as_json(key: str, value: Any) -> Any:
         f"{key}: expected a value that JSON has (text, finite number, true, false, null, list, "
         f"object), received {value!r}"
     )
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], place: str = "") -> list[str]:
-    """Each setting that differs, by its place (`preset.search.epochs`), with both values."""
-    found = []
-    for key in sorted({*old, *new}):
-        was, now = old.get(key, _MISSING), new.get(key, _MISSING)
-        name = f"{place}{key}"
-        if isinstance(was, Mapping) and isinstance(now, Mapping):
-            found += _differences(was, now, f"{name}.")
-        elif was != now and name not in _NOT_COMPARED:
-            found.append(f"{name}: was {_shown(was)}, now {_shown(now)}")
-    return found
-
-
-def _shown(value: Any) -> str:
-    return "not given" if value is _MISSING else json.dumps(value)

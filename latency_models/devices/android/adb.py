@@ -21,7 +21,8 @@ from latency_models.devices.android import adb_client, adb_session, phone_state
 from latency_models.devices.android.phone_settings import PhoneSettings
 from latency_models.devices.plan import Plan
 from latency_models.devices.protocol import DeviceError
-from nas import file_lock
+from nas import file_lock, reading
+from nas.file_kinds import PROGRAM
 
 WHERE_TO_GET_IT = (
     "TensorFlow publishes it as android_aarch64_benchmark_model: see "
@@ -108,7 +109,7 @@ class AdbDevice:
             DeviceError: the phone is missing or does not answer.
         """
         found = phone_state.environment(self._read_state(), self._cores)
-        program = pathlib.Path(self.settings.benchmark_model).read_bytes()
+        program = reading.content(self.settings.benchmark_model, PROGRAM)
         found |= {
             "device": self.name,
             "runtime": f"benchmark_model {hashlib.sha256(program).hexdigest()[:12]}",

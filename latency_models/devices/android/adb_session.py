@@ -14,6 +14,8 @@ from latency_models.devices.android import adb_client, benchmark_output, phone_s
 from latency_models.devices.android.adb_client import last_line, quoted
 from latency_models.devices.android.phone_settings import PhoneSettings
 from latency_models.devices.protocol import DeviceError
+from nas import reading
+from nas.file_kinds import PROGRAM
 
 # In this folder every Android lets adb's user write files and run programs.
 FOLDER = "/data/local/tmp/proxylessnas"
@@ -107,7 +109,7 @@ class AdbSession:
     def _push(self, models: Mapping[str, bytes]) -> None:
         """Copies the program and the models to the phone, with checksums in their names."""
         self._adb.check_shell(quoted("mkdir", "-p", FOLDER))
-        program = pathlib.Path(self._settings.benchmark_model).read_bytes()
+        program = reading.content(self._settings.benchmark_model, PROGRAM)
         self._program = _remote_path("benchmark_model", program, "")
         self._remote = {key: _remote_path("model", models[key], ".tflite") for key in models}
         contents = {self._program: program}

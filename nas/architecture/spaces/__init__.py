@@ -14,6 +14,7 @@ from nas.architecture.spaces.mobilenets import (
 from nas.architecture.spaces.proxyless_children import PROXYLESS_CHILDREN
 from nas.architecture.spaces.width_spaces import cifar_mobile, cifar_widths, proxyless_widths
 from nas.architecture.specs import Child, SearchSpace
+from nas.file_kinds import CHILD, SPACE
 
 SPACES = {
     space.name: space
@@ -61,7 +62,7 @@ def load_space(name_or_path: str) -> SearchSpace:
         (64, 64, 3)
     """
     if name_or_path.endswith(".json"):
-        return spec_json.from_dict(SearchSpace, files.read_json(name_or_path), name_or_path)
+        return spec_json.from_dict(SearchSpace, files.read_json(name_or_path, SPACE), name_or_path)
     known_names.check("space", name_or_path, SPACES, ", or a .json file")
     return SPACES[name_or_path]
 
@@ -79,6 +80,6 @@ def load_child(name_or_path: str) -> Child:
         ((224, 224, 3), 22)
     """
     if name_or_path.endswith(".json"):
-        return spec_json.from_dict(Child, files.read_json(name_or_path), name_or_path)
+        return spec_json.from_dict(Child, files.read_json(name_or_path, CHILD), name_or_path)
     known_names.check("child", name_or_path, PUBLISHED_CHILDREN, ", or a .json file")
     return PUBLISHED_CHILDREN[name_or_path]

@@ -1,8 +1,10 @@
 """Finds, reads and writes the folders of TensorFlow Datasets (TFDS)."""
 
 import contextlib
+import difflib
 import io
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,18 +24,28 @@ def builder(name: str, data_dir: str | None = None) -> tfds.core.DatasetBuilder:
     Raises:
         ValueError: TFDS has no such data set.
     """
-    found = None
+    found, fault = None, ""
     with chatter.silenced():
         try:
             found = tfds.builder(name, data_dir=os.path.expanduser(data_dir) if data_dir else None)
         except tfds.core.DatasetNotFoundError:
             pass
+        except (ValueError, AssertionError, KeyError) as error:
+            fault = str(error).strip().partition("\n")[0] or type(error).__name__
     if found is None:
+        told = f" ({fault})" if fault else ""
         raise ValueError(
-            f"expected the name of a data set in TensorFlow Datasets, received {name!r}; choose "
-            "one of https://www.tensorflow.org/datasets/catalog"
+            f"dataset: expected the name of a data set in TensorFlow Datasets, received {name!r}"
+            f"{told}; {_nearest(name)}choose one of https://www.tensorflow.org/datasets/catalog"
         )
     return found
+
+
+def _nearest(name: str) -> str:
+    """Asks whether a similar name was meant; empty if there is none."""
+    known = tfds.list_builders(with_community_datasets=False)
+    found = difflib.get_close_matches(name.partition("/")[0].lower(), known, n=3)
+    return f"did you mean {' or '.join(found)}? or " if found else ""
 
 
 def is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
@@ -50,9 +62,10 @@ def prepared_builder(name: str, data_dir: str | None = None) -> tfds.core.Datase
     """
     found = builder(name, data_dir)
     if not is_prepared(found):
+        root = shlex.quote(str(found.data_dir_root))
         raise ValueError(
             f"expected {name} in {found.data_dir}, found no prepared data set; prepare it with "
-            f"python -m tools.prepare_data --dataset={name} --data_dir={found.data_dir_root}"
+            f"python -m tools.prepare_data --dataset={name} --data_dir={root}"
         )
     features = dict(found.info.features.items())
     image, label = (features.get(key) for key in image_and_label(found))

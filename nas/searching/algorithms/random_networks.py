@@ -22,6 +22,7 @@ from nas import files
 from nas.architecture.specs import Child
 from nas.choices.uniform_children import UniformChildren
 from nas.data.splits.dataset import Dataset
+from nas.searching import alpha_file
 from nas.searching.algorithms.protocol import EVERY_DECISION, Algorithm
 from nas.searching.algorithms.task import CHILD_FILE, SearchResult, Task
 from nas.searching.judged_networks import Judged, JudgedNetworks
@@ -140,4 +141,4 @@ def _write_usual_files(task: Task, judged: JudgedNetworks, epochs: int, counts: 
     text = "".join(json.dumps(row) + "\n" for row in rows)
     files.write_bytes(task.directory / "metrics.jsonl", text.encode())
     none = np.zeros([0, len(counts), max(counts)], np.float32)
-    files.write_with(task.directory / "alphas.npz", lambda path: np.savez(path, alphas=none))
+    alpha_file.write(task.directory / "alphas.npz", none)

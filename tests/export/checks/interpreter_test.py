@@ -86,7 +86,7 @@ def test_truncated_file_is_refused_in_one_line(content, fraction, capfd):
 
 def test_other_files_are_refused_with_their_path(tmp_path):
     path = tmp_path / "notes.tflite"
-    with pytest.raises(ValueError, match=r"notes\.tflite: .*No such file"):
+    with pytest.raises(ValueError, match=r"notes\.tflite: expected a .tflite file, found none"):
         interpreter.load(path)
     path.write_text("no network in here")
     with pytest.raises(ValueError, match=r"notes\.tflite: expected a \.tflite file"):

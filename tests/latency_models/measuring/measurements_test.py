@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latency_models.measuring import measurements
+from latency_models.measuring import measurements, parts
 from latency_models.measuring.measurements import Measurement
 
 ROW = Measurement(
-    key="block-0123456789ab",
+    key=parts.key_of("block", 16, {"kernel_size": 3}),
     kind="block",
     label="k3 e3, 8 -> 8",
     recipe="int8",
@@ -47,10 +47,28 @@ def test_a_row_cut_short_anywhere_is_dropped_and_written_over(kept, tmp_path_fac
     measurements.append(path, [ROW, ROW])
     content = path.read_bytes()
     row_length = len(content) // 2
-    path.write_bytes(content[: row_length + kept * (row_length - 1) // 100])
+    # With its whole text, a row without its line break is complete.
+    path.write_bytes(content[: row_length + kept * (row_length - 2) // 100])
     assert measurements.read(path) == [ROW]
     measurements.append(path, [ROW])
     assert path.read_bytes() == content
+
+
+def test_a_last_row_without_its_line_break_stays(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    measurements.append(path, [ROW, ROW])
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
+    assert measurements.read(path) == [ROW, ROW]
+    measurements.append(path, [ROW])
+    assert path.read_bytes() == content + content[: len(content) // 2]
+
+
+def test_a_row_whose_part_is_not_that_of_its_key_is_refused(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    measurements.append(path, [dataclasses.replace(ROW, spec={"kernel_size": 5})])
+    with pytest.raises(ValueError, match=f"rows.jsonl, line 1: spec: expected .*{ROW.key}"):
+        measurements.read(path)
 
 
 @pytest.mark.parametrize(

@@ -191,9 +191,9 @@ def damage(data, change):
     [
         (
             lambda d: d.update(kind="oracle"),
-            "kind: expected one of lookup_table.*; received 'oracle'",
+            "kind: expected one of lookup_table.*, received 'oracle'",
         ),
-        (lambda d: d.update(schema_version=9), "schema_version 1, received 9"),
+        (lambda d: d.update(schema_version=9), "schema_version: expected 1, received 9"),
         (lambda d: d.pop("entries"), "entries"),
         (lambda d: d["context"]["correction"].update(scale=-1.0), "context.correction.scale"),
         (lambda d: next(iter(d["entries"].values())).update(latency_ms="x"), "latency_ms"),

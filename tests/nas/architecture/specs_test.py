@@ -82,8 +82,8 @@ REMOVE = object()
 
 # Path into the JSON of the tiny space, the new value there, and a part of the error message.
 FAULTS = [
-    (["schema_version"], 2, "expected schema_version 1, received 2"),
-    (["schema_version"], REMOVE, "expected schema_version 1, received None"),
+    (["schema_version"], 2, "schema_version: expected 1, received 2"),
+    (["schema_version"], REMOVE, "schema_version: expected 1, received None"),
     (["name"], "with space", "name: "),
     (["name"], "a/b", "name: "),
     (["name"], "", "name: "),
@@ -91,27 +91,31 @@ FAULTS = [
     (["resolution"], "32", "resolution: .*integer, received '32'"),
     (["num_classes"], 1, "num_classes: .*2, received 1"),
     (["input_channels"], 2, "input_channels: .*1 or 3, received 2"),
-    (["stem"], REMOVE, "stem: Field required"),
+    (["stem"], REMOVE, "stem: expected a value, received none"),
     (["stem", "width"], "16", "stem.width: .*integer, received '16'"),
     (["stem", "width"], 16.0, "stem.width: .*integer, received 16.0"),
     (["stem", "width"], True, "stem.width: .*integer, received True"),
     (["stem", "kernel_size"], 12, "stem.kernel_size: .*11, received 12"),
     (["stem", "stride"], 3, "stem.stride: .*1 or 2, received 3"),
     (["stem", "activation"], "gelu", "stem.activation: .*'relu6', 'hard_swish', received 'gelu'"),
-    (["stem", "padding"], 1, "stem.padding: Unexpected"),
-    (["head", "dropout"], 1.0, "head.dropout: .*less than 1"),
+    (["stem", "padding"], 1, "stem.padding: expected no such field, received 1"),
+    (["head", "dropout"], 1.0, "head.dropout: .*a number below 1"),
     (["head", "dropout"], float("nan"), "head.dropout: "),
     (["layers"], [], "layers: "),
     (["layers"], {}, "layers: "),
     (["layers", 1, "type"], "slots", r"layers\[1\]: .*'slots'"),
     (["layers", 1, "input_width"], 9, r"layers\[1\].input_width: expected 8 .* received 9"),
     (["layers", 0, "stride"], 0, r"layers\[0\].slot.stride: .*received 0"),
-    (["layers", 0, "output_width"], REMOVE, r"layers\[0\].slot.output_width: Field required"),
+    (["layers", 0, "output_width"], REMOVE, r"layers\[0\].slot.output_width: expected a value"),
     (["layers", 0, "candidates"], [], r"layers\[0\].slot.candidates: .*at least 2"),
     (["layers", 2, "candidates", 0, "kernel_size"], 4, r"mbconv.kernel_size: .*odd.* 4"),
     (["layers", 2, "candidates", 0, "expansion"], 0, r"\[0\].mbconv.expansion: .*received 0"),
     (["layers", 2, "candidates", 0, "kind"], "zero", r"layers\[2\].slot.candidates\[0\]: .*'zero'"),
-    (["layers", 2, "candidates", 2, "expansion"], 3, r"\[2\].skip.expansion: Unexpected"),
+    (
+        ["layers", 2, "candidates", 2, "expansion"],
+        3,
+        r"\[2\].skip.expansion: expected no such field",
+    ),
 ]
 
 
@@ -149,7 +153,7 @@ def test_a_space_without_decisions_is_refused():
 
 @pytest.mark.parametrize("data", [[], "tiny", None, 3])
 def test_what_is_no_object_is_refused(data):
-    with pytest.raises(ValueError, match="my.json: expected a JSON object"):
+    with pytest.raises(ValueError, match="my.json: expected a search space .an object., received"):
         spec_json.from_dict(SearchSpace, data, "my.json")
 
 

@@ -39,20 +39,30 @@ def test_another_run_starts_over_and_names_what_is_different(tmp_path):
     assert len(list((tmp_path / "checkpoints").glob("*.index"))) == 1
 
 
-@pytest.mark.parametrize("missing", ["metrics.jsonl", "checkpoints/run.json"])
-def test_a_missing_file_starts_over(tmp_path, missing):
-    told = []
+@pytest.mark.parametrize("content", [None, b"", b"[]", b'{"seed"'])
+@pytest.mark.parametrize("name", ["metrics.jsonl", "checkpoints/run.json"])
+def test_a_lost_file_stops_the_run_and_costs_no_checkpoint(tmp_path, name, content):
     run(tmp_path, {"seed": 0}, 2)
-    (tmp_path / missing).unlink()
-    assert run(tmp_path, {"seed": 0}, 1, told) == (1.0, 0)
-    assert "missing" in told[0]
+    path = tmp_path / name
+    whole = path.read_bytes()
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    before = sorted((tmp_path / "checkpoints").glob("ckpt-*"))
+    with pytest.raises(ValueError, match=f"{path.name}.*expected .*received|found none") as caught:
+        run(tmp_path, {"seed": 0}, 1)
+    assert "checkpoints" in str(caught.value) and "put a whole copy back" in str(caught.value)
+    assert sorted((tmp_path / "checkpoints").glob("ckpt-*")) == before
+    path.write_bytes(whole)
+    assert run(tmp_path, {"seed": 0}, 0) == (2.0, 2)
 
 
 def test_other_files_of_the_run_have_a_say(tmp_path):
     run(tmp_path, {}, 2)
     state = checkpoints.RunState(tmp_path, {"value": tf.Variable(0.0)}, {})
     asked = []
-    assert state.restore(lambda epochs: asked.append(epochs) or False) == 0
+    with pytest.raises(ValueError, match="expected the rows of 2 epochs, received fewer"):
+        state.restore(lambda epochs: asked.append(epochs) or False)
     assert asked == [2]
 
 

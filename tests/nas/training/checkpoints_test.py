@@ -1,4 +1,7 @@
+import errno
 import json
+import os
+import resource
 
 import keras
 import pytest
@@ -57,17 +60,6 @@ def test_checkpoints_of_another_run_are_dropped_with_a_word(tmp_path):
     assert len(told) == 1 and "another child" in told[0]
 
 
-def test_an_incomplete_run_starts_over(tmp_path):
-    epochs(tmp_path, 2)
-    (tmp_path / "metrics.jsonl").unlink()
-    told = []
-    state, _ = run_state(tmp_path, 0.0, report=told.append)
-    assert state.restore() == 0 and "missing" in told[0]
-    epochs(tmp_path / "other", 2)
-    state, _ = run_state(tmp_path / "other", 0.0)
-    assert state.restore(complete=lambda count: count != 2) == 0
-
-
 def damage(path, how):
     if how == "cut":
         path.write_bytes(path.read_bytes()[:-3])
@@ -113,6 +105,99 @@ def test_with_every_checkpoint_damaged_it_starts_over_with_fresh_variables(tmp_p
     state, variable = run_state(tmp_path, 7.0, report=told.append)
     assert state.restore() == 0 and float(variable) == 7.0 and not state.rows
     assert len(told) == 3
+
+
+def test_damaged_checkpoints_are_renamed_and_never_deleted(tmp_path):
+    epochs(tmp_path, 2)
+    folder = tmp_path / "checkpoints"
+    for path in folder.glob("*.index"):
+        damage(path, "cut")
+    before = sorted(path.read_bytes() for path in folder.glob("ckpt-*"))
+    epochs(tmp_path, 1)
+    damage(folder / "ckpt-1.index", "cut")
+    before = sorted([*before, *(path.read_bytes() for path in folder.glob("ckpt-*"))])
+    state, _ = run_state(tmp_path, 0.0)
+    assert state.restore() == 0
+    kept = list(folder.glob("damaged-ckpt-*"))
+    assert sorted(path.read_bytes() for path in kept) == before
+    assert {path.name.split(".")[0] for path in kept} == {
+        "damaged-ckpt-1",
+        "damaged-ckpt-1-2",
+        "damaged-ckpt-2",
+    }
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.EMFILE, errno.ENOMEM])
+def test_a_checkpoint_that_cannot_be_opened_stops_the_run_and_stays(number, tmp_path, monkeypatch):
+    epochs(tmp_path, 2)
+    before = sorted((tmp_path / "checkpoints").iterdir())
+    opened = os.open
+
+    def refuses(path, *rest, **more):
+        if "ckpt-2" in os.fspath(path):
+            raise OSError(number, os.strerror(number), path)
+        return opened(path, *rest, **more)
+
+    monkeypatch.setattr(os, "open", refuses)
+    state, _ = run_state(tmp_path, 0.0)
+    with pytest.raises(ValueError, match=f"ckpt-2.*{os.strerror(number)}.*nothing was changed"):
+        state.restore()
+    assert sorted((tmp_path / "checkpoints").iterdir()) == before
+    monkeypatch.undo()
+    assert state.restore() == 2
+
+
+def test_a_pipe_in_place_of_a_checkpoint_is_not_waited_for(tmp_path):
+    epochs(tmp_path, 1)
+    path = tmp_path / "checkpoints/ckpt-1.index"
+    path.unlink()
+    os.mkfifo(path)
+    state, _ = run_state(tmp_path, 0.0)
+    with pytest.raises(ValueError, match="ckpt-1.index: expected .*received a named pipe"):
+        state.restore()
+
+
+def test_what_a_kill_left_is_removed_and_old_checkpoints_do_not_pile_up(tmp_path):
+    state = epochs(tmp_path, 3)
+    folder = tmp_path / "checkpoints"
+    (folder / "checkpoint").unlink()
+    (folder / "checkpoint.tmp0123abcd").write_text("half")
+    (folder / "ckpt-9.data-00000-of-00001").write_text("half")
+    (folder / "ckpt-4_temp").mkdir()
+    (folder / "ckpt-4_temp" / "part-00000-of-00001.data").write_text("half")
+    (folder / "notes.txt").write_text("of the user")
+    state, variable = run_state(tmp_path, 0.0)
+    assert state.restore() == 3 and float(variable) == 3.0
+    assert not [p.name for p in folder.iterdir() if "tmp" in p.name or "temp" in p.name]
+    for epoch in (3, 4):
+        state.on_epoch_end(epoch, {"loss": 0.1})
+    assert sorted(p.name for p in folder.glob("ckpt-*.index")) == [
+        "ckpt-3.index",
+        "ckpt-4.index",
+        "ckpt-5.index",
+    ]
+    assert len(list(folder.glob("ckpt-*"))) == 6 and (folder / "notes.txt").exists()
+
+
+def test_a_checkpoint_of_other_variables_stops_the_run(tmp_path):
+    epochs(tmp_path, 1)
+    state = RunState(tmp_path, {"x": tf.Variable([1.0, 2.0])}, None)
+    with pytest.raises(ValueError, match="ckpt-1: expected the variables of this run"):
+        state.restore()
+
+
+def test_a_full_disk_is_told_by_the_name_of_the_checkpoint(tmp_path):
+    state = epochs(tmp_path, 1)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    state._write_rows = lambda rows: None
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(OSError, match="ckpt-2: expected to write a checkpoint.*make room"):
+            state.on_epoch_end(1, {"loss": 0.1})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    again, variable = run_state(tmp_path, 0.0)
+    assert again.restore() == 1 and float(variable) == 1.0
 
 
 def in_steps(directory, steps_per_epoch=10, seconds_between=0.0):

@@ -6,7 +6,7 @@ import pytest
 from nas.training import interruption
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_is_noted_and_the_second_acts_as_before(number):
     heard = []
     before = signal.signal(number, lambda *_: heard.append("handler"))
@@ -34,3 +34,14 @@ def test_in_another_thread_nothing_is_changed():
     thread.start()
     thread.join()
     assert found == [(False, signal.getsignal(signal.SIGINT))]
+
+
+def test_a_hangup_that_is_ignored_stays_so():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruption.deferred() as request:
+            signal.raise_signal(signal.SIGHUP)
+            assert not request.is_made
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -320,7 +320,7 @@ def test_the_command_writes_the_page_and_says_where(workdir, others, tmp_path):
     [
         ([], "expected --workdir=DIR or --workdirs=DIR,DIR"),
         (["--workdir=a", "--workdirs=a,b"], "expected --workdir=DIR or --workdirs=DIR,DIR"),
-        (["--workdirs=a,a"], "expected different work dirs"),
+        (["--workdirs=a,a"], "expected every value once"),
         (["--workdir=no/such"], "no/such: expected a work dir, found no such folder"),
     ],
 )

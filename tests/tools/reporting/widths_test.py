@@ -116,7 +116,7 @@ def test_no_text_leaves_its_picture(tmp_path, depth):
 def test_alphas_of_the_slots_alone_are_refused(workdir, tmp_path):
     made_wide_workdir.write(tmp_path)
     np.savez(tmp_path / "search/alphas.npz", alphas=np.zeros([4, 6, 6]))
-    with pytest.raises(ValueError, match=r"expected alphas \[epochs, 11, 6\], the decisions and"):
+    with pytest.raises(ValueError, match=r"alphas: expected \[epochs, 11, 6\], the decisions of"):
         reading.read(tmp_path)
 
 

@@ -100,7 +100,7 @@ def test_a_positional_argument_is_refused_without_running(tool):
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_ends_with_130_and_one_line(tool, name):
     done = tool(f"--do={name}")
     assert done.returncode == console.STOPPED

@@ -141,7 +141,7 @@ def test_a_value_json_does_not_have_is_refused_by_its_key(tmp_path, value):
 
 def test_a_config_of_another_version_is_refused_by_name(tmp_path):
     (tmp_path / "config.json").write_text('{"schema_version": 99}')
-    with pytest.raises(ValueError, match="config.json: expected schema_version 1, received 99"):
+    with pytest.raises(ValueError, match="config.json: schema_version: expected 1, received 99"):
         WorkDir(tmp_path, {}).__enter__()
 
 
@@ -266,9 +266,26 @@ def test_a_nested_difference_is_named_by_its_place_and_words_for_people_are_not_
     new = {"preset": {"description": "other words", "search": {"epochs": 3}}, "seed": 0}
     with pytest.raises(ValueError) as refused, WorkDir(tmp_path, new):
         pass
-    assert "preset.search.epochs: was 2, now 3; preset.search.seed: was 0, now not" in str(
-        refused.value
-    )
+    assert "search_epochs: was 2, now 3; seed: was 0, now not" in str(refused.value)
     assert "description" not in str(refused.value)
     with WorkDir(tmp_path, {**old, "preset": {**old["preset"], "description": "other words"}}):
         pass
+
+
+def test_a_replaceable_setting_may_change_and_is_recorded(tmp_path):
+    def at(recipes, seed=0):
+        config = {"preset": {"recipes": recipes}, "seed": seed}
+        return WorkDir(tmp_path, config, replaceable=["preset.recipes"])
+
+    with at(["int8"]) as owned:
+        (tmp_path / "a").write_text("")
+        assert owned.stage("export", lambda: None, ["a"])
+    with at(["int8", "float32"]) as owned:
+        # A stage that is to write a file more runs again.
+        assert not owned.finished("export", outputs=["a", "b"])
+        assert owned.stage("export", lambda: (tmp_path / "b").write_text(""), ["a", "b"])
+    recorded = json.loads((tmp_path / "config.json").read_text())["pipeline"]
+    assert recorded["preset"]["recipes"] == ["int8", "float32"]
+    with pytest.raises(ValueError, match="seed: was 0, now 1") as refused, at(["x"], seed=1):
+        pass
+    assert "recipes" not in str(refused.value)

@@ -1,18 +1,21 @@
 """Reads a work dir into a `Run`; checks the files that exist and skips those that do not."""
 
 import pathlib
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 import latency_models
+from export.checks import parity_record
 from latency_models.measuring import measurements
-from nas import files
+from latency_models.models.scores import Scores
+from nas import file_kinds, files, reading, schemas
 from nas.architecture import counting, spaces
 from nas.architecture.specs import Child, SearchSpace
-from nas.searching import finalist_record
+from nas.file_kinds import Kind
+from nas.searching import alpha_file, finalist_record, judged_networks
+from nas.training import metrics_file
 from tools.reporting.data import records
 from tools.reporting.data.run import Latency, Run
 
@@ -31,18 +34,24 @@ def read(path: files.Path) -> Run:
     """
     folder = pathlib.Path(path)
     config = _config(folder)
-    stages = _commands(folder / "stages.json")
+    stages = records.read_stages(folder / "stages.json")
     space = _network(folder / "space.json", spaces.load_space)
     child = _network(folder / "child.json", spaces.load_child)
     made_by = _provenances(folder)
     found = _found(folder)
     settings = _search_settings(config, found)
-    rows = records.read_metrics(folder / "search/metrics.jsonl")
+    rows = tuple(metrics_file.read(folder / "search/metrics.jsonl"))
     latency = _latency(folder, config, space)
     if space is not None and child is not None and settings:
-        space.choices(child)  # Refuses a child of another space.
+        try:
+            space.choices(child)
+        except ValueError as error:
+            what = f"{folder / 'child.json'}: expected a network of {folder / 'space.json'}"
+            advice = "put back the one of the two that was replaced"
+            raise reading.FileFault(f"{what}, received another ({error}); {advice}") from error
     summary = _summary(folder, child)
     finalists = finalist_record.read(folder / "search")
+    judged = judged_networks.read(folder / "search/networks.json")
     parities = _parities(folder, config)
     return Run(
         path=str(path),
@@ -55,9 +64,9 @@ def read(path: files.Path) -> Run:
         found=found,
         alphas=_alphas(folder / "search/alphas.npz", space),
         search_rows=rows,
-        train_rows=records.read_metrics(folder / "train/metrics.jsonl"),
+        train_rows=tuple(metrics_file.read(folder / "train/metrics.jsonl")),
         train_epochs=_train_epochs(config),
-        judged=records.read_judged(folder / "search/networks.json"),
+        judged=judged.networks if judged else (),
         finalists=finalists.finalists if finalists else (),
         latency=latency,
         target=_target(config, settings, latency),
@@ -77,7 +86,7 @@ def _config(folder: pathlib.Path) -> dict[str, dict[str, Any]]:
     """
     if not folder.is_dir():
         raise ValueError(f"{folder}: expected a work dir, found no such folder")
-    config = _commands(folder / "config.json")
+    config = records.read_config(folder / "config.json")
     if not any(name in config for name in _COMMANDS):
         known = ("space.json", "child.json", "child.keras", "summary.json")
         if not any((folder / name).exists() for name in known):
@@ -89,15 +98,8 @@ def _config(folder: pathlib.Path) -> dict[str, dict[str, Any]]:
     return config
 
 
-def _commands(path: pathlib.Path) -> dict[str, dict[str, Any]]:
-    content = records.read(dict[str, Any], path) or {}
-    notes = ("schema_version", "provenance")
-    commands = {name: value for name, value in content.items() if name not in notes}
-    return records.parse(dict[str, dict[str, Any]], commands, str(path))
-
-
 def _network(path: pathlib.Path, load: Any) -> Any:
-    return load(str(path)) if path.exists() else None
+    return load(str(path)) if reading.exists(path) else None
 
 
 def _search_settings(
@@ -135,50 +137,50 @@ def _stage_seconds(stages: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
 
 def _found(folder: pathlib.Path) -> records.Found | None:
     path = folder / "child.json"
-    content = records.read(dict[str, Any], path) or {}
-    if "provenance" not in content:
+    notes = _notes(path, file_kinds.CHILD)
+    if notes is None:
         return None
-    return records.parse(records.Found, content["provenance"], f"{path}: provenance")
+    found = schemas.parse(records.Found, notes, str(path), file_kinds.CHILD, "provenance")
+    if found.search is not None:
+        place = "provenance.search"
+        schemas.parse(records.SearchSettings, found.search, str(path), file_kinds.CHILD, place)
+    return found
+
+
+def _notes(path: pathlib.Path, kind: Kind) -> Any:
+    """The provenance in a file; None if there is none, or no file."""
+    return (records.read(dict[str, Any], path, kind) or {}).get("provenance")
 
 
 def _provenances(folder: pathlib.Path) -> dict[str, records.Provenance]:
     """Provenance of each file, in the order in which the stages write them."""
     made_by = {}
     rows = folder / "measurements.jsonl"
-    if rows.exists():
-        of_blocks = [row for row in measurements.read(rows) if row.space and row.provenance]
-        if of_blocks:
-            made_by[rows.name] = records.parse(
-                records.Provenance, of_blocks[0].provenance, str(rows)
-            )
+    of_blocks = [row for row in measurements.read(rows) if row.space and row.provenance]
+    if of_blocks:
+        made_by[rows.name] = schemas.parse(
+            records.Provenance, of_blocks[0].provenance, str(rows), file_kinds.MEASUREMENTS
+        )
     parities = sorted(path.name for path in folder.glob("parity_*.json"))
-    for name in ("latency_model.json", "child.json", "config.json", *parities, "summary.json"):
-        content = records.read(dict[str, Any], folder / name) or {}
-        if "provenance" in content:
-            made_by[name] = records.parse(
-                records.Provenance, content["provenance"], f"{folder / name}: provenance"
-            )
+    kinds = {
+        "latency_model.json": file_kinds.LATENCY_MODEL,
+        "child.json": file_kinds.CHILD,
+        "config.json": file_kinds.CONFIG,
+        **dict.fromkeys(parities, file_kinds.PARITY),
+        "summary.json": file_kinds.SUMMARY,
+    }
+    for name, kind in kinds.items():
+        notes = _notes(folder / name, kind)
+        if notes is not None:
+            source = str(folder / name)
+            made_by[name] = schemas.parse(records.Provenance, notes, source, kind, "provenance")
     return made_by
 
 
 def _alphas(path: pathlib.Path, space: SearchSpace | None) -> np.ndarray:
-    if not path.exists() or space is None:
+    if space is None or not reading.exists(path):
         return np.zeros([0, 0, 0])
-    try:
-        with np.load(path) as stored:
-            alphas = np.asarray(stored["alphas"], float)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{path}: expected an array `alphas`, received something else ({error}); run the "
-            "search again"
-        ) from None
-    counts = space.option_counts
-    if alphas.ndim != 3 or alphas.shape[1:] != (len(counts), max(counts)):
-        raise ValueError(
-            f"{path}: expected alphas [epochs, {len(counts)}, {max(counts)}], the decisions and "
-            f"options of space.json, received {list(alphas.shape)}; run the search again"
-        )
-    return alphas
+    return alpha_file.read(path, space.option_counts).astype(float)
 
 
 def _latency(
@@ -186,13 +188,13 @@ def _latency(
 ) -> Latency | None:
     """Reads the work dir's own latency model, or the one given to its search."""
     source = str(folder / "latency_model.json")
-    if not pathlib.Path(source).exists():
+    if not reading.exists(source):
         source = str(config.get("search", {}).get("latency_model") or "")
-        if not source or (source.endswith(".json") and not pathlib.Path(source).exists()):
+        if not source or (source.endswith(".json") and not reading.exists(source)):
             return None
     model = latency_models.load(source)
-    evaluation = records.parse(
-        dict[str, records.Scores], model.evaluation_, f"{source}: evaluation"
+    evaluation = schemas.parse(
+        dict[str, Scores], model.evaluation_, source, file_kinds.LATENCY_MODEL, "evaluation"
     )
     costs, note = None, ""
     if space is not None:
@@ -239,7 +241,7 @@ def _quantity(
 
 def _summary(folder: pathlib.Path, child: Child | None) -> records.Summary | None:
     """Reads the summary; returns None also if its network has been replaced since."""
-    summary = records.read(records.Summary, folder / "summary.json")
+    summary = records.read(records.Summary, folder / "summary.json", file_kinds.SUMMARY)
     if summary is None or child is None:
         return summary
     sizes = (counting.num_params(child), counting.num_macs(child))
@@ -248,18 +250,17 @@ def _summary(folder: pathlib.Path, child: Child | None) -> records.Summary | Non
 
 def _parities(
     folder: pathlib.Path, config: Mapping[str, Mapping[str, Any]]
-) -> dict[str, records.Parity]:
+) -> dict[str, parity_record.Record]:
     """Reads the comparisons by recipe, first in the preset's order, then by name."""
     order = list(config.get("pipeline", {}).get("preset", {}).get("recipes", ()))
-    found = [records.read(records.Parity, path) for path in sorted(folder.glob("parity_*.json"))]
-    known = [parity for parity in found if parity is not None]
+    known = [parity_record.read(path) for path in sorted(folder.glob("parity_*.json"))]
     known.sort(key=lambda p: order.index(p.recipe) if p.recipe in order else len(order))
     return {parity.recipe: parity for parity in known}
 
 
 def _measured(
     folder: pathlib.Path,
-    parities: Mapping[str, records.Parity],
+    parities: Mapping[str, parity_record.Record],
     summary: records.Summary | None,
     latency: Latency | None,
 ) -> dict[str, float]:
@@ -271,7 +272,7 @@ def _measured(
     measured = {}
     for recipe in parities:
         file = folder / f"child_{recipe}.tflite"
-        row = rows.get(measurements.file_key(file)) if file.exists() else None
+        row = rows.get(measurements.file_key(file)) if reading.exists(file) else None
         if row is None or (latency is not None and row.environment != latency.environment):
             continue
         reference_ms = latency.reference_ms if latency else None

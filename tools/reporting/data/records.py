@@ -1,15 +1,18 @@
-"""The fields of a work dir's files that a report needs; other fields are ignored."""
+"""The fields of a work dir's files that are read again; other fields are ignored."""
 
-import json
 import pathlib
 from typing import Any, TypeVar
 
 import pydantic
 from pydantic.dataclasses import dataclass
 
-from nas import files
+from nas import file_kinds, reading, schemas
+from nas.file_kinds import Kind
+from nas.schemas import Count, Finite, Fraction, NotNegative, Positive, PositiveCount
 
 T = TypeVar("T")
+
+SCHEMA_VERSION = 1
 
 _IGNORING = pydantic.ConfigDict(extra="ignore")
 
@@ -26,17 +29,90 @@ class Provenance:
 
 
 @dataclass(frozen=True, config=_IGNORING)
+class SearchSettings:
+    """Settings of a search, in `config.json` and in the provenance of `child.json`."""
+
+    algorithm: str | None = None
+    dataset: str | None = None
+    latency_model: str | None = None
+    epochs: Count | None = None
+    warmup_epochs: Count | None = None
+    seed: int | None = None
+    target: NotNegative | None = None
+    target_latency_ms: NotNegative | None = None
+    target_macs: NotNegative | None = None
+    target_params: NotNegative | None = None
+    target_bytes: NotNegative | None = None
+    is_limit: bool | None = None
+
+
+@dataclass(frozen=True, config=_IGNORING)
+class TrainSettings:
+    """Settings of a training, in `config.json`."""
+
+    dataset: str | None = None
+    epochs: Count | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, config=_IGNORING)
+class PresetSettings:
+    """The preset of a pipeline, in `config.json`."""
+
+    dataset: str | None = None
+    space: str | None = None
+    child: str | None = None
+    recipe: str | None = None
+    recipes: tuple[str, ...] = ()
+    target_latency: Finite | None = None
+    validation_size: Count | None = None
+    init: str | None = None
+    search: SearchSettings | None = None
+    train: TrainSettings | None = None
+
+
+@dataclass(frozen=True, config=_IGNORING)
+class PipelineSettings:
+    """The flags of a pipeline, in `config.json`."""
+
+    preset: PresetSettings | None = None
+    seed: Count = 0
+    target_latency_ms: NotNegative | None = None
+    max_train_examples: Count = 0
+    images: dict[str, Any] = pydantic.Field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=_IGNORING)
+class Config:
+    """`config.json`: the flags by command; those of other commands are not read again here."""
+
+    pipeline: PipelineSettings | None = None
+    search: SearchSettings | None = None
+    train: TrainSettings | None = None
+
+
+@dataclass(frozen=True, config=_IGNORING)
+class Stage:
+    """One stage in `stages.json`."""
+
+    finished: bool
+    seconds: NotNegative = 0.0
+    outputs: tuple[str, ...] = ()
+    inputs: dict[str, str | None] = pydantic.Field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=_IGNORING)
 class Found(Provenance):
     """Provenance of `child.json`, with the results of the search; all None without a search."""
 
-    choices: tuple[int, ...] | None = None
-    most_probable: tuple[int, ...] | None = None
-    entropy: float | None = None
-    validation_accuracy: float | None = None
-    predicted_latency_ms: float | None = None
-    predicted_macs: float | None = None
-    predicted_params: float | None = None
-    predicted_bytes: float | None = None
+    choices: tuple[Count, ...] | None = None
+    most_probable: tuple[Count, ...] | None = None
+    entropy: NotNegative | None = None
+    validation_accuracy: Fraction | None = None
+    predicted_latency_ms: NotNegative | None = None
+    predicted_macs: NotNegative | None = None
+    predicted_params: NotNegative | None = None
+    predicted_bytes: NotNegative | None = None
     search: dict[str, Any] | None = None
 
 
@@ -44,10 +120,10 @@ class Found(Provenance):
 class Baseline:
     """The widest network of one width multiplier whose predicted latency meets the target."""
 
-    multiplier: float
-    predicted_latency_ms: float
-    params: int
-    macs: int
+    multiplier: Positive
+    predicted_latency_ms: NotNegative
+    params: Count
+    macs: Count
 
 
 @dataclass(frozen=True, config=_IGNORING)
@@ -69,125 +145,60 @@ class Summary:
     """`summary.json`, with latencies in milliseconds and times in seconds."""
 
     recipe: str
-    num_threads: int
-    target_latency_ms: float
-    predicted_latency_ms: float | None
-    params: int
-    macs: int
-    latency_ms_by_recipe: dict[str, float]
-    stage_seconds: dict[str, float]
+    num_threads: PositiveCount
+    target_latency_ms: NotNegative
+    predicted_latency_ms: NotNegative | None
+    params: Count
+    macs: Count
+    latency_ms_by_recipe: dict[str, NotNegative]
+    stage_seconds: dict[str, NotNegative]
     provenance: Provenance
     baseline: Baseline | None = None
     fixed_network: FixedNetwork | None = None
+    dataset: str | None = None
+    measured_latency_ms: NotNegative | None = None
+    test_accuracy: Fraction | None = None
+    test_accuracy_by_recipe: dict[str, Fraction] = pydantic.Field(default_factory=dict)
+    size_bytes_by_recipe: dict[str, Count] = pydantic.Field(default_factory=dict)
+    failed_recipes: dict[str, str] = pydantic.Field(default_factory=dict)
+    search_seconds: NotNegative = 0.0
+    train_seconds: NotNegative = 0.0
 
 
-@dataclass(frozen=True, config=_IGNORING)
-class FineTuning:
-    """Fine-tuning for a recipe; the parent was trained as long in float."""
-
-    accuracy_parent: float
-
-
-@dataclass(frozen=True, config=_IGNORING)
-class Parity:
-    """`parity_<recipe>.json`, a file compared with its Keras network; accuracies are fractions."""
-
-    recipe: str
-    num_images: int
-    top1_agreement: float
-    accuracy_keras: float
-    accuracy_tflite: float
-    size_bytes: int
-    oldest_runtime: str | None
-    runtime: str
-    provenance: Provenance
-    fine_tuning: FineTuning | None = None
-
-
-@dataclass(frozen=True, config=_IGNORING)
-class Judged:
-    """An evaluated network in `search/networks.json`; `cost` is in the unit of the search."""
-
-    choices: tuple[int, ...]
-    validation_accuracy: float
-    cost: float
-    round: int
-
-
-@dataclass(frozen=True, config=_IGNORING)
-class _JudgedNetworks:
-    networks: tuple[Judged, ...]
-
-
-@dataclass(frozen=True, config=_IGNORING)
-class Scores:
-    """Scores of predicted latencies; `points` are pairs of milliseconds, errors are fractions."""
-
-    count: int
-    mape: float
-    within_5: float
-    within_10: float
-    bias: float
-    kendall_tau: float | None = None
-    method: str = ""
-    points: tuple[tuple[float, float], ...] = ()
-
-
-@dataclass(frozen=True, config=_IGNORING)
-class _Row:
-    epoch: int
-
-
-def parse(cls: type[T], data: Any, source: str) -> T:
-    """Converts the JSON values `data` to `cls`.
-
-    Raises:
-        ValueError: a field is not as expected; the message names `source` and the first one.
-    """
-    try:
-        return pydantic.TypeAdapter(cls).validate_python(data)
-    except pydantic.ValidationError as error:
-        fault = error.errors()[0]
-        place = ".".join(str(step) for step in fault["loc"]) or "file"
-        raise ValueError(
-            f"{source}: {place}: {fault['msg']}; expected a file written by the tools: "
-            "make it again, or delete it"
-        ) from None
-
-
-def read(cls: type[T], path: pathlib.Path) -> T | None:
+def read(cls: type[T], path: pathlib.Path, kind: Kind) -> T | None:
     """Reads the JSON file `path` as `cls`; returns None if the file does not exist.
 
     Raises:
         ValueError: the file is damaged; the message names the file and the place.
     """
-    return parse(cls, files.read_json(path), str(path)) if path.exists() else None
+    if not reading.exists(path):
+        return None
+    return schemas.read(cls, path, kind, SCHEMA_VERSION)
 
 
-def read_judged(path: pathlib.Path) -> tuple[Judged, ...]:
-    """Reads the networks that a search evaluated, in order; empty if the file does not exist."""
-    found = read(_JudgedNetworks, path)
-    return found.networks if found else ()
-
-
-def read_metrics(path: pathlib.Path) -> tuple[dict[str, float], ...]:
-    """Reads the rows of a `metrics.jsonl`, one per epoch; empty if the file does not exist.
+def read_config(path: pathlib.Path) -> dict[str, dict[str, Any]]:
+    """Reads the flags by command from `config.json`; empty if it does not exist.
 
     Raises:
-        ValueError: a line is not a row of numbers; the message names the line.
+        ValueError: the file is damaged; the message names the file and the place.
     """
-    if not path.exists():
-        return ()
-    rows = []
-    for i, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), start=1):
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(
-                f"{path}, line {i}: not JSON ({error}); expected one row per epoch: run the stage "
-                "again, or delete the file"
-            ) from None
-        source = f"{path}, line {i}"
-        parse(_Row, row, source)
-        rows.append(parse(dict[str, pydantic.FiniteFloat], row, source))
-    return tuple(rows)
+    read(Config, path, file_kinds.CONFIG)
+    return _by_command(path, file_kinds.CONFIG)
+
+
+def read_stages(path: pathlib.Path) -> dict[str, dict[str, Any]]:
+    """Reads the stages by command from `stages.json`; empty if it does not exist.
+
+    Raises:
+        ValueError: the file is damaged; the message names the file and the place.
+    """
+    found = _by_command(path, file_kinds.STAGES)
+    schemas.parse(dict[str, dict[str, Stage]], found, str(path), file_kinds.STAGES)
+    return found
+
+
+def _by_command(path: pathlib.Path, kind: Kind) -> dict[str, dict[str, Any]]:
+    content = read(dict[str, Any], path, kind) or {}
+    notes = ("schema_version", "provenance")
+    commands = {name: value for name, value in content.items() if name not in notes}
+    return schemas.parse(dict[str, dict[str, Any]], commands, str(path), kind)

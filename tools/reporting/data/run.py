@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from export.checks import parity_record
+from latency_models.models.scores import Scores
 from nas.architecture import counting
 from nas.architecture.specs import Child, SearchSpace
 from nas.searching.finalist_record import Finalist
+from nas.searching.judged_networks import StoredNetwork
 from tools.reporting.data import records
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ class Latency:
     recipe: str
     environment: Mapping[str, Any]
     reference_ms: float | None
-    evaluation: Mapping[str, records.Scores]
+    evaluation: Mapping[str, Scores]
     costs: ChainCosts | None = None
     note: str = ""
 
@@ -104,12 +107,12 @@ class Run:
     search_rows: tuple[Mapping[str, float], ...]
     train_rows: tuple[Mapping[str, float], ...]
     train_epochs: int | None
-    judged: tuple[records.Judged, ...]
+    judged: tuple[StoredNetwork, ...]
     finalists: tuple[Finalist, ...]
     latency: Latency | None
     target: float
     quantity: str
-    parities: Mapping[str, records.Parity]
+    parities: Mapping[str, parity_record.Record]
     measured_ms: Mapping[str, float]
     summary: records.Summary | None
     provenances: Mapping[str, records.Provenance]
@@ -172,7 +175,7 @@ class Run:
         return wanted
 
     @property
-    def parity(self) -> records.Parity | None:
+    def parity(self) -> parity_record.Record | None:
         """The comparison of the main recipe with Keras."""
         return self.parities.get(self.recipe or "")
 

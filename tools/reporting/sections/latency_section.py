@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tools.reporting.data.records import Scores
+from latency_models.models.scores import Scores
 from tools.reporting.data.run import Run
 from tools.reporting.drawing import bar_chart, scatter_chart, svg
 from tools.reporting.drawing.bar_chart import Bar

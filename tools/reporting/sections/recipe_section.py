@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tools.reporting.data.records import Parity
+from export.checks.parity_record import Record as Parity
 from tools.reporting.data.run import Run
 from tools.reporting.drawing import bar_chart, svg
 from tools.reporting.drawing.bar_chart import Bar
@@ -19,6 +19,7 @@ def section(run: Run) -> Section:
     if not run.parities:
         return Section("recipes", title, missing=["No .tflite file is written yet."])
     latencies = {name: run.measured_ms[name] for name in run.parities if name in run.measured_ms}
+    unmeasured = [] if latencies else ["The files' latencies are not measured yet."]
     drawn = [_accuracy(run)]
     if latencies:
         shown = {name: f"{svg.short(ms)}{figures.SPACE}ms" for name, ms in latencies.items()}
@@ -34,8 +35,14 @@ def section(run: Run) -> Section:
         lead=f"Main recipe: {run.recipe}." if run.recipe in run.parities else "",
         figures=drawn,
         tables=[_table(run)],
-        missing=[] if latencies else ["The files' latencies are not measured yet."],
+        missing=[*_failures(run), *unmeasured],
     )
+
+
+def _failures(run: Run) -> list[str]:
+    """Returns a sentence for each recipe that missed its limit."""
+    failed = run.summary.failed_recipes if run.summary else {}
+    return [f"Not exported: {reason}." for reason in failed.values()]
 
 
 def _rows(run: Run, values: Mapping[str, float], shown: Mapping[str, str]) -> list[Bar]:

@@ -1,6 +1,7 @@
 """The provenance of a run: commands, revisions, versions, times, and how to reproduce it."""
 
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,9 +49,9 @@ def commands_section(run: Run) -> Section:
         title="Reproduce this run",
         lead=" ".join(words),
         commands=[
-            *([f"git checkout {commits[0]}"] if len(commits) == 1 else []),
+            *([f"git checkout {shlex.quote(commits[0])}"] if len(commits) == 1 else []),
             *found,
-            f"python -m tools.report --workdir={run.path}",
+            f"python -m tools.report {shlex.quote(f'--workdir={run.path}')}",
         ],
         missing=[] if found else ["No file says which command made it."],
     )

@@ -5,10 +5,11 @@ import pathlib
 import latency_models
 from latency_models import Device
 from latency_models.measuring import measurements, network_selection, part_selection
-from latency_models.models.lookup_table import LookupTable
+from nas import reading
 from nas.architecture.specs import SearchSpace
 from tools.terminal import console
 from tools.workflow import space_benchmark, stages
+from tools.workflow.pipeline import record
 from tools.workflow.pipeline.settings import Settings
 
 _ROWS = "measurements.jsonl"
@@ -35,21 +36,11 @@ def benchmark(
 
 def fit(settings: Settings, space: SearchSpace, device: Device, workdir: pathlib.Path) -> None:
     """Fits a latency model to the rows of this device; writes `latency_model.json`."""
-    rows = measurements.read(workdir / _ROWS)
+    path = workdir / _ROWS
     environment = device.environment()
-    rows = [row for row in rows if row.is_for(settings.preset.recipe, environment)]
+    rows = [r for r in measurements.read(path) if r.is_for(settings.preset.recipe, environment)]
     kind = latency_models.suitable_kind(space)
-    model = latency_models.latency_model(kind).fit(rows, space)
+    with reading.named(path):
+        model = latency_models.latency_model(kind).fit(rows, space)
     model.save(workdir / "latency_model.json")
-    networks = model.evaluation_["networks"]
-    tau = networks["kendall_tau"]
-    fitted = (
-        f"{len(model.entries_)} blocks"
-        if isinstance(model, LookupTable)
-        else f"{kind}, {model.evaluation_['blocks']['count']} blocks"
-    )
-    console.say(
-        f"  {fitted}; leave-one-out on {networks['count']} whole "
-        f"networks: error {100 * networks['mape']:.1f} %, "
-        f"rank correlation {'-' if tau is None else f'{tau:.2f}'}"
-    )
+    console.say(f"  {record.fit_text(model)}")

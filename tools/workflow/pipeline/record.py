@@ -2,17 +2,82 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pydantic
+
 from export import exporting
+from export.checks import parity_record
 from latency_models.models.fitted import LatencyModel
-from nas import files
+from latency_models.models.lookup_table import LookupTable
+from nas import files, reading, schemas
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
+from nas.file_kinds import FAILED_RECIPES
 from tools.workflow import stages, target_range
 from tools.workflow.pipeline import fixed_network
 from tools.workflow.pipeline.settings import Settings
+
+FAILED = "failed_recipes.json"
+# What has helped networks whose int8 files lose too much.
+_HELP = "try the recipe int8_qat or int16x8 in its place, or train for longer"
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="ignore"))
+class _Failed:
+    failed: dict[str, str]
+
+
+def write_failed(path: pathlib.Path, failed: Mapping[str, str]) -> None:
+    """Writes which recipes missed their limits and why; removes the file if none did."""
+    if failed:
+        content = {"schema_version": 1, "failed": dict(failed), "provenance": files.provenance()}
+        files.write_json(path / FAILED, content)
+    else:
+        (path / FAILED).unlink(missing_ok=True)
+
+
+def failed_recipes(path: pathlib.Path, recipes: Sequence[str]) -> dict[str, str]:
+    """Reads which of the recipes missed their limits, with the reasons.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    if not reading.exists(path / FAILED):
+        return {}
+    found = schemas.read(_Failed, path / FAILED, FAILED_RECIPES, 1).failed
+    return {name: reason for name, reason in found.items() if name in recipes}
+
+
+def exported(path: pathlib.Path, recipes: Sequence[str]) -> list[str]:
+    """Names of the files that an export of the recipes leaves, given which of them failed."""
+    failed = failed_recipes(path, recipes)
+    names = [name for name in recipes if name not in failed]
+    found = [exporting.tflite_path(path, name).name for name in names]
+    found += [exporting.parity_path(path, name).name for name in names]
+    return found + ([FAILED] if failed else [])
+
+
+def failure(failed: Mapping[str, str]) -> str:
+    """Says which recipes failed, why, and what helps, in one line."""
+    return f"not exported: {'; '.join(failed.values())}; {_HELP}"
+
+
+def fit_text(model: LatencyModel) -> str:
+    """Describes a fitted latency model and its error on held-out networks in one line."""
+    networks = model.evaluation_["networks"]
+    tau = networks["kendall_tau"]
+    fitted = (
+        f"{len(model.entries_)} blocks"
+        if isinstance(model, LookupTable)
+        else f"{model.kind}, {model.evaluation_['blocks']['count']} blocks"
+    )
+    return (
+        f"{fitted}; leave-one-out on {networks['count']} whole "
+        f"networks: error {100 * networks['mape']:.1f} %, "
+        f"rank correlation {'-' if tau is None else f'{tau:.2f}'}"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +106,7 @@ def write(
     device: str | None,
     seconds: Mapping[str, float],
     path: pathlib.Path,
+    failed: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Writes `summary.json` and returns its content.
 
@@ -51,12 +117,13 @@ def write(
         device: name of the device, if there was no search.
         seconds: seconds by stage.
         path: the work dir, with the exported files, their comparisons and measurements.
+        failed: the recipes that were not exported, with the reasons.
     """
     preset = settings.preset
-    names = preset.recipes
+    names = [name for name in preset.recipes if name not in (failed or {})]
     reference_ms = searched.model.reference_ms_ if searched else None
     measured = stages.measured_exports(names, reference_ms, path)
-    parities = {n: files.read_json(exporting.parity_path(path, n)) for n in names}
+    parities = {n: parity_record.read(exporting.parity_path(path, n)) for n in names}
     summary = {
         "schema_version": 1,
         "space": searched.space.name if searched else None,
@@ -68,17 +135,19 @@ def write(
         "num_threads": settings.num_threads,
         "target_latency_ms": _target_ms(settings, searched),
         "predicted_latency_ms": searched.model.predict(child) if searched else None,
-        "measured_latency_ms": measured[preset.recipe],
+        "measured_latency_ms": measured.get(preset.recipe),
         **stages.size_of(child),
-        "test_accuracy": parities[names[0]]["accuracy_keras"],
-        "test_accuracy_by_recipe": {n: parities[n]["accuracy_tflite"] for n in names},
+        "test_accuracy": parities[names[0]].accuracy_keras,
+        "test_accuracy_by_recipe": {n: parities[n].accuracy_tflite for n in names},
         "latency_ms_by_recipe": measured,
-        "size_bytes_by_recipe": {n: parities[n]["size_bytes"] for n in names},
+        "size_bytes_by_recipe": {n: parities[n].size_bytes for n in names},
         "search_seconds": seconds["search"] if searched else 0.0,
         "train_seconds": seconds["train"],
         "stage_seconds": dict(seconds),
         "provenance": files.provenance(),
     }
+    if failed:
+        summary["failed_recipes"] = dict(failed)
     if searched:
         best = target_range.baseline(searched.space, searched.latencies, searched.target_ms)
         if best:

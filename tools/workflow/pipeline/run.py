@@ -4,11 +4,10 @@ import dataclasses
 import functools
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import latency_models
-from export import exporting
 from latency_models.models.fitted import LatencyModel
 from nas.architecture import spaces
 from nas.architecture.specs import Child, SearchSpace
@@ -72,18 +71,24 @@ class Pipeline:
             ["child.keras", "train/metrics.jsonl"],
             ["child.json"],
         )
-        networks = [exporting.tflite_path(self._path, name).name for name in preset.recipes]
-        parities = [exporting.parity_path(self._path, name).name for name in preset.recipes]
-        self._stage("export", "Export", self._export, [*networks, *parities], ["child.keras"])
+        written = functools.partial(record.exported, self._path, preset.recipes)
+        self._stage("export", "Export", self._export, written, ["child.keras"])
+        failed = record.failed_recipes(self._path, preset.recipes)
+        networks = [name for name in written() if name.endswith(".tflite")]
+        if not networks:
+            raise ValueError(record.failure(failed))
         self._stage("measure", "Latency of the exported files", self._measure, [], networks)
         if self._fixed is not None:
             title = f"The fixed network: {self._fixed.name} at {self._fixed.resolution} pixels"
             self._stage("fixed", title, self._train_fixed, fixed_network.OUTPUTS)
-        summary = self._summarize()
-        read = ["summary.json", "latency_model.json", "child.json", *parities]
+        summary = self._summarize(failed)
+        read = ["summary.json", "latency_model.json", "child.json"]
+        read += [name for name in written() if name.startswith("parity_")]
         read += ["search/alphas.npz", "search/metrics.jsonl", "train/metrics.jsonl"]
         self._stage("report", "Report", self._report, ["report/index.html"], read)
         pipeline_summary.show(summary, self._path)
+        if failed:
+            raise ValueError(f"{record.failure(failed)}; all other files are there")
 
     def _find_child(self) -> None:
         """Measures the blocks, fits the latency model and searches."""
@@ -110,7 +115,7 @@ class Pipeline:
         name: str,
         title: str | None,
         action: Callable[[], None],
-        outputs: Sequence[str],
+        outputs: Sequence[str] | Callable[[], Sequence[str]],
         inputs: Sequence[str] = (),
     ) -> None:
         if title is not None:
@@ -172,7 +177,7 @@ class Pipeline:
             return load(str(self._path / name))
         except ValueError as error:
             raise ValueError(
-                f"{error}; delete it and run the same command again to make it anew"
+                f"{error}; or delete it and run the same command again to make it anew"
             ) from error
 
     @property
@@ -254,7 +259,9 @@ class Pipeline:
 
     def _export(self) -> None:
         dataset, seed = self._child_dataset, self._settings.seed
-        stages.run_export(self._preset.recipes, dataset, seed, self._path)
+        failed: dict[str, str] = {}
+        stages.run_export(self._preset.recipes, dataset, seed, self._path, failed)
+        record.write_failed(self._path, failed)
 
     def _measure(self) -> None:
         # `--device=adb` may mean another phone by now.
@@ -264,7 +271,9 @@ class Pipeline:
                 recipe=self._preset.recipe,
                 num_threads=self._settings.num_threads,
             )
-        stages.measure_exports(self._preset.recipes, self._device, self._path)
+        failed = record.failed_recipes(self._path, self._preset.recipes)
+        names = [name for name in self._preset.recipes if name not in failed]
+        stages.measure_exports(names, self._device, self._path)
 
     @functools.cached_property
     def _fixed(self) -> Child | None:
@@ -285,7 +294,7 @@ class Pipeline:
     def _report(self) -> None:
         page.write([str(self._path)])
 
-    def _summarize(self) -> dict[str, Any]:
+    def _summarize(self, failed: Mapping[str, str]) -> dict[str, Any]:
         searched = None
         if self._preset.child is None:
             searched = record.Searched(
@@ -295,7 +304,9 @@ class Pipeline:
         seconds = {k: v for k, v in self._work_dir.stage_seconds.items() if k != "report"}
         # After a search the latency model names the device, which need not be there any more.
         device = None if searched else self._device.name
-        return record.write(self._settings, self._child, searched, device, seconds, self._path)
+        return record.write(
+            self._settings, self._child, searched, device, seconds, self._path, failed
+        )
 
 
 def _files(name: str) -> list[str]:

@@ -14,8 +14,9 @@ from nas.architecture.operations import MBConv, Skip
 from nas.architecture.specs import SearchSpace
 from nas.data import batching, loading
 from nas.layers import keras_network
-from nas.searching import pretrained_start, search
+from nas.searching import search
 from nas.searching.search_config import SearchConfig
+from nas.supernet import pretrained_start
 from nas.supernet.supernet import Supernet
 from nas.training import closed_form_head
 
@@ -60,7 +61,7 @@ def config(weights, **changes):
 
 
 def test_the_classifier_is_fitted_to_the_features_of_the_seed(dataset, weights):
-    seed = pretrained_start.seed_of(SPACE, config(weights))
+    seed = pretrained_start.seed_of(SPACE, str(weights))
     assert pretrained_start.choices_of(SPACE, seed) == CHOICES
     net = Supernet(SPACE, pretrained=seed)
     pretrained_start.fit_classifier(net, seed, dataset.train)
@@ -75,7 +76,7 @@ def test_the_classifier_is_fitted_to_the_features_of_the_seed(dataset, weights):
 
 def test_a_classifier_of_as_many_classes_is_kept(dataset, weights):
     space = dataclasses.replace(SPACE, num_classes=3)
-    seed = pretrained_start.seed_of(space, config(weights))
+    seed = pretrained_start.seed_of(space, str(weights))
     net = Supernet(space, pretrained=seed)
     pretrained_start.fit_classifier(net, seed, dataset.train)
     np.testing.assert_array_equal(net.classifier.kernel, seed.weights.classifier[0])

@@ -9,7 +9,6 @@ from nas.data.splits import dataset
 from nas.data.splits.split import Split
 from nas.pretrained import initial, seeds
 from nas.pretrained.adapting import Seed
-from nas.searching.search_config import SearchConfig
 from nas.supernet import routes
 from nas.supernet.supernet import Supernet
 from nas.training import closed_form_head
@@ -18,15 +17,19 @@ from nas.training import closed_form_head
 _IMAGES, _BATCH = 4000, 100
 
 
-def seed_of(space: SearchSpace, config: SearchConfig) -> Seed | None:
+def seed_of(space: SearchSpace, init: str) -> Seed | None:
     """Returns the network that the supernet begins with; None for random weights.
+
+    Args:
+        space: the space.
+        init: `random`, or as for `seeds.load`.
 
     Raises:
         ValueError: its weights cannot be read, or it is not a network of the space.
     """
-    if config.init == initial.RANDOM:
+    if init == initial.RANDOM:
         return None
-    found = seeds.load(config.init, space)
+    found = seeds.load(init, space)
     choices_of(space, found)
     return found
 
