@@ -103,7 +103,8 @@ def describe(model_path: files.Path, dataset: Dataset) -> metadata.About:
     """
     path = pathlib.Path(model_path).with_name(CHILD_FILE)
     child = spaces.load_child(str(path)) if path.exists() else None
-    return metadata.About(dataset.name, dataset.class_names, child)
+    pixels = dataset.levels.describe() if dataset.levels else ""
+    return metadata.About(dataset.name, dataset.class_names, child, pixels)
 
 
 def export(

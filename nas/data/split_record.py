@@ -27,6 +27,7 @@ def record(dataset: Dataset) -> dict[str, Any]:
         "dataset": dataset.name,
         "class_names": list(dataset.class_names),
         "input_shape": list(dataset.input_shape),
+        **({"levels": [*dataset.levels]} if dataset.levels else {}),
         **parts,
         "unreadable": unreadable,
     }
@@ -72,6 +73,9 @@ def differences(before: Any, now: dict[str, Any]) -> str:
         if names
     ]
     shape = [str(r.get("input_shape")) for r in (before, now)]
+    levels = [r.get("levels") for r in (before, now)]
+    if levels[0] != levels[1]:
+        told.append(f"16-bit values are scaled from {levels[1]}, were from {levels[0]}")
     if shape[0] != shape[1]:
         told.append(f"images are {shape[1]}, were {shape[0]}")
     return "the images differ from the last run: " + "; ".join(told or ["other classes"])

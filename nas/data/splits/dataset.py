@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from nas.data.images.depth import Levels
+from nas.data.splits.likeness import NO_LIKENESS, Likeness
 from nas.data.splits.split import Split
 
 
@@ -34,6 +36,8 @@ class Parts:
         validation: validation split; None if the source has none.
         files: the files, if each image is one file; a split's positions are then indices into it.
         title: name of the data set in messages, if it differs from the requested name.
+        likeness: which images show the same picture.
+        levels: range of the values of 16-bit images; None if there is none.
     """
 
     class_names: tuple[str, ...]
@@ -42,6 +46,8 @@ class Parts:
     validation: Split | None = None
     files: tuple[FileRecord, ...] = ()
     title: str | None = None
+    likeness: Likeness = NO_LIKENESS
+    levels: Levels | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,6 +62,8 @@ class Dataset:
         test: used only at the end.
         files: the files of an image folder; a split's positions are then indices into it.
         content: digest of all images, where neither the name nor the files say which they are.
+        levels: range of the values of 16-bit images, which is scaled to 0 to 255; None if there is
+            none.
     """
 
     name: str
@@ -65,6 +73,7 @@ class Dataset:
     test: Split
     files: tuple[FileRecord, ...] = ()
     content: str = ""
+    levels: Levels | None = None
 
     @property
     def num_classes(self) -> int:
@@ -105,7 +114,9 @@ class Dataset:
     @property
     def summary(self) -> dict[str, Any]:
         """Name, shape and sizes, as JSON values, to tell whether two data sets are the same."""
-        content = {"content": self.digest} if self.files or self.content else {}
+        content: dict[str, Any] = {"content": self.digest} if self.files or self.content else {}
+        if self.levels:
+            content["levels"] = [*self.levels]
         return {
             "name": self.name,
             "num_classes": self.num_classes,
@@ -151,7 +162,9 @@ def balanced_order(labels: np.ndarray, seed: int, purpose: int = 0) -> np.ndarra
     return shuffled[np.argsort(rank, kind="stable")]
 
 
-def held_out(labels: np.ndarray, order: np.ndarray, count: int) -> np.ndarray:
+def held_out(
+    labels: np.ndarray, order: np.ndarray, count: int, groups: np.ndarray | None = None
+) -> np.ndarray:
     """Picks class-balanced examples to hold out.
 
     At most a fifth of each class is taken, or one example of a class of two to four, so that every
@@ -161,16 +174,48 @@ def held_out(labels: np.ndarray, order: np.ndarray, count: int) -> np.ndarray:
         labels: `[n]`.
         order: indices `[n]`, the order in which the examples of a class are picked.
         count: largest number of examples to take.
+        groups: integers `[n]`; examples of one group are taken together or not at all, and not at
+            all if they belong to several classes. None if each is on its own.
 
     Returns:
         Indices, ascending.
     """
+    if groups is not None and len(np.unique(groups)) < len(groups):
+        return _groups_held_out(labels, order, count, groups)
     _, class_of, sizes = np.unique(labels[order], return_inverse=True, return_counts=True)
     most = np.where(sizes >= 2, np.maximum(1, sizes // 5), 0)
     rank = _rank_in_class(labels[order])
     by_rank = np.argsort(rank, kind="stable")
     allowed = by_rank[(rank < most[class_of])[by_rank]]
     return np.sort(order[allowed[:count]])
+
+
+def _groups_held_out(
+    labels: np.ndarray, order: np.ndarray, count: int, groups: np.ndarray
+) -> np.ndarray:
+    """Picks whole groups; if every example is a group, the same as `held_out` without groups."""
+    members: dict[int, list[int]] = {}
+    for i in order.tolist():
+        members.setdefault(int(groups[i]), []).append(i)
+    sizes = np.bincount(labels)
+    seen, num_units, units = np.zeros_like(sizes), np.zeros_like(sizes), []
+    for unit in members.values():
+        classes = np.unique(labels[unit])
+        num_units[classes] += 1
+        if len(classes) == 1:
+            units.append((seen[classes[0]], classes[0], unit))
+            seen[classes[0]] += len(unit)
+    most = np.where(num_units >= 2, np.maximum(1, sizes // 5), 0)
+    chosen: list[int] = []
+    taken = np.zeros_like(sizes)
+    for _, label, unit in sorted(units, key=lambda entry: entry[0]):
+        # A class of few, large groups gives one of them, as long as that is not most of it.
+        is_first = most[label] and not taken[label] and 2 * len(unit) <= sizes[label]
+        fits = taken[label] + len(unit) <= most[label]
+        if (fits or is_first) and len(chosen) + len(unit) <= count:
+            taken[label] += len(unit)
+            chosen += unit
+    return np.sort(np.array(chosen, np.int64))
 
 
 def _rank_in_class(labels: np.ndarray) -> np.ndarray:

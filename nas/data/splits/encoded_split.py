@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from nas.data import machine_memory
 from nas.data.image_options import ImageOptions
-from nas.data.images import decoding, image_decoding, photo_augmentation
+from nas.data.images import decoding, image_decoding, opening, photo_augmentation
 from nas.data.images.photo_augmentation import PhotoAugmentation
-from nas.data.splits import machine_memory
 from nas.data.splits.image_index import ImageIndex
 from nas.data.splits.split import Finisher, Reader, Split, TrainingReader
 
@@ -202,7 +202,9 @@ class EncodedSplit(Split):
         return bool(self.index.by_pillow[self.rows].any())
 
     def _by_pillow(self, encoded: bytes, box: np.ndarray) -> np.ndarray:
-        return decoding.decode_crop(encoded, box.tolist(), self.channels)
+        return decoding.decode_crop(
+            encoded, box.tolist(), self.channels, self.index.levels, self.resolution
+        )
 
     def _resized(self, image: Unfinished) -> tf.Tensor:
         crop = self.decode(image)
@@ -221,11 +223,8 @@ class EncodedSplit(Split):
             except ValueError as reason:
                 return str(reason)
             try:
-                if self.index.by_pillow[row]:
-                    decoding.examine(encoded)
-                else:
-                    tf.io.decode_image(encoded, expand_animations=False)
-            except (tf.errors.InvalidArgumentError, decoding.UnreadableImageError):
+                decoding.examine(encoded)
+            except opening.UnreadableImageError:
                 return (
                     f"{self.index.title(row)}: expected an image, received {len(encoded)} bytes "
                     f"that cannot be decoded; {self.index.advice}"

@@ -149,6 +149,9 @@ def test_the_identity_of_a_run_depends_on_what_files_hold(animals, tmp_path):
 
 
 def test_too_few_images_are_refused(tmp_path):
-    root = save_classes(tmp_path / "few", {"a": 1, "b": 1})
-    with pytest.raises(ValueError, match="folder:few: expected at least 5 images, .* received 2"):
+    root = save_classes(tmp_path / "few", {"a": 2, "b": 1})
+    with pytest.raises(ValueError, match="folder:few: expected at least 5 images, .* received 3"):
+        load(root, tmp_path)
+    root = save_classes(tmp_path / "one", {"a": 1, "b": 1, "c": 1})
+    with pytest.raises(ValueError, match="folder:one: .* one image of each of 3 classes"):
         load(root, tmp_path)
