@@ -19,12 +19,14 @@ class Examples:
         test_labels: their classes, `[count]`.
         calibration_images: training images, float32, for recipes that calibrate ranges.
         training: training images, for recipes that fine-tune the network.
+        class_weights: how much each class counts in their loss; None if all images count alike.
     """
 
     test_images: np.ndarray
     test_labels: np.ndarray
     calibration_images: np.ndarray | None = None
     training: Split | None = None
+    class_weights: np.ndarray | None = None
 
 
 # Limit on the float32 test images in memory: about 7,000 images of 224x224 pixels.
@@ -64,4 +66,5 @@ def from_dataset(
         test_labels=dataset.test.labels[chosen],
         calibration_images=batching.calibration_images(dataset.train, calibration_count, seed),
         training=dataset.train_and_validation,
+        class_weights=dataset.weights_in(dataset.train_and_validation),
     )

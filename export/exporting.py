@@ -184,7 +184,8 @@ def export(
         content, tuned = writer.write(recipe)
         if recipe.quantizes_weights and "int8" not in flatbuffer.tensor_types(content):
             report(f"{recipe.name}: no weights quantized, since none has 1024 values or more")
-        compared = _compared(workdir, recipe, content, examples, writer, tuned)
+        names = about.class_names
+        compared = _compared(workdir, recipe, content, examples, writer, tuned, names)
         result = {
             **compared.to_dict(),
             **inputs,
@@ -217,6 +218,7 @@ def _compared(
     examples: Examples,
     writer: writing.Writer,
     tuned: parity.FineTunedLogits | None,
+    class_names: Sequence[str],
 ) -> parity.Parity:
     try:
         return parity.compare(
@@ -227,6 +229,7 @@ def _compared(
             writer.logits,
             tuned,
             writer.held_logits(recipe),
+            class_names,
         )
     except parity.ParityError as error:
         earlier = tflite_path(workdir, recipe.name)
@@ -245,7 +248,14 @@ def _inputs(recipe: recipes.Recipe, examples: Examples, settings: jobs.Settings)
         "calibration_sha256": None if calibration is None else _digest(calibration),
         "training_sha256": None if training is None else training.digest,
         "settings": settings.to_dict(recipe.fine_tuning) if recipe.fine_tuning else None,
+        **_weights(recipe, examples),
     }
+
+
+def _weights(recipe: recipes.Recipe, examples: Examples) -> dict[str, Any]:
+    if recipe.fine_tuning is None or examples.class_weights is None:
+        return {}
+    return {"class_weights": examples.class_weights.tolist()}
 
 
 def _finished(workdir: files.Path, recipe: str, inputs: dict[str, Any]) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from nas import class_scores
 from nas.data import image_options
 from nas.data.folder import folder_images, image_folder
 from nas.data.image_options import ImageOptions
@@ -97,11 +98,21 @@ def load(
     splits = {"train": train, "validation": validation, "test": test}
     for line in leaks.describe(splits, parts.likeness, parts.class_names, _naming(parts)):
         report(f"{title}: {line}")
+    uneven = class_scores.caution(train.labels, parts.class_names, images.class_weights)
+    if uneven:
+        report(f"{title}: {uneven}")
     if 0 < max_train_examples < len(train):
         order = dataset.balanced_order(train.labels, seed, _SUBSET)
         train = train.take(np.sort(order[:max_train_examples]))
     return Dataset(
-        title, parts.class_names, train, validation, test, parts.files, levels=parts.levels
+        title,
+        parts.class_names,
+        train,
+        validation,
+        test,
+        parts.files,
+        levels=parts.levels,
+        class_weights=images.class_weights,
     )
 
 

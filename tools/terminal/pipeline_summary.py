@@ -3,7 +3,10 @@
 import pathlib
 from typing import Any
 
+from nas import class_scores
 from tools.terminal import console
+
+_HEADERS = ["recipe", "accuracy %", "balanced %", "latency ms", "size kB"]
 
 
 def show(summary: dict[str, Any], path: pathlib.Path) -> None:
@@ -36,16 +39,20 @@ def show(summary: dict[str, Any], path: pathlib.Path) -> None:
             f"{baseline['predicted_latency_ms']:.3g} ms, {baseline['params']:,} parameters, "
             f"{baseline['macs'] / 1e6:.2f} million MACs\n"
         )
+    by_class = summary.get("by_class_by_recipe", {})
     rows = [
         (
             name,
             round(100 * summary["test_accuracy_by_recipe"][name], 2),
+            round(100 * by_class[name]["balanced_accuracy"], 2) if name in by_class else None,
             summary["latency_ms_by_recipe"][name],
             round(summary["size_bytes_by_recipe"][name] / 1000, 1),
         )
         for name in summary["test_accuracy_by_recipe"]
     ]
-    console.say(console.table(["recipe", "accuracy %", "latency ms", "size kB"], rows))
+    console.say(console.table(_HEADERS, rows))
+    if summary["recipe"] in by_class:
+        console.say(f"{summary['recipe']}: {class_scores.sentence(by_class[summary['recipe']])}")
     console.say()
     spent = summary["stage_seconds"]
     times = [(name, console.duration(seconds)) for name, seconds in spent.items()]

@@ -69,6 +69,10 @@ def write(
         **stages.size_of(child),
         "test_accuracy": parities[names[0]]["accuracy_keras"],
         "test_accuracy_by_recipe": {n: parities[n]["accuracy_tflite"] for n in names},
+        # Earlier versions exported without it.
+        "by_class_by_recipe": {
+            n: parities[n]["by_class"] for n in names if "by_class" in parities[n]
+        },
         "latency_ms_by_recipe": measured,
         "size_bytes_by_recipe": {n: parities[n]["size_bytes"] for n in names},
         "search_seconds": seconds["search"] if searched else 0.0,

@@ -12,7 +12,7 @@ from export import exporting
 from latency_models.measuring import measurements, network_selection, part_selection
 from latency_models.models.fitted import LatencyModel
 from latency_models.models.lookup_table import LookupTable
-from nas import files
+from nas import class_scores, files
 from nas.architecture import spaces, spec_json
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
@@ -251,7 +251,7 @@ class Pipeline:
         initial = None
         if self._preset.init == "search":
             initial = stages.searched_weights(self._child, self._path / "search" / CHILD_FILE)
-        accuracy = stages.run_train(
+        found = stages.run_train(
             self._child,
             self._child_dataset,
             config,
@@ -259,7 +259,8 @@ class Pipeline:
             tensorboard=self._tensorboard,
             initial=initial,
         )
-        console.say(f"  test accuracy {100 * accuracy:.2f} %")
+        console.say(f"  test accuracy {100 * found.accuracy:.2f} %")
+        console.say(f"  {class_scores.sentence(found.to_dict(self._dataset.class_names))}")
 
     def _export(self) -> None:
         dataset, seed = self._child_dataset, self._settings.seed

@@ -90,11 +90,12 @@ def read(
     source = _FolderSource(title(dataset), found)
     cache = decoded_cache.folder(data_dir, source.title, str(found.root.resolve()))
     survey = decoded_cache.load_survey(source, options, cache, track, report)
+    channels = options.num_channels(survey.channels)
     flip = options.flip if options.flip is not None else not _are_characters(found.class_names)
     stays_encoded = _stays_encoded(survey, len(source.files), options)
     if not stays_encoded:
         side = survey.resolution(options)
-        shape = (side, side, survey.channels)
+        shape = (side, side, channels)
         decoded_images.check_fits(source.title, len(source.files), shape)
     place = cache if options.keep_decoded else None
     examined = examination.load(source, place, options.skip_unreadable, track, report)
@@ -138,7 +139,9 @@ def _stays_encoded(survey: Survey, count: int, options: ImageOptions) -> bool:
     if options.cache != "auto":
         return options.cache != "pixels"
     side = survey.resolution(options)
-    return count * side * side * survey.channels > decoded_images.LARGEST_BYTES
+    return (
+        count * side * side * options.num_channels(survey.channels) > decoded_images.LARGEST_BYTES
+    )
 
 
 def _encoded(
@@ -155,7 +158,7 @@ def _encoded(
         file_index.of(source.title, source.found.root, names, examined),
         **source.labelled(examined.kept),
         resolution=survey.resolution(options),
-        channels=survey.channels,
+        channels=options.num_channels(survey.channels),
         augmentation=PhotoAugmentation(flip=flip),
     )
     skipped = f", {len(examined.damaged):,} unreadable left out" if examined.damaged else ""

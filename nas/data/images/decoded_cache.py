@@ -94,15 +94,17 @@ def load(
     if survey is None:
         survey = load_survey(source, options, cache, track, report)
     resolution = survey.resolution(options)
-    own = cache / f"{resolution}x{resolution}"
+    channels = options.num_channels(survey.channels)
+    changed = "" if channels == survey.channels else f"x{channels}"
+    own = cache / f"{resolution}x{resolution}{changed}"
     found = _kept_images(own, key)
     if found is None:
-        found = decoded_images.decode(source, resolution, survey.channels, track, levels, known)
+        found = decoded_images.decode(source, resolution, channels, track, levels, known)
         if options.keep_decoded:
             keep(lambda: _write_images(found, own, key), own, report)
     if not len(found.kept) or found.damaged and not options.skip_unreadable:
         raise decoded_images.refusal(source.title, len(source.names), source.names, found.damaged)
-    told = survey.describe(resolution, len(found.damaged))
+    told = survey.describe(resolution, len(found.damaged), channels)
     report(f"{source.title}: {len(found.kept):,} images of {told}")
     return found
 

@@ -88,13 +88,21 @@ class Survey:
             sizes += " to " + "x".join(map(str, self.largest))
         return f"{sizes} pixels, {'gray' if self.channels == 1 else 'colour'}"
 
-    def describe(self, resolution: int, skipped: int) -> str:
-        """Describes the stored images and how they are decoded to `resolution`."""
+    def describe(self, resolution: int, skipped: int, channels: int | None = None) -> str:
+        """Describes the stored images and how they are decoded.
+
+        Args:
+            resolution: height and width of the result.
+            skipped: number of images that are left out.
+            channels: of the result; None for the images' own.
+        """
         text = self.describe_stored()
         if self.smallest != (resolution, resolution) or not self.one_size:
             is_square = self.one_size and self.smallest[0] == self.smallest[1]
             text += f", {'' if is_square else 'cut to a square and '}resized to "
             text += f"{resolution}x{resolution}"
+        if channels not in (None, self.channels):
+            text += ", made gray" if channels == 1 else ", taken as colour"
         if self.transparent:
             text += f", {self.transparent:,} with transparency laid on white"
         if skipped:

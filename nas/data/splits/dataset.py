@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nas import class_scores
 from nas.data.images.depth import Levels
 from nas.data.splits.likeness import NO_LIKENESS, Likeness
 from nas.data.splits.split import Split
@@ -64,6 +65,7 @@ class Dataset:
         content: digest of all images, where neither the name nor the files say which they are.
         levels: range of the values of 16-bit images, which is scaled to 0 to 255; None if there is
             none.
+        class_weights: how much each class counts in a loss, one of `class_scores.KINDS`.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Dataset:
     files: tuple[FileRecord, ...] = ()
     content: str = ""
     levels: Levels | None = None
+    class_weights: str = "none"
 
     @property
     def num_classes(self) -> int:
@@ -117,6 +120,8 @@ class Dataset:
         content: dict[str, Any] = {"content": self.digest} if self.files or self.content else {}
         if self.levels:
             content["levels"] = [*self.levels]
+        if self.class_weights != "none":
+            content["class_weights"] = self.class_weights
         return {
             "name": self.name,
             "num_classes": self.num_classes,
@@ -139,6 +144,10 @@ class Dataset:
     def files_of(self, split: Split) -> list[FileRecord]:
         """Returns the files of a split in its order; empty if the source is no image folder."""
         return [self.files[i] for i in split.positions] if self.files else []
+
+    def weights_in(self, split: Split) -> np.ndarray | None:
+        """Returns the weight of each class in a loss over `split`, float32; None if all are 1."""
+        return class_scores.weights(split.labels, self.num_classes, self.class_weights)
 
     @property
     def train_and_validation(self) -> Split:

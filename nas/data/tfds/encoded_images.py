@@ -50,7 +50,7 @@ def read(
         source=np.repeat(list(indices), [len(index) for index in indices.values()]),
         positions=np.concatenate([np.arange(len(index)) for index in indices.values()]),
         resolution=options.resolution or options.preferred_resolution or USUAL_RESOLUTION,
-        channels=1 if builder.info.features[image].shape[2] == 1 else 3,
+        channels=options.num_channels(1 if builder.info.features[image].shape[2] == 1 else 3),
         augmentation=PhotoAugmentation(flip=flip),
     )
     damaged = np.concatenate(

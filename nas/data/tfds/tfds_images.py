@@ -123,6 +123,7 @@ def _is_read_as_stored(builder: tfds.core.DatasetBuilder, options: ImageOptions)
         and channels in (1, 3)
         and image.np_dtype == np.uint8
         and options.resolution in (None, height)
+        and options.num_channels(channels) == channels
     )
 
 

@@ -74,6 +74,16 @@ class FineTuning:
 
 
 @dataclass(frozen=True, config=_IGNORING)
+class ByClass:
+    """Accuracy where classes are of different sizes; a class without images has None."""
+
+    balanced_accuracy: float
+    accuracy_by_class: dict[str, float | None]
+    majority_class: str
+    majority_accuracy: float
+
+
+@dataclass(frozen=True, config=_IGNORING)
 class Parity:
     """`parity_<recipe>.json`, a file compared with its Keras network; accuracies are fractions."""
 
@@ -87,6 +97,7 @@ class Parity:
     runtime: str
     provenance: Provenance
     fine_tuning: FineTuning | None = None
+    by_class: ByClass | None = None
 
 
 @dataclass(frozen=True, config=_IGNORING)

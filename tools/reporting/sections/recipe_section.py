@@ -11,6 +11,8 @@ from tools.reporting.sections.figures import Figure, Section, Table
 
 # Smallest range of the accuracy axis, in percent of the test images.
 _LEAST_POINTS = 1.0
+# Rows of the table of classes.
+_MOST_CLASSES = 100
 
 
 def section(run: Run) -> Section:
@@ -33,7 +35,7 @@ def section(run: Run) -> Section:
         title=title,
         lead=f"Main recipe: {run.recipe}." if run.recipe in run.parities else "",
         figures=drawn,
-        tables=[_table(run)],
+        tables=[_table(run), *_classes(run)],
         missing=[] if latencies else ["The files' latencies are not measured yet."],
     )
 
@@ -84,6 +86,7 @@ def _table(run: Run) -> Table:
             (
                 name,
                 f"{100 * parity.accuracy_tflite:.2f}",
+                f"{100 * parity.by_class.balanced_accuracy:.2f}" if parity.by_class else "–",
                 _points(parity),
                 f"{100 * parity.top1_agreement:.2f}",
                 "–" if latency is None else svg.short(latency),
@@ -94,6 +97,7 @@ def _table(run: Run) -> Table:
     headers = (
         "recipe",
         "accuracy, %",
+        "balanced accuracy, %",
         "against float, points",
         "same first class, %",
         "latency, ms",
@@ -101,6 +105,22 @@ def _table(run: Run) -> Table:
         "oldest runtime",
     )
     return Table("All recipes", headers, rows, marked)
+
+
+def _classes(run: Run) -> list[Table]:
+    """Returns a table of the accuracy of each class, and of always naming the largest one."""
+    found = run.parity.by_class if run.parity else None
+    if found is None or run.parity is None:
+        return []
+    rows = [
+        (name, "–" if accuracy is None else f"{100 * accuracy:.2f}")
+        for name, accuracy in found.accuracy_by_class.items()
+    ]
+    constant = f"always answering {found.majority_class}"
+    rows = [*rows[:_MOST_CLASSES], (constant, f"{100 * found.majority_accuracy:.2f}")]
+    more = len(found.accuracy_by_class) - _MOST_CLASSES
+    title = f"Accuracy by class, {run.parity.recipe}" + (f"; {more:,} more" if more > 0 else "")
+    return [Table(title, ("class", "accuracy, %"), rows, [len(rows) - 1])]
 
 
 def _points(parity: Parity) -> str:

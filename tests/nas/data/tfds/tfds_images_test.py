@@ -163,3 +163,16 @@ def test_flip_can_be_chosen(fashion_data_dir):
 def test_absurd_resolutions_are_refused(resolution):
     with pytest.raises(ValueError, match=f"resolution: expected 8 to 1024.*{resolution}"):
         ImageOptions(resolution=resolution)
+
+
+@pytest.mark.parametrize("cache", ["auto", "files"])
+def test_channels_can_be_chosen(fashion_data_dir, cache):
+    shapes = {
+        channels: loading.load(
+            "fashion_mnist",
+            fashion_data_dir,
+            images=ImageOptions(resolution=28, channels=channels, cache=cache),
+        ).input_shape
+        for channels in ("auto", "rgb", "gray")
+    }
+    assert shapes == {"auto": (28, 28, 1), "rgb": (28, 28, 3), "gray": (28, 28, 1)}
