@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from export import recipes, writing
-from export.checks import parity
+from export.checks import app_preparation, parity
 from export.content import flatbuffer, metadata
 from export.conversion import tflite
 from export.examples import Examples
@@ -22,6 +22,10 @@ from nas.progress import Track, untracked
 
 STEM = "child"
 CHILD_FILE = "child.json"
+_GRAY = (
+    "the network takes gray images of one channel: LiteRT runs it, MediaPipe refuses it; for a "
+    "file that both run, train with --channels=rgb"
+)
 
 
 def tflite_path(workdir: files.Path, recipe: str) -> pathlib.Path:
@@ -103,8 +107,11 @@ def describe(model_path: files.Path, dataset: Dataset) -> metadata.About:
     """
     path = pathlib.Path(model_path).with_name(CHILD_FILE)
     child = spaces.load_child(str(path)) if path.exists() else None
-    pixels = dataset.levels.describe() if dataset.levels else ""
-    return metadata.About(dataset.name, dataset.class_names, child, pixels)
+    notes = [dataset.levels.describe()] if dataset.levels else []
+    share = dataset.test.evaluated_share
+    if share != 1.0:
+        notes.append(f"tested on the middle square of {share:.3g} of the shorter side")
+    return metadata.About(dataset.name, dataset.class_names, child, "; ".join(notes))
 
 
 def export(
@@ -169,7 +176,7 @@ def export(
         "about_sha256": hashlib.sha256(repr(about).encode()).hexdigest(),
         "test_sha256": _digest(examples.test_images, examples.test_labels),
     }
-    writer = None
+    writer, app = None, None
     results = {}
     for recipe in wanted:
         inputs = {**common, **_inputs(recipe, examples, settings)}
@@ -180,12 +187,15 @@ def export(
             continue
         if writer is None:
             writer = writing.Writer(load_model(model_path), examples, about, settings, track)
+            app = _as_in_app(examples, track)
+            if examples.test_images.shape[-1] == 1:
+                report(_GRAY)
         report(f"{recipe.name}: {recipe.description}")
         content, tuned = writer.write(recipe)
         if recipe.quantizes_weights and "int8" not in flatbuffer.tensor_types(content):
             report(f"{recipe.name}: no weights quantized, since none has 1024 values or more")
         names = about.class_names
-        compared = _compared(workdir, recipe, content, examples, writer, tuned, names)
+        compared = _compared(workdir, recipe, content, examples, writer, tuned, names, app)
         result = {
             **compared.to_dict(),
             **inputs,
@@ -199,6 +209,16 @@ def export(
         )
         results[recipe.name] = result
     return results
+
+
+def _as_in_app(examples: Examples, track: Track) -> app_preparation.AppImages | None:
+    """Returns the test photos as an app prepares them."""
+    photos = examples.photos
+    if photos is None:
+        return None
+    read = track(photos.read(), len(photos.indices), "preparing photos as an app does")
+    _, size, _, channels = examples.test_images.shape
+    return app_preparation.of(read, photos.indices, size, channels, photos.share, photos.levels)
 
 
 def _check_owner(workdir: files.Path, model_path: files.Path, digest: str) -> None:
@@ -219,6 +239,7 @@ def _compared(
     writer: writing.Writer,
     tuned: parity.FineTunedLogits | None,
     class_names: Sequence[str],
+    app: app_preparation.AppImages | None,
 ) -> parity.Parity:
     try:
         return parity.compare(
@@ -230,6 +251,7 @@ def _compared(
             tuned,
             writer.held_logits(recipe),
             class_names,
+            app,
         )
     except parity.ParityError as error:
         earlier = tflite_path(workdir, recipe.name)

@@ -134,7 +134,8 @@ def main() -> None:
     console.say(f"Keras: {accuracy:.2f} % on {count:,} test images. Files in {_WORKDIR.value}.")
     if results[names[0]].get("by_class_keras"):
         console.say(f"Keras: {class_scores.sentence(results[names[0]]['by_class_keras'])}.")
-    for line in export_table.remarks(results):
+    told = [line for name in names if (line := export_table.in_app(results[name]))]
+    for line in [*told, *export_table.remarks(results)]:
         console.say(line)
     for python in _OTHER_RUNTIMES.value:
         for name in names:

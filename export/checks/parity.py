@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from export.checks import interpreter
+from export.checks.app_preparation import AppImages
 from export.content import flatbuffer
 from export.recipes import Recipe
 from nas import class_scores, files
@@ -87,6 +88,9 @@ class Parity:
         by_class: of the file, the balanced accuracy, the accuracy of each class, and that of always
             naming the largest class, as `nas.class_scores` writes them.
         by_class_keras: likewise of the Keras network.
+        in_app: the accuracy if an app prepares the photos as docs/android.md says, the number of
+            photos, the accuracy on the same ones as the test prepares them, and how often the file
+            answers the same; None if the test images were stored in the network's size.
     """
 
     recipe: str
@@ -108,6 +112,7 @@ class Parity:
     max_unexplained_difference: float | None = None
     by_class: dict[str, Any] | None = None
     by_class_keras: dict[str, Any] | None = None
+    in_app: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the comparison as JSON values, with its `schema_version`."""
@@ -147,6 +152,7 @@ def compare(
     fine_tuned: FineTunedLogits | None = None,
     held_logits: np.ndarray | None = None,
     class_names: Sequence[str] | None = None,
+    app: AppImages | None = None,
 ) -> Parity:
     """Runs a file on images, compares its logits and checks the recipe's limits.
 
@@ -160,6 +166,7 @@ def compare(
         held_logits: logits of the network with its weights rounded as in the file
             (`export.conversion.rounding`); None if the file does not round them.
         class_names: name of each class; None for their numbers.
+        app: some of the images as an app prepares them; None if these are the same.
 
     Raises:
         ValueError: there are no images, the numbers of images and labels differ, or the content is
@@ -212,10 +219,25 @@ def compare(
             None if held_logits is None else float(np.abs(held_logits - received).max())
         ),
         by_class=class_scores.scores(labels, tflite_classes, len(names)).to_dict(names),
+        in_app=None if app is None else _in_app(content, app, tflite_classes, labels),
         by_class_keras=class_scores.scores(labels, keras_classes, len(names)).to_dict(names),
     )
     check(parity, recipe)
     return parity
+
+
+def _in_app(
+    content: bytes, app: AppImages, tflite_classes: np.ndarray, labels: np.ndarray
+) -> dict[str, Any]:
+    """Runs the file on images as an app prepares them."""
+    answers = interpreter.predict(content, app.images).argmax(axis=1)
+    in_test, right = tflite_classes[app.indices], labels[app.indices]
+    return {
+        "accuracy": float(np.mean(answers == right)),
+        "num_images": len(right),
+        "accuracy_in_test": float(np.mean(in_test == right)),
+        "top1_agreement": float(np.mean(answers == in_test)),
+    }
 
 
 def _now() -> str:

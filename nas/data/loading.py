@@ -113,6 +113,7 @@ def load(
         parts.files,
         levels=parts.levels,
         class_weights=images.class_weights,
+        photos=parts.photos,
     )
 
 

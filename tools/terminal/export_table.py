@@ -64,6 +64,22 @@ def remarks(comparisons: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ]
 
 
+def in_app(found: Mapping[str, Any]) -> str | None:
+    """Says how accurate a file is if an app prepares the photos; None if that is not known.
+
+    Args:
+        found: content of `parity_<recipe>.json`.
+    """
+    app = found.get("in_app")
+    if not app:
+        return None
+    return (
+        f"{found['recipe']} in an app that prepares photos as docs/android.md says: "
+        f"{100 * app['accuracy']:.2f} % of {app['num_images']:,} test photos, "
+        f"{100 * app['accuracy_in_test']:.2f} % as the test prepares them"
+    )
+
+
 def _parent(found: Mapping[str, Any]) -> float:
     tuned = found["fine_tuning"]
     return found["accuracy_keras"] if tuned is None else tuned["accuracy_parent"]

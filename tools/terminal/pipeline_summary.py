@@ -4,7 +4,7 @@ import pathlib
 from typing import Any
 
 from nas import class_scores
-from tools.terminal import console
+from tools.terminal import console, export_table
 
 _HEADERS = ["recipe", "accuracy %", "balanced %", "latency ms", "size kB"]
 
@@ -53,6 +53,11 @@ def show(summary: dict[str, Any], path: pathlib.Path) -> None:
     console.say(console.table(_HEADERS, rows))
     if summary["recipe"] in by_class:
         console.say(f"{summary['recipe']}: {class_scores.sentence(by_class[summary['recipe']])}")
+    recipe = summary["recipe"]
+    in_app = summary.get("in_app_by_recipe", {}).get(recipe)
+    told = export_table.in_app({"recipe": recipe, "in_app": in_app})
+    if told:
+        console.say(told)
     console.say()
     spent = summary["stage_seconds"]
     times = [(name, console.duration(seconds)) for name, seconds in spent.items()]

@@ -73,6 +73,7 @@ def write(
         "by_class_by_recipe": {
             n: parities[n]["by_class"] for n in names if "by_class" in parities[n]
         },
+        "in_app_by_recipe": {n: parities[n]["in_app"] for n in names if parities[n].get("in_app")},
         "latency_ms_by_recipe": measured,
         "size_bytes_by_recipe": {n: parities[n]["size_bytes"] for n in names},
         "search_seconds": seconds["search"] if searched else 0.0,

@@ -52,6 +52,11 @@ class _FolderSource:
     def names(self) -> Sequence[str]:
         return [image_folder.printable(file.name) for file in self.files]
 
+    def photos(self, split: Split, indices: np.ndarray) -> Iterator[bytes]:
+        """Yields the contents of the files at `indices` of a split."""
+        for position in split.positions[indices]:
+            yield (self.found.root / self.files[position].name).read_bytes()
+
     def openers(self) -> Iterator[Opener]:
         for file in self.files:
             yield functools.partial(_open, self.found.root / file.name)
@@ -128,6 +133,7 @@ def read(
         files=tuple(FileRecord(file.name, records.get(i)) for i, file in enumerate(source.files)),
         title=source.title,
         levels=examined.levels,
+        photos=None if stays_encoded else source.photos,
         likeness=likeness.find(
             whole.ids.tolist(), examined.digests[whole.positions], examined.looks[whole.positions]
         ),

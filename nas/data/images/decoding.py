@@ -91,9 +91,11 @@ def decode(
         UnreadableImageError: the content is damaged, too large or has none of these formats.
     """
     # JPEG decoders can decode directly to a half, a quarter or an eighth of the size.
-    with opening.decodable(content, (2 * resolution, 2 * resolution)) as (image, _):
-        upright = _upright(image, content, levels)
-        pixels = np.asarray(_square(_plain(upright, _mode(channels)), resolution))
+    with opening.decodable(content, (2 * resolution, 2 * resolution)) as (image, size):
+        if _orientation(image) in _ON_ITS_SIDE:
+            size = size[::-1]
+        plain = _plain(_upright(image, content, levels), _mode(channels))
+        pixels = np.asarray(_square(plain, resolution, size))
     return pixels.reshape(resolution, resolution, channels)
 
 
@@ -256,15 +258,28 @@ def _plain(image: Image.Image, mode: str = "RGB") -> Image.Image:
     return image if image.mode == mode else image.convert(mode)
 
 
-def _square(image: Image.Image, resolution: int) -> Image.Image:
-    """Cuts out the largest square in the middle and resizes it."""
+def _square(
+    image: Image.Image, resolution: int, stored: tuple[int, int] | None = None
+) -> Image.Image:
+    """Cuts out the largest square in the middle and resizes it.
+
+    Args:
+        image: the upright image.
+        resolution: height and width of the result.
+        stored: width and height before the image was decoded at a reduced size. The square is that
+            of the stored image, at whole pixels, as an app cuts it.
+    """
     if image.size == (resolution, resolution):
         return image
-    side = min(image.size)
-    left, top = ((length - side) / 2 for length in image.size)
+    width, height = stored or image.size
+    side = min(width, height)
+    # Decoders reduce by 1, 2, 4 or 8 and round the sides up.
+    times = round(width / image.width)
+    left, top = (width - side) // 2, (height - side) // 2
+    box = left / times, top / times, (left + side) / times, (top + side) / times
     return image.resize(
         (resolution, resolution),
         Image.Resampling.BILINEAR,
-        box=(left, top, left + side, top + side),
+        box=box,
         reducing_gap=3.0,
     )

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import itertools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from nas import class_scores
 from nas.data.images.depth import Levels
 from nas.data.splits.likeness import NO_LIKENESS, Likeness
 from nas.data.splits.split import Split
+
+# Reads the encoded images at these indices of a split.
+Photos = Callable[[Split, np.ndarray], Iterator[bytes]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Parts:
         title: name of the data set in messages, if it differs from the requested name.
         likeness: which images show the same picture.
         levels: range of the values of 16-bit images; None if there is none.
+        photos: reads the encoded images of a split before they were resized; None if the pixels
+            are all there is, or the split keeps them encoded itself.
     """
 
     class_names: tuple[str, ...]
@@ -49,6 +55,7 @@ class Parts:
     title: str | None = None
     likeness: Likeness = NO_LIKENESS
     levels: Levels | None = None
+    photos: Photos | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,6 +73,8 @@ class Dataset:
         levels: range of the values of 16-bit images, which is scaled to 0 to 255; None if there is
             none.
         class_weights: how much each class counts in a loss, one of `class_scores.KINDS`.
+        photos: reads the encoded images of a split before they were resized; None if the pixels
+            are all there is, or the split keeps them encoded itself.
     """
 
     name: str
@@ -77,6 +86,7 @@ class Dataset:
     content: str = ""
     levels: Levels | None = None
     class_weights: str = "none"
+    photos: Photos | None = None
 
     @property
     def num_classes(self) -> int:

@@ -8,7 +8,7 @@ batch at once; decoding and the steps after it run image by image, on all cores.
 import dataclasses
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from typing import Any, NamedTuple
 
@@ -175,6 +175,16 @@ class EncodedSplit(Split):
             kept = self.contents
             contents[place] = self.index.read(self.rows[index]) if kept is None else kept[index]
         return contents
+
+    @property
+    def evaluated_share(self) -> float:
+        """Side of the square that evaluation takes, over the shorter side of an image."""
+        return photo_augmentation.EVALUATED
+
+    def photos(self, indices: np.ndarray) -> Iterator[bytes]:
+        """Yields the encoded images at `indices`."""
+        for index in indices:
+            yield self.read(np.array([index]))[0]
 
     def finisher(self, augmented: bool) -> Finisher:
         """Makes the function that decodes and resizes; evaluation rounds pixels as an app does."""

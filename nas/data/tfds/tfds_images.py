@@ -1,6 +1,7 @@
 """Prepared TFDS data sets, read into splits."""
 
 import dataclasses
+import functools
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,7 +17,7 @@ from nas.data.images.augmentation import Augmentation
 from nas.data.images.decoded_images import Opener, Track
 from nas.data.images.depth import Levels
 from nas.data.splits import likeness
-from nas.data.splits.dataset import Parts
+from nas.data.splits.dataset import Parts, Photos
 from nas.data.splits.likeness import Likeness
 from nas.data.splits.memory_split import MemorySplit
 from nas.data.splits.split import Split
@@ -52,12 +53,14 @@ def read(
     sources = _labelled_splits(builder)
     names = list(dict.fromkeys(sources.values()))
     splits: Mapping[str, Split]
+    photos: Photos | None = functools.partial(_photos, builder)
     if _stays_encoded(builder, names, options):
         splits, alike, levels = encoded_images.read(builder, names, flip, options, track, report)
+        photos = None
     elif _is_read_as_stored(builder, options):
         try:
             splits = {split: _read(builder, split, augmentation) for split in names}
-            alike, levels = _equal(splits), None
+            alike, levels, photos = _equal(splits), None, None
         except tf.errors.InvalidArgumentError:
             # An image is damaged. TFDS does not say which, and cannot leave it out.
             splits, alike, levels = _resized(builder, names, augmentation, options, track, report)
@@ -70,6 +73,7 @@ def read(
         test=splits[sources["test"]] if "test" in sources else None,
         likeness=alike,
         levels=levels,
+        photos=photos,
     )
 
 
@@ -183,6 +187,21 @@ class _TfdsSource:
                 labels = examples.map(lambda example: example[label]).batch(1000)
                 found += list(labels.as_numpy_iterator())
         return np.concatenate(found).astype(np.int64)
+
+
+def _photos(
+    builder: tfds.core.DatasetBuilder, split: Split, indices: np.ndarray
+) -> Iterator[bytes]:
+    """Yields the encoded images at `indices` of a split, which has one source."""
+    image, _ = tfds_layout.image_and_label(builder)
+    wanted = split.positions[indices].tolist()
+    with chatter.silenced():
+        examples = tfds_layout.in_stored_order(builder, str(split.source), encoded=True)
+        contents = examples.map(lambda example: example[image]).as_numpy_iterator()
+        kept = set(wanted)
+        found = {i: content for i, content in enumerate(contents) if i in kept}
+    for position in wanted:
+        yield found[position]
 
 
 def _opener(content: bytes) -> Opener:

@@ -84,6 +84,15 @@ class ByClass:
 
 
 @dataclass(frozen=True, config=_IGNORING)
+class InApp:
+    """Accuracy on test photos as an app prepares them, and on the same ones as the test does."""
+
+    accuracy: float
+    num_images: int
+    accuracy_in_test: float
+
+
+@dataclass(frozen=True, config=_IGNORING)
 class Parity:
     """`parity_<recipe>.json`, a file compared with its Keras network; accuracies are fractions."""
 
@@ -98,6 +107,7 @@ class Parity:
     provenance: Provenance
     fine_tuning: FineTuning | None = None
     by_class: ByClass | None = None
+    in_app: InApp | None = None
 
 
 @dataclass(frozen=True, config=_IGNORING)

@@ -33,11 +33,25 @@ def section(run: Run) -> Section:
     return Section(
         key="recipes",
         title=title,
-        lead=f"Main recipe: {run.recipe}." if run.recipe in run.parities else "",
+        lead=_lead(run),
         figures=drawn,
         tables=[_table(run), *_classes(run)],
         missing=[] if latencies else ["The files' latencies are not measured yet."],
     )
+
+
+def _lead(run: Run) -> str:
+    parity = run.parities.get(run.recipe or "")
+    if parity is None:
+        return ""
+    lead, app = f"Main recipe: {run.recipe}.", parity.in_app
+    if app:
+        lead += (
+            f" In an app that prepares photos as docs/android.md says it has "
+            f"{figures.percent(app.accuracy, 2)} on {app.num_images:,} test photos, and "
+            f"{figures.percent(app.accuracy_in_test, 2)} as the test prepares them."
+        )
+    return lead
 
 
 def _rows(run: Run, values: Mapping[str, float], shown: Mapping[str, str]) -> list[Bar]:
