@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn import metrics
-from sklearn.utils import class_weight
 
 # The largest class of a data set over its smallest, from which on accuracy alone says little.
 _UNEVEN = 4.0
@@ -60,6 +58,9 @@ def scores(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> Class
         >>> found.accuracy, found.balanced_accuracy, found.by_class, found.majority_accuracy
         (0.75, 0.5, (1.0, 0.0, None), 0.75)
     """
+    # Imported here, since it takes half a second and few commands need it.
+    from sklearn import metrics
+
     sizes = np.bincount(labels, minlength=num_classes)
     recalls = metrics.recall_score(
         labels, predicted, labels=np.arange(num_classes), average=None, zero_division=0.0
@@ -128,6 +129,8 @@ def weights(labels: np.ndarray, num_classes: int, kind: str) -> np.ndarray | Non
     """
     if kind == "none":
         return None
+    from sklearn.utils import class_weight
+
     present = np.unique(labels)
     found = np.ones(num_classes, np.float32)
     found[present] = class_weight.compute_class_weight(kind, classes=present, y=labels)

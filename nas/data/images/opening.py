@@ -33,6 +33,7 @@ _DAMAGED = (
     struct.error,
     Image.DecompressionBombError,
 )
+_IN_OUR_WORDS = {"could not create decoder object": "a WebP that is cut off or damaged"}
 # Images of more pixels are decoded one at a time, and at a reduced size where the format allows it.
 LARGE_PIXELS = 40_000_000
 # The decoded image and its copy in another mode.
@@ -66,7 +67,8 @@ def opened(file: BinaryIO) -> Iterator[Image.Image]:
     except MemoryError as error:
         raise UnreadableImageError("too large for the free memory; save it smaller") from error
     except _DAMAGED as error:
-        raise UnreadableImageError(str(error) or type(error).__name__) from error
+        reason = _IN_OUR_WORDS.get(str(error), str(error)) or type(error).__name__
+        raise UnreadableImageError(reason) from error
 
 
 @contextlib.contextmanager
