@@ -187,7 +187,7 @@ def export(
             continue
         if writer is None:
             writer = writing.Writer(load_model(model_path), examples, about, settings, track)
-            app = _as_in_app(examples, track)
+            app = app_preparation.of_examples(examples, track)
             if examples.test_images.shape[-1] == 1:
                 report(_GRAY)
         report(f"{recipe.name}: {recipe.description}")
@@ -209,16 +209,6 @@ def export(
         )
         results[recipe.name] = result
     return results
-
-
-def _as_in_app(examples: Examples, track: Track) -> app_preparation.AppImages | None:
-    """Returns the test photos as an app prepares them."""
-    photos = examples.photos
-    if photos is None:
-        return None
-    read = track(photos.read(), len(photos.indices), "preparing photos as an app does")
-    _, size, _, channels = examples.test_images.shape
-    return app_preparation.of(read, photos.indices, size, channels, photos.share, photos.levels)
 
 
 def _check_owner(workdir: files.Path, model_path: files.Path, digest: str) -> None:

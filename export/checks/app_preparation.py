@@ -9,14 +9,18 @@ nearest pixels, like `tf.image.resize` without antialiasing.
 
 import dataclasses
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from export.checks import interpreter
+from export.examples import Examples
 from nas.data import batching
 from nas.data.images import decoding
 from nas.data.images.depth import Levels
+from nas.progress import Track, untracked
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,6 +34,33 @@ class AppImages:
 
     images: np.ndarray
     indices: np.ndarray
+
+    def compare(self, content: bytes, in_test: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+        """Runs a file on these images.
+
+        Args:
+            content: the `.tflite` file.
+            in_test: the classes that it names for the images of the comparison.
+            labels: the true classes of those.
+        """
+        answers = interpreter.predict(content, self.images).argmax(axis=1)
+        in_test, right = in_test[self.indices], labels[self.indices]
+        return {
+            "accuracy": float(np.mean(answers == right)),
+            "num_images": len(right),
+            "accuracy_in_test": float(np.mean(in_test == right)),
+            "top1_agreement": float(np.mean(answers == in_test)),
+        }
+
+
+def of_examples(examples: Examples, track: Track = untracked) -> AppImages | None:
+    """Prepares the test photos of an export; None if the test images are as they were stored."""
+    photos = examples.photos
+    if photos is None:
+        return None
+    read = track(photos.read(), len(photos.indices), "preparing photos as an app does")
+    _, size, _, channels = examples.test_images.shape
+    return of(read, photos.indices, size, channels, photos.share, photos.levels)
 
 
 def of(

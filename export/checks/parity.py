@@ -219,25 +219,11 @@ def compare(
             None if held_logits is None else float(np.abs(held_logits - received).max())
         ),
         by_class=class_scores.scores(labels, tflite_classes, len(names)).to_dict(names),
-        in_app=None if app is None else _in_app(content, app, tflite_classes, labels),
+        in_app=None if app is None else app.compare(content, tflite_classes, labels),
         by_class_keras=class_scores.scores(labels, keras_classes, len(names)).to_dict(names),
     )
     check(parity, recipe)
     return parity
-
-
-def _in_app(
-    content: bytes, app: AppImages, tflite_classes: np.ndarray, labels: np.ndarray
-) -> dict[str, Any]:
-    """Runs the file on images as an app prepares them."""
-    answers = interpreter.predict(content, app.images).argmax(axis=1)
-    in_test, right = tflite_classes[app.indices], labels[app.indices]
-    return {
-        "accuracy": float(np.mean(answers == right)),
-        "num_images": len(right),
-        "accuracy_in_test": float(np.mean(in_test == right)),
-        "top1_agreement": float(np.mean(answers == in_test)),
-    }
 
 
 def _now() -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from nas import class_scores
 from nas.data import image_options
-from nas.data.folder import folder_images, image_folder
+from nas.data.folder import folder_images, image_folder, naming
 from nas.data.image_options import ImageOptions
 from nas.data.splits import dataset, leaks
 from nas.data.splits.dataset import Dataset
@@ -120,7 +120,7 @@ def load(
 def _naming(parts: dataset.Parts) -> Callable[[Split, int], str]:
     """Returns a function that names an image in messages."""
     if parts.files:
-        return lambda split, i: image_folder.printable(parts.files[split.positions[i]].name)
+        return lambda split, i: naming.printable(parts.files[split.positions[i]].name)
     return lambda split, i: str(split.ids[i])
 
 

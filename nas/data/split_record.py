@@ -4,7 +4,7 @@ import pathlib
 from typing import Any
 
 from nas import files
-from nas.data.folder import image_folder
+from nas.data.folder import naming
 from nas.data.splits.dataset import Dataset
 
 FILE_NAME = "splits.json"
@@ -68,7 +68,7 @@ def differences(before: Any, now: dict[str, Any]) -> str:
         "in another split": sorted(n for n in new.keys() & old.keys() if new[n][0] != old[n][0]),
     }
     told = [
-        f"{len(names):,} {what} ({image_folder.shortened(names)})"
+        f"{len(names):,} {what} ({naming.shortened(names)})"
         for what, names in changes.items()
         if names
     ]

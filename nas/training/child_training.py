@@ -188,8 +188,13 @@ def _compiled(
     return model, [model.metrics[0], accuracy]
 
 
-def evaluate(model: keras.Model, split: Split) -> float:
+def evaluate(model: keras.Model, split: Split, class_weights: np.ndarray | None = None) -> float:
     """Returns the accuracy of `model` on `split`, in [0, 1].
+
+    Args:
+        model: the network.
+        split: the images.
+        class_weights: how much an image of each class counts, `[classes]`; None if all count alike.
 
     Example:
         >>> import nas, numpy as np
@@ -199,7 +204,7 @@ def evaluate(model: keras.Model, split: Split) -> float:
         >>> 0.0 <= nas.evaluate(nas.build_child(child), data.test) <= 1.0
         True
     """
-    return loss_and_accuracy(model, split)[1]
+    return loss_and_accuracy(model, split, class_weights)[1]
 
 
 def loss_and_accuracy(

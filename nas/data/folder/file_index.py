@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from nas.data.folder import image_folder
+from nas.data.folder import naming
 from nas.data.images.depth import Levels
 from nas.data.images.examination import Examination
 from nas.data.splits import image_index
@@ -45,7 +45,7 @@ class FileIndex(ImageIndex):
 
     def title(self, row: int) -> str:
         """Names an image in messages, such as `folder:photos: cat/1.jpg`."""
-        return f"{self.name}: {image_folder.printable(self.names[row])}"
+        return f"{self.name}: {naming.printable(self.names[row])}"
 
     def read(self, row: int) -> bytes:
         """Reads the bytes of a file. Several threads may read at the same time.

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from nas.data.folder import file_index, image_folder
+from nas.data.folder import file_index, image_folder, naming
 from nas.data.folder.image_folder import ImageFile, ImageFolder
 from nas.data.image_options import ImageOptions
 from nas.data.images import decoded_cache, decoded_images, examination
@@ -50,7 +50,7 @@ class _FolderSource:
 
     @property
     def names(self) -> Sequence[str]:
-        return [image_folder.printable(file.name) for file in self.files]
+        return [naming.printable(file.name) for file in self.files]
 
     def photos(self, split: Split, indices: np.ndarray) -> Iterator[bytes]:
         """Yields the contents of the files at `indices` of a split."""
@@ -69,7 +69,7 @@ def _open(path: pathlib.Path) -> BinaryIO:
 def title(dataset: str) -> str:
     """Returns the data set's name for messages and files: the folder's name without its path."""
     path = pathlib.Path(dataset.removeprefix(image_folder.PREFIX)).expanduser().resolve()
-    return image_folder.PREFIX + image_folder.printable(path.name)
+    return image_folder.PREFIX + naming.printable(path.name)
 
 
 def read(
@@ -186,5 +186,5 @@ def _refuse_empty_classes(source: _FolderSource, kept: np.ndarray) -> None:
     if missing:
         raise ValueError(
             f"{source.title}: expected training images of every class, but none of "
-            f"{image_folder.shortened(missing)} can be read; repair or remove them"
+            f"{naming.shortened(missing)} can be read; repair or remove them"
         )

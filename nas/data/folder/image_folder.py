@@ -13,8 +13,9 @@ import dataclasses
 import os
 import pathlib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
+from nas.data.folder import naming
 from nas.data.images import file_kinds
 
 PREFIX = "folder:"
@@ -31,7 +32,6 @@ _SPLIT_NAMES = {
 }
 # Files of operating systems and archivers; names that begin with a dot are ignored as well.
 _HIDDEN = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "Thumbs.db", "desktop.ini")
-_SHOWN = 3
 _FORMS = "DIR/<class>/<images> or DIR/train/<class>/<images>"
 
 
@@ -86,7 +86,8 @@ def scan(root: str | os.PathLike[str]) -> ImageFolder:
     if not root.is_dir():
         found = "a file" if root.exists() else "nothing"
         raise ValueError(
-            f"{_shown(root)}: expected a folder of images ({_FORMS}), found {found}; check the path"
+            f"{naming.shown(root)}: expected a folder of images ({_FORMS}), found {found}; "
+            "check the path"
         )
     left_out: list[str] = []
     split_roots = _split_roots(root, left_out)
@@ -103,13 +104,13 @@ def scan(root: str | os.PathLike[str]) -> ImageFolder:
     remarks = []
     if left_out:
         remarks.append(
-            f"{counted(len(left_out), 'file')} left out, not in a class folder or not {_kinds()}: "
-            f"{shortened(left_out)}"
+            f"{naming.counted(len(left_out), 'file')} left out, not in a class folder or not "
+            f"{_kinds()}: {naming.shortened(left_out)}"
         )
     for split in ("validation", "test"):
         without = sorted(set(class_names) - set(by_split.get(split, class_names)))
         if without:
-            remarks.append(f"{split} has no image of {shortened(without)}")
+            remarks.append(f"{split} has no image of {naming.shortened(without)}")
     return ImageFolder(root, class_names, splits, tuple(remarks))
 
 
@@ -123,7 +124,7 @@ def _split_roots(root: pathlib.Path, left_out: list[str]) -> dict[str, pathlib.P
             others.append(folder)
         elif split in named:
             raise ValueError(
-                f"{_shown(root)}: expected one folder of {split} images, found "
+                f"{naming.shown(root)}: expected one folder of {split} images, found "
                 f"{named[split].name} and {folder.name}; merge them"
             )
         else:
@@ -133,24 +134,25 @@ def _split_roots(root: pathlib.Path, left_out: list[str]) -> dict[str, pathlib.P
     if "train" not in named:
         folder = next(iter(named.values()))
         raise ValueError(
-            f"{_shown(root)}: expected a folder train beside {folder.name}; if {folder.name} is a "
-            f"class, put all classes into {_shown(root / 'train')}; {_unsorted(folder)}"
+            f"{naming.shown(root)}: expected a folder train beside {folder.name}; if {folder.name} "
+            f"is a class, put all classes into {naming.shown(root / 'train')}; {_unsorted(folder)}"
         )
     for folder in others:
         if any(_is_image(name) for _, _, names in os.walk(folder) for name in names):
             raise ValueError(
-                f"{_shown(root)}: expected {_FORMS}, found {folder.name} with images beside "
+                f"{naming.shown(root)}: expected {_FORMS}, found {folder.name} with images beside "
                 f"{named['train'].name}; if both are classes, put all classes into "
-                f"{_shown(root / 'train')}, and if {folder.name} is not used, move it elsewhere"
+                f"{naming.shown(root / 'train')}, and if {folder.name} is not used, move it "
+                "elsewhere"
             )
     for split in ("train", *(split for split in named if split != "train")):
         folder = named[split]
         direct = [path.name for path in _files(folder) if _is_image(path.name)]
         if direct and not _folders(folder):
             raise ValueError(
-                f"{_shown(folder)}: expected a folder for each class, found images "
-                f"({shortened(direct)}); if {folder.name} is a class, put all classes into "
-                f"{_shown(root / 'train')}; {_unsorted(folder)}"
+                f"{naming.shown(folder)}: expected a folder for each class, found images "
+                f"({naming.shortened(direct)}); if {folder.name} is a class, put all classes into "
+                f"{naming.shown(root / 'train')}; {_unsorted(folder)}"
             )
     left_out.extend(_visible_names(root, root))
     return named
@@ -169,13 +171,13 @@ def _classes(
     for class_folder in _folders(folder):
         if not class_folder.name.isprintable():
             raise ValueError(
-                f"{_shown(folder)}: expected class names of printable characters, found "
-                f"{printable(class_folder.name)!r}; rename the folder"
+                f"{naming.shown(folder)}: expected class names of printable characters, found "
+                f"{naming.printable(class_folder.name)!r}; rename the folder"
             )
         for deeper in _folders(class_folder):
             if any(_is_image(name) for _, _, names in os.walk(deeper) for name in names):
                 raise ValueError(
-                    f"{_shown(deeper)}: expected images directly in the class folder "
+                    f"{naming.shown(deeper)}: expected images directly in the class folder "
                     f"{class_folder.name}, found another folder of images; arrange them as {_FORMS}"
                 )
         found, others = [], []
@@ -187,7 +189,7 @@ def _classes(
                 others.append(path)
         if not found:
             raise ValueError(
-                f"{_shown(class_folder)}: expected images ({_kinds()}), found "
+                f"{naming.shown(class_folder)}: expected images ({_kinds()}), found "
                 + (_described(others) or "none; add some, or remove the folder if it is no class")
             )
         left_out.extend(path.relative_to(root).as_posix() for path in others)
@@ -204,8 +206,10 @@ def _described(others: list[pathlib.Path]) -> str:
             kind = file_kinds.describe(file.read(file_kinds.HEAD_BYTES))
     except OSError as error:
         kind = error.strerror or type(error).__name__
-    others_like_it = f"{counted(len(others), 'other file')}, such as " if len(others) > 1 else ""
-    return f"{others_like_it}{printable(others[0].name)} ({kind})"
+    others_like_it = (
+        f"{naming.counted(len(others), 'other file')}, such as " if len(others) > 1 else ""
+    )
+    return f"{others_like_it}{naming.printable(others[0].name)} ({kind})"
 
 
 def _image_file(path: pathlib.Path, name: str) -> ImageFile:
@@ -222,20 +226,20 @@ def _class_names(
     names = tuple(sorted(by_split["train"]))
     if not names:
         raise ValueError(
-            f"{_shown(split_roots['train'])}: expected a folder of images for each class "
+            f"{naming.shown(split_roots['train'])}: expected a folder of images for each class "
             f"({_FORMS}), found no folder; sort the images into one folder per class"
         )
     for split, classes in by_split.items():
         unknown = sorted(set(classes) - set(names))
         if unknown:
             raise ValueError(
-                f"{_shown(root)}: expected the classes of {split} to be classes of train "
-                f"({shortened(names)}), found {shortened(unknown)} only in {split}; add training "
-                "images or remove the folder"
+                f"{naming.shown(root)}: expected the classes of {split} to be classes of train "
+                f"({naming.shortened(names)}), found {naming.shortened(unknown)} only in {split}; "
+                "add training images or remove the folder"
             )
     if len(names) < 2:
         raise ValueError(
-            f"{_shown(split_roots['train'])}: expected at least two classes, found one "
+            f"{naming.shown(split_roots['train'])}: expected at least two classes, found one "
             f"({names[0]}); add a folder with images of another class"
         )
     return names
@@ -278,36 +282,3 @@ def _is_image(name: str) -> bool:
 
 def _kinds() -> str:
     return ", ".join(suffix[1:] for suffix in SUFFIXES)
-
-
-def counted(count: int, noun: str) -> str:
-    """Writes a number with its noun, such as `1 file` or `2,000 files`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def shortened(names: Iterable[str], limit: int = _SHOWN) -> str:
-    """Lists the first names, and says how many more there are."""
-    names = [printable(name) for name in names]
-    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
-
-
-def printable(name: str) -> str:
-    r"""Returns a file name that any terminal can print; other characters are escaped.
-
-    Example:
-        >>> print(printable("a\nb"))
-        a\nb
-    """
-    return "".join(c if c.isprintable() else _escaped(c) for c in name)
-
-
-def _escaped(character: str) -> str:
-    # A byte that is no text comes from the file system as one of these characters.
-    if 0xDC80 <= ord(character) <= 0xDCFF:
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    return character.encode("unicode_escape").decode()
-
-
-def _shown(path: pathlib.Path) -> str:
-    return printable(str(path))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.data.folder import image_folder
+from nas.data.folder import image_folder, naming
 
 
 def touch(root, *names):
@@ -142,7 +142,7 @@ def test_odd_characters_are_escaped_in_messages(tmp_path):
 
 def test_a_file_name_that_is_no_text_can_be_shown():
     name = os.fsdecode(b"a/\xff.jpg")
-    assert image_folder.shortened([name, "b", "c", "d"]) == "a/\\xff.jpg, b, c and 1 more"
+    assert naming.shortened([name, "b", "c", "d"]) == "a/\\xff.jpg, b, c and 1 more"
 
 
 NAMES = st.text("abcXY01 _-.é", min_size=1, max_size=6).filter(
