@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from export import recipes, writing
-from export.checks import parity, parity_record
+from export.checks import app_preparation, parity, parity_record
 from export.content import flatbuffer, metadata
 from export.conversion import tflite
 from export.examples import Examples
@@ -23,6 +23,10 @@ from nas.progress import Track, untracked
 
 STEM = "child"
 CHILD_FILE = "child.json"
+_GRAY = (
+    "the network takes gray images of one channel: LiteRT runs it, MediaPipe refuses it; for a "
+    "file that both run, train with --channels=rgb"
+)
 
 
 def tflite_path(workdir: files.Path, recipe: str) -> pathlib.Path:
@@ -91,7 +95,11 @@ def describe(model_path: files.Path, dataset: Dataset) -> metadata.About:
     """
     path = pathlib.Path(model_path).with_name(CHILD_FILE)
     child = spaces.load_child(str(path)) if path.exists() else None
-    return metadata.About(dataset.name, dataset.class_names, child)
+    notes = [dataset.levels.describe()] if dataset.levels else []
+    share = dataset.test.evaluated_share
+    if share != 1.0:
+        notes.append(f"tested on the middle square of {share:.3g} of the shorter side")
+    return metadata.About(dataset.name, dataset.class_names, child, "; ".join(notes))
 
 
 def export(
@@ -159,7 +167,7 @@ def export(
         "about_sha256": hashlib.sha256(repr(about).encode()).hexdigest(),
         "test_sha256": _digest(examples.test_images, examples.test_labels),
     }
-    writer = None
+    writer, app = None, None
     results = {}
     for recipe in wanted:
         inputs = {**common, **_inputs(recipe, examples, settings)}
@@ -170,12 +178,16 @@ def export(
             continue
         if writer is None:
             writer = writing.Writer(load_model(model_path), examples, about, settings, track)
+            app = app_preparation.of_examples(examples, track)
+            if examples.test_images.shape[-1] == 1:
+                report(_GRAY)
         report(f"{recipe.name}: {recipe.description}")
         content, tuned = writer.write(recipe)
         if recipe.quantizes_weights and "int8" not in flatbuffer.tensor_types(content):
             report(f"{recipe.name}: no weights quantized, since none has 1024 values or more")
+        names = about.class_names
         try:
-            compared = _compared(workdir, recipe, content, examples, writer, tuned)
+            compared = _compared(workdir, recipe, content, examples, writer, tuned, names, app)
         except parity.ParityError as error:
             if failed is None:
                 raise
@@ -214,6 +226,8 @@ def _compared(
     examples: Examples,
     writer: writing.Writer,
     tuned: parity.FineTunedLogits | None,
+    class_names: Sequence[str],
+    app: app_preparation.AppImages | None,
 ) -> parity.Parity:
     try:
         return parity.compare(
@@ -224,6 +238,8 @@ def _compared(
             writer.logits,
             tuned,
             writer.held_logits(recipe),
+            class_names,
+            app,
         )
     except parity.ParityError as error:
         earlier = tflite_path(workdir, recipe.name)
@@ -242,7 +258,14 @@ def _inputs(recipe: recipes.Recipe, examples: Examples, settings: jobs.Settings)
         "calibration_sha256": None if calibration is None else _digest(calibration),
         "training_sha256": None if training is None else training.digest,
         "settings": settings.to_dict(recipe.fine_tuning) if recipe.fine_tuning else None,
+        **_weights(recipe, examples),
     }
+
+
+def _weights(recipe: recipes.Recipe, examples: Examples) -> dict[str, Any]:
+    if recipe.fine_tuning is None or examples.class_weights is None:
+        return {}
+    return {"class_weights": examples.class_weights.tolist()}
 
 
 def _finished(workdir: files.Path, recipe: str, inputs: dict[str, Any]) -> dict[str, Any] | None:

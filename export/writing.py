@@ -174,6 +174,7 @@ class Writer:
                 training=training,
                 test_images=self._examples.test_images,
                 settings=self._settings,
+                class_weights=self._examples.class_weights,
             )
             self._outcomes[kind] = process.run(job, self._track)
         return self._outcomes[kind]

@@ -139,7 +139,7 @@ def _trained(
     result = owned.path / folder / "result.json"
 
     def train() -> None:
-        accuracy = stages.run_train(child, dataset, config, owned.path / folder)
+        accuracy = stages.run_train(child, dataset, config, owned.path / folder).accuracy
         found = {"test_accuracy": accuracy, "provenance": files.provenance()}
         files.write_json(result, {**spec_json.to_dict(child), **found})
 

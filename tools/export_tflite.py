@@ -87,6 +87,7 @@ def main() -> None:
     from export.checks import other_runtime
     from export.conversion import tflite
     from export.fine_tuning import jobs
+    from nas import class_scores
     from nas.architecture import spaces
     from nas.data import loading
     from tools.terminal import export_table
@@ -137,7 +138,10 @@ def main() -> None:
     count = len(given.test_labels)
     console.say(f"\n{export_table.table(results)}")
     console.say(f"Keras: {accuracy:.2f} % on {count:,} test images. Files in {_WORKDIR.value}.")
-    for line in export_table.remarks(results):
+    if results[names[0]].get("by_class_keras"):
+        console.say(f"Keras: {class_scores.sentence(results[names[0]]['by_class_keras'])}.")
+    told = [line for name in names if (line := export_table.in_app(results[name]))]
+    for line in [*told, *export_table.remarks(results)]:
         console.say(line)
     for python in _OTHER_RUNTIMES.value:
         for name in names:

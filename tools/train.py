@@ -92,7 +92,7 @@ def main() -> None:
     import tensorflow as tf
 
     from export import exporting
-    from nas import files
+    from nas import class_scores, files
     from nas.data import batching
     from nas.layers import precision
     from nas.pretrained import initial as beginnings
@@ -176,12 +176,14 @@ def main() -> None:
         )
         if replicas.is_chief:
             trained = exporting.load_model(directory.path / "child.keras")
-            accuracy = child_training.evaluate(trained, dataset.test)
+            found = stages.test_scores(trained, dataset)
+            by_class = found.to_dict(dataset.class_names)
             files.write_json(
                 directory.path / "train/result.json",
                 {
                     "schema_version": 1,
-                    "test_accuracy": accuracy,
+                    "test_accuracy": found.accuracy,
+                    **by_class,
                     "provenance": files.provenance(),
                 },
             )
@@ -190,8 +192,9 @@ def main() -> None:
     size = stages.size_of(child)
     console.say(
         ("" if ran else "finished before; ")
-        + f"test accuracy {100 * accuracy:.2f} % on {len(dataset.test):,} images"
+        + f"test accuracy {100 * found.accuracy:.2f} % on {len(dataset.test):,} images"
     )
+    console.say(class_scores.sentence(by_class))
     console.say(f"{size['params']:,} parameters, {size['macs'] / 1e6:.2f} million MACs")
     console.say(
         f"next: tools.export_tflite --model={shlex.quote(str(directory.path / 'child.keras'))}"

@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import math
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -11,9 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from export.checks import interpreter
+from export.checks.app_preparation import AppImages
 from export.content import flatbuffer
 from export.recipes import Recipe
-from nas import files
+from nas import class_scores, files
 
 SCHEMA_VERSION = 1
 _BATCH_SIZE = 256
@@ -83,6 +85,12 @@ class Parity:
         runtime: name and version of the runtime that ran the file.
         fine_tuning: how the network was fine-tuned, and its effect; None if it was not.
         provenance: how and when the comparison was made.
+        by_class: of the file, the balanced accuracy, the accuracy of each class, and that of always
+            naming the largest class, as `nas.class_scores` writes them.
+        by_class_keras: likewise of the Keras network.
+        in_app: the accuracy if an app prepares the photos as docs/android.md says, the number of
+            photos, the accuracy on the same ones as the test prepares them, and how often the file
+            answers the same; None if the test images were stored in the network's size.
     """
 
     recipe: str
@@ -102,6 +110,9 @@ class Parity:
     provenance: dict[str, Any]
     fine_tuning: FineTuned | None = None
     max_unexplained_difference: float | None = None
+    by_class: dict[str, Any] | None = None
+    by_class_keras: dict[str, Any] | None = None
+    in_app: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the comparison as JSON values, with its `schema_version`."""
@@ -140,6 +151,8 @@ def compare(
     keras_logits: np.ndarray,
     fine_tuned: FineTunedLogits | None = None,
     held_logits: np.ndarray | None = None,
+    class_names: Sequence[str] | None = None,
+    app: AppImages | None = None,
 ) -> Parity:
     """Runs a file on images, compares its logits and checks the recipe's limits.
 
@@ -152,6 +165,8 @@ def compare(
         fine_tuned: logits after fine-tuning; None if the recipe does not fine-tune.
         held_logits: logits of the network with its weights rounded as in the file
             (`export.conversion.rounding`); None if the file does not round them.
+        class_names: name of each class; None for their numbers.
+        app: some of the images as an app prepares them; None if these are the same.
 
     Raises:
         ValueError: there are no images, the numbers of images and labels differ, or the content is
@@ -180,6 +195,8 @@ def compare(
         if not np.all(np.isfinite(logits)):
             raise ParityError(f"{recipe.name}: the logits of the {source} are not all finite")
     difference = np.abs(expected - received)
+    names = class_names or [str(i) for i in range(expected.shape[1])]
+    keras_classes = keras_logits.argmax(axis=1)
     tflite_classes = received.argmax(axis=1)
     parity = Parity(
         recipe=recipe.name,
@@ -188,7 +205,7 @@ def compare(
         mean_abs_difference=float(difference.mean()),
         max_abs_logit=float(np.abs(expected).max()),
         top1_agreement=float(np.mean(expected.argmax(axis=1) == tflite_classes)),
-        accuracy_keras=float(np.mean(keras_logits.argmax(axis=1) == labels)),
+        accuracy_keras=float(np.mean(keras_classes == labels)),
         accuracy_tflite=float(np.mean(tflite_classes == labels)),
         size_bytes=len(content),
         compressed_size_bytes=len(zlib.compress(content, 9)),
@@ -201,6 +218,9 @@ def compare(
         max_unexplained_difference=(
             None if held_logits is None else float(np.abs(held_logits - received).max())
         ),
+        by_class=class_scores.scores(labels, tflite_classes, len(names)).to_dict(names),
+        in_app=None if app is None else app.compare(content, tflite_classes, labels),
+        by_class_keras=class_scores.scores(labels, keras_classes, len(names)).to_dict(names),
     )
     check(parity, recipe)
     return parity

@@ -24,6 +24,25 @@ class FineTuning:
 
 
 @dataclass(frozen=True, config=_IGNORING)
+class ByClass:
+    """Accuracy where classes are of different sizes; a class without images has None."""
+
+    balanced_accuracy: Fraction
+    accuracy_by_class: dict[str, Fraction | None]
+    majority_class: str
+    majority_accuracy: Fraction
+
+
+@dataclass(frozen=True, config=_IGNORING)
+class InApp:
+    """Accuracy on test photos as an app prepares them, and on the same ones as the test does."""
+
+    accuracy: Fraction
+    num_images: Count
+    accuracy_in_test: Fraction
+
+
+@dataclass(frozen=True, config=_IGNORING)
 class Record:
     """A file compared with its Keras network; see `export.checks.parity.Parity`."""
 
@@ -43,6 +62,8 @@ class Record:
     compressed_size_bytes: Count = 0
     operators: dict[str, Count] = Field(default_factory=dict)
     latency_ms: Positive | None = None
+    by_class: ByClass | None = None
+    in_app: InApp | None = None
 
 
 def read(path: files.Path) -> Record:

@@ -48,6 +48,7 @@ class About:
         dataset: name of the data set that it was trained on.
         class_names: name of each output, in order.
         child: the network as data; None if it was not built from a `Child`.
+        pixels: what the app must do to its images before all else; empty if nothing.
 
     Example:
         >>> import export, nas
@@ -59,6 +60,7 @@ class About:
     dataset: str
     class_names: tuple[str, ...]
     child: specs.Child | None = None
+    pixels: str = ""
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -121,6 +123,7 @@ def to_flatbuffer(
         {2: [_image(input_shape, input_type)], 3: [_output(scores, len(about.class_names))]}
     )
     description = f"{name}, trained on {about.dataset}, written as {recipe_name}"
+    description += f"; {about.pixels}" if about.pixels else ""
     slots = {0: name, 1: description, 3: [subgraph], 7: _MIN_PARSER_VERSION}
     if about.child is not None:
         slots[6] = [_Table({0: CHILD, 1: "the network and its data set"})]

@@ -59,6 +59,7 @@ class Job:
         training: images to train on.
         test_images: float32 images whose logits are computed.
         settings: settings of the training.
+        class_weights: how much each class counts in the loss; None if all images count alike.
     """
 
     kind: FineTuning | None
@@ -67,6 +68,7 @@ class Job:
     training: Split
     test_images: np.ndarray
     settings: Settings
+    class_weights: np.ndarray | None = None
 
     @property
     def num_steps(self) -> int:

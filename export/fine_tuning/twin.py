@@ -187,10 +187,12 @@ def _fit(model: tf_keras.Model, job: Job, callbacks: list[tf_keras.callbacks.Cal
         optimizer=tf_keras.optimizers.SGD(rate, momentum=0.9, nesterov=True),
         loss=tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
+    weights = None if job.class_weights is None else dict(enumerate(job.class_weights.tolist()))
     model.fit(
         batching.training_batches(job.training, settings.batch_size, settings.seed),
         epochs=settings.epochs,
         steps_per_epoch=job.num_steps // settings.epochs,
+        class_weight=weights,
         verbose=0,
         callbacks=callbacks,
     )

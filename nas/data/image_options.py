@@ -1,10 +1,11 @@
 """The user's options for the images of a data set."""
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
-from nas import known_names
+from nas import class_scores, known_names
 
+CHANNELS = ("rgb", "gray", "auto")
 CACHES = ("auto", "pixels", "memory", "files")
 _RESOLUTIONS = range(8, 1025)
 
@@ -25,6 +26,9 @@ class ImageOptions:
             `memory` or `files`: encoded, in memory or in their files, and decoded for every batch,
             which allows random crops of any size. `auto`: `pixels`; or `files`, if the pixels of a
             folder or of TFDS images of various sizes are too many for memory.
+        channels: `rgb` or `gray`, whatever the images are; `auto`: gray if all of them are.
+        class_weights: how much each class counts in losses and rewards, one of
+            `class_scores.KINDS`: every image alike, or every class.
     """
 
     resolution: int | None = None
@@ -33,6 +37,8 @@ class ImageOptions:
     keep_decoded: bool = True
     preferred_resolution: int | None = None
     cache: Literal["auto", "pixels", "memory", "files"] = "auto"
+    channels: Literal["rgb", "gray", "auto"] = "auto"
+    class_weights: Literal["none", "balanced"] = "none"
 
     def __post_init__(self) -> None:
         """Checks the fields."""
@@ -42,6 +48,22 @@ class ImageOptions:
                 f"{self.resolution}"
             )
         known_names.check("cache", self.cache, CACHES)
+        known_names.check("channels", self.channels, CHANNELS)
+        known_names.check("class_weights", self.class_weights, class_scores.KINDS)
+
+    def num_channels(self, own: int) -> int:
+        """Returns the channels of the network's input, 1 or 3.
+
+        Args:
+            own: 1 if all images of the data set are gray, else 3.
+        """
+        return {"rgb": 3, "gray": 1}.get(self.channels, own)
+
+    def changed(self) -> dict[str, Any]:
+        """Returns the fields by name; those that were added later only if they are not default."""
+        later = {"channels": "auto", "class_weights": "none"}
+        fields = dataclasses.asdict(self)
+        return {name: v for name, v in fields.items() if later.get(name) != v}
 
 
 SUITABLE = ImageOptions()

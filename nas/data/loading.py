@@ -4,14 +4,15 @@
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
+from nas import class_scores
 from nas.data import image_options
-from nas.data.folder import folder_images, image_folder
+from nas.data.folder import folder_images, image_folder, naming
 from nas.data.image_options import ImageOptions
-from nas.data.splits import dataset
+from nas.data.splits import dataset, leaks
 from nas.data.splits.dataset import Dataset
 from nas.data.splits.split import Split
 from nas.data.tfds import tfds_images
@@ -57,13 +58,15 @@ def load(
         ValueError: the data set is unknown, not prepared, has no labelled images, or is too large.
 
     Example:
-        >>> import nas, pathlib, tempfile
+        >>> import nas, numpy as np, pathlib, tempfile
         >>> from PIL import Image
+        >>> rng = np.random.default_rng(0)
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     for label, colour in (("dark", "black"), ("light", "white")):
+        ...     for label, least in (("dark", 0), ("light", 128)):
         ...         pathlib.Path(folder, label).mkdir()
         ...         for i in range(10):
-        ...             Image.new("RGB", (16, 16), colour).save(f"{folder}/{label}/{i}.png")
+        ...             pixels = rng.integers(least, least + 128, (16, 16, 3), np.uint8)
+        ...             Image.fromarray(pixels).save(f"{folder}/{label}/{i}.png")
         ...     data = nas.load_dataset(f"folder:{folder}", data_dir=folder)
         >>> data.class_names, len(data.train), len(data.validation), len(data.test)
         (('dark', 'light'), 14, 2, 4)
@@ -81,36 +84,75 @@ def load(
     title = parts.title or name
     train, validation, test = parts.train, parts.validation, parts.test
     if test is None:
-        train, test = _without_test(train, parts.files)
+        train, test = _without_test(train, parts)
         report(f"{title}: has no test split; {len(test):,} images are held out for it")
+    if parts.levels:
+        report(f"{title}: {parts.levels.describe()}")
     if not len(test):
-        raise ValueError(
-            f"{title}: expected at least 5 images, of which a fifth is held out for the test, "
-            f"received {len(train)}; add images"
-        )
+        raise ValueError(f"{title}: {_why_no_test(train.labels)}")
     if validation is None:
         count = min(validation_size, len(train) // 5)
         order = dataset.balanced_order(train.labels, seed, _VALIDATION)
-        train, validation = _apart(train, dataset.held_out(train.labels, order, count))
+        groups = parts.likeness.of(train)
+        train, validation = _apart(train, dataset.held_out(train.labels, order, count, groups))
+    splits = {"train": train, "validation": validation, "test": test}
+    for line in leaks.describe(splits, parts.likeness, parts.class_names, _naming(parts)):
+        report(f"{title}: {line}")
+    uneven = class_scores.caution(train.labels, parts.class_names, images.class_weights)
+    if uneven:
+        report(f"{title}: {uneven}")
     if 0 < max_train_examples < len(train):
         order = dataset.balanced_order(train.labels, seed, _SUBSET)
         train = train.take(np.sort(order[:max_train_examples]))
-    return Dataset(title, parts.class_names, train, validation, test, parts.files)
+    return Dataset(
+        title,
+        parts.class_names,
+        train,
+        validation,
+        test,
+        parts.files,
+        levels=parts.levels,
+        class_weights=images.class_weights,
+        photos=parts.photos,
+    )
 
 
-def _without_test(split: Split, files: Sequence[dataset.FileRecord]) -> tuple[Split, Split]:
+def _naming(parts: dataset.Parts) -> Callable[[Split, int], str]:
+    """Returns a function that names an image in messages."""
+    if parts.files:
+        return lambda split, i: naming.printable(parts.files[split.positions[i]].name)
+    return lambda split, i: str(split.ids[i])
+
+
+def _without_test(split: Split, parts: dataset.Parts) -> tuple[Split, Split]:
     """Divides the training examples of a data set without a test split into training and test.
 
     The test examples are chosen by their names alone. So no seed can put an image into the test
     split that another command trained on, and after adding files most others keep their split.
     """
+    files = parts.files
     names = [files[i].name for i in split.positions] if files else split.ids
     keys = [hashlib.sha256(str(name).encode(errors="replace")).digest() for name in names]
     order = np.array(sorted(range(len(keys)), key=keys.__getitem__), np.int64)
     count = min(_MOST_TEST_EXAMPLES, len(split) // 5)
-    return _apart(split, dataset.held_out(split.labels, order, count))
+    groups = parts.likeness.of(split)
+    return _apart(split, dataset.held_out(split.labels, order, count, groups))
 
 
 def _apart(split: Split, chosen: np.ndarray) -> tuple[Split, Split]:
     """Divides `split` into the other examples and those at `chosen`."""
     return split.take(np.setdiff1d(np.arange(len(split)), chosen)), split.take(chosen)
+
+
+def _why_no_test(labels: np.ndarray) -> str:
+    """Says why no image of these classes can be held out for the test."""
+    if np.bincount(labels, minlength=1).max() <= 1:
+        return (
+            f"expected two images or more of a class, received one image of each of {len(labels)} "
+            "classes: an image held out for the test would leave its class without one to learn "
+            "from; add images"
+        )
+    return (
+        "expected at least 5 images, of which a fifth is held out for the test, received "
+        f"{len(labels)}; add images"
+    )

@@ -4,7 +4,7 @@ import pathlib
 from typing import Any
 
 from nas import files, reading, schemas
-from nas.data.folder import image_folder
+from nas.data.folder import naming
 from nas.data.splits.dataset import Dataset
 from nas.file_kinds import SPLITS
 
@@ -28,6 +28,7 @@ def record(dataset: Dataset) -> dict[str, Any]:
         "dataset": dataset.name,
         "class_names": list(dataset.class_names),
         "input_shape": list(dataset.input_shape),
+        **({"levels": [*dataset.levels]} if dataset.levels else {}),
         **parts,
         "unreadable": unreadable,
     }
@@ -69,11 +70,14 @@ def differences(before: Any, now: dict[str, Any]) -> str:
         "in another split": sorted(n for n in new.keys() & old.keys() if new[n][0] != old[n][0]),
     }
     told = [
-        f"{len(names):,} {what} ({image_folder.shortened(names)})"
+        f"{len(names):,} {what} ({naming.shortened(names)})"
         for what, names in changes.items()
         if names
     ]
     shape = [str(r.get("input_shape")) for r in (before, now)]
+    levels = [r.get("levels") for r in (before, now)]
+    if levels[0] != levels[1]:
+        told.append(f"16-bit values are scaled from {levels[1]}, were from {levels[0]}")
     if shape[0] != shape[1]:
         told.append(f"images are {shape[1]}, were {shape[0]}")
     return "the images differ from the last run: " + "; ".join(told or ["other classes"])

@@ -130,7 +130,9 @@ def _trained(
         initial=before.get_weights(),
     )
     files.write_with(trained, model.save)
-    loss, accuracy = child_training.loss_and_accuracy(model, images.validation)
+    loss, accuracy = child_training.loss_and_accuracy(
+        model, images.validation, images.weights_in(images.train)
+    )
     files.write_json(result, {"schema_version": 1, "loss": loss, "accuracy": accuracy})
     # The weights are stored, so the checkpoints are no longer needed; the metrics stay.
     shutil.rmtree(folder / "checkpoints")

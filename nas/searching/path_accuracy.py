@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from nas.data import batching
@@ -36,7 +37,10 @@ class PathAccuracy:
         self._validation = batching.evaluation_batches(
             dataset.validation, dataset.validation.images_at_once(_BATCH)
         )
-        self._num_validation = len(dataset.validation)
+        # With class weights, images count by them: their sum is that of the correct ones at best.
+        weights = supernet.class_weights
+        self._weights = np.ones(dataset.num_classes, np.float32) if weights is None else weights
+        self._best = float(self._weights[dataset.validation.labels].sum(dtype=np.float64))
         images = tf.TensorSpec([None, *dataset.input_shape], tf.float32)
         labels = tf.TensorSpec([None], tf.int64)
         count = len(supernet.space.option_counts)
@@ -53,14 +57,18 @@ class PathAccuracy:
         )
 
     def __call__(self, choices: Sequence[int]) -> float:
-        """Returns the path's accuracy on the validation split, in [0, 1]."""
+        """Returns the path's accuracy on the validation split, in [0, 1].
+
+        It is the balanced accuracy if the supernet has class weights.
+        """
         path = tf.constant(choices, tf.int32)
         found = [self._moments(path, images) for images in self._training_images]
         moments = tf.nest.map_structure(lambda *m: tf.reduce_mean(tf.stack(m), axis=0), *found)
         correct = sum(
-            int(self._correct(path, images, labels, moments)) for images, labels in self._validation
+            float(self._correct(path, images, labels, moments))
+            for images, labels in self._validation
         )
-        return correct / self._num_validation
+        return correct / self._best
 
     def _batch_moments(self, choices: tf.Tensor, images: tf.Tensor) -> list[Any]:
         """Returns the moments of one batch, for every selection of the path."""
@@ -79,7 +87,8 @@ class PathAccuracy:
         features, _ = net.features(images, route, selections, training=False)
         logits = net.read_classifier(route)(features)
         predicted = tf.argmax(logits, axis=1, output_type=labels.dtype)
-        return tf.reduce_sum(tf.cast(tf.equal(predicted, labels), tf.int32))
+        weights = tf.gather(tf.constant(self._weights), labels)
+        return tf.reduce_sum(tf.where(tf.equal(predicted, labels), weights, 0.0))
 
 
 def inherited(supernet: Supernet, choices: Sequence[int], dataset: Dataset) -> keras.Model:

@@ -230,6 +230,7 @@ def train_supernet(task: Task, algorithm: StepAlgorithm) -> supernet.Supernet:
         net = build_supernet(
             task.space, config, task.latencies, steps, algorithm, hosts.sync_batch_norm, seed
         )
+    net.class_weights = task.dataset.weights_in(task.dataset.train)
     variables = {
         **checkpoints.named_variables(net, "supernet"),
         **checkpoints.named_variables(net.optimizer, "optimizer"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from nas.architecture.specs import SearchSpace
@@ -93,6 +94,8 @@ class LearningNetwork(mixed_network.MixedNetwork):
         loss_scale: the loss scale of both losses.
         seed: as given.
         trackers: means over an epoch, by their names in logs.
+        class_weights: weight of each class in losses and accuracies, float32 `[classes]`; None if
+            all images count alike.
         algorithm, objective, latencies, path_optimizer, arch_optimizer: set by `Supernet.compile`.
     """
 
@@ -113,6 +116,7 @@ class LearningNetwork(mixed_network.MixedNetwork):
         super().__init__(space, seed, precision, sync_batch_norm, pretrained)
         self.loss_scale = loss_scale.for_precision(precision)
         self.seed = seed
+        self.class_weights: np.ndarray | None = None
         self.trackers = {
             name: keras.metrics.Mean(name)
             for name in ("loss", "accuracy", "validation_loss", "validation_accuracy")
@@ -124,12 +128,25 @@ class LearningNetwork(mixed_network.MixedNetwork):
         """Returns the mean cross-entropy of `labels` `[batch]` and `logits` `[batch, classes]`."""
         targets = tf.one_hot(labels, self.space.num_classes)
         targets = targets * (1.0 - label_smoothing) + label_smoothing / self.space.num_classes
-        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
+        losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+        if self.class_weights is not None:
+            losses *= self._weights_of(labels)
+        return tf.reduce_mean(losses)
 
     def accuracy(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """Returns the fraction of `logits` `[batch, classes]` whose largest entry is the label."""
+        """Returns the fraction of `logits` `[batch, classes]` whose largest entry is the label.
+
+        With class weights, images count by them; this estimates the balanced accuracy.
+        """
         predicted = tf.argmax(logits, axis=1, output_type=labels.dtype)
-        return tf.reduce_mean(tf.cast(tf.equal(predicted, labels), tf.float32))
+        correct = tf.cast(tf.equal(predicted, labels), tf.float32)
+        if self.class_weights is None:
+            return tf.reduce_mean(correct)
+        weights = self._weights_of(labels)
+        return tf.reduce_sum(weights * correct) / tf.reduce_sum(weights)
+
+    def _weights_of(self, labels: tf.Tensor) -> tf.Tensor:
+        return tf.gather(tf.constant(self.class_weights, tf.float32), labels)
 
     def gradient_weights(
         self, cross_entropy: tf.Tensor, alpha: tf.Tensor

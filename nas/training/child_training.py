@@ -82,7 +82,8 @@ def train(
     precision.check(config.precision)
     keras.utils.set_random_seed(config.seed)
     with hosts.scope():
-        model, averages = _compiled(network, config, steps, hosts)
+        weights = dataset.weights_in(examples)
+        model, averages = _compiled(network, config, steps, hosts, weights)
     if initial is not None:
         model.set_weights(initial)
     variables = {
@@ -135,7 +136,11 @@ def _begin(model: keras.Model, network: Child, config: TrainConfig, examples: Sp
 
 
 def _compiled(
-    network: Child, config: TrainConfig, steps_per_epoch: int, distribution: Distribution
+    network: Child,
+    config: TrainConfig,
+    steps_per_epoch: int,
+    distribution: Distribution,
+    class_weights: np.ndarray | None,
 ) -> tuple[keras.Model, list[keras.metrics.Metric]]:
     """Builds and compiles the child; returns it with its metrics."""
     batch_norm: Callable = functools.partial(
@@ -149,7 +154,7 @@ def _compiled(
     accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     model.compile(
         optimizer=_optimizer(config, steps_per_epoch),
-        loss=_SmoothedCrossEntropy(network.num_classes, config.label_smoothing),
+        loss=_SmoothedCrossEntropy(network.num_classes, config.label_smoothing, class_weights),
         metrics=[accuracy],
         jit_compile=config.jit_compile,
     )
@@ -157,8 +162,13 @@ def _compiled(
     return model, [model.metrics[0], accuracy]
 
 
-def evaluate(model: keras.Model, split: Split) -> float:
+def evaluate(model: keras.Model, split: Split, class_weights: np.ndarray | None = None) -> float:
     """Returns the accuracy of `model` on `split`, in [0, 1].
+
+    Args:
+        model: the network.
+        split: the images.
+        class_weights: how much an image of each class counts, `[classes]`; None if all count alike.
 
     Example:
         >>> import nas, numpy as np
@@ -168,20 +178,40 @@ def evaluate(model: keras.Model, split: Split) -> float:
         >>> 0.0 <= nas.evaluate(nas.build_child(child), data.test) <= 1.0
         True
     """
-    return loss_and_accuracy(model, split)[1]
+    return loss_and_accuracy(model, split, class_weights)[1]
 
 
-def loss_and_accuracy(model: keras.Model, split: Split) -> tuple[float, float]:
-    """Returns the mean cross-entropy of `model` on `split`, in nats, and its accuracy in [0, 1]."""
+def loss_and_accuracy(
+    model: keras.Model, split: Split, class_weights: np.ndarray | None = None
+) -> tuple[float, float]:
+    """Returns the mean cross-entropy of `model` on `split`, in nats, and its accuracy in [0, 1].
+
+    Args:
+        model: the network.
+        split: the images.
+        class_weights: how much an image of each class counts, `[classes]`; None if all count alike.
+    """
     loss = keras.metrics.SparseCategoricalCrossentropy(from_logits=True)
     correct = keras.metrics.SparseCategoricalAccuracy()
     batch_size = split.images_at_once(_EVALUATED_AT_ONCE)
     with batching.named_faults(split):
         for images, labels in batching.evaluation_batches(split, batch_size):
             logits = model.predict_on_batch(images)
-            loss.update_state(labels, logits)
-            correct.update_state(labels, logits)
+            weights = None if class_weights is None else class_weights[labels.numpy()]
+            loss.update_state(labels, logits, weights)
+            correct.update_state(labels, logits, weights)
     return float(loss.result()), float(correct.result())
+
+
+def predicted_classes(model: keras.Model, split: Split) -> np.ndarray:
+    """Returns the class that `model` names for each image of `split`, int64 `[n]`."""
+    batch_size = split.images_at_once(_EVALUATED_AT_ONCE)
+    with batching.named_faults(split):
+        found = [
+            model.predict_on_batch(images).argmax(axis=1)
+            for images, _ in batching.evaluation_batches(split, batch_size)
+        ]
+    return np.concatenate(found)
 
 
 def _optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
@@ -204,15 +234,23 @@ def _optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Op
 
 
 class _SmoothedCrossEntropy(keras.losses.Loss):
-    """Cross-entropy of integer labels and logits, with label smoothing."""
+    """Cross-entropy of integer labels and logits, with label smoothing and weights of classes."""
 
-    def __init__(self, num_classes: int, smoothing: float) -> None:
+    def __init__(
+        self, num_classes: int, smoothing: float, class_weights: np.ndarray | None = None
+    ) -> None:
         super().__init__(name="smoothed_cross_entropy")
+        self._class_weights = class_weights
         self._num_classes = num_classes
         self._smoothing = smoothing
 
     def call(self, y_true, y_pred):
-        targets = keras.ops.one_hot(keras.ops.reshape(y_true, [-1]), self._num_classes)
-        return keras.losses.categorical_crossentropy(
+        labels = keras.ops.reshape(y_true, [-1])
+        targets = keras.ops.one_hot(labels, self._num_classes)
+        losses = keras.losses.categorical_crossentropy(
             targets, y_pred, from_logits=True, label_smoothing=self._smoothing
         )
+        if self._class_weights is None:
+            return losses
+        weights = keras.ops.convert_to_tensor(self._class_weights, losses.dtype)
+        return losses * keras.ops.take(weights, keras.ops.cast(labels, "int32"))

@@ -1,9 +1,10 @@
 """Classifies images with MediaPipe; runs in the environment `mediapipe`, without our packages.
 
-    python classify_with_mediapipe.py MODEL.tflite IMAGES.npy RESULT.json
+    python classify_with_mediapipe.py MODEL.tflite IMAGES.npy RESULT.json [square]
 
 IMAGES.npy holds uint8 `[count, height, width, 3]`. RESULT.json gets, for every image, the best
-class as its index, name and score, and what MediaPipe's own reader finds in the metadata.
+class as its index, name and score, and what MediaPipe's own reader finds in the metadata. With
+the last argument the middle square of every image is the region of interest.
 """
 
 import json
@@ -15,16 +16,27 @@ import numpy as np
 from mediapipe.tasks.metadata import metadata_schema_py_generated as metadata_schema
 from mediapipe.tasks.metadata import schema_py_generated as schema
 from mediapipe.tasks.python import BaseOptions, vision
+from mediapipe.tasks.python.components.containers.rect import RectF
+from mediapipe.tasks.python.vision.core.image_processing_options import ImageProcessingOptions
 
 
-def classify(model, images):
+def middle_square(images):
+    """The lines of docs/android.md for the frames of a camera."""
+    height, width = images.shape[1:3]
+    side = min(width, height)
+    across, down = side / width / 2, side / height / 2
+    region = RectF(left=0.5 - across, top=0.5 - down, right=0.5 + across, bottom=0.5 + down)
+    return ImageProcessingOptions(region_of_interest=region)
+
+
+def classify(model, images, processing):
     options = vision.ImageClassifierOptions(
         base_options=BaseOptions(model_asset_path=model), max_results=1
     )
     with vision.ImageClassifier.create_from_options(options) as classifier:
         for pixels in images:
             image = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(pixels))
-            (head,) = classifier.classify(image).classifications
+            (head,) = classifier.classify(image, processing).classifications
             best = head.categories[0]
             yield {"index": best.index, "name": best.category_name, "score": best.score}
 
@@ -52,9 +64,11 @@ def described(content):
 
 
 def main():
-    model, images, result = sys.argv[1:]
+    model, images, result, *square = sys.argv[1:]
+    images = np.load(images)
+    processing = middle_square(images) if square else None
     answer = {
-        "classes": list(classify(model, np.load(images))),
+        "classes": list(classify(model, images, processing)),
         "metadata": described(pathlib.Path(model).read_bytes()),
     }
     pathlib.Path(result).write_text(json.dumps(answer))

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import resource
+import types
 import zipfile
 
 import keras
@@ -293,7 +294,8 @@ def test_description_of_another_network_is_refused(model_path):
 
 
 def test_description_is_found_beside_the_network(model_path):
-    dataset = Dataset("shapes", ABOUT.class_names, None, None, None)
+    as_stored = types.SimpleNamespace(evaluated_share=1.0)
+    dataset = Dataset("shapes", ABOUT.class_names, None, None, as_stored)
     assert exporting.describe(model_path, dataset) == ABOUT
     network = spaces.SPACES["tiny"].child([0, 0, 0])
     files.write_json(model_path.with_name("child.json"), spec_json.to_dict(network))

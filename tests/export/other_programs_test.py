@@ -7,9 +7,10 @@ import subprocess
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from export import recipes, support, writing
-from export.checks import interpreter, other_runtime
+from export.checks import app_preparation, interpreter, other_runtime
 from export.content import metadata
 from export.conversion import tflite
 from export.examples import Examples
@@ -18,6 +19,7 @@ from nas.architecture.blocks import Block, Head, Stem
 from nas.architecture.operations import UIB, FusedMBConv, MBConv
 from nas.architecture.specs import Child
 from nas.data import batching, loading
+from nas.data.images import decoding
 from nas.layers import keras_network
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -103,7 +105,7 @@ def writer_of(child, clothes, training, images):
     model = keras_network.build_child(child)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(3e-3), loss)
-    model.fit(training, clothes.train.labels, batch_size=50, epochs=4, verbose=0)
+    model.fit(training, clothes.train.labels, batch_size=50, epochs=12, verbose=0)
     about = metadata.About("clothes", clothes.class_names, child)
     return writing.Writer(model, Examples(images, clothes.test.labels, training[:100]), about)
 
@@ -112,10 +114,10 @@ def writer_of(child, clothes, training, images):
 def classify(environment, pixels, tmp_path_factory):
     """Runs MediaPipe's image classifier on the test images."""
     folder = tmp_path_factory.mktemp("mediapipe")
-    np.save(folder / "images.npy", pixels)
 
-    def run(path):
-        arguments = [str(path), str(folder / "images.npy"), str(folder / "result.json")]
+    def run(path, shown=pixels, *options):
+        np.save(folder / "images.npy", shown)
+        arguments = [str(path), str(folder / "images.npy"), str(folder / "result.json"), *options]
         script = str(ENVIRONMENTS / "classify_with_mediapipe.py")
         done = subprocess.run(
             [environment("mediapipe"), script, *arguments], capture_output=True, text=True
@@ -136,6 +138,34 @@ def test_mediapipe_classifies_as_litert_does(classify, exported, images, clothes
     assert [entry["name"] for entry in found["classes"]] == [clothes.class_names[i] for i in best]
     scores = [entry["score"] for entry in found["classes"]]
     np.testing.assert_allclose(scores, logits.max(axis=1), atol=1e-4)
+
+
+def test_mediapipe_is_as_accurate_on_the_frames_of_a_camera(classify, exported, pixels, clothes):
+    path, labels = exported["mbconv", "float32"], clothes.test.labels
+    frames = np.random.default_rng(0).integers(0, 256, (len(pixels), 28, 50, 3), np.uint8)
+    frames[:, :, 11:39] = pixels
+    seen = decoding.resized(frames, 28)
+    in_test = interpreter.predict(path.read_bytes(), batching.to_float(seen).numpy())
+    in_test = np.mean(in_test.argmax(axis=1) == labels)
+
+    def accuracy(*options):
+        found = classify(path, frames, *options)["classes"]
+        return np.mean([entry["index"] for entry in found] == labels)
+
+    assert abs(accuracy("square") - in_test) <= 0.01
+    assert accuracy() < in_test - 0.05
+
+
+def test_mediapipe_is_as_accurate_on_prepared_photos(classify, exported, pixels, clothes):
+    path, labels = exported["mbconv", "float32"], clothes.test.labels
+    photos = np.random.default_rng(0).integers(0, 256, (len(pixels), 180, 320, 3), np.uint8)
+    for photo, item in zip(photos, pixels, strict=True):
+        photo[:, 70:250] = Image.fromarray(item).resize((180, 180), Image.Resampling.BICUBIC)
+    seen = batching.to_float(decoding.resized(photos, 28)).numpy()
+    in_test = np.mean(interpreter.predict(path.read_bytes(), seen).argmax(axis=1) == labels)
+    shown = np.stack([app_preparation.prepared(Image.fromarray(photo), 28) for photo in photos])
+    found = [entry["index"] for entry in classify(path, shown)["classes"]]
+    assert abs(np.mean(found == labels) - in_test) <= 0.01
 
 
 def test_mediapipe_reads_what_the_file_says_of_itself(classify, exported):

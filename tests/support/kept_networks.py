@@ -39,10 +39,10 @@ def kept() -> Iterator[None]:
             made[key] = _Kept(net, net, _of_supernet(net))
         return made[key].as_new()
 
-    def compiled_child(network, config, steps, distribution):
-        key = repr((network, config, steps, distribution.num_replicas))
+    def compiled_child(network, config, steps, distribution, class_weights):
+        key = repr((network, config, steps, distribution.num_replicas, class_weights))
         if key not in made:
-            model, averages = compiled(network, config, steps, distribution)
+            model, averages = compiled(network, config, steps, distribution, class_weights)
             of_metrics = [v.value for metric in averages for v in metric.variables]
             made[key] = _Kept((model, averages), model, _of_model(model) + of_metrics)
         return made[key].as_new()

@@ -38,13 +38,15 @@ def test_files_and_table_and_nothing_else(fashion_data_dir, tmp_path):
     # Quantized files of an untrained network often name other classes, which the last line says.
     if json.loads((tmp_path / "out/parity_int8.json").read_text())["top1_agreement"] < 0.95:
         assert first_words.pop() == "int8:"
-    assert first_words[-3:] == ["float32", "int8", "Keras:"]
+    assert first_words[-3:] == ["int8", "Keras:", "Keras:"]
     for recipe in ("float32", "int8"):
         parity = json.loads((tmp_path / f"out/parity_{recipe}.json").read_text())
         size = (tmp_path / f"out/child_{recipe}.tflite").stat().st_size
         assert parity["size_bytes"] == size
         assert parity["num_images"] == 100
         assert parity["latency_ms"] > 0
+        by_class = parity["by_class"]["accuracy_by_class"]
+        assert len(by_class) == 10 and "Sandal" in by_class
         assert parity["latency"]["environment"]["num_threads"] == 1
         assert parity["provenance"]["date"].startswith("20")
 

@@ -38,8 +38,8 @@ def test_a_folder_is_described_with_what_was_done_to_it(tmp_path):
     assert refused.returncode == 1
     assert refused.stdout == ""
     assert refused.stderr.splitlines()[-1] == (
-        "error: folder:animals: 1 of 40 images cannot be read (cat/000.png: not an image, or cut "
-        "off near its beginning); repair or remove them, or leave them out with --skip_unreadable"
+        "error: folder:animals: 1 of 40 images cannot be read (cat/000.png: an empty "
+        "file); repair or remove them, or leave them out with --skip_unreadable"
     )
     done = prepare_data(*flags, "--skip_unreadable", "--resolution=16")
     assert done.returncode == 0, done.stderr
@@ -65,4 +65,4 @@ def test_a_folder_may_stay_in_its_files(tmp_path):
     (root / "cat/000.png").write_bytes(b"no image")
     refused = prepare_data(*flags)
     assert refused.returncode == 1
-    assert "1 of 40 images cannot be read (cat/000.png: not an image" in refused.stderr
+    assert "1 of 40 images cannot be read (cat/000.png: a text file" in refused.stderr

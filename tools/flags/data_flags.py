@@ -41,7 +41,21 @@ CACHE = flags.DEFINE_enum(
     "unless they need too much memory.",
 )
 
-_OF_IMAGES = (RESOLUTION, FLIP, SKIP_UNREADABLE, CACHE)
+CHANNELS = flags.DEFINE_enum(
+    "channels",
+    "auto",
+    ["auto", "rgb", "gray"],
+    "Colours of the network's input. auto: gray if all images are gray. MediaPipe takes rgb only.",
+)
+CLASS_WEIGHTS = flags.DEFINE_enum(
+    "class_weights",
+    "none",
+    ["none", "balanced"],
+    "What counts in losses and rewards. none: every image alike. balanced: every class alike, for "
+    "classes of unequal size.",
+)
+
+_OF_IMAGES = (RESOLUTION, FLIP, SKIP_UNREADABLE, CACHE, CHANNELS, CLASS_WEIGHTS)
 # Names of the flags that say which images are read.
 NAMES = tuple(flag.name for flag in (DATASET, *_OF_IMAGES))
 
@@ -65,6 +79,8 @@ def options(
         skip_unreadable=SKIP_UNREADABLE.value,
         preferred_resolution=preferred_resolution,
         cache=CACHE.value,
+        channels=CHANNELS.value,
+        class_weights=CLASS_WEIGHTS.value,
     )
 
 

@@ -135,6 +135,12 @@ def _headlines(run: Run) -> list[Headline]:
 def _accuracy(run: Run) -> Headline | None:
     if run.parity is not None:
         note = f"{run.parity.recipe}; {100 * run.parity.accuracy_keras:.2f} % in Keras"
+        by_class = run.parity.by_class
+        if by_class:
+            note += (
+                f"; balanced {100 * by_class.balanced_accuracy:.2f} %; always answering "
+                f"{by_class.majority_class} has {100 * by_class.majority_accuracy:.2f} %"
+            )
         return Headline("Test accuracy", f"{100 * run.parity.accuracy_tflite:.2f}", "%", note)
     validated = [row for row in run.search_rows if "validation_accuracy" in row]
     if validated:

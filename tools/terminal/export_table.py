@@ -6,7 +6,16 @@ from typing import Any
 from export import recipes
 from tools.terminal import console
 
-_HEADERS = ("recipe", "kB", "compressed", "ms", "max difference", "same top-1 %", "accuracy %")
+_HEADERS = (
+    "recipe",
+    "kB",
+    "compressed",
+    "ms",
+    "max difference",
+    "same top-1 %",
+    "accuracy %",
+    "balanced %",
+)
 # The small trained networks of docs/results.md agree on 96.5 % of the images or more.
 _UNUSUAL = 0.95
 
@@ -30,6 +39,7 @@ def table(comparisons: Mapping[str, Mapping[str, Any]]) -> str:
             found["max_abs_difference"],
             100 * found["top1_agreement"],
             100 * found["accuracy_tflite"],
+            100 * found["by_class"]["balanced_accuracy"] if found.get("by_class") else None,
             round(100 * (_parent(found) - found["accuracy_tflite"]), 4),
         )
         for name, found in comparisons.items()
@@ -52,6 +62,22 @@ def remarks(comparisons: Mapping[str, Mapping[str, Any]]) -> list[str]:
         for name, found in comparisons.items()
         if recipes.recipe(name).needs_calibration and found["top1_agreement"] < _UNUSUAL
     ]
+
+
+def in_app(found: Mapping[str, Any]) -> str | None:
+    """Says how accurate a file is if an app prepares the photos; None if that is not known.
+
+    Args:
+        found: content of `parity_<recipe>.json`.
+    """
+    app = found.get("in_app")
+    if not app:
+        return None
+    return (
+        f"{found['recipe']} in an app that prepares photos as docs/android.md says: "
+        f"{100 * app['accuracy']:.2f} % of {app['num_images']:,} test photos, "
+        f"{100 * app['accuracy_in_test']:.2f} % as the test prepares them"
+    )
 
 
 def _parent(found: Mapping[str, Any]) -> float:

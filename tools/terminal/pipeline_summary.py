@@ -3,7 +3,10 @@
 import pathlib
 from typing import Any
 
-from tools.terminal import console
+from nas import class_scores
+from tools.terminal import console, export_table
+
+_HEADERS = ["recipe", "accuracy %", "balanced %", "latency ms", "size kB"]
 
 
 def show(summary: dict[str, Any], path: pathlib.Path) -> None:
@@ -39,29 +42,28 @@ def show(summary: dict[str, Any], path: pathlib.Path) -> None:
             f"{baseline['predicted_latency_ms']:.3g} ms, {baseline['params']:,} parameters, "
             f"{baseline['macs'] / 1e6:.2f} million MACs\n"
         )
-    fixed = summary.get("fixed_network")
-    if fixed:
-        accuracy = summary["test_accuracy_by_recipe"][summary["recipe"]]
-        gain = 100 * (accuracy - fixed["test_accuracy_tflite"])
-        console.say(
-            f"without a search: {fixed['name']} at {fixed['resolution']} pixels, trained alike: "
-            f"{100 * fixed['test_accuracy_tflite']:.2f} % and {fixed['measured_latency_ms']:.3g} "
-            f"ms as {summary['recipe']}; the network found has {gain:+.2f} points"
-            + ("" if gain > 0 else "; take the other, in the folder fixed")
-            + "\n"
-        )
+    _show_fixed(summary)
+    by_class = summary.get("by_class_by_recipe", {})
     rows = [
         (
             name,
             round(100 * summary["test_accuracy_by_recipe"][name], 2),
+            round(100 * by_class[name]["balanced_accuracy"], 2) if name in by_class else None,
             summary["latency_ms_by_recipe"][name],
             round(summary["size_bytes_by_recipe"][name] / 1000, 1),
         )
         for name in summary["test_accuracy_by_recipe"]
     ]
-    console.say(console.table(["recipe", "accuracy %", "latency ms", "size kB"], rows))
+    console.say(console.table(_HEADERS, rows))
     for reason in summary.get("failed_recipes", {}).values():
         console.say(f"not exported: {reason}")
+    if summary["recipe"] in by_class:
+        console.say(f"{summary['recipe']}: {class_scores.sentence(by_class[summary['recipe']])}")
+    recipe = summary["recipe"]
+    in_app = summary.get("in_app_by_recipe", {}).get(recipe)
+    told = export_table.in_app({"recipe": recipe, "in_app": in_app})
+    if told:
+        console.say(told)
     console.say()
     spent = summary["stage_seconds"]
     times = [(name, console.duration(seconds)) for name, seconds in spent.items()]
@@ -73,3 +75,19 @@ def show(summary: dict[str, Any], path: pathlib.Path) -> None:
 def target_text(target_ms: float) -> str:
     """A latency target as text; 0 means no target."""
     return f"{target_ms:.3g} ms" if target_ms else "none"
+
+
+def _show_fixed(summary: dict[str, Any]) -> None:
+    """Prints what the pretrained network of the search has without one, if it was compared."""
+    fixed = summary.get("fixed_network")
+    accuracy = summary["test_accuracy_by_recipe"].get(summary["recipe"])
+    if not fixed or accuracy is None or fixed["test_accuracy_tflite"] is None:
+        return
+    gain = 100 * (accuracy - fixed["test_accuracy_tflite"])
+    console.say(
+        f"without a search: {fixed['name']} at {fixed['resolution']} pixels, trained alike: "
+        f"{100 * fixed['test_accuracy_tflite']:.2f} % and {fixed['measured_latency_ms']:.3g} "
+        f"ms as {summary['recipe']}; the network found has {gain:+.2f} points"
+        + ("" if gain > 0 else "; take the other, in the folder fixed")
+        + "\n"
+    )

@@ -10,14 +10,17 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+import keras
+
 from export import examples, exporting
 from export.fine_tuning import jobs
 from latency_models import devices
 from latency_models.measuring import block_benchmarks, measurements
-from nas import files, reading
+from nas import class_scores, files, reading
 from nas.architecture import counting, spaces, spec_json, stride_check
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
+from nas.class_scores import ClassScores
 from nas.data import image_options, loading, sources, split_record
 from nas.data.image_options import ImageOptions
 from nas.data.splits.dataset import Dataset
@@ -176,14 +179,14 @@ def run_train(
     distribution: Distribution | None = None,
     tensorboard: bool = True,
     initial: Initial | None = None,
-) -> float:
+) -> ClassScores:
     """Trains `child`; writes `train/` and `child.keras`.
 
     `tensorboard` says whether to write curves into `train/tensorboard/`; `initial` are the weights
     to begin with, random ones if not given.
 
     Returns:
-        Accuracy on the test images, in [0, 1].
+        Its accuracy on the test images, also by class.
     """
     progress = fit_progress.ProgressCallback("training", ["loss", "accuracy"])
     drawn = [curves.Curves(workdir / "train/tensorboard")] if tensorboard else []
@@ -199,7 +202,13 @@ def run_train(
             initial.arrays if initial else None,
         )
     files.write_with(workdir / "child.keras", model.save)
-    return child_training.evaluate(model, dataset.test)
+    return test_scores(model, dataset)
+
+
+def test_scores(model: keras.Model, dataset: Dataset) -> ClassScores:
+    """Returns how well a trained network does on the test images, also by class."""
+    predicted = child_training.predicted_classes(model, dataset.test)
+    return class_scores.scores(dataset.test.labels, predicted, dataset.num_classes)
 
 
 def run_export(

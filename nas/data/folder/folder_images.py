@@ -8,14 +8,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from nas.data.folder import file_index, image_folder
+from nas.data.folder import file_index, image_folder, naming
 from nas.data.folder.image_folder import ImageFile, ImageFolder
 from nas.data.image_options import ImageOptions
-from nas.data.images import decoded_cache, decoded_images
+from nas.data.images import decoded_cache, decoded_images, examination
 from nas.data.images.augmentation import Augmentation
 from nas.data.images.decoded_images import Opener, Survey, Track
+from nas.data.images.examination import Examination
 from nas.data.images.photo_augmentation import PhotoAugmentation
-from nas.data.splits import encoded_split
+from nas.data.splits import encoded_split, likeness
 from nas.data.splits.dataset import FileRecord, Parts
 from nas.data.splits.encoded_split import EncodedSplit
 from nas.data.splits.memory_split import MemorySplit
@@ -49,7 +50,12 @@ class _FolderSource:
 
     @property
     def names(self) -> Sequence[str]:
-        return [image_folder.printable(file.name) for file in self.files]
+        return [naming.printable(file.name) for file in self.files]
+
+    def photos(self, split: Split, indices: np.ndarray) -> Iterator[bytes]:
+        """Yields the contents of the files at `indices` of a split."""
+        for position in split.positions[indices]:
+            yield (self.found.root / self.files[position].name).read_bytes()
 
     def openers(self) -> Iterator[Opener]:
         for file in self.files:
@@ -63,7 +69,7 @@ def _open(path: pathlib.Path) -> BinaryIO:
 def title(dataset: str) -> str:
     """Returns the data set's name for messages and files: the folder's name without its path."""
     path = pathlib.Path(dataset.removeprefix(image_folder.PREFIX)).expanduser().resolve()
-    return image_folder.PREFIX + image_folder.printable(path.name)
+    return image_folder.PREFIX + naming.printable(path.name)
 
 
 def read(
@@ -89,13 +95,22 @@ def read(
     source = _FolderSource(title(dataset), found)
     cache = decoded_cache.folder(data_dir, source.title, str(found.root.resolve()))
     survey = decoded_cache.load_survey(source, options, cache, track, report)
+    channels = options.num_channels(survey.channels)
     flip = options.flip if options.flip is not None else not _are_characters(found.class_names)
+    stays_encoded = _stays_encoded(survey, len(source.files), options)
+    if not stays_encoded:
+        side = survey.resolution(options)
+        shape = (side, side, channels)
+        decoded_images.check_fits(source.title, len(source.files), shape)
+    place = cache if options.keep_decoded else None
+    examined = examination.load(source, place, options.skip_unreadable, track, report)
     whole: Split
-    if _stays_encoded(survey, len(source.files), options):
-        whole, digests = _encoded(source, survey, options, flip, cache, track, report)
+    if stays_encoded:
+        whole = _encoded(source, survey, options, flip, examined, report)
     else:
-        decoded = decoded_cache.load(source, options, cache, track, report, survey)
-        digests = decoded.digests
+        decoded = decoded_cache.load(
+            source, options, cache, track, report, survey, examined.levels, examined.damaged
+        )
         augmentation = Augmentation(flip=flip)
         whole = MemorySplit(
             decoded.images, **source.labelled(decoded.kept), augmentation=augmentation
@@ -108,7 +123,8 @@ def read(
         )
     _refuse_empty_classes(source, whole.positions)
     splits = whole.cut(found.splits)
-    records = dict(zip(whole.positions.tolist(), digests, strict=True))
+    kept = whole.positions.tolist()
+    records = {i: examined.digests[i].tobytes().hex() for i in kept}
     return Parts(
         class_names=found.class_names,
         train=splits["train"],
@@ -116,6 +132,11 @@ def read(
         test=splits.get("test"),
         files=tuple(FileRecord(file.name, records.get(i)) for i, file in enumerate(source.files)),
         title=source.title,
+        levels=examined.levels,
+        photos=None if stays_encoded else source.photos,
+        likeness=likeness.find(
+            whole.ids.tolist(), examined.digests[whole.positions], examined.looks[whole.positions]
+        ),
     )
 
 
@@ -124,7 +145,9 @@ def _stays_encoded(survey: Survey, count: int, options: ImageOptions) -> bool:
     if options.cache != "auto":
         return options.cache != "pixels"
     side = survey.resolution(options)
-    return count * side * side * survey.channels > decoded_images.LARGEST_BYTES
+    return (
+        count * side * side * options.num_channels(survey.channels) > decoded_images.LARGEST_BYTES
+    )
 
 
 def _encoded(
@@ -132,27 +155,21 @@ def _encoded(
     survey: Survey,
     options: ImageOptions,
     flip: bool,
-    cache: pathlib.Path,
-    track: Track,
+    examined: Examination,
     report: Callable[[str], None],
-) -> tuple[EncodedSplit, Sequence[str]]:
-    """Returns a split of the readable files, and the digest of each."""
+) -> EncodedSplit:
+    """Returns a split of the readable files."""
     names = tuple(file.name for file in source.files)
-    place = cache if options.keep_decoded else None
-    index = file_index.load(source, source.found.root, names, place, track, report)
-    if not len(index.kept) or index.damaged and not options.skip_unreadable:
-        raise decoded_images.refusal(source, index.damaged)
     whole = EncodedSplit(
-        index,
-        **source.labelled(index.kept),
+        file_index.of(source.title, source.found.root, names, examined),
+        **source.labelled(examined.kept),
         resolution=survey.resolution(options),
-        channels=survey.channels,
+        channels=options.num_channels(survey.channels),
         augmentation=PhotoAugmentation(flip=flip),
     )
-    skipped = f", {len(index.damaged):,} unreadable left out" if index.damaged else ""
+    skipped = f", {len(examined.damaged):,} unreadable left out" if examined.damaged else ""
     report(f"{source.title}: {len(whole):,} images of {survey.describe_stored()}{skipped}")
-    kept = encoded_split.kept(whole, options, report)
-    return kept, [digest.tobytes().hex() for digest in index.digests[index.kept]]
+    return encoded_split.kept(whole, options, report)
 
 
 def _are_characters(class_names: Sequence[str]) -> bool:
@@ -169,5 +186,5 @@ def _refuse_empty_classes(source: _FolderSource, kept: np.ndarray) -> None:
     if missing:
         raise ValueError(
             f"{source.title}: expected training images of every class, but none of "
-            f"{image_folder.shortened(missing)} can be read; repair or remove them"
+            f"{naming.shortened(missing)} can be read; repair or remove them"
         )

@@ -12,10 +12,14 @@ refused.
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping
+import unicodedata
+from collections.abc import Mapping
+
+from nas.data.folder import naming
+from nas.data.images import file_kinds
 
 PREFIX = "folder:"
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+SUFFIXES = (".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".bmp", ".webp")
 
 _SPLIT_NAMES = {
     "train": "train",
@@ -28,7 +32,6 @@ _SPLIT_NAMES = {
 }
 # Files of operating systems and archivers; names that begin with a dot are ignored as well.
 _HIDDEN = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "Thumbs.db", "desktop.ini")
-_SHOWN = 3
 _FORMS = "DIR/<class>/<images> or DIR/train/<class>/<images>"
 
 
@@ -55,7 +58,8 @@ class ImageFolder:
 
     Attributes:
         root: the folder.
-        class_names: names of the class folders, sorted; a label is an index into them.
+        class_names: names of the class folders in Unicode's composed form (NFC), sorted; a label is
+            an index into them.
         splits: images by split, sorted by name; `train` is always present.
         remarks: one line for each thing that was left out or may surprise.
     """
@@ -82,13 +86,12 @@ def scan(root: str | os.PathLike[str]) -> ImageFolder:
     if not root.is_dir():
         found = "a file" if root.exists() else "nothing"
         raise ValueError(
-            f"{root}: expected a folder of images ({_FORMS}), found {found}; check the path"
+            f"{naming.shown(root)}: expected a folder of images ({_FORMS}), found {found}; "
+            "check the path"
         )
     left_out: list[str] = []
     split_roots = _split_roots(root, left_out)
-    by_split = {
-        split: dict(_classes(root, folder, left_out)) for split, folder in split_roots.items()
-    }
+    by_split = {split: _classes(root, folder, left_out) for split, folder in split_roots.items()}
     class_names = _class_names(root, split_roots, by_split)
     splits = {
         split: tuple(
@@ -101,13 +104,13 @@ def scan(root: str | os.PathLike[str]) -> ImageFolder:
     remarks = []
     if left_out:
         remarks.append(
-            f"{counted(len(left_out), 'file')} left out, not in a class folder or not {_kinds()}: "
-            f"{shortened(left_out)}"
+            f"{naming.counted(len(left_out), 'file')} left out, not in a class folder or not "
+            f"{_kinds()}: {naming.shortened(left_out)}"
         )
     for split in ("validation", "test"):
         without = sorted(set(class_names) - set(by_split.get(split, class_names)))
         if without:
-            remarks.append(f"{split} has no image of {shortened(without)}")
+            remarks.append(f"{split} has no image of {naming.shortened(without)}")
     return ImageFolder(root, class_names, splits, tuple(remarks))
 
 
@@ -121,8 +124,8 @@ def _split_roots(root: pathlib.Path, left_out: list[str]) -> dict[str, pathlib.P
             others.append(folder)
         elif split in named:
             raise ValueError(
-                f"{root}: expected one folder of {split} images, found {named[split].name} and "
-                f"{folder.name}; merge them"
+                f"{naming.shown(root)}: expected one folder of {split} images, found "
+                f"{named[split].name} and {folder.name}; merge them"
             )
         else:
             named[split] = folder
@@ -131,23 +134,25 @@ def _split_roots(root: pathlib.Path, left_out: list[str]) -> dict[str, pathlib.P
     if "train" not in named:
         folder = next(iter(named.values()))
         raise ValueError(
-            f"{root}: expected a folder train beside {folder.name}; if {folder.name} is a class, "
-            f"put all classes into {root / 'train'}"
+            f"{naming.shown(root)}: expected a folder train beside {folder.name}; if {folder.name} "
+            f"is a class, put all classes into {naming.shown(root / 'train')}; {_unsorted(folder)}"
         )
     for folder in others:
         if any(_is_image(name) for _, _, names in os.walk(folder) for name in names):
             raise ValueError(
-                f"{root}: expected {_FORMS}, found {folder.name} with images beside "
+                f"{naming.shown(root)}: expected {_FORMS}, found {folder.name} with images beside "
                 f"{named['train'].name}; if both are classes, put all classes into "
-                f"{root / 'train'}, and if {folder.name} is not used, move it elsewhere"
+                f"{naming.shown(root / 'train')}, and if {folder.name} is not used, move it "
+                "elsewhere"
             )
     for split in ("train", *(split for split in named if split != "train")):
         folder = named[split]
         direct = [path.name for path in _files(folder) if _is_image(path.name)]
         if direct and not _folders(folder):
             raise ValueError(
-                f"{folder}: expected a folder for each class, found images ({shortened(direct)}); "
-                f"if {folder.name} is a class, put all classes into {root / 'train'}"
+                f"{naming.shown(folder)}: expected a folder for each class, found images "
+                f"({naming.shortened(direct)}); if {folder.name} is a class, put all classes into "
+                f"{naming.shown(root / 'train')}; {_unsorted(folder)}"
             )
     left_out.extend(_visible_names(root, root))
     return named
@@ -155,34 +160,56 @@ def _split_roots(root: pathlib.Path, left_out: list[str]) -> dict[str, pathlib.P
 
 def _classes(
     root: pathlib.Path, folder: pathlib.Path, left_out: list[str]
-) -> Iterator[tuple[str, list[ImageFile]]]:
-    """Yields the classes below `folder`, with the images of each."""
+) -> dict[str, list[ImageFile]]:
+    """Returns the images of every class below `folder`.
+
+    Folders whose names are the same text in two forms of Unicode are one class: macOS and Linux
+    write an accented letter as two characters and as one.
+    """
     left_out.extend(_visible_names(root, folder))
+    classes: dict[str, list[ImageFile]] = {}
     for class_folder in _folders(folder):
         if not class_folder.name.isprintable():
             raise ValueError(
-                f"{folder}: expected class names of printable characters, found "
-                f"{class_folder.name!r}; rename the folder"
+                f"{naming.shown(folder)}: expected class names of printable characters, found "
+                f"{naming.printable(class_folder.name)!r}; rename the folder"
             )
         for deeper in _folders(class_folder):
             if any(_is_image(name) for _, _, names in os.walk(deeper) for name in names):
                 raise ValueError(
-                    f"{deeper}: expected images directly in the class folder {class_folder.name}, "
-                    f"found another folder of images; arrange them as {_FORMS}"
+                    f"{naming.shown(deeper)}: expected images directly in the class folder "
+                    f"{class_folder.name}, found another folder of images; arrange them as {_FORMS}"
                 )
-        found = []
+        found, others = [], []
         for path in _files(class_folder):
             name = path.relative_to(root).as_posix()
             if _is_image(path.name):
                 found.append(_image_file(path, name))
             else:
-                left_out.append(name)
+                others.append(path)
         if not found:
             raise ValueError(
-                f"{class_folder}: expected images ({_kinds()}), found none; add some, or remove "
-                "the folder if it is no class"
+                f"{naming.shown(class_folder)}: expected images ({_kinds()}), found "
+                + (_described(others) or "none; add some, or remove the folder if it is no class")
             )
-        yield class_folder.name, found
+        left_out.extend(path.relative_to(root).as_posix() for path in others)
+        classes.setdefault(unicodedata.normalize("NFC", class_folder.name), []).extend(found)
+    return classes
+
+
+def _described(others: list[pathlib.Path]) -> str:
+    """Says what the files of a class are that are no images; an empty text if there are none."""
+    if not others:
+        return ""
+    try:
+        with others[0].open("rb") as file:
+            kind = file_kinds.describe(file.read(file_kinds.HEAD_BYTES))
+    except OSError as error:
+        kind = error.strerror or type(error).__name__
+    others_like_it = (
+        f"{naming.counted(len(others), 'other file')}, such as " if len(others) > 1 else ""
+    )
+    return f"{others_like_it}{naming.printable(others[0].name)} ({kind})"
 
 
 def _image_file(path: pathlib.Path, name: str) -> ImageFile:
@@ -199,23 +226,31 @@ def _class_names(
     names = tuple(sorted(by_split["train"]))
     if not names:
         raise ValueError(
-            f"{split_roots['train']}: expected a folder of images for each class ({_FORMS}), "
-            "found no folder; sort the images into one folder per class"
+            f"{naming.shown(split_roots['train'])}: expected a folder of images for each class "
+            f"({_FORMS}), found no folder; sort the images into one folder per class"
         )
     for split, classes in by_split.items():
         unknown = sorted(set(classes) - set(names))
         if unknown:
             raise ValueError(
-                f"{root}: expected the classes of {split} to be classes of train "
-                f"({shortened(names)}), found {shortened(unknown)} only in {split}; add training "
-                "images or remove the folder"
+                f"{naming.shown(root)}: expected the classes of {split} to be classes of train "
+                f"({naming.shortened(names)}), found {naming.shortened(unknown)} only in {split}; "
+                "add training images or remove the folder"
             )
     if len(names) < 2:
         raise ValueError(
-            f"{split_roots['train']}: expected at least two classes, found one ({names[0]}); add "
-            "a folder with images of another class"
+            f"{naming.shown(split_roots['train'])}: expected at least two classes, found one "
+            f"({names[0]}); add a folder with images of another class"
         )
     return names
+
+
+def _unsorted(folder: pathlib.Path) -> str:
+    """Says what to do about images of a split that are in no class."""
+    return (
+        f"if these are images of several classes, sort them into {folder.name}/<class>/, and if "
+        f"nobody knows their classes, move {folder.name} elsewhere"
+    )
 
 
 def _entries(folder: pathlib.Path) -> list[os.DirEntry]:
@@ -247,20 +282,3 @@ def _is_image(name: str) -> bool:
 
 def _kinds() -> str:
     return ", ".join(suffix[1:] for suffix in SUFFIXES)
-
-
-def counted(count: int, noun: str) -> str:
-    """Writes a number with its noun, such as `1 file` or `2,000 files`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def shortened(names: Iterable[str], limit: int = _SHOWN) -> str:
-    """Lists the first names, and says how many more there are."""
-    names = [printable(name) for name in names]
-    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
-
-
-def printable(name: str) -> str:
-    """Returns a file name that any terminal can print; undecodable bytes become `?`."""
-    return name.encode(errors="replace").decode()

@@ -10,7 +10,7 @@ import hashlib
 import json
 import pathlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,13 @@ from nas.data.data_root import data_root
 from nas.data.image_options import ImageOptions
 from nas.data.images import decoded_images
 from nas.data.images.decoded_images import DecodedImages, ImageSource, Survey, Track
+from nas.data.images.depth import Levels
 
 Report = Callable[[str], None]
 
-_VERSION = 1
+SCHEMA_VERSION = 1
+# Of what is stored; an older array is made anew.
+_VERSION = 2
 
 
 def folder(data_dir: str | None, title: str, place: str) -> pathlib.Path:
@@ -68,6 +71,8 @@ def load(
     track: Track,
     report: Report,
     survey: Survey | None = None,
+    levels: Levels | None = None,
+    known: Mapping[int, str] | None = None,
 ) -> DecodedImages:
     """Loads the decoded images of a source, or decodes and stores them.
 
@@ -78,6 +83,8 @@ def load(
         track: may show progress.
         report: receives a line on the images, and one if they cannot be stored.
         survey: the survey of the source; None to load or make it.
+        levels: range of the values of 16-bit images.
+        known: reasons of images that are known to be unreadable, by their numbers.
 
     Raises:
         ValueError: images cannot be read (the message names them), or exceed the limit for images
@@ -87,15 +94,17 @@ def load(
     if survey is None:
         survey = load_survey(source, options, cache, track, report)
     resolution = survey.resolution(options)
-    own = cache / f"{resolution}x{resolution}"
+    channels = options.num_channels(survey.channels)
+    changed = "" if channels == survey.channels else f"x{channels}"
+    own = cache / f"{resolution}x{resolution}{changed}"
     found = _kept_images(own, key)
     if found is None:
-        found = decoded_images.decode(source, resolution, survey.channels, track)
+        found = decoded_images.decode(source, resolution, channels, track, levels, known)
         if options.keep_decoded:
             keep(lambda: _write_images(found, own, key), own, report)
     if not len(found.kept) or found.damaged and not options.skip_unreadable:
-        raise decoded_images.refusal(source, found.damaged)
-    told = survey.describe(resolution, len(found.damaged))
+        raise decoded_images.refusal(source.title, len(source.names), source.names, found.damaged)
+    told = survey.describe(resolution, len(found.damaged), channels)
     report(f"{source.title}: {len(found.kept):,} images of {told}")
     return found
 
@@ -164,7 +173,7 @@ def _write_images(found: DecodedImages, cache: pathlib.Path, key: str) -> None:
 
 
 def _signed(content: dict[str, Any]) -> dict[str, Any]:
-    return {"schema_version": _VERSION, **content, "provenance": files.provenance()}
+    return {"schema_version": SCHEMA_VERSION, **content, "provenance": files.provenance()}
 
 
 def _read(path: pathlib.Path, key: str) -> dict[str, Any] | None:

@@ -5,13 +5,14 @@ import dataclasses
 import hashlib
 import os
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 import numpy as np
 
 from nas.data.image_options import ImageOptions
-from nas.data.images import decoding
+from nas.data.images import decoding, opening
+from nas.data.images.depth import Levels
 from nas.progress import Track
 
 Opener = Callable[[], BinaryIO]
@@ -21,7 +22,7 @@ LARGEST_BYTES = 8 << 30
 
 _USUAL_RESOLUTION = 224
 # Large enough to keep all cores busy; small enough to hold a chunk's encoded images in memory.
-_CHUNK = 512
+CHUNK = 512
 _NAMED = 5
 
 
@@ -87,13 +88,21 @@ class Survey:
             sizes += " to " + "x".join(map(str, self.largest))
         return f"{sizes} pixels, {'gray' if self.channels == 1 else 'colour'}"
 
-    def describe(self, resolution: int, skipped: int) -> str:
-        """Describes the stored images and how they are decoded to `resolution`."""
+    def describe(self, resolution: int, skipped: int, channels: int | None = None) -> str:
+        """Describes the stored images and how they are decoded.
+
+        Args:
+            resolution: height and width of the result.
+            skipped: number of images that are left out.
+            channels: of the result; None for the images' own.
+        """
         text = self.describe_stored()
         if self.smallest != (resolution, resolution) or not self.one_size:
             is_square = self.one_size and self.smallest[0] == self.smallest[1]
             text += f", {'' if is_square else 'cut to a square and '}resized to "
             text += f"{resolution}x{resolution}"
+        if channels not in (None, self.channels):
+            text += ", made gray" if channels == 1 else ", taken as colour"
         if self.transparent:
             text += f", {self.transparent:,} with transparency laid on white"
         if skipped:
@@ -133,7 +142,7 @@ def survey(source: ImageSource, track: Track) -> Survey:
     damaged = for_all(source, read_one, track, "reading image headers")
     known = [header for header in headers if header is not None]
     if not known:
-        raise refusal(source, damaged)
+        raise refusal(source.title, len(source.names), source.names, damaged)
     sizes = sorted({(h.width, h.height) for h in known}, key=lambda size: size[0] * size[1])
     return Survey(
         smallest=sizes[0],
@@ -145,8 +154,23 @@ def survey(source: ImageSource, track: Track) -> Survey:
     )
 
 
-def decode(source: ImageSource, resolution: int, channels: int, track: Track) -> DecodedImages:
+def decode(
+    source: ImageSource,
+    resolution: int,
+    channels: int,
+    track: Track,
+    levels: Levels | None = None,
+    known: Mapping[int, str] | None = None,
+) -> DecodedImages:
     """Decodes all images of a source.
+
+    Args:
+        source: the images.
+        resolution: height and width of the result.
+        channels: 3 for colour, 1 for gray.
+        track: may show progress.
+        levels: range of the values of 16-bit images.
+        known: reasons of images that are known to be unreadable, by their numbers.
 
     Raises:
         ValueError: the decoded images exceed the limit for images in memory, `LARGEST_BYTES`.
@@ -157,12 +181,15 @@ def decode(source: ImageSource, resolution: int, channels: int, track: Track) ->
     digests = [""] * count
 
     def decode_one(i: int, opener: Opener) -> None:
+        if known and i in known:
+            return
         with opener() as file:
             content = file.read()
-        images[i] = decoding.decode(content, resolution, channels)
+        images[i] = decoding.decode(content, resolution, channels, levels)
         digests[i] = digest(content).hex()
 
     damaged = for_all(source, decode_one, track, f"decoding at {resolution}x{resolution}")
+    damaged |= known or {}
     kept = np.array([i for i in range(count) if i not in damaged], np.int64)
     return DecodedImages(
         images=images[kept] if damaged else images,
@@ -192,14 +219,28 @@ def check_fits(title: str, count: int, shape: Sequence[int]) -> None:
         )
 
 
-def refusal(source: ImageSource, damaged: dict[int, str]) -> ValueError:
-    """Makes the error that names the first unreadable images."""
-    first = "; ".join(f"{source.names[i]}: {damaged[i]}" for i in sorted(damaged)[:_NAMED])
+def refusal(
+    title: str,
+    count: int,
+    names: Sequence[str] | Mapping[int, str],
+    damaged: Mapping[int, str],
+    advice: str = "repair or remove them",
+) -> ValueError:
+    """Makes the error that names the first unreadable images.
+
+    Args:
+        title: name of the source.
+        count: number of its images.
+        names: their names, at least those of the unreadable ones.
+        damaged: for each unreadable image, by its number, the reason.
+        advice: what to do.
+    """
+    first = "; ".join(f"{names[i]}: {damaged[i]}" for i in sorted(damaged)[:_NAMED])
     more = len(damaged) - _NAMED
+    instead = "" if len(damaged) == count else ", or leave them out with --skip_unreadable"
     return ValueError(
-        f"{source.title}: {len(damaged):,} of {len(source.names):,} images cannot be read "
-        f"({first}{f'; and {more:,} more' if more > 0 else ''}); repair or remove them, or leave "
-        "them out with --skip_unreadable"
+        f"{title}: {len(damaged):,} of {count:,} images cannot be read "
+        f"({first}{f'; and {more:,} more' if more > 0 else ''}); {advice}{instead}"
     )
 
 
@@ -222,7 +263,7 @@ def for_all(
     def attempt(numbered: tuple[int, Opener]) -> None:
         try:
             work(*numbered)
-        except decoding.UnreadableImageError as error:
+        except opening.UnreadableImageError as error:
             damaged[numbered[0]] = str(error)
         except OSError as error:
             damaged[numbered[0]] = error.strerror or type(error).__name__
@@ -230,7 +271,7 @@ def for_all(
     pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
     try:
         images = enumerate(track(source.openers(), len(source.names), label))
-        for chunk in _chunks(images, _CHUNK):
+        for chunk in chunks(images, CHUNK):
             for _ in pool.map(attempt, chunk):
                 pass
     finally:
@@ -238,7 +279,8 @@ def for_all(
     return damaged
 
 
-def _chunks(items: Iterator[T], size: int) -> Iterator[list[T]]:
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yields lists of `size` items; the last may be shorter, or empty."""
     chunk: list[T] = []
     for item in items:
         chunk.append(item)

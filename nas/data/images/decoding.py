@@ -1,41 +1,28 @@
-"""Decodes an image file with Pillow into an array of a given size.
+"""Decodes an image file into an array of a given size.
 
-A photo is turned upright as its EXIF data say, transparent parts are laid on white, and 16-bit gray
-keeps its upper byte. Then the largest square in the middle is resized.
+A photo is turned upright as its EXIF data say, transparent parts are laid on white, and 16-bit
+values are scaled to 8 bits. Then the largest square in the middle is resized.
 """
 
 import dataclasses
 import io
-import struct
 from collections.abc import Sequence
 from typing import BinaryIO
 
 import numpy as np
+import tensorflow as tf
 from PIL import ExifTags, Image, ImageOps
 
-_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF")
+from nas.data.images import depth, image_decoding, looks, opening
+from nas.data.images.depth import Levels
+from nas.data.images.opening import UnreadableImageError
+
 _PLAIN_FORMATS = ("JPEG", "PNG")
 # Values of the EXIF field Orientation.
 _UPRIGHT, _TURNED, _ON_ITS_SIDE = 1, range(2, 9), range(5, 9)
 _GRAY = ("1", "L", "LA", "La")
-# Exceptions that Pillow raises on damaged files.
-_DAMAGED = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    EOFError,
-    IndexError,
-    KeyError,
-    OverflowError,
-    ZeroDivisionError,
-    struct.error,
-    Image.DecompressionBombError,
-)
-
-
-class UnreadableImageError(ValueError):
-    """A file could not be read as an image; the message gives the reason but no file name."""
+# Exceptions that Pillow raises on damaged EXIF data.
+_DAMAGED_EXIF = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +50,16 @@ class Examined:
         height: in pixels, of the upright image.
         width: likewise.
         is_plain: whether it is an opaque JPEG or PNG of 8-bit gray or RGB that is stored upright,
-            which every decoder reads alike.
+            which every decoder reads alike, and small enough to be decoded whole.
+        look: what it looks like; see `nas.data.images.looks`.
+        levels: smallest and largest value of a 16-bit image; None for 8 bits.
     """
 
     height: int
     width: int
     is_plain: bool
+    look: bytes
+    levels: Levels | None = None
 
 
 def read_header(file: BinaryIO) -> Header:
@@ -77,37 +68,34 @@ def read_header(file: BinaryIO) -> Header:
     Raises:
         UnreadableImageError: the content does not begin like an image.
     """
-    try:
-        with Image.open(file, formats=_FORMATS) as image:
-            is_gray = image.mode in _GRAY or image.mode.startswith("I")
-            return Header(*image.size, is_gray, image.has_transparency_data)
-    except _DAMAGED as error:
-        raise _unreadable(error) from error
+    with opening.opened(file) as image:
+        is_gray = image.mode in _GRAY or image.mode.startswith("I")
+        return Header(*image.size, is_gray, image.has_transparency_data)
 
 
-def decode(content: bytes, resolution: int, channels: int) -> np.ndarray:
+def decode(
+    content: bytes, resolution: int, channels: int, levels: Levels | None = None
+) -> np.ndarray:
     """Decodes an image, cut to a square and resized.
 
     Args:
         content: bytes of a JPEG, PNG, BMP, WebP or GIF file.
         resolution: height and width of the result.
         channels: 3 for colour, 1 for gray.
+        levels: range of 16-bit values; None for all 65536.
 
     Returns:
         uint8 `[resolution, resolution, channels]`.
 
     Raises:
-        UnreadableImageError: the content is damaged or has none of these formats.
+        UnreadableImageError: the content is damaged, too large or has none of these formats.
     """
-    try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            # JPEG decoders can decode directly to a half, a quarter or an eighth of the size.
-            image.draft(None, (2 * resolution, 2 * resolution))
-            upright = _upright(image)
-            plain = _plain(upright, "L" if channels == 1 else "RGB")
-            pixels = np.asarray(_square(plain, resolution))
-    except _DAMAGED as error:
-        raise _unreadable(error) from error
+    # JPEG decoders can decode directly to a half, a quarter or an eighth of the size.
+    with opening.decodable(content, (2 * resolution, 2 * resolution)) as (image, size):
+        if _orientation(image) in _ON_ITS_SIDE:
+            size = size[::-1]
+        plain = _plain(_upright(image, content, levels), _mode(channels))
+        pixels = np.asarray(_square(plain, resolution, size))
     return pixels.reshape(resolution, resolution, channels)
 
 
@@ -129,98 +117,169 @@ def resized(pixels: np.ndarray, resolution: int) -> np.ndarray:
 
 
 def examine(content: bytes) -> Examined:
-    """Checks that an image can be decoded, at a reduced size where that is faster.
+    """Decodes an image as a training does, to see that this is possible and what it looks like.
+
+    TensorFlow decodes what is plain; Pillow everything else, and what is very large.
 
     Raises:
-        UnreadableImageError: the content is damaged, or no image.
+        UnreadableImageError: the content is damaged, too large, or no image.
     """
-    try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            width, height = image.size
-            is_plain = (
-                image.format in _PLAIN_FORMATS
-                and image.mode in ("L", "RGB")
-                and not image.has_transparency_data
-                and not getattr(image, "is_animated", False)
-            )
-            image.draft(None, (8, 8))
-            image.load()
-            turned = _orientation(image)
-    except _DAMAGED as error:
-        raise _unreadable(error) from error
+    levels = None
+    with opening.decodable(content, (looks.SIDE, looks.SIDE)) as (image, (width, height)):
+        turned = _orientation(image)
+        is_deep = depth.is_deep(content)
+        is_plain = (
+            image.format in _PLAIN_FORMATS
+            and image.mode in ("L", "RGB")
+            and not (image.has_transparency_data or is_deep)
+            and not getattr(image, "is_animated", False)
+            and turned == _UPRIGHT
+            and not opening.is_large(width, height)
+        )
+        if is_plain:
+            picture = _by_tensorflow(content, width, height)
+        elif is_deep:
+            levels = depth.levels_of(depth.read(content))
+            picture = _plain(_upright(image, content, depth.joined([levels])))
+        else:
+            picture = _plain(_upright(image))
+        look = looks.of(_square(picture, looks.SIDE))
     if turned in _ON_ITS_SIDE:
         width, height = height, width
-    return Examined(height, width, is_plain and turned == _UPRIGHT)
+    return Examined(height, width, is_plain, look, levels)
 
 
-def decode_crop(content: bytes, box: Sequence[int], channels: int) -> np.ndarray:
+def decode_crop(
+    content: bytes,
+    box: Sequence[int],
+    channels: int,
+    levels: Levels | None = None,
+    resolution: int | None = None,
+) -> np.ndarray:
     """Decodes part of an image.
 
     Args:
         content: bytes of a JPEG, PNG, BMP, WebP or GIF file.
         box: top, left, height and width in pixels, within the upright image.
         channels: 3 for colour, 1 for gray.
+        levels: range of 16-bit values; None for all 65536.
+        resolution: side to which the part will be resized. A very large JPEG is then decoded at a
+            half, a quarter or an eighth of its size where that leaves enough pixels.
 
     Returns:
-        uint8 `[height, width, channels]`.
+        uint8 `[height, width, channels]`; fewer pixels where the image was decoded reduced.
 
     Raises:
-        UnreadableImageError: the content is damaged or has none of these formats.
+        UnreadableImageError: the content is damaged, too large or has none of these formats.
     """
     top, left, height, width = box
+    least = None
+    with opening.opened(io.BytesIO(content)) as image:
+        if resolution and opening.is_large(*image.size):
+            share = 2 * resolution / max(1, min(height, width))
+            stored_width, stored_height = image.size
+            least = max(1, round(stored_width * share)), max(1, round(stored_height * share))
+    with opening.decodable(content, least) as (image, size):
+        turned = _orientation(image)
+        upright = _upright(image, content, levels)
+        whole = size[::-1] if turned in _ON_ITS_SIDE else size
+        across, down = upright.width / whole[0], upright.height / whole[1]
+        place = (
+            round(left * across),
+            round(top * down),
+            max(round(left * across) + 1, round((left + width) * across)),
+            max(round(top * down) + 1, round((top + height) * down)),
+        )
+        pixels = np.asarray(_plain(upright.crop(place), _mode(channels)))
+    return pixels.reshape(*pixels.shape[:2], channels)
+
+
+def upright_picture(content: bytes, levels: Levels | None = None) -> Image.Image:
+    """Decodes a whole image, turned upright and laid on white, in the mode RGB.
+
+    Raises:
+        UnreadableImageError: the content is damaged, too large or has none of these formats.
+    """
+    with opening.decodable(content) as (image, _):
+        return _plain(_upright(image, content, levels))
+
+
+def _by_tensorflow(content: bytes, width: int, height: int) -> Image.Image:
     try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            crop = _upright(image).crop((left, top, left + width, top + height))
-            pixels = np.asarray(_plain(crop, "L" if channels == 1 else "RGB"))
-    except _DAMAGED as error:
-        raise _unreadable(error) from error
-    return pixels.reshape(height, width, channels)
+        with tf.device("CPU"):
+            box = tf.constant([0, 0, height, width])
+            return Image.fromarray(image_decoding.decode_crop(content, box, 3).numpy())
+    except tf.errors.InvalidArgumentError as error:
+        raise UnreadableImageError("cut off or damaged") from error
 
 
-def _unreadable(error: BaseException) -> UnreadableImageError:
-    if isinstance(error, Image.UnidentifiedImageError):
-        return UnreadableImageError("not an image, or cut off near its beginning")
-    return UnreadableImageError(str(error) or type(error).__name__)
+def _mode(channels: int) -> str:
+    return "L" if channels == 1 else "RGB"
 
 
 def _orientation(image: Image.Image) -> int:
     """Returns the image's EXIF orientation, 1 to 8; 1 (upright) if it is missing or damaged."""
     try:
         noted = image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT)
-    except _DAMAGED:
+    except _DAMAGED_EXIF:
         return _UPRIGHT
     return noted if noted in _TURNED else _UPRIGHT
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    image.load()
+def _upright(image: Image.Image, content: bytes = b"", levels: Levels | None = None) -> Image.Image:
+    """Decodes an image and turns it; a 16-bit image becomes one of 8 bits.
+
+    Args:
+        image: the opened image.
+        content: bytes of its file, to decode all 16 bits.
+        levels: range of its values.
+    """
+    if depth.is_deep(content):
+        pixels = depth.to_bytes(depth.read(content), levels or depth.FULL)
+        noted = image.info.get("exif")
+        image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+        if noted:
+            image.info["exif"] = noted
+    else:
+        image.load()
     try:
         return ImageOps.exif_transpose(image)
-    except _DAMAGED:
+    except _DAMAGED_EXIF:
         # Only the EXIF data are damaged; the pixels are complete.
         return image
 
 
-def _plain(image: Image.Image, mode: str) -> Image.Image:
+def _plain(image: Image.Image, mode: str = "RGB") -> Image.Image:
     """Converts to 8 bits in the mode `L` or `RGB`; transparent parts are laid on white."""
-    if image.mode.startswith("I"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    elif image.has_transparency_data:
+    if image.has_transparency_data:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
         image = Image.alpha_composite(white, layer)
     return image if image.mode == mode else image.convert(mode)
 
 
-def _square(image: Image.Image, resolution: int) -> Image.Image:
-    """Cuts out the largest square in the middle and resizes it."""
+def _square(
+    image: Image.Image, resolution: int, stored: tuple[int, int] | None = None
+) -> Image.Image:
+    """Cuts out the largest square in the middle and resizes it.
+
+    Args:
+        image: the upright image.
+        resolution: height and width of the result.
+        stored: width and height before the image was decoded at a reduced size. The square is that
+            of the stored image, at whole pixels, as an app cuts it.
+    """
     if image.size == (resolution, resolution):
         return image
-    side = min(image.size)
-    left, top = ((length - side) / 2 for length in image.size)
+    width, height = stored or image.size
+    side = min(width, height)
+    # Decoders reduce by 1, 2, 4 or 8 and round the sides up.
+    times = round(width / image.width)
+    left, top = (width - side) // 2, (height - side) // 2
+    box = left / times, top / times, (left + side) / times, (top + side) / times
     return image.resize(
         (resolution, resolution),
         Image.Resampling.BILINEAR,
-        box=(left, top, left + side, top + side),
+        box=box,
         reducing_gap=3.0,
     )

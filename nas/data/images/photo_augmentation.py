@@ -16,7 +16,7 @@ _ATTEMPTS = 10
 # Weights of red, green and blue in the luma of ITU-R BT.601.
 _LUMA = (0.299, 0.587, 0.114)
 # Side of the central crop in evaluation over the image's short side: 224 of 256 pixels.
-_EVALUATED = 224 / 256
+EVALUATED = 224 / 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +100,7 @@ def unchanged(sizes: tf.Tensor, channels: int) -> Changes:
         channels: 3 or 1.
     """
     short = tf.reduce_min(sizes, axis=1)
-    side = tf.maximum(1, _whole(_EVALUATED * tf.cast(short, tf.float32)))
+    side = tf.maximum(1, _whole(EVALUATED * tf.cast(short, tf.float32)))
     side = tf.stack([side, side], axis=1)
     count = tf.shape(sizes)[0]
     colours = tf.eye(channels, batch_shape=[count])

@@ -8,17 +8,17 @@ batch at once; decoding and the steps after it run image by image, on all cores.
 import dataclasses
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent import futures
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from nas.data import machine_memory
 from nas.data.image_options import ImageOptions
-from nas.data.images import decoding, image_decoding, photo_augmentation
+from nas.data.images import decoding, image_decoding, opening, photo_augmentation
 from nas.data.images.photo_augmentation import PhotoAugmentation
-from nas.data.splits import machine_memory
 from nas.data.splits.image_index import ImageIndex
 from nas.data.splits.split import Finisher, Reader, Split, TrainingReader
 
@@ -176,6 +176,16 @@ class EncodedSplit(Split):
             contents[place] = self.index.read(self.rows[index]) if kept is None else kept[index]
         return contents
 
+    @property
+    def evaluated_share(self) -> float:
+        """Side of the square that evaluation takes, over the shorter side of an image."""
+        return photo_augmentation.EVALUATED
+
+    def photos(self, indices: np.ndarray) -> Iterator[bytes]:
+        """Yields the encoded images at `indices`."""
+        for index in indices:
+            yield self.read(np.array([index]))[0]
+
     def finisher(self, augmented: bool) -> Finisher:
         """Makes the function that decodes and resizes; evaluation rounds pixels as an app does."""
         if augmented:
@@ -202,7 +212,9 @@ class EncodedSplit(Split):
         return bool(self.index.by_pillow[self.rows].any())
 
     def _by_pillow(self, encoded: bytes, box: np.ndarray) -> np.ndarray:
-        return decoding.decode_crop(encoded, box.tolist(), self.channels)
+        return decoding.decode_crop(
+            encoded, box.tolist(), self.channels, self.index.levels, self.resolution
+        )
 
     def _resized(self, image: Unfinished) -> tf.Tensor:
         crop = self.decode(image)
@@ -221,11 +233,8 @@ class EncodedSplit(Split):
             except ValueError as reason:
                 return str(reason)
             try:
-                if self.index.by_pillow[row]:
-                    decoding.examine(encoded)
-                else:
-                    tf.io.decode_image(encoded, expand_animations=False)
-            except (tf.errors.InvalidArgumentError, decoding.UnreadableImageError):
+                decoding.examine(encoded)
+            except opening.UnreadableImageError:
                 return (
                     f"{self.index.title(row)}: expected an image, received {len(encoded)} bytes "
                     f"that cannot be decoded; {self.index.advice}"

@@ -3,14 +3,12 @@
 import abc
 import collections
 import dataclasses
-import pathlib
-import zipfile
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from nas import files
+from nas.data.images import depth
+from nas.data.images.depth import Levels
 
 # More images than are ever read ahead of the one being decoded.
 _RECENT = 1 << 16
@@ -32,6 +30,7 @@ class ImageIndex(abc.ABC):
         digests: uint8 `[n, d]`, digest of each image's bytes.
         by_pillow: bool `[n]`, whether Pillow decodes the image, because TensorFlow would decode it
             differently or not at all.
+        levels: range of the values of 16-bit images; None if there is none.
         recent: rows that were read last, to name an image that cannot be decoded.
         advice: for messages: what to do about an image that cannot be decoded.
     """
@@ -40,6 +39,7 @@ class ImageIndex(abc.ABC):
     sizes: np.ndarray
     digests: np.ndarray
     by_pillow: np.ndarray
+    levels: Levels | None
     recent: collections.deque[int]
     advice: str
 
@@ -86,6 +86,7 @@ class JoinedIndex(ImageIndex):
     sizes: np.ndarray
     digests: np.ndarray
     by_pillow: np.ndarray
+    levels: Levels | None = None
     recent: collections.deque[int] = dataclasses.field(default_factory=recent_rows, repr=False)
 
     @property
@@ -130,35 +131,5 @@ def joined(parts: Mapping[str, ImageIndex]) -> JoinedIndex:
         sizes=np.concatenate([part.sizes for part in indices]),
         digests=np.concatenate([part.digests for part in indices]),
         by_pillow=np.concatenate([part.by_pillow for part in indices]),
+        levels=depth.joined(part.levels for part in indices if part.levels),
     )
-
-
-def kept_arrays(path: pathlib.Path, identity: str) -> dict[str, Any] | None:
-    """Reads the arrays of an index; None if the file is missing, incomplete or out of date.
-
-    Args:
-        path: file that `keep_arrays` wrote.
-        identity: identifies the images and the version of the format; the file must have the same.
-    """
-    if not path.exists():
-        return None
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            arrays = dict(content)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):  # Incomplete, as on a full disk.
-        return None
-    return arrays if str(arrays.pop("identity", "")) == identity else None
-
-
-def keep_arrays(path: pathlib.Path, identity: str, arrays: Mapping[str, Any]) -> None:
-    """Stores the arrays of an index for later runs; for the arguments see `kept_arrays`.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-
-    def save(to: files.Path) -> None:
-        with open(to, "wb") as file:
-            np.savez(file, identity=np.array(identity), **arrays)
-
-    files.write_with(path, save)

@@ -138,6 +138,11 @@ class Split(abc.ABC):
     def training_reader(self, augmentation: Any) -> TrainingReader:
         """Makes the function that reads augmented images; call this outside of graphs."""
 
+    @property
+    def evaluated_share(self) -> float:
+        """Side of the square that evaluation takes, over the shorter side of an image."""
+        return 1.0
+
     def finisher(self, augmented: bool) -> Finisher | None:
         """Makes the function that finishes a reader's images; None if readers return pixels.
 

@@ -6,9 +6,11 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from nas.data.image_options import ImageOptions
+from nas.data.images.depth import Levels
 from nas.data.images.photo_augmentation import PhotoAugmentation
-from nas.data.splits import encoded_split, image_index
+from nas.data.splits import encoded_split, image_index, likeness
 from nas.data.splits.encoded_split import EncodedSplit
+from nas.data.splits.likeness import Likeness
 from nas.data.tfds import record_index, tfds_layout
 from nas.progress import Track, untracked
 
@@ -22,8 +24,8 @@ def read(
     options: ImageOptions,
     track: Track = untracked,
     report: Callable[[str], None] = lambda line: None,
-) -> dict[str, EncodedSplit]:
-    """Reads splits of a prepared TFDS data set; no image is decoded yet.
+) -> tuple[dict[str, EncodedSplit], Likeness, Levels | None]:
+    """Reads splits, which of their images show the same picture, and the range of 16-bit images.
 
     Args:
         builder: TFDS builder of the data set.
@@ -39,14 +41,26 @@ def read(
             or there is too little memory.
     """
     image, _ = tfds_layout.image_and_label(builder)
-    indices = {split: record_index.load(builder, split, track) for split in splits}
+    indices = {
+        split: record_index.load(builder, split, track, options.skip_unreadable) for split in splits
+    }
     whole = EncodedSplit(
         index=image_index.joined(indices),
         labels=np.concatenate([index.labels for index in indices.values()]),
         source=np.repeat(list(indices), [len(index) for index in indices.values()]),
         positions=np.concatenate([np.arange(len(index)) for index in indices.values()]),
         resolution=options.resolution or options.preferred_resolution or USUAL_RESOLUTION,
-        channels=1 if builder.info.features[image].shape[2] == 1 else 3,
+        channels=options.num_channels(1 if builder.info.features[image].shape[2] == 1 else 3),
         augmentation=PhotoAugmentation(flip=flip),
     )
-    return encoded_split.kept(whole, options, report).cut(splits)
+    damaged = np.concatenate(
+        [np.isin(np.arange(len(index)), [*index.damaged]) for index in indices.values()]
+    )
+    if damaged.any():
+        report(f"{builder.name}: {damaged.sum():,} unreadable images left out")
+        whole = whole.take(np.flatnonzero(~damaged))
+    rows = whole.rows
+    looks = np.concatenate([index.looks for index in indices.values()])
+    alike = likeness.find(whole.ids.tolist(), whole.index.digests[rows], looks[rows])
+    kept = encoded_split.kept(whole, options, report)
+    return kept.cut(splits), alike, whole.index.levels

@@ -1,19 +1,24 @@
 """Prepared TFDS data sets, read into splits."""
 
 import dataclasses
+import functools
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from nas import chatter
 from nas.data.image_options import ImageOptions
-from nas.data.images import decoded_cache, decoded_images
+from nas.data.images import decoded_cache, decoded_images, examination
 from nas.data.images.augmentation import Augmentation
 from nas.data.images.decoded_images import Opener, Track
-from nas.data.splits.dataset import Parts
+from nas.data.images.depth import Levels
+from nas.data.splits import likeness
+from nas.data.splits.dataset import Parts, Photos
+from nas.data.splits.likeness import Likeness
 from nas.data.splits.memory_split import MemorySplit
 from nas.data.splits.split import Split
 from nas.data.tfds import encoded_images, tfds_layout
@@ -42,24 +47,42 @@ def read(
         ValueError: the data set is unknown, not prepared, has no labelled images, or is too large.
     """
     builder = tfds_layout.prepared_builder(name, data_dir)
-    image, label = tfds_layout.image_and_label(builder)
+    _, label = tfds_layout.image_and_label(builder)
     flip = name.split("/")[0] not in _NOT_FLIPPED if options.flip is None else options.flip
     augmentation = Augmentation(flip=flip)
     sources = _labelled_splits(builder)
-    stored = builder.info.features[image].shape
     names = list(dict.fromkeys(sources.values()))
     splits: Mapping[str, Split]
+    photos: Photos | None = functools.partial(_photos, builder)
     if _stays_encoded(builder, names, options):
-        splits = encoded_images.read(builder, names, flip, options, track, report)
-    elif _is_square(stored) and options.resolution in (None, stored[0]):
-        splits = {split: _read(builder, split, augmentation) for split in names}
+        splits, alike, levels = encoded_images.read(builder, names, flip, options, track, report)
+        photos = None
+    elif _is_read_as_stored(builder, options):
+        try:
+            splits = {split: _read(builder, split, augmentation) for split in names}
+            alike, levels, photos = _equal(splits), None, None
+        except tf.errors.InvalidArgumentError:
+            # An image is damaged. TFDS does not say which, and cannot leave it out.
+            splits, alike, levels = _resized(builder, names, augmentation, options, track, report)
     else:
-        splits = _resized(builder, names, augmentation, options, track, report)
+        splits, alike, levels = _resized(builder, names, augmentation, options, track, report)
     return Parts(
         class_names=tuple(builder.info.features[label].names),
         train=splits[sources["train"]],
         validation=splits[sources["validation"]] if "validation" in sources else None,
         test=splits[sources["test"]] if "test" in sources else None,
+        likeness=alike,
+        levels=levels,
+        photos=photos,
+    )
+
+
+def _equal(splits: Mapping[str, Split]) -> Likeness:
+    """Compares images pixel by pixel; nearly equal ones are not looked for."""
+    ids = np.concatenate([split.ids for split in splits.values()])
+    digests = [digest for split in splits.values() for digest in split.image_digests()]
+    return likeness.find(
+        ids.tolist(), np.frombuffer(b"".join(digests), np.uint8).reshape(len(ids), -1), None
     )
 
 
@@ -94,8 +117,18 @@ def _labelled_splits(builder: tfds.core.DatasetBuilder) -> dict[str, str]:
     return {"train": "train", **dict(zip(("test", "validation"), labelled, strict=False))}
 
 
-def _is_square(shape: Sequence[int | None]) -> bool:
-    return None not in shape and shape[0] == shape[1] and shape[2] in (1, 3)
+def _is_read_as_stored(builder: tfds.core.DatasetBuilder, options: ImageOptions) -> bool:
+    """Returns whether the stored pixels are those that a network gets."""
+    image = builder.info.features[tfds_layout.image_and_label(builder)[0]]
+    height, width, channels = image.shape
+    return (
+        None not in image.shape
+        and height == width
+        and channels in (1, 3)
+        and image.np_dtype == np.uint8
+        and options.resolution in (None, height)
+        and options.num_channels(channels) == channels
+    )
 
 
 def _read(builder: tfds.core.DatasetBuilder, split: str, augmentation: Augmentation) -> MemorySplit:
@@ -156,6 +189,21 @@ class _TfdsSource:
         return np.concatenate(found).astype(np.int64)
 
 
+def _photos(
+    builder: tfds.core.DatasetBuilder, split: Split, indices: np.ndarray
+) -> Iterator[bytes]:
+    """Yields the encoded images at `indices` of a split, which has one source."""
+    image, _ = tfds_layout.image_and_label(builder)
+    wanted = split.positions[indices].tolist()
+    with chatter.silenced():
+        examples = tfds_layout.in_stored_order(builder, str(split.source), encoded=True)
+        contents = examples.map(lambda example: example[image]).as_numpy_iterator()
+        kept = set(wanted)
+        found = {i: content for i, content in enumerate(contents) if i in kept}
+    for position in wanted:
+        yield found[position]
+
+
 def _opener(content: bytes) -> Opener:
     return lambda: io.BytesIO(content)
 
@@ -167,10 +215,14 @@ def _resized(
     options: ImageOptions,
     track: Track,
     report: Callable[[str], None],
-) -> dict[str, Split]:
+) -> tuple[dict[str, Split], Likeness, Levels | None]:
     source = _TfdsSource(builder.info.full_name.rpartition("/")[0], builder, splits)
     cache = decoded_cache.folder(str(builder.data_dir_root), source.title, str(builder.data_dir))
-    decoded = decoded_cache.load(source, options, cache, track, report)
+    place = cache if options.keep_decoded else None
+    examined = examination.load(source, place, options.skip_unreadable, track, report)
+    decoded = decoded_cache.load(
+        source, options, cache, track, report, None, examined.levels, examined.damaged
+    )
     counts = [builder.info.splits[split].num_examples for split in splits]
     whole = MemorySplit(
         images=decoded.images,
@@ -179,4 +231,6 @@ def _resized(
         positions=np.concatenate([np.arange(count) for count in counts])[decoded.kept],
         augmentation=augmentation,
     )
-    return dict(whole.cut(splits))
+    kept = decoded.kept
+    alike = likeness.find(whole.ids.tolist(), examined.digests[kept], examined.looks[kept])
+    return dict(whole.cut(splits)), alike, examined.levels

@@ -76,8 +76,11 @@ def prepared_builder(name: str, data_dir: str | None = None) -> tfds.core.Datase
             f"{name}: expected examples with the features image and label (its class), found "
             f"{list(features)}; choose a data set for image classification"
         )
-    if image.np_dtype != np.uint8:
-        raise ValueError(f"{name}: expected 8-bit images, found {image.np_dtype.__name__}")
+    if image.np_dtype not in (np.uint8, np.uint16):
+        raise ValueError(
+            f"{name}: expected images of 8 or 16 bits, found {np.dtype(image.np_dtype).name}; "
+            "choose another data set, or convert its images"
+        )
     if label.num_classes is None or label.num_classes < 2:
         raise ValueError(f"{name}: expected two classes or more, found {label.num_classes}")
     if "train" not in found.info.splits:

@@ -77,7 +77,8 @@ class RandomNetworks(Algorithm):
             child = task.space.child(choices, f"random_{i}")
             images = task.dataset.at_resolution(child.resolution)
             model = self._trained(task, child, images, directory)
-            accuracy = child_training.evaluate(model, images.validation)
+            weights = images.weights_in(images.train)
+            accuracy = child_training.evaluate(model, images.validation, weights)
             files.write_with(directory / CHILD_FILE, model.save)
             judged.add_round([Judged(choices, accuracy, children.cost(choices), i)])
             # Its accuracy is stored, so its checkpoints are no longer needed; its metrics stay.

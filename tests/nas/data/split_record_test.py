@@ -1,9 +1,12 @@
 import json
 
+import numpy as np
 import pytest
 from picture_folders import save_classes, save_picture
+from PIL import Image
 
 from nas.data import loading, split_record
+from nas.data.image_options import ImageOptions
 
 
 @pytest.fixture
@@ -24,6 +27,32 @@ def test_every_file_stands_under_its_part(load, tmp_path):
     assert [len(found[part]) for part in ("train", "validation", "test")] == [14, 2, 4]
     assert "git_revision" in found["provenance"]
     assert all(len(digest) == 16 for digest in found["train"].values())
+
+
+def test_the_range_of_16_bit_images_is_recorded_and_told(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, low in (("dark", 100), ("light", 2000)):
+        (tmp_path / "counts" / name).mkdir(parents=True)
+        for i in range(10):
+            values = rng.integers(low, low + 2000, (16, 16)).astype(np.uint16)
+            values[0, 0] = low + 95 * (name == "light") + 2000
+            Image.fromarray(values).save(tmp_path / f"counts/{name}/{i}.png")
+    for cache in ("pixels", "files"):
+        lines = []
+        loaded = loading.load(
+            f"folder:{tmp_path}/counts",
+            str(tmp_path),
+            images=ImageOptions(cache=cache),
+            report=lines.append,
+        )
+        black, white = split_record.record(loaded)["levels"]
+        assert 100 <= black < 110 and white == 4095
+        told = f"folder:counts: 16-bit values from {black} to 4095 are scaled to 0 to 255"
+        assert told in lines
+        pixels = loaded.train.pixels(slice(None))
+        means = [pixels[loaded.train.labels == label].mean() for label in range(2)]
+        assert means[0] < 90 and means[1] > 150
+        assert pixels.min() < 10 and pixels.max() > 225
 
 
 def test_the_same_files_leave_the_record_as_it_is(load, tmp_path):

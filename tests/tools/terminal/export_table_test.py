@@ -13,10 +13,12 @@ PLAIN = {
 
 def test_loss_is_counted_from_the_network_that_was_trained_as_long():
     tuned = {**PLAIN, "latency_ms": 0.25, "fine_tuning": {"accuracy_parent": 0.77}}
-    lines = export_table.table({"int8": PLAIN, "sparse": tuned}).splitlines()
+    plain = {**PLAIN, "by_class": {"balanced_accuracy": 0.5}}
+    lines = export_table.table({"int8": plain, "sparse": tuned}).splitlines()
     assert lines[0].split()[-1] == "lost"
-    assert lines[2].split() == ["int8", "1.5", "1.25", "-", "0.5", "99", "74", "1"]
-    assert lines[3].split() == ["sparse", "1.5", "1.25", "0.25", "0.5", "99", "74", "3"]
+    assert lines[2].split() == ["int8", "1.5", "1.25", "-", "0.5", "99", "74", "50", "1"]
+    # Files of earlier versions have no accuracy by class.
+    assert lines[3].split() == ["sparse", "1.5", "1.25", "0.25", "0.5", "99", "74", "-", "3"]
 
 
 def test_a_calibrated_file_that_often_names_another_class_is_remarked_on():

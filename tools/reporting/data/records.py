@@ -131,13 +131,13 @@ class FixedNetwork:
     """The pretrained network at the largest resolution that meets the target, trained alike."""
 
     name: str
-    resolution: int
-    predicted_latency_ms: float
-    measured_latency_ms: float
-    params: int
-    macs: int
-    test_accuracy: float
-    test_accuracy_tflite: float
+    resolution: PositiveCount
+    predicted_latency_ms: NotNegative
+    params: Count
+    macs: Count
+    measured_latency_ms: NotNegative | None = None
+    test_accuracy: Fraction | None = None
+    test_accuracy_tflite: Fraction | None = None
 
 
 @dataclass(frozen=True, config=_IGNORING)

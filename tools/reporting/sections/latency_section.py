@@ -96,7 +96,7 @@ def _this_network(run: Run) -> Figure | None:
             f"{baseline.macs / 1e6:.3g}{figures.SPACE}million MACs."
         )
     fixed = run.summary.fixed_network if run.summary else None
-    if fixed:
+    if fixed and fixed.measured_latency_ms and fixed.test_accuracy and fixed.test_accuracy_tflite:
         value, name = fixed.measured_latency_ms, f"{fixed.name}, {fixed.resolution} px"
         note = figures.signed_percent(value / run.target_ms - 1.0) if run.target_ms else ""
         bars.append(Bar(name, value, f"{svg.short(value)}{figures.SPACE}ms", "plain", note))

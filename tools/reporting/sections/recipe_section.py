@@ -11,6 +11,8 @@ from tools.reporting.sections.figures import Figure, Section, Table
 
 # Smallest range of the accuracy axis, in percent of the test images.
 _LEAST_POINTS = 1.0
+# Rows of the table of classes.
+_MOST_CLASSES = 100
 
 
 def section(run: Run) -> Section:
@@ -32,9 +34,9 @@ def section(run: Run) -> Section:
     return Section(
         key="recipes",
         title=title,
-        lead=f"Main recipe: {run.recipe}." if run.recipe in run.parities else "",
+        lead=_lead(run),
         figures=drawn,
-        tables=[_table(run)],
+        tables=[_table(run), *_classes(run)],
         missing=[*_failures(run), *unmeasured],
     )
 
@@ -43,6 +45,20 @@ def _failures(run: Run) -> list[str]:
     """Returns a sentence for each recipe that missed its limit."""
     failed = run.summary.failed_recipes if run.summary else {}
     return [f"Not exported: {reason}." for reason in failed.values()]
+
+
+def _lead(run: Run) -> str:
+    parity = run.parities.get(run.recipe or "")
+    if parity is None:
+        return ""
+    lead, app = f"Main recipe: {run.recipe}.", parity.in_app
+    if app:
+        lead += (
+            f" In an app that prepares photos as docs/android.md says it has "
+            f"{figures.percent(app.accuracy, 2)} on {app.num_images:,} test photos, and "
+            f"{figures.percent(app.accuracy_in_test, 2)} as the test prepares them."
+        )
+    return lead
 
 
 def _rows(run: Run, values: Mapping[str, float], shown: Mapping[str, str]) -> list[Bar]:
@@ -91,6 +107,7 @@ def _table(run: Run) -> Table:
             (
                 name,
                 f"{100 * parity.accuracy_tflite:.2f}",
+                f"{100 * parity.by_class.balanced_accuracy:.2f}" if parity.by_class else "–",
                 _points(parity),
                 f"{100 * parity.top1_agreement:.2f}",
                 "–" if latency is None else svg.short(latency),
@@ -101,6 +118,7 @@ def _table(run: Run) -> Table:
     headers = (
         "recipe",
         "accuracy, %",
+        "balanced accuracy, %",
         "against float, points",
         "same first class, %",
         "latency, ms",
@@ -108,6 +126,22 @@ def _table(run: Run) -> Table:
         "oldest runtime",
     )
     return Table("All recipes", headers, rows, marked)
+
+
+def _classes(run: Run) -> list[Table]:
+    """Returns a table of the accuracy of each class, and of always naming the largest one."""
+    found = run.parity.by_class if run.parity else None
+    if found is None or run.parity is None:
+        return []
+    rows = [
+        (name, "–" if accuracy is None else f"{100 * accuracy:.2f}")
+        for name, accuracy in found.accuracy_by_class.items()
+    ]
+    constant = f"always answering {found.majority_class}"
+    rows = [*rows[:_MOST_CLASSES], (constant, f"{100 * found.majority_accuracy:.2f}")]
+    more = len(found.accuracy_by_class) - _MOST_CLASSES
+    title = f"Accuracy by class, {run.parity.recipe}" + (f"; {more:,} more" if more > 0 else "")
+    return [Table(title, ("class", "accuracy, %"), rows, [len(rows) - 1])]
 
 
 def _points(parity: Parity) -> str:

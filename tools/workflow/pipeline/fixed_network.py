@@ -9,6 +9,7 @@ import pathlib
 from typing import Any
 
 from export import exporting
+from export.checks import parity_record
 from latency_models import Device
 from nas import files
 from nas.architecture import spaces, spec_json
@@ -67,8 +68,10 @@ def run(
     begun = initial.of_seed(child, preset.init, settings.seed)
     config = dataclasses.replace(preset.train, seed=settings.seed)
     stages.run_train(child, dataset, config, path, tensorboard=False, initial=begun)
-    stages.run_export((preset.recipe,), dataset, settings.seed, path)
-    stages.measure_exports((preset.recipe,), device, path)
+    failed: dict[str, str] = {}
+    stages.run_export((preset.recipe,), dataset, settings.seed, path, failed)
+    if not failed:
+        stages.measure_exports((preset.recipe,), device, path)
 
 
 def summary(
@@ -84,13 +87,18 @@ def summary(
     """
     path, recipe = workdir / FOLDER, settings.preset.recipe
     child = spaces.load_child(str(workdir / _CHILD))
-    parity = exporting.comparison(path, recipe)
-    return {
+    found = {
         "name": child.name,
         "resolution": child.resolution,
         "predicted_latency_ms": predicted_ms,
-        "measured_latency_ms": stages.measured_exports((recipe,), reference_ms, path)[recipe],
         **stages.size_of(child),
-        "test_accuracy": parity["accuracy_keras"],
-        "test_accuracy_tflite": parity["accuracy_tflite"],
+    }
+    compared = exporting.parity_path(path, recipe)
+    # A file that misses the recipe's limit is not written.
+    parity = parity_record.read(compared) if compared.exists() else None
+    return found | {
+        "measured_latency_ms": parity
+        and stages.measured_exports((recipe,), reference_ms, path)[recipe],
+        "test_accuracy": parity and parity.accuracy_keras,
+        "test_accuracy_tflite": parity and parity.accuracy_tflite,
     }

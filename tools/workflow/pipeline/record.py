@@ -139,6 +139,9 @@ def write(
         **stages.size_of(child),
         "test_accuracy": parities[names[0]].accuracy_keras,
         "test_accuracy_by_recipe": {n: parities[n].accuracy_tflite for n in names},
+        # Earlier versions exported without them.
+        "by_class_by_recipe": _given({n: parities[n].by_class for n in names}),
+        "in_app_by_recipe": _given({n: parities[n].in_app for n in names}),
         "latency_ms_by_recipe": measured,
         "size_bytes_by_recipe": {n: parities[n].size_bytes for n in names},
         "search_seconds": seconds["search"] if searched else 0.0,
@@ -159,6 +162,11 @@ def write(
             )
     files.write_json(path / "summary.json", summary)
     return summary
+
+
+def _given(by_recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the records that are not None, as JSON values."""
+    return {n: dataclasses.asdict(own) for n, own in by_recipe.items() if own is not None}
 
 
 def _target_ms(settings: Settings, searched: Searched | None) -> float:

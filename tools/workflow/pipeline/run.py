@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import latency_models
 from latency_models.models.fitted import LatencyModel
+from nas import class_scores
 from nas.architecture import spaces
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
@@ -247,7 +248,7 @@ class Pipeline:
         elif init != beginnings.RANDOM:
             initial = beginnings.of_seed(self._child, init, config.seed)
             config = dataclasses.replace(config, measure_moments=initial.is_cut)
-        accuracy = stages.run_train(
+        found = stages.run_train(
             self._child,
             self._child_dataset,
             config,
@@ -255,7 +256,8 @@ class Pipeline:
             tensorboard=self._tensorboard,
             initial=initial,
         )
-        console.say(f"  test accuracy {100 * accuracy:.2f} %")
+        console.say(f"  test accuracy {100 * found.accuracy:.2f} %")
+        console.say(f"  {class_scores.sentence(found.to_dict(self._dataset.class_names))}")
 
     def _export(self) -> None:
         dataset, seed = self._child_dataset, self._settings.seed

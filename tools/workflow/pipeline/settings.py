@@ -60,6 +60,7 @@ class Settings:
         config["preset"]["search"] = self.preset.search.identity
         # `images` already includes the preset's options.
         del config["preset"]["images"]
+        config["images"] = self.images.changed()
         if self.images == image_options.SUITABLE:
             del config["images"]
         if self.preset.child is None:

@@ -11,11 +11,9 @@ from picture_folders import save_classes
 from PIL import Image, ImageOps
 
 from nas.architecture import spaces
-from nas.data import batching, loading, split_record
-from nas.data.folder import file_index
+from nas.data import batching, loading, machine_memory, split_record
 from nas.data.image_options import ImageOptions
-from nas.data.images import decoded_images
-from nas.data.splits import machine_memory
+from nas.data.images import decoded_images, examination
 from nas.data.splits.memory_split import MemorySplit
 from nas.training import child_training
 from nas.training.train_config import TrainConfig
@@ -190,8 +188,11 @@ def _webp(path, seed):
 
 
 def _gray_16(path, seed):
-    gray = np.asarray(small_imagenet.picture(seed, 30, 40).convert("L"))
-    Image.fromarray(gray.astype(np.uint16) << 8).save(path)
+    gray = np.asarray(small_imagenet.picture(seed, 30, 40).convert("L")).copy()
+    values = gray.astype(np.uint16) << 4
+    # The range of the data set is that of its 16-bit images, here from 0 to the value of white.
+    values[0, :2], gray[0, :2] = (0, 255 << 4), (0, 255)
+    Image.fromarray(values).save(path)
     return np.repeat(gray[:, :, np.newaxis], 3, axis=2)
 
 
@@ -281,7 +282,7 @@ def test_a_file_that_stops_being_an_image_is_named(photos, tmp_path, name):
 
 def test_files_are_looked_at_once(photos, tmp_path, monkeypatch):
     first = load(photos, tmp_path)
-    monkeypatch.setattr(file_index, "_collected", None)
+    monkeypatch.setattr(examination, "_made", None)
     assert_equal(batches(load(photos, tmp_path).train, 2), batches(first.train, 2))
     monkeypatch.undo()
     save(photos / "cat/00.jpg", 99)

@@ -149,6 +149,28 @@ def test_the_identity_of_a_run_depends_on_what_files_hold(animals, tmp_path):
 
 
 def test_too_few_images_are_refused(tmp_path):
-    root = save_classes(tmp_path / "few", {"a": 1, "b": 1})
-    with pytest.raises(ValueError, match="folder:few: expected at least 5 images, .* received 2"):
+    root = save_classes(tmp_path / "few", {"a": 2, "b": 1})
+    with pytest.raises(ValueError, match="folder:few: expected at least 5 images, .* received 3"):
         load(root, tmp_path)
+    root = save_classes(tmp_path / "one", {"a": 1, "b": 1, "c": 1})
+    with pytest.raises(ValueError, match="folder:one: .* one image of each of 3 classes"):
+        load(root, tmp_path)
+
+
+@pytest.mark.parametrize("cache", ["pixels", "files"])
+@pytest.mark.parametrize(("mode", "own"), [("L", 1), ("RGB", 3)])
+def test_channels_can_be_chosen(tmp_path, mode, own, cache):
+    root = save_classes(tmp_path / "toys", {"a": 10, "b": 10}, mode=mode, size=(16, 16))
+    found = {}
+    for channels in ("auto", "rgb", "gray", "auto"):
+        options = ImageOptions(resolution=16, cache=cache, channels=channels)
+        lines = []
+        loaded = load(root, tmp_path, lines, images=options)
+        assert loaded.input_shape[2] == {"auto": own, "rgb": 3, "gray": 1}[channels]
+        found[channels] = loaded.test.pixels(slice(None))
+    pixels = found["rgb"]
+    if mode == "L":
+        np.testing.assert_array_equal(pixels, np.repeat(found["gray"], 3, axis=3))
+    luma = pixels @ np.array([0.299, 0.587, 0.114])
+    np.testing.assert_allclose(found["gray"][..., 0], luma, atol=2.0)
+    np.testing.assert_array_equal(found["auto"], found["rgb" if own == 3 else "gray"])

@@ -1,12 +1,13 @@
 import os
 import pathlib
 import tempfile
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.data.folder import image_folder
+from nas.data.folder import image_folder, naming
 
 
 def touch(root, *names):
@@ -66,7 +67,7 @@ def test_a_link_to_nowhere_is_an_image_that_reading_will_name(tmp_path):
         ([], "expected a folder of images for each class .* found no folder"),
         (["1.jpg", "2.jpg"], "found no folder"),
         (["a/1.jpg"], r"at least two classes, found one \(a\)"),
-        (["a/1.jpg", "b/notes.txt"], "b: expected images .* found none"),
+        (["a/1.jpg", "b/notes.txt"], r"b: expected images .* found notes.txt \(an empty file\)"),
         (["train/a/1.jpg", "train/b/1.jpg", "test/c/1.jpg"], "found c only in test"),
         (["test/a/1.jpg", "test/b/1.jpg"], "expected a folder train beside test"),
         (["train/1.jpg", "test/2.jpg"], r"train: expected a folder for each class.*1\.jpg"),
@@ -97,9 +98,51 @@ def test_folders_without_images_beside_splits_do_not_matter(tmp_path):
     assert len(image_folder.scan(tmp_path).splits["train"]) == 2
 
 
+def test_two_forms_of_one_name_are_one_class(tmp_path):
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    touch(tmp_path, f"train/{composed}/1.jpg", f"train/{decomposed}/2.jpg", "train/tea/1.jpg")
+    touch(tmp_path, f"test/{decomposed}/3.jpg", "test/tea/2.jpg")
+    found = image_folder.scan(tmp_path)
+    assert found.class_names == (composed, "tea")
+    assert [file.label for file in found.splits["train"]] == [0, 0, 1]
+    assert [file.label for file in found.splits["test"]] == [0, 1]
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".JPE"])
+def test_rarer_suffixes_of_jpegs_are_known(tmp_path, suffix):
+    found = image_folder.scan(touch(tmp_path, f"a/1{suffix}", "b/1.jpg"))
+    assert names(found, "train") == [f"a/1{suffix}", "b/1.jpg"]
+
+
+def test_a_class_of_other_files_says_what_they_are(tmp_path):
+    touch(tmp_path, "a/1.jpg", "b/IMG_1.heic", "b/IMG_2.heic")
+    (tmp_path / "b/IMG_1.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    message = (
+        r"found 2 other files, such as IMG_1\.heic \(a HEIC photo; convert it to JPEG or PNG\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        image_folder.scan(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["test", "val"])
+def test_images_without_a_class_in_a_split_get_a_hint(tmp_path, place):
+    touch(tmp_path, "train/a/1.jpg", "train/b/1.jpg", f"{place}/1.jpg")
+    with pytest.raises(ValueError, match=f"sort them into {place}/<class>/.*elsewhere"):
+        image_folder.scan(tmp_path)
+
+
+def test_odd_characters_are_escaped_in_messages(tmp_path):
+    touch(tmp_path, "a/1.jpg", "b/1.jpg", "b/x\n\x1b[31m\u202e.txt")
+    (remark,) = image_folder.scan(tmp_path).remarks
+    assert remark.endswith(r"b/x\n\x1b[31m\u202e.txt") and remark.isprintable()
+    with pytest.raises(ValueError, match=r"c\\nd: expected a folder of images") as error:
+        image_folder.scan(tmp_path / "c\nd")
+    assert str(error.value).isprintable()
+
+
 def test_a_file_name_that_is_no_text_can_be_shown():
     name = os.fsdecode(b"a/\xff.jpg")
-    assert image_folder.shortened([name, "b", "c", "d"]) == "a/?.jpg, b, c and 1 more"
+    assert naming.shortened([name, "b", "c", "d"]) == "a/\\xff.jpg, b, c and 1 more"
 
 
 NAMES = st.text("abcXY01 _-.é", min_size=1, max_size=6).filter(
@@ -126,5 +169,5 @@ def test_every_image_is_found_once_under_its_class(classes, with_splits):
         }
         found = image_folder.scan(touch(root, *wanted))
         labels = {file.name: found.class_names[file.label] for file in found.splits["train"]}
-        assert labels == wanted
+        assert labels == {k: unicodedata.normalize("NFC", name) for k, name in wanted.items()}
         assert len(found.splits["train"]) == len(wanted)

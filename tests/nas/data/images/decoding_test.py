@@ -3,11 +3,14 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
+from nas.data import machine_memory
 from nas.data.images import decoding
+from nas.data.images.depth import Levels
 
 
 def encoded(image, format="PNG", **options):
@@ -57,10 +60,25 @@ def test_what_is_transparent_is_laid_on_white():
     assert (decoded[:4] == 0).all() and (decoded[4:] == 255).all()
 
 
-def test_16_bit_gray_keeps_its_upper_byte():
-    values = (noise(8, 8).astype(np.uint16) << 8) + 77
-    decoded = decoding.decode(encoded(Image.fromarray(values)), 8, 1)
-    np.testing.assert_array_equal(decoded[..., 0], values >> 8)
+def test_16_bit_values_are_scaled_from_the_range_of_the_data_set():
+    values = noise(8, 8).astype(np.uint16) * 16
+    content = encoded(Image.fromarray(values))
+    decoded = decoding.decode(content, 8, 1, Levels(0, 16 * 255))
+    np.testing.assert_array_equal(decoded[..., 0], values // 16)
+    whole = decoding.decode(content, 8, 1)
+    np.testing.assert_allclose(whole[..., 0], values / 257, atol=0.51)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_16_bit_images_of_any_kind_keep_their_depth(channels):
+    values = noise(8, 8, channels).astype(np.uint16) * 16
+    if channels in (2, 4):
+        values[..., -1] = 65535
+    content = tf.io.encode_png(values).numpy()
+    assert decoding.examine(content).levels[1] <= 16 * 255
+    decoded = decoding.decode(content, 8, 3, Levels(0, 16 * 255))
+    expected = values[..., :1] if channels < 3 else values[..., :3]
+    np.testing.assert_array_equal(decoded, np.broadcast_to(expected // 16, (8, 8, 3)))
 
 
 def test_a_photo_is_turned_as_its_camera_noted():
@@ -97,19 +115,96 @@ def test_the_header_tells_size_and_kind(mode, is_gray, is_transparent):
     )
 
 
-@pytest.mark.parametrize("content", [b"", b"GIF", b"no image at all", b"\x89PNG\r\n\x1a\n"])
-def test_what_is_no_image_is_refused(content):
-    with pytest.raises(decoding.UnreadableImageError, match="not an image"):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "an empty file"),
+        (b"\xfe\xfe", "not an image"),
+        (b"no image at all", "a text file"),
+        (b"\x89PNG\r\n\x1a\n", "a PNG that is cut off"),
+    ],
+)
+def test_what_is_no_image_is_refused_and_called_what_it_is(content, message):
+    with pytest.raises(decoding.UnreadableImageError, match=message):
         decoding.decode(content, 8, 3)
-    with pytest.raises(decoding.UnreadableImageError, match="not an image"):
+    with pytest.raises(decoding.UnreadableImageError, match=message):
         decoding.read_header(io.BytesIO(content))
 
 
-def test_a_cut_off_image_is_refused():
-    for kind in ("JPEG", "PNG", "BMP"):
-        content = encoded(Image.fromarray(noise(64, 64, 3)), kind)
+KINDS = {
+    "JPEG": {"format": "JPEG"},
+    "progressive JPEG": {"format": "JPEG", "progressive": True},
+    "PNG": {"format": "PNG"},
+    "interlaced gray PNG": {"format": "PNG"},
+    "WebP": {"format": "WEBP"},
+    "lossless WebP": {"format": "WEBP", "lossless": True},
+    "BMP": {"format": "BMP"},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("missing", [1, 2, 12, 300, 2000])
+def test_an_image_that_is_cut_off_anywhere_is_refused(kind, missing):
+    image = Image.fromarray(noise(64, 64, 3))
+    content = encoded(image.convert("L") if "gray" in kind else image, **KINDS[kind])
+    decoding.examine(content), decoding.decode(content, 8, 3)
+    for way in (decoding.examine, lambda cut: decoding.decode(cut, 8, 3)):
         with pytest.raises(decoding.UnreadableImageError):
-            decoding.decode(content[: len(content) // 2], 8, 3)
+            way(content[:-missing])
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "progressive JPEG", "PNG", "interlaced gray PNG"])
+@pytest.mark.parametrize("share", [3, 2, 100])
+def test_an_image_whose_end_was_filled_with_zeros_is_refused(kind, share):
+    image = Image.fromarray(noise(64, 64, 3))
+    content = encoded(image.convert("L") if "gray" in kind else image, **KINDS[kind])
+    missing = len(content) // share
+    for way in (decoding.examine, lambda cut: decoding.decode(cut, 8, 3)):
+        with pytest.raises(decoding.UnreadableImageError):
+            way(content[:-missing] + bytes(missing))
+
+
+def test_bytes_behind_the_end_of_an_image_are_no_fault():
+    for kind in ("JPEG", "PNG"):
+        assert decoding.examine(encoded(Image.fromarray(noise(9, 9, 3)), kind) + b"more").is_plain
+
+
+def test_long_texts_and_profiles_of_a_png_are_no_fault():
+    info = PngImagePlugin.PngInfo()
+    info.add_text("history", "edited " * 400_000, zip=True)
+    profile = np.random.default_rng(0).bytes(3_000_000)
+    content = encoded(Image.fromarray(noise(16, 16, 3)), pnginfo=info, icc_profile=profile)
+    assert decoding.examine(content).is_plain
+    assert decoding.decode(content, 8, 3).shape == (8, 8, 3)
+
+
+@pytest.fixture(scope="module")
+def huge():
+    """A photo of 200 megapixels as a phone takes it, left half dark, right half bright."""
+    image = Image.new("RGB", (16384, 12288), (30, 30, 30))
+    image.paste((220, 220, 220), (8192, 0, 16384, 12288))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # To be rotated by 90 degrees clockwise: dark above, bright below.
+    return encoded(image, "JPEG", quality=80, exif=exif)
+
+
+def test_a_photo_of_200_megapixels_is_decoded_reduced(huge):
+    found = decoding.examine(huge)
+    assert (found.height, found.width, found.is_plain) == (16384, 12288, False)
+    decoded = decoding.decode(huge, 32, 3)
+    assert decoded[:14].max() < 60 and decoded[18:].min() > 190
+    crop = decoding.decode_crop(huge, (6144, 0, 4096, 4096), 3, resolution=64)
+    assert 128 <= crop.shape[0] == crop.shape[1] <= 1024
+    middle = len(crop) // 2
+    assert crop[: middle - 8].max() < 60 and crop[middle + 8 :].min() > 190
+
+
+def test_what_would_not_fit_into_memory_is_refused_in_our_words(huge, monkeypatch):
+    monkeypatch.setattr(machine_memory, "available_bytes", lambda: 40_000_000)
+    with pytest.raises(
+        decoding.UnreadableImageError, match="201 megapixels.*GB to decode.*half of the free memory"
+    ):
+        decoding.decode(huge, 1024, 3)
 
 
 WHOLE = [

@@ -7,8 +7,7 @@ import pytest
 import small_imagenet
 import tensorflow as tf
 
-from nas.data import batching
-from nas.data.splits import machine_memory
+from nas.data import batching, machine_memory
 from nas.data.splits.encoded_split import EncodedSplit
 from nas.data.tfds import record_index, tfds_layout
 
@@ -174,7 +173,13 @@ def test_an_image_that_cannot_be_decoded_is_named(tmp_path):
     broken[start : start + 2] = b"\xff\xd9"
     pictures["n01443537"]["n01443537_4.JPEG"] = bytes(broken)
     small_imagenet.prepare(tmp_path, pictures)
-    index = record_index.load(tfds_layout.builder("imagenet2012", str(tmp_path)), "train")
+    index = record_index.load(
+        tfds_layout.builder("imagenet2012", str(tmp_path)), "train", skip_unreadable=True
+    )
+    assert len(index.damaged) == 1
+    # As if it had become damaged since.
+    (row,) = index.damaged
+    index.sizes[row], index.by_pillow[row] = (30, 30), False
     damaged = EncodedSplit(index, index.labels, "train", np.arange(12), resolution=24)
     with pytest.raises(ValueError, match=r"imagenet2012 train/\d+ \(n01443537_4.JPEG\): .*decoded"):
         with batching.named_faults(damaged):

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import small_imagenet
 
-from nas.data.splits import image_index
+from nas.data import loading
+from nas.data.image_options import ImageOptions
+from nas.data.images import stored_arrays
 from nas.data.tfds import record_index, tfds_layout
 
 
@@ -71,7 +73,7 @@ def test_an_index_that_cannot_be_kept_serves_all_the_same(copied, monkeypatch):
     def refused(path, write):
         raise PermissionError(path)
 
-    monkeypatch.setattr(image_index.files, "write_with", refused)
+    monkeypatch.setattr(stored_arrays.files, "write_with", refused)
     assert len(index_of(copied)) == 48
     assert not list(copied.rglob("index_*.npz"))
 
@@ -79,20 +81,30 @@ def test_an_index_that_cannot_be_kept_serves_all_the_same(copied, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"no image at all", "received 15 bytes of something else"),
+        (b"no image at all", "15 bytes: a text file"),
         (
             small_imagenet.training_pictures()["n01440764"]["n01440764_0.JPEG"][:-300],
-            "without its end",
+            "a JPEG that is cut off",
         ),
-        (small_imagenet.encoded(small_imagenet.picture(0, 30, 30), "TIFF"), "received TIFF"),
+        (small_imagenet.encoded(small_imagenet.picture(0, 30, 30), "TIFF"), "a TIFF image"),
+        (small_imagenet.encoded(small_imagenet.picture(0, 30, 30), "PNG")[:-12], "is cut off"),
+        (small_imagenet.encoded(small_imagenet.picture(0, 30, 30), "WEBP")[:-12], "a WebP that"),
+        (small_imagenet.encoded(small_imagenet.picture(0, 30, 30), "BMP")[:-12], "truncated"),
     ],
 )
 def test_a_damaged_image_is_named(tmp_path, content, reason):
     pictures = small_imagenet.training_pictures(2, 3)
     pictures["n01443537"]["n01443537_1.JPEG"] = content
     small_imagenet.prepare(tmp_path, pictures)
-    with pytest.raises(ValueError, match=rf"train/\d \(n01443537_1.JPEG\): expected.*{reason}"):
+    with pytest.raises(
+        ValueError, match=rf"1 of 6 images .* \(train/\d \(n01443537_1.JPEG\): .*({reason})"
+    ):
         index_of(tmp_path)
+    skip = ImageOptions(resolution=16, cache="files", skip_unreadable=True)
+    lines = []
+    loaded = loading.load("imagenet2012", str(tmp_path), images=skip, report=lines.append)
+    assert len(loaded.train_and_validation) == 5
+    assert lines[0] == "imagenet2012: 1 unreadable images left out"
 
 
 def test_a_file_that_became_shorter_is_named(copied):
