@@ -24,7 +24,7 @@ from nas.architecture.spaces import width_multiplied
 from nas.architecture.specs import SearchSpace
 from nas.choices import derive
 from nas.choices.additive_estimate import AdditiveEstimate
-from nas.choices.work import ChooseBy, Work
+from nas.choices.work import UNSEEN, ChooseBy, Work
 from nas.searching.algorithms.task import Task
 from nas.searching.finalist_record import Finalist, Origin
 
@@ -59,7 +59,8 @@ def propose(
             found.setdefault(choices, origin)
 
     equal = _equal(task.space)
-    add(choose_by(estimate.probabilities), "estimate")
+    work = Work(task.space)
+    add(work.best(choose_by, estimate.probabilities, UNSEEN), "estimate")
     if task.space.widths:
         widest = [
             c for c in width_multiplied.all_multiplied(task.space) if _meets(task, c, is_limit)
@@ -70,7 +71,6 @@ def propose(
         add(own(), "alpha")
     # Another objective only trades accuracy for latency: then no work is too much.
     if task.config.target and (is_limit or task.config.objective == "target"):
-        work = Work(task.space)
         add(work.best(choose_by, equal, _WORK_ALONE), "most work")
         for choices in _of_one_operation(task.space, choose_by, work):
             add(choices, "one operation")
@@ -78,7 +78,8 @@ def propose(
     for _ in range(_MOST_DRAWS * task.config.finalists):
         if len(found) == task.config.finalists:
             break
-        add(choose_by(estimate.draw(rng).probabilities), "draw")
+        drawn = estimate.draw(rng).probabilities
+        add(work.best(choose_by, drawn, UNSEEN), "draw")
     return [Finalist(c, origin, task.latencies.of(c)) for c, origin in found.items()]
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from nas import files
-from nas.choices import derive, sampling
+from nas.choices import derive, sampling, work
 from nas.choices.partial_networks import Worth
+from nas.choices.work import Work
 from nas.searching import estimating, finalists, path_accuracy, proposals
 from nas.searching.algorithms.task import CHILD_FILE, SearchResult, Task
 from nas.searching.search_config import SearchConfig
@@ -147,7 +148,11 @@ class SupernetAlgorithm(Algorithm):
             choices = finalist.choices
         else:
             choices = (
-                self.choose_by(estimate.probabilities, task)
+                Work(task.space).best(
+                    lambda p, worth=(): self.choose_by(p, task, worth),
+                    estimate.probabilities,
+                    work.UNSEEN,
+                )
                 if estimate
                 else self.choose(task, supernet)
             )
