@@ -9,6 +9,7 @@ import latency_models
 from nas import files
 from nas.architecture import spaces, spec_json
 from nas.architecture.operations import MBConv
+from nas.data.image_options import ImageOptions
 from tools.terminal import pipeline_summary
 from tools.workflow import presets
 from tools.workflow.pipeline import plan
@@ -152,6 +153,17 @@ def test_a_work_dir_keeps_of_presets_what_they_had_before():
     kept = settings().as_config()
     assert not {"child", "images", "init"} & set(kept["preset"])
     assert "images" not in kept
+
+
+def test_a_target_and_a_resolution_contradict_each_other():
+    given = settings(child="mobilenet_v3_small")
+    aimed = dataclasses.replace(given, target_latency_ms=5.0)
+    assert checked(aimed).chooses_resolution and not checked(given).chooses_resolution
+    sized = dataclasses.replace(aimed, images=ImageOptions(resolution=64))
+    with pytest.raises(ValueError, match="resolution: expected none .* leave one of them out"):
+        checked(sized)
+    with pytest.raises(ValueError, match="found no file nothing.keras"):
+        checked(settings(child="mobilenet_v3_small", init="nothing.keras"))
 
 
 def test_weights_of_a_search_need_a_search():
