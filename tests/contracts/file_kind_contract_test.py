@@ -133,7 +133,7 @@ READS = [
 class Images:
     """As much of a data set as is recorded: one image in every split."""
 
-    name, class_names, input_shape = "folder:x", ("a", "b"), (8, 8, 3)
+    name, class_names, input_shape, levels = "folder:x", ("a", "b"), (8, 8, 3), None
     train, validation, test = range(3)
 
     def __init__(self):

@@ -31,10 +31,11 @@ def kept() -> Iterator[None]:
         key = repr(settings)
         return algorithms.setdefault(key, new_algorithm(*settings))
 
-    def build_supernet(space, config, latencies, steps, algorithm, sync=True):
-        key = repr((space, config, latencies.to_dict(), steps, sync))
+    def build_supernet(space, config, latencies, steps, algorithm, sync=True, pretrained=None):
+        weights = pretrained and pretrained.digest
+        key = repr((space, config, latencies.to_dict(), steps, sync, weights))
         if key not in made:
-            net = build(space, config, latencies, steps, algorithm, sync)
+            net = build(space, config, latencies, steps, algorithm, sync, pretrained)
             _keep_children(net)
             made[key] = _Kept(net, net, _of_supernet(net))
         return made[key].as_new()
