@@ -16,8 +16,8 @@ from nas.choices import space_costs
 from nas.choices.chain_costs import ChainCosts
 from nas.choices.partial_networks import Worth
 
-# What a factor e of work is worth in a trained network beyond what a supernet of a few epochs shows,
-# in nats. Chosen on `cifar_widths`; docs/results.md has the comparison.
+# What a factor e of work is worth in a trained network, beyond what a supernet of a few epochs
+# shows, in nats. Chosen on `cifar_widths`; docs/results.md has the comparison.
 UNSEEN = 0.05
 # Of multiply-accumulates and of parameters.
 _EXPONENTS = (1.0, 0.5)
