@@ -133,5 +133,11 @@ def read_ours(path: pathlib.Path, child: Child) -> NetworkWeights:
             f"{path}: expected weights of {child.name}, received a file that cannot be read as "
             f"such ({reason}); copy or train it again"
         ) from error
-    keras_network.check_built_from(model, child)
+    try:
+        keras_network.check_built_from(model, child)
+    except ValueError as error:
+        raise ValueError(
+            f"init: expected the weights of a {child.name} in {path}, received those of another "
+            f"network ({error}); use the child.json beside that file, or --init=random"
+        ) from error
     return network_weights.of_model(child, model)

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from latency_models import devices
+import latency_models
 from latency_models.measuring import measurements, resolution_times
 from nas.architecture import spaces
 
@@ -10,7 +10,7 @@ CHILD = spaces.SPACES["tiny"].child([0, 1, 2])
 
 
 def test_a_network_is_timed_at_each_resolution_once(tmp_path):
-    device = devices.device("local")
+    device = latency_models.device("local")
     short = dataclasses.replace(device.plan, rounds=2, min_rounds=2)
     path = tmp_path / "rows.jsonl"
     found = resolution_times.measure(
