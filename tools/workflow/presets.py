@@ -162,7 +162,9 @@ PRESETS = {
         ),
         train=train_config.FINE_TUNING,
         init="imagenet",
-        images=_PHOTOGRAPHS,
+        # Decoded once if memory allows, and shifted and mirrored: few epochs need no stronger
+        # augmentation.
+        images=ImageOptions(preferred_resolution=224),
     ),
     "tiny": Preset(
         description="a smoke test on Fashion-MNIST; its network is not useful",

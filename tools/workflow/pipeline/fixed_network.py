@@ -4,7 +4,6 @@ Its resolution is the largest of the space's whose predicted latency meets the t
 in the work dir's folder `fixed`.
 """
 
-import dataclasses
 import pathlib
 from typing import Any
 
@@ -18,6 +17,7 @@ from nas.choices.chain_costs import ChainCosts
 from nas.data.splits.dataset import Dataset
 from nas.pretrained import initial, seeds
 from tools.workflow import stages
+from tools.workflow.pipeline import training
 from tools.workflow.pipeline.settings import Settings
 
 FOLDER = "fixed"
@@ -65,8 +65,7 @@ def run(
     path, preset = workdir / FOLDER, settings.preset
     content = {**spec_json.to_dict(child), "provenance": files.provenance()}
     files.write_json(workdir / _CHILD, content)
-    begun = initial.of_seed(child, preset.init, settings.seed)
-    config = dataclasses.replace(preset.train, seed=settings.seed)
+    config, begun = training.beginning(settings, child, workdir)
     stages.run_train(child, dataset, config, path, tensorboard=False, initial=begun)
     failed: dict[str, str] = {}
     stages.run_export((preset.recipe,), dataset, settings.seed, path, failed)

@@ -14,12 +14,10 @@ from nas.architecture import spaces
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
 from nas.data.splits.dataset import Dataset
-from nas.pretrained import initial as beginnings
-from nas.searching.algorithms.task import CHILD_FILE
 from tools.reporting import page
 from tools.terminal import console, pipeline_summary
 from tools.workflow import stages, target_range
-from tools.workflow.pipeline import data, fixed_network, given_network, latency, record
+from tools.workflow.pipeline import data, fixed_network, given_network, latency, record, training
 from tools.workflow.pipeline.settings import Settings
 from tools.workflow.workdir import WorkDir
 
@@ -67,7 +65,7 @@ class Pipeline:
             self._stage("child", "Network", self._take_child, ["child.json"], _files(preset.child))
         self._stage(
             "train",
-            f"Training the child {self._begun}",
+            f"Training the child from {training.origin(self._settings)}",
             self._train,
             ["child.keras", "train/metrics.jsonl"],
             ["child.json"],
@@ -235,19 +233,8 @@ class Pipeline:
             self._settings, self._dataset, self._device, self._path
         )
 
-    @property
-    def _begun(self) -> str:
-        known = {beginnings.RANDOM: "scratch", beginnings.SEARCH: "the weights of the search"}
-        return f"from {known.get(self._preset.init, self._preset.init)}"
-
     def _train(self) -> None:
-        config = dataclasses.replace(self._preset.train, seed=self._settings.seed)
-        initial, init = None, self._preset.init
-        if init == beginnings.SEARCH:
-            initial = beginnings.of_search(self._child, self._path / "search" / CHILD_FILE)
-        elif init != beginnings.RANDOM:
-            initial = beginnings.of_seed(self._child, init, config.seed)
-            config = dataclasses.replace(config, measure_moments=initial.is_cut)
+        config, initial = training.beginning(self._settings, self._child, self._path)
         found = stages.run_train(
             self._child,
             self._child_dataset,
