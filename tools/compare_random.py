@@ -27,6 +27,7 @@ from nas.choices.chain_costs import ChainCosts
 from nas.data.image_options import ImageOptions
 from nas.data.splits.dataset import Dataset
 from nas.file_kinds import CONFIG
+from nas.pretrained import initial
 from nas.training.train_config import TrainConfig
 from tools.experiments import finished_runs
 from tools.terminal import console
@@ -82,6 +83,7 @@ def main() -> None:
     """Trains the networks that are missing and prints the table."""
     directory = pathlib.Path(_WORKDIR.value)
     summary, settings = finished_runs.pipeline(directory)
+    finished_runs.check_start(settings, directory)
     space = spaces.load_space(str(directory / "space.json"))
     searched = spaces.load_child(str(directory / "child.json"))
     table = latency_models.load(directory / "latency_model.json")
@@ -122,7 +124,7 @@ def main() -> None:
             name = "searched" if child is searched else child.name
             console.title(f"{name}: {stages.describe(child, space)}")
             # The random networks begin with random weights; so must the searched one.
-            is_there = child is searched and preset.get("init", "random") == "random"
+            is_there = child is searched and preset.get("init", initial.RANDOM) == initial.RANDOM
             accuracies = [summary.test_accuracy] if is_there else []
             for seed in range(config.seed + len(accuracies), config.seed + _REPEATS.value):
                 one = dataclasses.replace(config, seed=seed)

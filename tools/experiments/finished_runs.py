@@ -1,6 +1,7 @@
 """Reads what finished commands left, for the commands that compare their networks."""
 
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import pydantic
@@ -9,6 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from nas import file_kinds, reading, schemas
 from nas.file_kinds import COMPARISON, RESULT
+from nas.pretrained import initial
 from nas.schemas import Count, Finite, Fraction, NotNegative, Positive
 from tools.reporting.data import records
 
@@ -130,3 +132,21 @@ def pipeline(folder: pathlib.Path) -> tuple[records.Summary, dict[str, Any]]:
                 place = f"{place}.{name}"
                 raise reading.fault(path, place, "a value", "none", file_kinds.CONFIG)
     return summary, settings
+
+
+def check_start(settings: Mapping[str, Any], path: pathlib.Path) -> None:
+    """Checks that a pipeline's network can be compared with ones that begin with random weights.
+
+    Args:
+        settings: the pipeline's settings.
+        path: its work dir, for the message.
+
+    Raises:
+        ValueError: its training began with the weights of another network.
+    """
+    init = settings["preset"].get("init", initial.RANDOM)
+    if init not in (initial.RANDOM, initial.SEARCH):
+        raise ValueError(
+            f"{path}: expected a run that began with random weights, received one that began with "
+            f"{init}; its summary.json compares it with that network"
+        )
