@@ -143,7 +143,7 @@ def test_a_space_of_widths_and_resolutions_is_measured_without_darts(tmp_path):
     files.write_json(tmp_path / "wide.json", spec_json.to_dict(wide))
     output = tmp_path / "supernet.json"
     flags = f"--space={tmp_path / 'wide.json'}", "--batch_size=32", f"--output={output}"
-    steps = "--paths=2", "--rounds=1", "--memory_processes=1", "--measure=times,memory", "--growth="
+    steps = "--paths=2", "--rounds=1", "--memory_processes=1", "--measure=times,memory"
     done = run(*flags, *steps)
     assert done.returncode == 0, done.stderr
     found = json.loads(output.read_text())
