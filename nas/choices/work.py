@@ -1,7 +1,7 @@
-"""How much a network computes and holds, as one number that counts beside an estimate.
+"""How much a network computes and holds, as one number.
 
-What computes more in equal time is often better, the more so the longer it is trained. A supernet
-is trained too little for its losses to show this (docs/results.md has the numbers).
+What computes more in equal time is often better, the more so the longer it is trained. The network
+of most work that meets a target is a rule without a search, and so something to compare with.
 """
 
 import math
@@ -16,9 +16,6 @@ from nas.choices import space_costs
 from nas.choices.chain_costs import ChainCosts
 from nas.choices.partial_networks import Worth
 
-# What a factor e of work is worth in a trained network, beyond what a supernet of a few epochs
-# shows, in nats. Chosen on `cifar_widths`; docs/results.md has the comparison.
-UNSEEN = 0.05
 # Of multiply-accumulates and of parameters.
 _EXPONENTS = (1.0, 0.5)
 # Rounds in which the weights of a sum follow the network that they lead to.

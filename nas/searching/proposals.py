@@ -2,7 +2,7 @@
 
 Every one meets the target as the child would:
 
-- `estimate`: the best by the estimate from the losses of all weight steps, and by its work.
+- `estimate`: the best by the estimate from the losses of all weight steps.
 - `width`: where widths are decisions, the network of one multiplied width, if one meets the
   target.
 - `alpha`: the algorithm's own choice.
@@ -24,7 +24,7 @@ from nas.architecture.spaces import width_multiplied
 from nas.architecture.specs import SearchSpace
 from nas.choices import derive
 from nas.choices.additive_estimate import AdditiveEstimate
-from nas.choices.work import UNSEEN, ChooseBy, Work
+from nas.choices.work import ChooseBy, Work
 from nas.searching.algorithms.task import Task
 from nas.searching.finalist_record import Finalist, Origin
 
@@ -60,7 +60,7 @@ def propose(
 
     equal = _equal(task.space)
     work = Work(task.space)
-    add(work.best(choose_by, estimate.probabilities, UNSEEN), "estimate")
+    add(choose_by(estimate.probabilities), "estimate")
     if task.space.widths:
         widest = [
             c for c in width_multiplied.all_multiplied(task.space) if _meets(task, c, is_limit)
@@ -78,8 +78,7 @@ def propose(
     for _ in range(_MOST_DRAWS * task.config.finalists):
         if len(found) == task.config.finalists:
             break
-        drawn = estimate.draw(rng).probabilities
-        add(work.best(choose_by, drawn, UNSEEN), "draw")
+        add(choose_by(estimate.draw(rng).probabilities), "draw")
     return [Finalist(c, origin, task.latencies.of(c)) for c, origin in found.items()]
 
 

@@ -7,9 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from nas import files
-from nas.choices import derive, sampling, work
+from nas.choices import derive, sampling
 from nas.choices.partial_networks import Worth
-from nas.choices.work import Work
 from nas.searching import estimating, finalists, path_accuracy, proposals
 from nas.searching.algorithms.task import CHILD_FILE, SearchResult, Task
 from nas.searching.search_config import SearchConfig
@@ -148,11 +147,7 @@ class SupernetAlgorithm(Algorithm):
             choices = finalist.choices
         else:
             choices = (
-                Work(task.space).best(
-                    lambda p, worth=(): self.choose_by(p, task, worth),
-                    estimate.probabilities,
-                    work.UNSEEN,
-                )
+                self.choose_by(estimate.probabilities, task)
                 if estimate
                 else self.choose(task, supernet)
             )

@@ -10,7 +10,6 @@ from nas.architecture.spaces import width_multiplied
 from nas.architecture.specs import SearchSpace
 from nas.choices import derive, space_costs
 from nas.choices.additive_estimate import AdditiveEstimate
-from nas.choices.work import UNSEEN, Work
 from nas.searching import proposals
 from nas.searching.search_config import SearchConfig
 
@@ -66,17 +65,11 @@ def test_all_are_different_and_meet_the_target(is_limit):
     assert {"one operation", "draw"} < set(origins)
 
 
-def test_the_first_is_the_best_by_estimate_and_work():
+def test_the_first_is_the_best_of_the_estimate():
     found, target = proposed(WIDTHS, 4)
     costs = space_costs.macs_of(WIDTHS)
-    p, work = estimate(WIDTHS).probabilities, Work(WIDTHS)
-
-    def worth(choices):
-        return UNSEEN * work.log(choices) - estimate(WIDTHS).of(choices)
-
-    alone = derive.most_probable_on(p, costs, target)
-    assert worth(found[0].choices) >= worth(alone)
-    assert work.log(found[0].choices) >= work.log(alone)
+    best = derive.most_probable_on(estimate(WIDTHS).probabilities, costs, target)
+    assert found[0].choices == best
 
 
 def test_fewer_are_the_first_of_more():
