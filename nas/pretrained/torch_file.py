@@ -124,10 +124,7 @@ def _elements(stream: io.BytesIO, storage: _Storage) -> np.ndarray:
 
 
 def _numbers(values: Any) -> tuple[int, ...]:
-    """Returns sizes, offsets or strides; raises ValueError unless they are whole and not below 0.
-
-    The largest product is bounded, so that a file cannot ask for more memory than it has itself.
-    """
+    """Returns sizes, offsets or strides; raises ValueError unless all are whole and at least 0."""
     if not isinstance(values, Sequence) or not all(
         type(value) is int and value >= 0 for value in values
     ):
@@ -143,6 +140,7 @@ def _rebuild(
     if not isinstance(storage, _Storage):
         raise ValueError("a tensor has no storage")
     sizes, steps = _numbers(shape), _numbers(strides)
+    # So a file cannot ask for more memory than it has itself.
     if len(sizes) != len(steps) or math.prod(sizes) > storage.size:
         raise ValueError(f"a tensor of {sizes} does not fit its storage of {storage.size}")
     (first,) = _numbers([offset])

@@ -145,7 +145,7 @@ def check_start(settings: Mapping[str, Any], path: pathlib.Path) -> None:
         ValueError: its training began with the weights of another network.
     """
     init = settings["preset"].get("init", initial.RANDOM)
-    if init not in (initial.RANDOM, initial.SEARCH):
+    if initial.is_pretrained(init):
         raise ValueError(
             f"{path}: expected a run that began with random weights, received one that began with "
             f"{init}; its summary.json compares it with that network"

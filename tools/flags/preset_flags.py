@@ -67,10 +67,7 @@ def _training(preset: "Preset", init: str | None, changes: dict[str, Any]) -> "T
     from nas.pretrained import initial
     from nas.training import train_config
 
-    own = initial.RANDOM, initial.SEARCH
-    settings = preset.train
-    if init == initial.RANDOM and preset.init not in own:
-        settings = train_config.SCRATCH
-    elif init is not None and init not in own and preset.init in own:
-        settings = train_config.FINE_TUNING
+    settings, was_pretrained = preset.train, initial.is_pretrained(preset.init)
+    if init is not None and initial.is_pretrained(init) != was_pretrained:
+        settings = train_config.SCRATCH if was_pretrained else train_config.FINE_TUNING
     return dataclasses.replace(settings, **changes)

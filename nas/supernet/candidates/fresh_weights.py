@@ -8,9 +8,8 @@ import numpy as np
 from nas.architecture.operations import Stage
 from nas.architecture.operations.weights import Bank, Weight
 from nas.layers.stage_functions import StageForm
+from nas.pretrained.network_weights import ChainWeights
 
-# The weights of a chain, stage by stage, in the order of `Stage.weights`.
-ChainWeights = tuple[tuple[np.ndarray, ...], ...]
 # Given a chain's stages, whether it is residual, and fresh weights, returns those to begin with.
 Begin = Callable[[Sequence[Stage], bool, ChainWeights], ChainWeights]
 

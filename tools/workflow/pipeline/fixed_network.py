@@ -28,7 +28,7 @@ OUTPUTS = [_CHILD, f"{FOLDER}/child.keras"]
 def is_compared(settings: Settings) -> bool:
     """Whether a run has a fixed network: a search that began with a pretrained one."""
     preset = settings.preset
-    return preset.child is None and preset.init not in (initial.RANDOM, initial.SEARCH)
+    return preset.child is None and initial.is_pretrained(preset.init)
 
 
 def within(space: SearchSpace, costs: ChainCosts, target_ms: float, init: str) -> Child | None:

@@ -79,7 +79,8 @@ class Pipeline:
         self._stage("measure", "Latency of the exported files", self._measure, [], networks)
         if self._fixed is not None:
             title = f"The fixed network: {self._fixed.name} at {self._fixed.resolution} pixels"
-            self._stage("fixed", title, self._train_fixed, fixed_network.OUTPUTS)
+            train = functools.partial(self._train_fixed, self._fixed)
+            self._stage("fixed", title, train, fixed_network.OUTPUTS)
         summary = self._summarize(failed)
         read = ["summary.json", "latency_model.json", "child.json"]
         read += [name for name in written() if name.startswith("parity_")]
@@ -275,10 +276,9 @@ class Pipeline:
         is_found = found and dataclasses.replace(found, name=self._child.name) == self._child
         return None if is_found else found
 
-    def _train_fixed(self) -> None:
-        assert self._fixed is not None
-        dataset = self._dataset_at(self._fixed.resolution)
-        fixed_network.run(self._settings, self._fixed, dataset, self._device, self._path)
+    def _train_fixed(self, child: Child) -> None:
+        dataset = self._dataset_at(child.resolution)
+        fixed_network.run(self._settings, child, dataset, self._device, self._path)
 
     def _report(self) -> None:
         page.write([str(self._path)])

@@ -101,7 +101,7 @@ def checked(settings: Settings) -> Settings:
     else:
         network = spaces.load_space(preset.space)
         _check_search(preset, network)
-    if preset.init not in (initial.RANDOM, initial.SEARCH):
+    if initial.is_pretrained(preset.init):
         seeds.load(preset.init, network)
     for name in (preset.recipe, *preset.recipes):
         support.check(network, name)
