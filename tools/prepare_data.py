@@ -12,6 +12,7 @@ from nas.data import loading, sources
 from nas.data.splits import dataset as dataset_lib
 from tools.flags import data_flags
 from tools.terminal import console
+from tools.workflow import image_regime
 
 _VALIDATION_SIZE = flags.DEFINE_integer(
     "validation_size",
@@ -65,6 +66,7 @@ def main() -> None:
     fewest, most = min(per_class), max(per_class)
     if fewest != most:
         console.say(f"training images per class: {fewest:,} to {most:,}")
+    console.say(f"training images: {image_regime.text(dataset)}")
     counts = ", ".join(f"{where}: {count}" for where, count in duplicates.items())
     console.say(f"identical images across splits: {counts}")
 

@@ -10,8 +10,8 @@ from nas import files
 from nas.architecture.specs import Child
 from nas.progress import Track, untracked
 
-# In pixels; those that EfficientNet and MobileNet are used at.
-RESOLUTIONS = (96, 112, 128, 160, 192, 224)
+# In pixels; those that EfficientNet and MobileNet are used at, and two below for small targets.
+RESOLUTIONS = (64, 80, 96, 112, 128, 160, 192, 224)
 
 
 def measure(

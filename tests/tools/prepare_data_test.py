@@ -15,7 +15,9 @@ def test_the_summary_describes_the_data_set_and_nothing_else_is_printed(fashion_
             f"fashion_mnist: already in {fashion_data_dir}/fashion_mnist/3.0.1 "
             "fashion_mnist split images ---------- ------ train 900 validation 100 test 300 "
             "images: 28x28, 1 channel classes: 10 (T-shirt/top, Trouser, Pullover, Dress, Coat, "
-            "Sandal, Shirt, Sneaker, Bag, Ankle boot) identical images across splits: "
+            "Sandal, Shirt, Sneaker, Bag, Ankle boot) training images: 100 a class, too few to "
+            "train from nothing: begin with the weights of ImageNet (--preset=photos, or "
+            "--init=imagenet, and --channels=rgb) identical images across splits: "
             "validation in train: 0, test in train: 0, test in validation: 0"
         ).split()
     )

@@ -11,7 +11,7 @@ from nas.searching import algorithms, finalists
 from nas.searching.algorithms import Task
 from nas.training import checkpoints
 from tools.terminal import console, notation
-from tools.workflow import target_range, trial_steps
+from tools.workflow import image_regime, target_range, trial_steps
 from tools.workflow.workdir import WorkDir
 
 _COLUMNS = 80
@@ -34,6 +34,7 @@ def show(task: Task, algorithm: algorithms.Algorithm, directory: WorkDir, measur
     console.title("Plan (nothing is written)")
     say("space", space_text(task.space))
     say("data", data_text(task.dataset))
+    say("images", image_regime.text(task.dataset, task.config.init))
     costs, target = task.latencies, task.config.target
     say("cost", target_range.range_text(costs, target) if measured else "no target")
     for name, text in target_range.notes(task.space, costs, target).items():

@@ -51,7 +51,7 @@ def efficientnet_lite() -> SearchSpace:
     slots = stage_slots(_FIRST_WIDTH, rows, mbconvs((3, 5, 7), (3, 6)))
     return SearchSpace(
         name="efficientnet_lite",
-        resolution=(96, 112, 128, 160, 192, 224),
+        resolution=(64, 80, 96, 112, 128, 160, 192, 224),
         num_classes=1000,
         stem=_STEM,
         layers=(Block(MBConv(3, 1), _STEM.width, _FIRST_WIDTH), *slots),

@@ -4,7 +4,9 @@ import dataclasses
 
 from nas.data import batching
 from nas.data.splits.dataset import Dataset
-from tools.workflow import stages
+from nas.pretrained import initial
+from tools.terminal import console
+from tools.workflow import image_regime, search_plan, stages
 from tools.workflow.pipeline.settings import Settings
 
 
@@ -47,3 +49,14 @@ def load_dataset(
         )
     batching.steps_per_epoch(dataset.train_and_validation, preset.train.batch_size)
     return dataset
+
+
+def show(settings: Settings, dataset: Dataset) -> None:
+    """Prints the sizes of the splits, and a caution if the images are too few for the preset."""
+    console.say(f"  {search_plan.data_text(dataset)}")
+    # Who asks for few images of many knows.
+    is_chosen = settings.max_train_examples or initial.is_pretrained(settings.preset.init)
+    if image_regime.is_few(dataset) and not is_chosen:
+        console.say(
+            f"  caution: training images: {image_regime.text(dataset, settings.preset.init)}"
+        )

@@ -10,7 +10,7 @@ from nas.data import batching
 from nas.distribution.hosts import Distribution
 from nas.searching import search
 from tools.terminal import console
-from tools.workflow import search_plan, stages, target_range
+from tools.workflow import image_regime, search_plan, stages, target_range
 from tools.workflow.pipeline import data, fixed_network
 from tools.workflow.pipeline.settings import Settings
 from tools.workflow.workdir import WorkDir
@@ -93,6 +93,7 @@ def show(settings: Settings, directory: WorkDir) -> None:
     if preset.child is not None:
         search_plan.say("child", preset.child)
         search_plan.say("data", search_plan.data_text(dataset))
+        search_plan.say("images", image_regime.text(dataset, preset.init))
         search_plan.say("training", training)
         return
     space = stages.for_dataset(spaces.load_space(preset.space), dataset)
@@ -122,6 +123,7 @@ def show(settings: Settings, directory: WorkDir) -> None:
     task, algorithm = search.prepare(space, dataset, None, preset.search, Distribution())
     search_plan.say("space", search_plan.space_text(space))
     search_plan.say("data", search_plan.data_text(dataset))
+    search_plan.say("images", image_regime.text(dataset, preset.init))
     search_plan.say("search", search_plan.schedule_text(task))
     search_plan.say("training", training)
     if owner is not None or all(state == _FINISHED for _, state, _ in listed):

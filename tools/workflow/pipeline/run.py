@@ -187,11 +187,7 @@ class Pipeline:
         return self._latencies.at(self._preset.target_latency)
 
     def _prepare_data(self) -> None:
-        dataset = self._dataset
-        console.say(
-            f"  {dataset.name}: {len(dataset.train):,} images for weights, "
-            f"{len(dataset.validation):,} for the architecture, {len(dataset.test):,} for the test"
-        )
+        data.show(self._settings, self._dataset)
 
     def _benchmark(self) -> None:
         latency.benchmark(self._settings, self._space, self._device, self._path)

@@ -24,16 +24,16 @@ def test_a_slot_for_every_block_but_the_first():
     skips = [Skip() in slot.candidates for slot in SPACE.slots]
     # The first block of a stage changes the shape.
     assert [not s for s in skips] == [i in (0, 2, 4, 7, 10, 14) for i in range(15)]
-    assert SPACE.resolutions == (96, 112, 128, 160, 192, 224)
+    assert SPACE.resolutions == (64, 80, 96, 112, 128, 160, 192, 224)
 
 
 def test_numbers_of_its_networks():
     macs = space_costs.macs_of(SPACE)
-    assert SPACE.cardinality == 6**6 * 7**9 * 2 * 3**5 * 6
+    assert SPACE.cardinality == 6**6 * 7**9 * 2 * 3**5 * 8
     least, most = MBConv(3, 3), MBConv(7, 6)
     smallest = [Skip() if Skip() in s.candidates else least for s in SPACE.slots]
     fastest = [s.candidates.index(op) for s, op in zip(SPACE.slots, smallest, strict=True)]
     slowest = [s.candidates.index(most) for s in SPACE.slots]
     widest = [len(numbers) - 1 for numbers in SPACE.widths.values()]
     assert macs.fastest_ms == counting.num_macs(SPACE.child([*fastest, *[0] * 6, 0]))
-    assert macs.slowest_ms == counting.num_macs(SPACE.child([*slowest, *widest, 5]))
+    assert macs.slowest_ms == counting.num_macs(SPACE.child([*slowest, *widest, 7]))
