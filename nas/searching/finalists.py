@@ -20,9 +20,11 @@ import keras
 from nas import files, reading, schemas
 from nas.file_kinds import RESULT
 from nas.layers import keras_file
+from nas.pretrained import initial
 from nas.searching import finalist_record, path_accuracy
 from nas.searching.algorithms.task import Task
 from nas.searching.finalist_record import Finalist, Record
+from nas.searching.search_config import SearchConfig
 from nas.supernet.supernet import Supernet
 from nas.training import child_training
 from nas.training.train_config import TrainConfig
@@ -73,6 +75,27 @@ def total_epochs(count: int, first_epochs: int) -> int:
     return total
 
 
+def training_of(config: SearchConfig, done: int) -> TrainConfig:
+    """Returns the settings of a finalist's training, those of the supernet's weights.
+
+    Args:
+        config: settings of the search.
+        done: rounds before it.
+    """
+    return TrainConfig(
+        epochs=config.finalist_epochs * 2**done,
+        batch_size=config.batch_size,
+        seed=config.seed + done,
+        optimizer=config.optimizer,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        label_smoothing=config.label_smoothing,
+        precision=config.precision,
+        # Few images have worse moments than those that the network got on all of them.
+        freeze_moments=initial.is_pretrained(config.init),
+    )
+
+
 def _choices(record: Record) -> list[tuple[int, ...]]:
     return [finalist.choices for finalist in record.finalists]
 
@@ -112,19 +135,10 @@ def _trained(
         before = _load(_model_path(task, index, done - 1))
     else:
         before = path_accuracy.inherited(supernet, finalist.choices, task.dataset)
-    config = task.config
     model = child_training.train(
         child,
         images.without_validation(),
-        TrainConfig(
-            epochs=config.finalist_epochs * 2**done,
-            batch_size=config.batch_size,
-            seed=config.seed + done,
-            learning_rate=config.learning_rate,
-            weight_decay=config.weight_decay,
-            label_smoothing=config.label_smoothing,
-            precision=config.precision,
-        ),
+        training_of(task.config, done),
         folder,
         report=task.report,
         initial=before.get_weights(),
