@@ -13,7 +13,7 @@ from nas.schemas import Count, Finite, Fraction, NotNegative
 
 FILE_NAME = "finalists.json"
 
-Origin = Literal["estimate", "alpha", "width", "most work", "one operation", "draw"]
+Origin = Literal["estimate", "alpha", "width", "pretrained", "most work", "one operation", "draw"]
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -5,6 +5,9 @@ Every one meets the target as the child would:
 - `estimate`: the best by the estimate from the losses of all weight steps.
 - `width`: where widths are decisions, the network of one multiplied width, if one meets the
   target.
+- `pretrained`: where the search began with a pretrained network, that network at the largest
+  resolution that meets the target; it may be faster than the others. It is what one has without a
+  search.
 - `alpha`: the algorithm's own choice.
 - `most work`: the one of most work (`nas.choices.work`); a rule that needs no search.
 - `one operation`: for each operation of the space, a network that has it in every slot, or in as
@@ -27,6 +30,7 @@ from nas.choices.additive_estimate import AdditiveEstimate
 from nas.choices.work import ChooseBy, Work
 from nas.searching.algorithms.task import Task
 from nas.searching.finalist_record import Finalist, Origin
+from nas.supernet import pretrained_start
 
 # Draws for one further network. Where the estimate is sure, they are often the same.
 _MOST_DRAWS = 20
@@ -67,6 +71,11 @@ def propose(
         ]
         if widest:
             add(widest[-1], "width")
+    if task.pretrained:
+        sized = pretrained_start.at_every_resolution(task.space, task.pretrained)
+        fast = [c for c in sized if not _is_slower(task, c, is_limit)]
+        if fast:
+            add(fast[-1], "pretrained")
     if own:
         add(own(), "alpha")
     # Another objective only trades accuracy for latency: then no work is too much.
@@ -84,9 +93,18 @@ def propose(
 
 def _meets(task: Task, choices: tuple[int, ...], is_limit: bool) -> bool:
     """Whether a network meets the target without being much faster."""
-    target, band = task.config.target, derive.TARGET_BAND
-    most = target * (1.0 if is_limit else 1.0 + band)
-    return not target or target * (1.0 - band) <= task.latencies.of(choices) <= most
+    target = task.config.target
+    if not target:
+        return True
+    is_used = task.latencies.of(choices) >= target * (1.0 - derive.TARGET_BAND)
+    return is_used and not _is_slower(task, choices, is_limit)
+
+
+def _is_slower(task: Task, choices: tuple[int, ...], is_limit: bool) -> bool:
+    """Whether a network takes longer than the target allows."""
+    target = task.config.target
+    most = target * (1.0 if is_limit else 1.0 + derive.TARGET_BAND)
+    return bool(target) and task.latencies.of(choices) > most
 
 
 def _equal(space: SearchSpace) -> np.ndarray:

@@ -53,6 +53,19 @@ def choices_of(space: SearchSpace, seed: Seed) -> tuple[int, ...]:
         ) from error
 
 
+def at_every_resolution(space: SearchSpace, seed: Seed) -> list[tuple[int, ...]]:
+    """Returns the choices of the seed at every resolution of the space, the smallest first.
+
+    Raises:
+        ValueError: as `choices_of`.
+    """
+    choices, row = list(choices_of(space, seed)), space.resolution_row
+    if row is None:
+        return [tuple(choices)]
+    by_size = sorted(range(len(space.resolutions)), key=lambda i: space.resolutions[i])
+    return [tuple(choices[:row] + [i] + choices[row + 1 :]) for i in by_size]
+
+
 def fit_classifier(supernet: Supernet, seed: Seed, split: Split) -> None:
     """Fits the classifier in closed form to the features of the seed.
 

@@ -8,6 +8,7 @@ ORIGINS = {
     "estimate": "best by the estimate",
     "alpha": "the algorithm's own choice",
     "width": "one multiplied width",
+    "pretrained": "the pretrained network",
     "most work": "most work at this cost",
     "one operation": "one operation, most work",
     "draw": "possible by the estimate",

@@ -1,3 +1,4 @@
+import dataclasses
 import types
 
 import numpy as np
@@ -38,11 +39,13 @@ def estimate(space, seed=0, deviation=0.02):
     return AdditiveEstimate(effects, 0.1, 1000, root)
 
 
-def proposed(space, finalists, fraction=0.4, own=None, is_limit=False, deviation=0.02):
+def proposed(
+    space, finalists, fraction=0.4, own=None, is_limit=False, deviation=0.02, pretrained=None
+):
     costs = space_costs.macs_of(space)
     target = costs.at(fraction)
     config = SearchConfig(finalists=finalists, target=target, is_limit=is_limit)
-    task = types.SimpleNamespace(space=space, latencies=costs, config=config)
+    task = types.SimpleNamespace(space=space, latencies=costs, config=config, pretrained=pretrained)
 
     def choose_by(p, worth=()):
         if is_limit:
@@ -70,6 +73,23 @@ def test_the_first_is_the_best_of_the_estimate():
     costs = space_costs.macs_of(WIDTHS)
     best = derive.most_probable_on(estimate(WIDTHS).probabilities, costs, target)
     assert found[0].choices == best
+
+
+@pytest.mark.parametrize("size", [24, 16, None])
+def test_the_pretrained_network_is_one_at_the_largest_resolution_that_meets_the_target(
+    size, monkeypatch
+):
+    space = dataclasses.replace(WIDTHS, resolution=(24, 12, 16))
+    # The smallest resolution first.
+    own = [(1, 0, 0, 0, 0, 0, 0, 0, row) for row in (1, 2, 0)]
+    monkeypatch.setattr(proposals.pretrained_start, "at_every_resolution", lambda *_: own)
+    costs = space_costs.macs_of(space)
+    smallest, middle, largest = (costs.of(choices) for choices in own)
+    target = {24: 1.5 * largest, 16: middle, None: (costs.fastest_ms + smallest) / 2}[size]
+    fraction = (target - costs.fastest_ms) / (costs.slowest_ms - costs.fastest_ms)
+    found, _ = proposed(space, 3, fraction, pretrained="a seed")
+    sizes = [space.child(one.choices).resolution for one in found if one.origin == "pretrained"]
+    assert sizes == ([] if size is None else [size])
 
 
 def test_fewer_are_the_first_of_more():

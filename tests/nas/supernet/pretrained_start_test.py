@@ -82,6 +82,16 @@ def test_a_classifier_of_as_many_classes_is_kept(dataset, weights):
     np.testing.assert_array_equal(net.classifier.kernel, seed.weights.classifier[0])
 
 
+def test_the_seed_at_every_resolution_of_the_space(weights):
+    seed = pretrained_start.seed_of(SPACE, str(weights))
+    found = [SPACE.child(c) for c in pretrained_start.at_every_resolution(SPACE, seed)]
+    assert [child.resolution for child in found] == [20, 28]
+    own = SPACE.child(CHOICES)
+    assert all(child.layers == own.layers and child.head == own.head for child in found)
+    one_size = dataclasses.replace(SPACE, resolution=28)
+    assert len(pretrained_start.at_every_resolution(one_size, seed)) == 1
+
+
 def test_an_interrupted_search_gives_the_same_result(dataset, weights, tmp_path):
     settings = config(weights)
     whole = search.search(SPACE, dataset, None, settings, tmp_path / "whole")
