@@ -14,9 +14,16 @@ width that is decided in this layer (else 1), and (*) convolution. For a score k
 are computed by one forward and one backward sweep over the chain, for operations, widths and
 resolution. Latency is on a grid of equal bins from the fastest network to the slowest; the excess
 of each layer's cost (`chain_sweep.excess`) is rounded to a whole number of bins.
+
+One operation that a device is bad at can make the slowest network hundreds of times as slow as the
+fastest, and the bins too wide for targets among the fast ones. So the grid may end at a latency
+`most_ms`. Mass beyond it is dropped, and every slower network has the score of the last bin:
+
+    E[k] = k(most) + E[(k(L) - k(most)) 1{L <= most}].
 """
 
 import dataclasses
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -47,13 +54,15 @@ class LatencyDistribution:
 
     Args:
         latencies: costs of the networks.
+        most_ms: where the grid ends; networks slower than that are not told apart.
 
     Attributes:
         grid_ms: float32 `[bins]`, the latency of each bin.
     """
 
-    def __init__(self, latencies: ChainCosts) -> None:
-        span = latencies.slowest_ms - latencies.fastest_ms
+    def __init__(self, latencies: ChainCosts, most_ms: float = math.inf) -> None:
+        self._is_cut = most_ms < latencies.slowest_ms
+        span = min(most_ms, latencies.slowest_ms) - latencies.fastest_ms
         width = span / (_NUM_BINS - 1) or 1.0
         starts_ms, excess = chain_sweep.excess(latencies.steps)
         starts = np.rint(starts_ms / width).astype(np.int32)
@@ -64,6 +73,13 @@ class LatencyDistribution:
         # Rounding may carry the slowest network a few bins beyond the range.
         negative = [dataclasses.replace(step, costs=-step.costs) for step in steps]
         count = 1 + int((starts - chain_sweep.least_rests(negative)[0][:, 0]).max())
+        if self._is_cut:
+            count = min(count, _NUM_BINS)
+            # A move by the length of the grid already leaves it.
+            furthest = grid_shifts.whole_blocks(count)
+            steps = [
+                dataclasses.replace(step, costs=np.minimum(step.costs, furthest)) for step in steps
+            ]
         self.grid_ms = (latencies.fastest_ms + np.arange(count) * width).astype(np.float32)
         self._bins = grid_shifts.whole_blocks(count)
         self._starts = starts
@@ -82,6 +98,14 @@ class LatencyDistribution:
             probabilities: `[rows, options]`, zero in the padding.
             score: `[bins]`, k at `grid_ms`.
         """
+        if self._is_cut:
+            beyond = score[-1]
+            found = self._scores(probabilities, score - beyond)
+            exists = tf.sequence_mask(self._counts, max(self._counts), tf.float32)
+            return Scores(found.mean + beyond, found.by_candidate + beyond * exists)
+        return self._scores(probabilities, score)
+
+    def _scores(self, probabilities: tf.Tensor, score: tf.Tensor) -> Scores:
         rows = [p[:count] for p, count in zip(tf.unstack(probabilities), self._counts, strict=True)]
         score = tf.pad(score, [[0, self._bins - len(self.grid_ms)]])
         start = tf.one_hot(self._starts, self._bins)[:, None]

@@ -30,6 +30,7 @@ the wanted one, and falls above it. If the target is easily reached, the multipl
 It is bounded, so it cannot wind up.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from nas.choices import sampling
@@ -50,6 +51,17 @@ _MOST_LOGITS_A_STEP = 0.5
 # The child is repaired, up to `_MOST_REPAIRS` times per step, while it is off by more than this.
 _TOLERANCE = 0.015
 _MOST_REPAIRS = 20
+# Networks slower than this many targets, and than a random network, are not told apart.
+_FAR = 8.0
+
+
+def _most_ms(latencies: ChainCosts, target_ms: float) -> float:
+    """Returns where the latencies that are told apart may end.
+
+    Beyond a random network's mean, so that many are told apart: among equals there is no force.
+    """
+    equal = latencies.mask / np.array(latencies.counts)[:, None]
+    return max(_FAR * target_ms, float(latencies.expected(tf.constant(equal))))
 
 
 class TargetLatency(Objective):
@@ -74,7 +86,7 @@ class TargetLatency(Objective):
         self._target_ms = target_ms
         self._num_steps = num_steps
         self._least = 1e-3 * first_multiplier
-        self._distribution = LatencyDistribution(latencies)
+        self._distribution = LatencyDistribution(latencies, _most_ms(latencies, target_ms))
         self._excess = tf.constant(self._distribution.grid_ms / target_ms - 1.0, tf.float32)
         self._mask = latencies.mask
         first = min(first_multiplier, _MOST_LOGITS_A_STEP)

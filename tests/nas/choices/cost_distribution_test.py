@@ -47,6 +47,38 @@ def test_scores_are_those_of_all_paths(latencies, tolerance, seed):
     np.testing.assert_allclose(found.by_candidate, given, rtol=tolerance)
 
 
+# One operation takes a hundred times as long as all others together.
+SLOW = Latencies([np.array([0.0, 3.0, 1700.0]), np.array([1.0, 4.0]), np.array([0.0, 2.0])], 7.0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_grid_that_ends_early_takes_all_slower_networks_for_equal(seed):
+    p = random_probabilities(SLOW, seed)
+    most = 14.0
+    cut, whole = LatencyDistribution(SLOW, most), LatencyDistribution(SLOW)
+    assert cut.grid_ms[-1] == pytest.approx(most, rel=1e-3)
+
+    def score(ms):
+        return 1.0 / (1.0 + (np.minimum(ms, most) / 11.0 - 1.0) ** 2 / 0.01)
+
+    mean, given = brute_force(SLOW, p, score)
+    found = cut.scores(tf.constant(p), tf.constant(score(cut.grid_ms)))
+    np.testing.assert_allclose(found.mean, mean, rtol=5e-3)
+    np.testing.assert_allclose(found.by_candidate, given, rtol=5e-3)
+    # The whole grid has bins of 1.7 ms, which are too wide for this score.
+    coarse = whole.scores(tf.constant(p), tf.constant(score(whole.grid_ms)))
+    assert abs(coarse.mean / mean - 1.0) > 0.02
+
+
+def test_a_grid_that_ends_behind_the_slowest_network_is_the_whole_grid():
+    p = tf.constant(random_probabilities(ODD, 0))
+    whole, same = LatencyDistribution(ODD), LatencyDistribution(ODD, ODD.slowest_ms)
+    np.testing.assert_array_equal(whole.grid_ms, same.grid_ms)
+    score = tf.cos(tf.constant(whole.grid_ms))
+    for ours, theirs in zip(whole.scores(p, score), same.scores(p, score), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_the_derivative_by_a_probability_is_the_candidates_score():
     p = tf.constant(random_probabilities(ODD, 5))
     distribution = LatencyDistribution(ODD)
