@@ -253,6 +253,7 @@ def train_supernet(task: Task, algorithm: StepAlgorithm) -> supernet.Supernet:
     history = search_callbacks.AlphaHistory(directory / "alphas.npz")
     finished = state.restore(history.read)
     if seed is not None and not finished:
+        pretrained_start.prefer_seed(net, seed)
         pretrained_start.fit_classifier(net, seed, task.dataset.train)
     total = config.warmup_epochs + config.epochs
     if finished < total * steps and hosts.is_chief:

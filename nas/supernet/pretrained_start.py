@@ -1,5 +1,7 @@
 """A supernet that begins with the weights of a pretrained network of its space."""
 
+import math
+
 import numpy as np
 import tensorflow as tf
 
@@ -13,6 +15,10 @@ from nas.supernet import routes
 from nas.supernet.supernet import Supernet
 from nas.training import closed_form_head
 
+# Probability with which a decision other than the resolution begins at the option of the seed.
+# Where every decision is drawn uniformly, hardly a path has anything left of what the seed learned,
+# and the losses say which rubble learns fastest. So paths have a few changes each.
+_KEPT = 0.75
 # Images whose features the classifier is fitted to, and images at once.
 _IMAGES, _BATCH = 4000, 100
 
@@ -64,6 +70,24 @@ def at_every_resolution(space: SearchSpace, seed: Seed) -> list[tuple[int, ...]]
         return [tuple(choices)]
     by_size = sorted(range(len(space.resolutions)), key=lambda i: space.resolutions[i])
     return [tuple(choices[:row] + [i] + choices[row + 1 :]) for i in by_size]
+
+
+def prefer_seed(supernet: Supernet, seed: Seed) -> None:
+    """Moves alpha so that sampled paths are the seed with a few changes, at any resolution.
+
+    An option of the seed begins with probability 3/4; the others of its decision are equal.
+
+    Args:
+        supernet: as it begins; only its alpha changes.
+        seed: the network that it began with.
+    """
+    space = supernet.space
+    alpha = supernet.alpha.numpy()
+    decisions = zip(choices_of(space, seed), space.option_counts, strict=True)
+    for row, (choice, count) in enumerate(decisions):
+        if row != space.resolution_row and count > 1:
+            alpha[row, choice] += math.log(_KEPT / (1.0 - _KEPT) * (count - 1))
+    supernet.alpha.assign(alpha)
 
 
 def fit_classifier(supernet: Supernet, seed: Seed, split: Split) -> None:

@@ -82,6 +82,21 @@ def test_a_classifier_of_as_many_classes_is_kept(dataset, weights):
     np.testing.assert_array_equal(net.classifier.kernel, seed.weights.classifier[0])
 
 
+def test_sampled_paths_are_the_seed_with_a_few_changes(weights):
+    seed = pretrained_start.seed_of(SPACE, str(weights))
+    supernet = Supernet(SPACE, 0, pretrained=seed)
+    equal = supernet.probabilities
+    pretrained_start.prefer_seed(supernet, seed)
+    p = supernet.probabilities
+    for row, (choice, count) in enumerate(zip(CHOICES, SPACE.option_counts, strict=True)):
+        if row == SPACE.resolution_row:
+            np.testing.assert_array_equal(p[row], equal[row])
+            continue
+        assert p[row, choice] == pytest.approx(0.75, abs=2e-3)
+        others = np.delete(p[row, :count], choice)
+        np.testing.assert_allclose(others, 0.25 / (count - 1), rtol=1e-2)
+
+
 def test_the_seed_at_every_resolution_of_the_space(weights):
     seed = pretrained_start.seed_of(SPACE, str(weights))
     found = [SPACE.child(c) for c in pretrained_start.at_every_resolution(SPACE, seed)]
