@@ -81,7 +81,7 @@ def main() -> None:
     from latency_models.measuring import block_benchmarks
 
     networks = [child for members in groups.values() for child in members]
-    converted: dict[str, bytes] = {}
+    written: dict[str, bytes] = {}
     passes = [
         block_benchmarks.benchmark_parts(
             [parts.network_part(child) for child in networks],
@@ -91,7 +91,7 @@ def main() -> None:
             output.with_name(f"{output.stem}_pass{i}.jsonl"),
             seed=_SEED.value + i,
             progress=console.progress,
-            converted=converted,
+            written=written,
         )
         for i in (1, 2)
     ]

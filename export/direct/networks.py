@@ -93,7 +93,7 @@ def _block(add: Operators, x: Value, block: Block, name: str) -> Value:
     shortcut = x
     for i, stage in enumerate(block.stages):
         x = add_stage(add, x, stage, f"{name}_{i}")
-    return add.add(x, shortcut, f"{name}_add") if block.has_residual else x
+    return add.sum(x, shortcut, f"{name}_add") if block.has_residual else x
 
 
 def _head(add: Operators, x: Value, head: Head, num_classes: int) -> Value:

@@ -170,7 +170,7 @@ class Operators:
             "MEAN", [x.index, axes], made, schema.ReducerOptionsT(keepDims=keeps_axes)
         )
 
-    def add(self, x: Value, y: Value, name: str) -> Value:
+    def sum(self, x: Value, y: Value, name: str) -> Value:
         """Adds the sum of two tensors of equal shape."""
         rms = math.hypot(x.rms, y.rms)
         low = max(-DEVIATIONS * rms, x.low + y.low)

@@ -43,7 +43,7 @@ def test_models_are_timed_into_a_table(tmp_path):
     paths = []
     for recipe in ("float32", "int8"):
         paths.append(tmp_path / f"stem_{recipe}.tflite")
-        paths[-1].write_bytes(block_benchmarks.convert(parts.stem_part(child), recipe))
+        paths[-1].write_bytes(block_benchmarks.write(parts.stem_part(child), recipe))
     output = tmp_path / "models.jsonl"
     done = run("benchmark", f"--models={paths[0]},{paths[1]}", f"--output={output}")
     assert done.returncode == 0, done.stderr

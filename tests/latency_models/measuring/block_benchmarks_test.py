@@ -20,7 +20,7 @@ TINY = spaces.SPACES["tiny"]
 @pytest.fixture(scope="module", autouse=True)
 def converted_once():
     """A part with a recipe is converted once for all tests; its bytes are the same every time."""
-    convert, files = block_benchmarks.convert, {}
+    convert, files = block_benchmarks.write, {}
 
     def convert_once(part, recipe):
         if (part.key, recipe) not in files:
@@ -58,7 +58,7 @@ def test_a_second_run_measures_only_what_is_missing(tiny_rows, device, tmp_path,
     path = tmp_path / "rows.jsonl"
     measurements.append(path, rows[1:])
     converted = []
-    convert = block_benchmarks.convert
+    convert = block_benchmarks.write
     monkeypatch.setattr(
         block_benchmarks,
         "convert",
@@ -127,7 +127,7 @@ def test_the_reference_model_is_the_same_bytes_every_time():
 
 def test_files_are_timed_beside_the_reference(device, tmp_path):
     path = tmp_path / "stem.tflite"
-    path.write_bytes(block_benchmarks.convert(parts.stem_part(TINY.child([0, 0, 0])), "float32"))
+    path.write_bytes(block_benchmarks.write(parts.stem_part(TINY.child([0, 0, 0])), "float32"))
     (row,) = block_benchmarks.benchmark_models(
         {"reference": path}, device, recipe_by_name={"reference": "float32"}, plan=PLAN
     )
