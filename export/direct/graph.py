@@ -109,7 +109,9 @@ class Graph:
         return self._widened[constant]
 
     def _constant(self, name: str, values: np.ndarray, quantization: Quantization | None) -> int:
-        self._buffers.append(schema.BufferT(data=np.ascontiguousarray(values).reshape(-1).view("u1")))
+        self._buffers.append(
+            schema.BufferT(data=np.ascontiguousarray(values).reshape(-1).view("u1"))
+        )
         buffer = len(self._buffers) - 1
         return self.tensor(name, values.shape, values.dtype.name, quantization, buffer)
 

@@ -156,9 +156,7 @@ class Operators:
             quantizedBiasType=self._numbers.bias_type,
         )
         own = (outputs, inputs)
-        return self._weighted(
-            "FULLY_CONNECTED", x, own, 0, inputs, None, activation, options, name
-        )
+        return self._weighted("FULLY_CONNECTED", x, own, 0, inputs, None, activation, options, name)
 
     def mean(self, x: Value, keeps_axes: bool, name: str) -> Value:
         """Adds the mean over all pixels of `[1, height, width, channels]`."""

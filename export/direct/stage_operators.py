@@ -24,12 +24,8 @@ def _squeeze(add: Operators, x: Value, stage: Squeeze, name: str) -> Value:
     padding = schema.Padding.VALID
     is_pixel = x.shape[1:3] == (1, 1)
     z = x if is_pixel else add.mean(x, True, f"{name}_pool")
-    z = add.convolution(
-        z, reduce, 1, "relu", f"{name}_reduce", reduce_bias.start, padding=padding
-    )
-    z = add.convolution(
-        z, expand, 1, "relu6", f"{name}_expand", expand_bias.start, padding=padding
-    )
+    z = add.convolution(z, reduce, 1, "relu", f"{name}_reduce", reduce_bias.start, padding=padding)
+    z = add.convolution(z, expand, 1, "relu6", f"{name}_expand", expand_bias.start, padding=padding)
     return add.multiply(x, z, expand_bias.start, f"{name}_scale")
 
 
