@@ -20,7 +20,7 @@ from absl import flags
 
 import latency_models
 from latency_models.judging import evaluation_table, held_out_networks
-from latency_models.measuring import measurements, parts
+from latency_models.measuring import block_benchmarks, measurements, parts
 from nas import files, reading
 from nas.architecture import spaces
 from tools.flags import device_flags
@@ -76,9 +76,8 @@ def main() -> None:
     output = pathlib.Path(
         _OUTPUT.value or pathlib.Path(_MODEL.value).with_name("latency_evaluation.json")
     )
-    # TensorFlow takes seconds to import. Report a bad flag before that.
+    # Matplotlib takes a second to import. Report a bad flag before that.
     from latency_models.judging import plots
-    from latency_models.measuring import block_benchmarks
 
     networks = [child for members in groups.values() for child in members]
     written: dict[str, bytes] = {}

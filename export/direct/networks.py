@@ -15,6 +15,7 @@ from export.direct.stage_operators import add_stage
 from export.recipes import Recipe
 from nas.architecture.blocks import Block, Head
 from nas.architecture.operations import Stage
+from nas.architecture.sizes import number
 from nas.architecture.specs import Child
 
 # Pixels, and root mean square of noise in this range.
@@ -74,13 +75,13 @@ def write_block(block: Block, resolution: int, recipe: Recipe, seed: int = 0) ->
     def chain(add: Operators, x: Value) -> Value:
         return _block(add, x, block, "block")
 
-    shape = (resolution, resolution, block.input_width)
+    shape = (resolution, resolution, number(block.input_width))
     return _write("block", "input", shape, block.stages, chain, recipe, seed)
 
 
 def write_head(child: Child, recipe: Recipe, seed: int = 0) -> bytes:
     """Writes the head alone: last convolution, pooling and classifier; as `write_child`."""
-    resolution, width = child.input_resolutions[-1], child.layers[-1].output_width
+    resolution, width = child.input_resolutions[-1], number(child.layers[-1].output_width)
 
     def chain(add: Operators, x: Value) -> Value:
         return _head(add, x, child.head, child.num_classes)

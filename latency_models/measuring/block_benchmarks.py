@@ -52,7 +52,7 @@ def reference_model() -> bytes:
 
     It is the same bytes every time.
     """
-    return write(parts.network_part(REFERENCE), _REFERENCE_RECIPE)
+    return parts.network_part(REFERENCE).write(recipes.recipe(_REFERENCE_RECIPE))
 
 
 def write(part: Part, recipe: str) -> bytes:

@@ -20,7 +20,7 @@ def test_a_space_is_measured_and_fitted(tmp_path):
     assert done.returncode == 0, done.stderr
     labels = [line.split(":")[0].strip() for line in done.stderr.splitlines()]
     # A slow machine repeats a label with how far it is.
-    assert list(dict.fromkeys(labels)) == ["converting", "timing"]
+    assert list(dict.fromkeys(labels)) == ["writing", "timing"]
     amount, summary = done.stdout.splitlines()[:2]
     assert amount.startswith("tiny: all 8 parts and 4 networks to time; takes about ")
     assert summary.startswith("tiny, int8, local, 1 thread(s): 8 parts and 4 networks in ")

@@ -80,7 +80,7 @@ def test_a_part_is_written_as_what_it_says():
     slot = space.layers[0]
     assert isinstance(slot, Slot)
     assert shapes(parts.stem_part(child)) == [(1, 32, 32, 3), (1, 16, 16, 8)]
-    assert shapes(parts.head_part(child)) == [(1, 8, 8, 16), (1, 10)]
+    assert shapes(parts.head_part(child)) == [(1, 4, 4, 16), (1, 10)]
     assert shapes(parts.network_part(child)) == [(1, 32, 32, 3), (1, 10)]
     assert shapes(parts.block_part(slot.block(1), 16)) == [(1, 16, 16, 8), (1, 8, 8, 8)]
 
