@@ -37,7 +37,7 @@ ENDINGS: dict[str | None, Ending] = {
     None: Ending(),
     "relu": Ending(fused=_FUSED.RELU, least=0.0, share=_HALF),
     "relu6": Ending(fused=_FUSED.RELU6, least=0.0, most=6.0, share=_HALF),
-    # Its minimum is at x = -1.5. Inside its limits it is x (x + 3) / 6, which has the root mean square
-    # sqrt(3 + 9) / 6 if x has a standard normal distribution.
+    # Its minimum is at x = -1.5. Inside its limits it is x (x + 3) / 6, which has the root mean
+    # square sqrt(3 + 9) / 6 if x has a standard normal distribution.
     "hard_swish": Ending(operator="HARD_SWISH", least=-0.375, share=3.0**-0.5),
 }
