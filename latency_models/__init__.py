@@ -35,8 +35,7 @@ DEVICES: dict[str, Callable[[str | None, int, PhoneSettings | None], Device]] = 
     "adb:SERIAL": AdbDevice,
 }
 
-# Each public name with its module. The benchmark alone needs TensorFlow, and is imported when it is
-# first used.
+# Each public name with its module. The benchmark is imported when it is first used.
 PUBLIC = {
     "device": "latency_models",
     "PhoneSettings": "latency_models.devices.android.phone_settings",

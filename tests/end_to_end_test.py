@@ -240,7 +240,7 @@ def test_terminal_shows_the_stages_in_order_and_no_framework(finished):
     epochs = {f"epoch {i}/3" for i in (1, 2, 3)}
     networks = {label for label in labels if set(label.split()) <= {"k3e1", "k5e3", "-"}}
     assert epochs < labels and 1 <= len(networks) <= 2
-    assert labels - epochs - networks <= {"converting", "timing", "search", "training"}
+    assert labels - epochs - networks <= {"writing", "timing", "search", "training"}
 
 
 def test_same_command_repeats_no_stage_and_writes_the_same_summary(finished, fashion_data_dir):

@@ -77,7 +77,7 @@ def number_finished(output):
 def measured(pipeline, tmp_path_factory):
     """A work dir killed while it measured and again when its search began."""
     path = tmp_path_factory.mktemp("killed") / "measured"
-    code, output = pipeline(path, said("converting: "))
+    code, output = pipeline(path, said("timing: "))
     assert code == -signal.SIGKILL
     assert not (path / "latency_model.json").exists()
     code, output = pipeline(path, said("\nSearch"))

@@ -26,7 +26,7 @@ from export import recipes
 from export.checks import interpreter
 from latency_models import Device, devices
 from latency_models.devices.plan import Plan
-from latency_models.measuring import measurements
+from latency_models.measuring import block_benchmarks, measurements
 from nas.architecture import spaces
 from tools.flags import device_flags
 from tools.terminal import console
@@ -101,9 +101,6 @@ def _benchmark_models() -> None:
         devices.read_model(path)
         if device_flags.DEVICE.value == "local":
             interpreter.load(path)  # Names a damaged file. A phone uses its own runtime.
-    # TensorFlow takes seconds to import. Report a bad flag before that.
-    from latency_models.measuring import block_benchmarks
-
     rows = block_benchmarks.benchmark_models(
         dict(zip(names, _MODELS.value, strict=True)),
         device,

@@ -20,7 +20,7 @@ from absl import flags
 
 import latency_models
 from latency_models.judging import evaluation_table, held_out_networks
-from latency_models.measuring import measurements, parts
+from latency_models.measuring import block_benchmarks, measurements, parts
 from nas import files, reading
 from nas.architecture import spaces
 from tools.flags import device_flags
@@ -76,12 +76,11 @@ def main() -> None:
     output = pathlib.Path(
         _OUTPUT.value or pathlib.Path(_MODEL.value).with_name("latency_evaluation.json")
     )
-    # TensorFlow takes seconds to import. Report a bad flag before that.
+    # Matplotlib takes a second to import. Report a bad flag before that.
     from latency_models.judging import plots
-    from latency_models.measuring import block_benchmarks
 
     networks = [child for members in groups.values() for child in members]
-    converted: dict[str, bytes] = {}
+    written: dict[str, bytes] = {}
     passes = [
         block_benchmarks.benchmark_parts(
             [parts.network_part(child) for child in networks],
@@ -91,7 +90,7 @@ def main() -> None:
             output.with_name(f"{output.stem}_pass{i}.jsonl"),
             seed=_SEED.value + i,
             progress=console.progress,
-            converted=converted,
+            written=written,
         )
         for i in (1, 2)
     ]

@@ -12,11 +12,8 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from export.content import flatbuffer, metadata
+from export.content import flatbuffer, metadata, sharing_builder
 
-# `force_align` of Buffer.data in TensorFlow Lite's schema, since runtimes compute on a mapped file.
-BUFFER_ALIGNMENT = 16
-_IDENTIFIER = b"TFL3"
 _CONVERSION = b"CONVERSION_METADATA"
 _INPUT_TYPES = {
     schema.TensorType.FLOAT32: "float32",
@@ -62,9 +59,7 @@ def package(content: bytes, name: str, recipe_name: str, about: metadata.About) 
         "probabilities" if "SOFTMAX" in flatbuffer.operators(content) else "logits",
     )
     _add_metadata(model, metadata.ENTRY, described)
-    builder = _SharingBuilder(2 * len(content))
-    builder.Finish(model.Pack(builder), _IDENTIFIER)
-    return metadata.with_files(bytes(builder.Output()), about.files)
+    return metadata.with_files(sharing_builder.pack(model, 2 * len(content)), about.files)
 
 
 def _drop_unused_operator_codes(model: schema.ModelT, graph: schema.SubGraphT) -> None:
@@ -151,32 +146,3 @@ def _signature(given: int, made: int) -> schema.SignatureDefT:
 def _add_metadata(model: schema.ModelT, name: str, content: bytes) -> None:
     model.buffers.append(schema.BufferT(np.frombuffer(content, np.uint8)))
     model.metadata.append(schema.MetadataT(name, len(model.buffers) - 1))
-
-
-class _SharingBuilder(flatbuffers.Builder):
-    """A builder that stores equal vectors and texts once, and aligns vectors of bytes.
-
-    Without it, zero points alone would be a fifth of a small int8 file: 8 bytes of zero for each
-    channel of a kernel, and again for its bias.
-    """
-
-    def __init__(self, size: int) -> None:
-        super().__init__(size)
-        self._written: dict[tuple[str, bytes], int] = {}
-
-    def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802
-        """Overrides the method of the base class."""
-        key = (x.dtype.str, x.tobytes())
-        if key not in self._written:
-            if x.dtype == np.uint8:
-                # Only the contents of buffers are vectors of bytes.
-                self.Prep(BUFFER_ALIGNMENT, x.nbytes)
-            self._written[key] = super().CreateNumpyVector(x)
-        return self._written[key]
-
-    def CreateString(self, s: Any, *arguments: Any) -> int:  # noqa: N802
-        """Overrides the method of the base class."""
-        key = ("text", s if isinstance(s, bytes) else s.encode())
-        if key not in self._written:
-            self._written[key] = super().CreateString(s, *arguments)
-        return self._written[key]

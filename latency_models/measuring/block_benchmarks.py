@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from export import recipes, support
-from export.conversion import tflite
 from latency_models import devices
 from latency_models.measuring import (
     measurements,
@@ -41,7 +40,6 @@ REFERENCE = Child(
     head=Head(128),
 )
 _REFERENCE_RECIPE = "float32"
-_CALIBRATION_IMAGES = 4
 
 
 def reference_key() -> str:
@@ -52,31 +50,17 @@ def reference_key() -> str:
 def reference_model() -> bytes:
     """The reference model as a `.tflite` file; float32, whatever recipe the timed models have.
 
-    The same version of the converter gives the same bytes.
+    It is the same bytes every time.
     """
-    model = parts.network_part(REFERENCE).build()
-    generator = np.random.default_rng(0)
-    model.set_weights(
-        [
-            generator.normal(scale=0.1, size=weight.shape) if weight.ndim > 1 else weight
-            for weight in model.get_weights()
-        ]
-    )
-    return tflite.convert(model, recipes.recipe(_REFERENCE_RECIPE))
+    return parts.network_part(REFERENCE).write(recipes.recipe(_REFERENCE_RECIPE))
 
 
-def convert(part: Part, recipe: str) -> bytes:
-    """Converts `part` to a `.tflite` file with fresh weights; calibrates on noise if needed.
+def write(part: Part, recipe: str) -> bytes:
+    """Writes `part` as a `.tflite` file with random weights.
 
-    Latency does not depend on the values of weights.
+    Latency does not depend on the values of weights, nor on how a recipe trains them.
     """
-    model = part.build()
-    chosen = recipes.recipe(recipe).without_fine_tuning
-    images = None
-    if chosen.needs_calibration:
-        shape = (_CALIBRATION_IMAGES, *model.input_shape[1:])
-        images = np.random.default_rng(0).uniform(-1.0, 1.0, shape).astype(np.float32)
-    return tflite.convert(model, chosen, images)
+    return part.write(recipes.recipe(recipe).without_fine_tuning)
 
 
 def benchmark_space(
@@ -102,7 +86,7 @@ def benchmark_space(
 
     Args:
         space: the search space.
-        recipe: name of the export recipe that converts the models.
+        recipe: name of the export recipe that the models are written by.
         device: the device to time on.
         output_path: JSONL file to append the rows to.
         networks: number of whole networks; by default 48, or 64 for a space with such decisions.
@@ -149,14 +133,14 @@ def benchmark_parts(
     seed: int = 0,
     plan: timing.Plan | None = None,
     progress: Track = untracked,
-    converted: dict[str, bytes] | None = None,
+    written: dict[str, bytes] | None = None,
 ) -> list[Measurement]:
     """Times the parts or whole networks `wanted` of `space`; otherwise as `benchmark_space`.
 
     `space` may also be a network, timed as a whole.
 
-    `converted` maps the key of a part to its `.tflite` file. Missing files are converted and added
-    to it, so that a second measurement of the same parts need not convert them again.
+    `written` maps the key of a part to its `.tflite` file. Missing files are written and added to
+    it, so that a second measurement of the same parts need not write them again.
     """
     support.check(space, recipe)
     plan = plan or dataclasses.replace(device.plan, seed=seed)
@@ -168,7 +152,7 @@ def benchmark_parts(
         np.random.default_rng(seed).shuffle(missing)
     for begin in range(0, len(missing), plan.models_at_once):
         chunk = missing[begin : begin + plan.models_at_once]
-        models = _models(chunk, recipe, {} if converted is None else converted, progress)
+        models = _models(chunk, recipe, {} if written is None else written, progress)
         timings = timing.measure(device, models, reference, plan, progress)
         common = {
             "recipe": recipe,
@@ -205,13 +189,13 @@ def _part_row(part: Part, times: timing.Timing, common: dict[str, Any]) -> Measu
 
 
 def _models(
-    wanted: Sequence[Part], recipe: str, converted: dict[str, bytes], progress: Track
+    wanted: Sequence[Part], recipe: str, written: dict[str, bytes], progress: Track
 ) -> dict[str, bytes]:
-    missing = [part for part in wanted if part.key not in converted]
+    missing = [part for part in wanted if part.key not in written]
     if missing:
-        for part in progress(missing, len(missing), "converting"):
-            converted[part.key] = convert(part, recipe)
-    return {part.key: converted[part.key] for part in wanted}
+        for part in progress(missing, len(missing), "writing"):
+            written[part.key] = write(part, recipe)
+    return {part.key: written[part.key] for part in wanted}
 
 
 def benchmark_models(

@@ -11,15 +11,14 @@ import functools
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from export.direct import networks
+from export.recipes import Recipe
 from nas.architecture import counting, spec_json
 from nas.architecture.blocks import Block
 from nas.architecture.part_grids import Parts, part_grids
 from nas.architecture.specs import Child, SearchSpace
-
-if TYPE_CHECKING:
-    import keras
 
 Kind = Literal["stem", "block", "head", "network"]
 
@@ -49,19 +48,24 @@ class Part:
         """Identifies the part, for example `block-3f2a90c1d07e`."""
         return key_of(self.kind, self.resolution, self.spec)
 
-    def build(self) -> keras.Model:
-        """Builds the part as a Keras model with fresh weights."""
-        # Imported here, because it takes seconds, and reading or predicting latency needs no Keras.
-        from nas.layers import keras_network
+    def write(self, recipe: Recipe, seed: int = 0) -> bytes:
+        """Returns the part as a `.tflite` file with random weights.
 
+        Args:
+            recipe: the types of the file; it is not fine-tuned.
+            seed: seed of the weights; the same arguments give the same bytes.
+
+        Raises:
+            ValueError: the recipe cannot write an operation of the part.
+        """
         if isinstance(self.source, Block):
-            return keras_network.build_block(self.source, self.resolution)
-        builders = {
-            "stem": keras_network.build_stem,
-            "head": keras_network.build_head,
-            "network": keras_network.build_child,
+            return networks.write_block(self.source, self.resolution, recipe, seed)
+        writers = {
+            "stem": networks.write_stem,
+            "head": networks.write_head,
+            "network": networks.write_child,
         }
-        return builders[self.kind](self.source)
+        return writers[self.kind](self.source, recipe, seed)
 
 
 def key_of(kind: str, resolution: int | None, spec: dict[str, Any]) -> str:

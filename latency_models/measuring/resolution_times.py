@@ -29,7 +29,7 @@ def measure(
 
     Args:
         child: the network, with the classes and channels of its data set.
-        recipe: name of the export recipe that converts it.
+        recipe: name of the export recipe that it is written by.
         device: the device to time on.
         output_path: JSONL file; rows that it has are not measured again, and new ones are added.
         resolutions: in pixels.

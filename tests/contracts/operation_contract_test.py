@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from operation_examples import EXAMPLES, OPERATIONS
 
+from export.direct import activations, stage_operators
 from latency_models.measuring import features, parts
 from nas.architecture import counting, operations, spec_json
 from nas.architecture.blocks import Block, Head, Stem
@@ -47,7 +48,14 @@ def test_every_example_stands_somewhere():
     assert {op for op, _ in PLACES} == set(OPERATIONS)
 
 
-@pytest.mark.parametrize("table", [stage_functions.STAGE_FUNCTIONS, stage_layers.STAGE_LAYERS])
+@pytest.mark.parametrize(
+    "table",
+    [
+        stage_functions.STAGE_FUNCTIONS,
+        stage_layers.STAGE_LAYERS,
+        stage_operators.STAGE_OPERATORS,
+    ],
+)
 def test_a_table_knows_every_type_of_stage_and_no_other(table):
     assert set(table) == {stage.type for stage in Stage.__subclasses__()}
 
@@ -59,7 +67,12 @@ def test_the_features_know_every_type_of_stage_and_no_other():
 
 
 @pytest.mark.parametrize(
-    "table", [stage_functions.ACTIVATION_FUNCTIONS, features.ACTIVATION_FEATURES]
+    "table",
+    [
+        stage_functions.ACTIVATION_FUNCTIONS,
+        features.ACTIVATION_FEATURES,
+        activations.ENDINGS,
+    ],
 )
 def test_a_table_knows_every_activation_and_none(table):
     assert set(table) == {None, *ACTIVATIONS}

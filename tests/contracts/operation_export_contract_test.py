@@ -1,8 +1,12 @@
-"""Tests that every recipe without fine-tuning writes every operation correctly."""
+"""Tests that every recipe without fine-tuning writes every operation correctly.
+
+Files that are written from specs, for timing, are compared with those of the converter.
+"""
 
 import dataclasses
 import functools
 
+import file_structure
 import keras
 import noise_images
 import numpy as np
@@ -14,6 +18,7 @@ from export.checks import parity
 from export.content import flatbuffer, footprint, packaging
 from export.content.metadata import About
 from export.conversion import tflite
+from export.direct import networks
 from export.examples import Examples
 from nas.architecture.blocks import Block, Head, Stem
 from nas.architecture.specs import Child
@@ -60,6 +65,8 @@ def test_an_operation_is_written_minimal_and_in_parity_or_refused_by_policy(op, 
     if any(support.reasons(block.stages, recipe.name) for block in child.layers):
         with pytest.raises(ValueError, match=rf"{recipe.name} cannot write {op.kind}"):
             support.check(child, recipe.name)
+        with pytest.raises(ValueError, match=f"the recipe {recipe.name} cannot write it"):
+            networks.write_child(child, recipe)
         return
     support.check(child, recipe.name)
     writer, images = written(op)
@@ -69,6 +76,7 @@ def test_an_operation_is_written_minimal_and_in_parity_or_refused_by_policy(op, 
     # Raises if the file differs from its network by more than the recipe allows.
     found = parity.compare(content, recipe, images, LABELS, writer.logits, held_logits=held)
     assert found.recipe == recipe.name
+    file_structure.assert_same_structure(networks.write_child(child, recipe), content)
 
 
 @pytest.mark.parametrize("name", ["float32", "int8"])
@@ -79,5 +87,7 @@ def test_an_operation_on_one_pixel_has_the_operators_that_are_counted(op, name):
     images = noise_images.IMAGES[:, :2, :2]
     keras.utils.set_random_seed(0)
     content = tflite.convert(keras_network.build_child(child), recipes.recipe(name), images)
-    found = flatbuffer.operators(packaging.package(content, child.name, name, about_of(child)))
-    assert found == footprint.fewest_operators(child, recipes.recipe(name))
+    packaged = packaging.package(content, child.name, name, about_of(child))
+    recipe = recipes.recipe(name)
+    assert flatbuffer.operators(packaged) == footprint.fewest_operators(child, recipe)
+    file_structure.assert_same_structure(networks.write_child(child, recipe), packaged)

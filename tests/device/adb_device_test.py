@@ -26,7 +26,7 @@ PLAN = timing.Plan(rounds=2, min_rounds=2, min_sample_ms=1.0, references=1)
 @pytest.fixture(scope="module")
 def model():
     child = spaces.SPACES["tiny"].child([1, 1, 1])
-    return block_benchmarks.convert(parts.stem_part(child), "float32")
+    return block_benchmarks.write(parts.stem_part(child), "float32")
 
 
 def device(phone, program, num_threads=1, **changes):

@@ -45,7 +45,7 @@ def run(phone, name, *arguments):
 def test_a_model_is_timed_by_hand(phone, program, tmp_path):
     model = tmp_path / "my model.tflite"
     child = spaces.SPACES["tiny"].child([0, 0, 0])
-    model.write_bytes(block_benchmarks.convert(parts.stem_part(child), "float32"))
+    model.write_bytes(block_benchmarks.write(parts.stem_part(child), "float32"))
     done = run(phone, "benchmark.sh", model, program, "--num_runs=7", "--min_secs=0")
     assert done.returncode == 0, done.stderr
     assert benchmark_output.parse(done.stdout + done.stderr).count == 7

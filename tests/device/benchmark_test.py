@@ -142,7 +142,7 @@ def test_a_benchmark_goes_on_where_its_phone_was_lost(phone, program, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_or_killed_command_leaves_nothing_for_long(number, phone, program, tmp_path):
     path = tmp_path / "stem.tflite"
-    path.write_bytes(block_benchmarks.convert(parts.stem_part(SMALL.child([0, 0])), "float32"))
+    path.write_bytes(block_benchmarks.write(parts.stem_part(SMALL.child([0, 0])), "float32"))
     phone.write("setting_stay_on_while_plugged_in", "2")
     command = tool(
         "benchmark", f"--models={path}", "--device=adb:" + phone.serial, *QUICK,

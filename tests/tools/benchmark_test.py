@@ -20,7 +20,7 @@ def test_a_space_is_measured_and_fitted(tmp_path):
     assert done.returncode == 0, done.stderr
     labels = [line.split(":")[0].strip() for line in done.stderr.splitlines()]
     # A slow machine repeats a label with how far it is.
-    assert list(dict.fromkeys(labels)) == ["converting", "timing"]
+    assert list(dict.fromkeys(labels)) == ["writing", "timing"]
     amount, summary = done.stdout.splitlines()[:2]
     assert amount.startswith("tiny: all 8 parts and 4 networks to time; takes about ")
     assert summary.startswith("tiny, int8, local, 1 thread(s): 8 parts and 4 networks in ")
@@ -43,7 +43,7 @@ def test_models_are_timed_into_a_table(tmp_path):
     paths = []
     for recipe in ("float32", "int8"):
         paths.append(tmp_path / f"stem_{recipe}.tflite")
-        paths[-1].write_bytes(block_benchmarks.convert(parts.stem_part(child), recipe))
+        paths[-1].write_bytes(block_benchmarks.write(parts.stem_part(child), recipe))
     output = tmp_path / "models.jsonl"
     done = run("benchmark", f"--models={paths[0]},{paths[1]}", f"--output={output}")
     assert done.returncode == 0, done.stderr

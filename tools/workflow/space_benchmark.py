@@ -5,14 +5,19 @@ from typing import Any
 from export import support
 from latency_models import Device
 from latency_models.devices.plan import Plan
-from latency_models.measuring import network_selection, part_selection, parts
+from latency_models.measuring import (
+    block_benchmarks,
+    network_selection,
+    part_selection,
+    parts,
+)
 from latency_models.measuring.measurements import Measurement
 from nas import files
 from nas.architecture.specs import SearchSpace
 from tools.terminal import console
 
-# Of a block or a network, on a core of a server.
-_SECONDS_TO_CONVERT = 0.4
+# To write and load a block or a network, on a core of a server.
+_SECONDS_TO_PREPARE = 0.05
 
 
 def run(
@@ -50,9 +55,6 @@ def run(
     support.check(space, recipe)
     chosen = part_selection.chosen(space, num_parts, seed)
     children = network_selection.sample_networks(space, networks, seed)
-    # TensorFlow takes seconds to import. Report a bad flag before that.
-    from latency_models.measuring import block_benchmarks
-
     wanted = [*chosen, *map(parts.network_part, children)]
     known = block_benchmarks.known(output, recipe, device.environment())
     missing = sum(part.key not in known for part in wanted)
@@ -71,8 +73,8 @@ def _duration(missing: int, wanted: list[parts.Part], plan: Plan | None, device:
     if not missing:
         return ", all measured before"
     least, most = (plan or device.plan).seconds(missing)
-    converting = _SECONDS_TO_CONVERT * missing
+    preparing = _SECONDS_TO_PREPARE * missing
     done = len(wanted) - missing
     before = f", {done} measured before" if done else ""
-    least, most = least + converting, most + converting
+    least, most = least + preparing, most + preparing
     return f"{before}; takes about {console.duration(least)} to {console.duration(most)}"

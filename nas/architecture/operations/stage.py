@@ -6,6 +6,7 @@ description. A reader that must know more has one table with a row for each `Sta
 
 - `nas.layers.stage_functions.STAGE_FUNCTIONS`: its arithmetic in TensorFlow.
 - `nas.layers.stage_layers.STAGE_LAYERS`: its Keras layers.
+- `export.direct.stage_operators.STAGE_OPERATORS`: its operators in a file that is only timed.
 - `latency_models.measuring.features.STAGE_FEATURES`: the features that its latency depends on.
 """
 

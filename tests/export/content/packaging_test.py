@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from export import recipes
 from export.checks import interpreter
-from export.content import flatbuffer, footprint, metadata, packaging
+from export.content import flatbuffer, footprint, metadata, packaging, sharing_builder
 from export.conversion import tflite
 from nas.architecture import spaces
 from nas.layers import keras_network
@@ -75,7 +75,7 @@ def test_what_is_not_used_is_not_there(converted, packaged):
 def test_buffers_lie_where_runtimes_can_map_them(packaged):
     offsets = flatbuffer.buffer_offsets(packaged)
     assert len(offsets) > 30
-    assert not [offset for offset in offsets if offset % packaging.BUFFER_ALIGNMENT]
+    assert not [offset for offset in offsets if offset % sharing_builder.BUFFER_ALIGNMENT]
 
 
 def test_tensors_are_named_after_layers(packaged):

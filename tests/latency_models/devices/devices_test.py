@@ -15,7 +15,7 @@ def test_a_sample_repeats_a_quick_model_long_enough(monkeypatch):
     monkeypatch.setattr(
         local, "_invoke_ms", lambda runner, n: counts.append(n) or invoke_ms(runner, n)
     )
-    models = {"stem": block_benchmarks.convert(stem, "float32")}
+    models = {"stem": block_benchmarks.write(stem, "float32")}
     with latency_models.device("local").session(models, 5.0) as session:
         session.sample_ms("stem")
     # This stem takes microseconds; even on a busy machine 5 ms hold more than one invocation.

@@ -17,21 +17,6 @@ PLAN = timing.Plan(rounds=4, min_rounds=2, budget_seconds=5.0, min_sample_ms=0.0
 TINY = spaces.SPACES["tiny"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def converted_once():
-    """A part with a recipe is converted once for all tests; its bytes are the same every time."""
-    convert, files = block_benchmarks.convert, {}
-
-    def convert_once(part, recipe):
-        if (part.key, recipe) not in files:
-            files[part.key, recipe] = convert(part, recipe)
-        return files[part.key, recipe]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(block_benchmarks, "convert", convert_once)
-        yield
-
-
 @pytest.fixture(scope="module")
 def device():
     return latency_models.device("local", 1)
@@ -57,27 +42,27 @@ def test_a_second_run_measures_only_what_is_missing(tiny_rows, device, tmp_path,
     _, rows = tiny_rows
     path = tmp_path / "rows.jsonl"
     measurements.append(path, rows[1:])
-    converted = []
-    convert = block_benchmarks.convert
+    written = []
+    write = block_benchmarks.write
     monkeypatch.setattr(
         block_benchmarks,
-        "convert",
-        lambda part, recipe: converted.append(part.key) or convert(part, recipe),
+        "write",
+        lambda part, recipe: written.append(part.key) or write(part, recipe),
     )
     again = block_benchmarks.benchmark_space(TINY, "float32", device, path, networks=4, plan=PLAN)
     assert again[1:] == rows[1:]
-    assert converted == [rows[0].key]
-    converted.clear()
+    assert written == [rows[0].key]
+    written.clear()
     block_benchmarks.benchmark_space(TINY, "float32", device, path, networks=4, plan=PLAN)
-    assert converted == []
+    assert written == []
 
     part, files = parts.space_parts(TINY)[0], {}
     for name in ("first.jsonl", "second.jsonl"):
         (row,) = block_benchmarks.benchmark_parts(
-            [part], TINY, "float32", device, tmp_path / name, plan=PLAN, converted=files
+            [part], TINY, "float32", device, tmp_path / name, plan=PLAN, written=files
         )
         assert row.key == part.key
-    assert converted == list(files) == [part.key]
+    assert written == list(files) == [part.key]
 
 
 def test_a_killed_benchmark_of_a_subset_goes_on_with_the_same_subset(device, tmp_path):
@@ -127,7 +112,7 @@ def test_the_reference_model_is_the_same_bytes_every_time():
 
 def test_files_are_timed_beside_the_reference(device, tmp_path):
     path = tmp_path / "stem.tflite"
-    path.write_bytes(block_benchmarks.convert(parts.stem_part(TINY.child([0, 0, 0])), "float32"))
+    path.write_bytes(block_benchmarks.write(parts.stem_part(TINY.child([0, 0, 0])), "float32"))
     (row,) = block_benchmarks.benchmark_models(
         {"reference": path}, device, recipe_by_name={"reference": "float32"}, plan=PLAN
     )
