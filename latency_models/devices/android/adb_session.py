@@ -26,7 +26,7 @@ _STAY_ON_ALWAYS = "15"  # One bit each for AC, USB, wireless and dock.
 # is killed; then `kill` fails, and only one that is still there is a fault.
 _FIND_RUNS = f"pgrep -f {quoted(FOLDER + '/[b]enchmark_model')}"
 _END_RUNS = (
-    f'runs=$({_FIND_RUNS}); [ -z "$runs" ] || kill -9 $runs 2>/dev/null || ! {_FIND_RUNS} >/dev/null'
+    f'runs=$({_FIND_RUNS}); [ -z "$runs" ] || kill -9 $runs 2>/dev/null || [ -z "$({_FIND_RUNS})" ]'
 )
 _SECONDS_BETWEEN_READINGS = 5.0
 _MOST_WARM_SAMPLES = 5
