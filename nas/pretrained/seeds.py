@@ -1,5 +1,6 @@
 """Finds the weights that a training or a search is told to begin with."""
 
+import os
 import pathlib
 import zipfile
 
@@ -35,6 +36,18 @@ def load(init: str, network: Child | SearchSpace) -> Seed:
     seed = Seed(weights)
     seed.check(network)
     return seed
+
+
+def input_files(init: str) -> list[str]:
+    """Returns the absolute paths of the files that `init` names; none for public weights.
+
+    A file of ours comes with the `child.json` that describes its network.
+    """
+    if init == IMAGENET:
+        return []
+    path = pathlib.Path(init)
+    found = [path, *(_descriptions(path) if _is_ours(path) else [])]
+    return [os.path.abspath(one) for one in found]
 
 
 def _public(network: Child | SearchSpace) -> NetworkWeights:
@@ -79,7 +92,7 @@ def _read(path: pathlib.Path, network: Child | SearchSpace) -> NetworkWeights:
         )
     if path.suffix == ".pth":
         return efficientnet_lite0.load(path)
-    if path.suffix == ".keras" or path.name.endswith(".weights.h5"):
+    if _is_ours(path):
         return _ours(path)
     if path.suffix == ".h5":
         name = _public_name(network)
@@ -95,10 +108,19 @@ def _read(path: pathlib.Path, network: Child | SearchSpace) -> NetworkWeights:
     )
 
 
-def _ours(path: pathlib.Path) -> NetworkWeights:
+def _is_ours(path: pathlib.Path) -> bool:
+    return path.suffix == ".keras" or path.name.endswith(".weights.h5")
+
+
+def _descriptions(path: pathlib.Path) -> list[pathlib.Path]:
+    """The `child.json` of a file of ours; empty if there is none."""
     # A search leaves its weights one folder below its child.json.
-    described = [path.with_name(_CHILD_FILE), path.absolute().parent.with_name(_CHILD_FILE)]
-    found = [own for own in described if own.exists()]
+    beside = [path.with_name(_CHILD_FILE), path.absolute().parent.with_name(_CHILD_FILE)]
+    return [own for own in beside if own.exists()][:1]
+
+
+def _ours(path: pathlib.Path) -> NetworkWeights:
+    found = _descriptions(path)
     if not found:
         raise ValueError(
             f"init: expected {_CHILD_FILE} beside {path}, which describes its network, found none; "

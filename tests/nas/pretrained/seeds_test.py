@@ -29,7 +29,17 @@ def test_files_of_ours_are_read(trained, name):
     found = initial.of_seed(CHILD, str(folder / name), 0)
     for ours, theirs in zip(found.arrays, model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert (found.is_cut, found.path) == (False, folder / name)
+    assert not found.is_cut
+    described = [str(folder / name), str(folder / "child.json")]
+    assert initial.input_files(str(folder / name)) == described
+
+
+def test_only_files_are_inputs(trained, monkeypatch):
+    folder, _ = trained
+    monkeypatch.chdir(folder)
+    assert initial.input_files("other.pth") == [str(folder / "other.pth")]
+    for init in ("random", "search", "imagenet"):
+        assert initial.input_files(init) == []
 
 
 def test_a_search_leaves_its_weights_one_folder_below(trained):
