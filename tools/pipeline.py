@@ -3,8 +3,10 @@
     python -m tools.pipeline --preset=quick --workdir=runs/quick
     python -m tools.pipeline --dataset=folder:DIR --resolution=64 --workdir=runs/mine
 
-Run the same command again to resume; it repeats no finished stage. `--dry_run` prints which stages
-are left and roughly how long they take, and writes nothing.
+Run the same command again to resume; it repeats no finished stage. With other `--recipes` it only
+exports them; with more `--train_epochs` or `--search_epochs` and `--extend` it goes on from where
+these ended. `--dry_run` prints which stages are left and roughly how long they take, and writes
+nothing.
 """
 
 import dataclasses

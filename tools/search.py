@@ -4,8 +4,9 @@
         --latency_model=runs/quick/latency_model.json --target_latency=0.2 --workdir=runs/mine
 
 Writes `space.json`, `search/` and `child.json`. The defaults suit images of 32x32 pixels and two
-CPU cores. Run the same command again to resume. `--dry_run` prints the plan (size of the space,
-time, memory, files) and writes nothing; it needs a data set that is already prepared.
+CPU cores. Run the same command again to resume, or with more `--epochs` and `--extend` to go on
+from its end. `--dry_run` prints the plan (size of the space, time, memory, files) and writes
+nothing; it needs a data set that is already prepared.
 """
 
 import dataclasses

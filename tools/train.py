@@ -7,7 +7,7 @@ Writes `child.keras`, `train/` with the test accuracy in `result.json`, and `chi
 none. A network read from a file keeps its resolution, which a search may have chosen: images are
 resized to it. A published network takes the resolution of the images. `--resolution` sets another
 one for either. The defaults suit images of 32x32 pixels and two CPU cores. Run the same command
-again to resume.
+again to resume, or with more `--epochs` and `--extend` to go on from its end.
 
 With `--init=search` the network of a search begins with the weights that the search left for it
 (`search/child.keras` beside `child.json`), and not with random ones. With `--init=imagenet` or

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from absl import flags
 
 from nas import files, reading
+from nas.file_kinds import CONFIG
 from tools.reporting.data import records
 
 _EXTEND = flags.DEFINE_bool(
@@ -62,6 +63,11 @@ def of(workdir: files.Path, run: str, epochs: int) -> Extension:
             )
         return Extension((), False)
     earlier = tuple(recorded.get("earlier_epochs", ()))
+    lengths = (0, *earlier, before)
+    if any(one >= other for one, other in zip(lengths, lengths[1:], strict=False)):
+        expected = f"increasing numbers from 1 to below epochs, which are {before}"
+        name = pathlib.Path(workdir) / "config.json"
+        raise reading.fault(name, "earlier_epochs", expected, str(list(earlier)), CONFIG)
     if _EXTEND.value and epochs > before:
         return Extension((*earlier, before), True)
     return Extension(earlier if epochs == before else (), False)
