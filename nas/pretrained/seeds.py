@@ -2,13 +2,13 @@
 
 import os
 import pathlib
-import zipfile
 
 import keras
 
+from nas import reading
 from nas.architecture import spaces
 from nas.architecture.specs import Child, SearchSpace
-from nas.layers import keras_network
+from nas.layers import keras_file, keras_network
 from nas.pretrained import adapting, efficientnet_lite0, keras_applications, network_weights
 from nas.pretrained.adapting import Seed
 from nas.pretrained.network_weights import NetworkWeights
@@ -139,22 +139,11 @@ def read_ours(path: pathlib.Path, child: Child) -> NetworkWeights:
     Raises:
         ValueError: the file is missing or damaged, or has another network.
     """
-    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
-        found = "something else" if path.exists() else "none"
-        raise ValueError(f"{path}: expected a .keras file, found {found}; check the path")
-    model = keras_network.build_child(child)
-    try:
-        if path.suffix == ".keras":
-            model = keras.saving.load_model(path, compile=False)
-        else:
-            model.load_weights(path)
-    # zipfile, json, h5py and Keras each raise errors of their own.
-    except Exception as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise ValueError(
-            f"{path}: expected weights of {child.name}, received a file that cannot be read as "
-            f"such ({reason}); copy or train it again"
-        ) from error
+    if path.suffix == ".keras":
+        model = keras_file.load(path)
+    else:
+        model = keras_network.build_child(child)
+        _load_weights(model, path, child)
     try:
         keras_network.check_built_from(model, child)
     except ValueError as error:
@@ -163,3 +152,16 @@ def read_ours(path: pathlib.Path, child: Child) -> NetworkWeights:
             f"network ({error}); use the child.json beside that file, or --init=random"
         ) from error
     return network_weights.of_model(child, model)
+
+
+def _load_weights(model: keras.Model, path: pathlib.Path, child: Child) -> None:
+    reading.check_readable(path)
+    try:
+        model.load_weights(path)
+    # h5py and Keras each raise errors of their own.
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ValueError(
+            f"{path}: expected weights of {child.name}, received a file that cannot be read as "
+            f"such ({reason}); copy or train it again"
+        ) from error
