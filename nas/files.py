@@ -44,7 +44,7 @@ def write_with(path: Path, write: Callable[[str], None]) -> None:
     or the process dies, `path` is unchanged.
     """
     path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path)
     handle, temporary = tempfile.mkstemp(
         dir=path.parent, prefix=f".{path.stem}{_MARK}", suffix=path.suffix
     )
@@ -65,6 +65,17 @@ def write_with(path: Path, write: Callable[[str], None]) -> None:
         raise
     finally:
         os.close(handle)
+
+
+def _make_folder(path: pathlib.Path) -> None:
+    """Makes the folder of a file that will be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OSError(
+            f"{path}: expected a folder to write it into, received something else in the folder's "
+            f"place ({error.filename}); move that away and run the same command again"
+        ) from error
 
 
 def _umask() -> int:

@@ -111,12 +111,18 @@ def exists(path: Path) -> bool:
     """Whether there is anything at `path`. A link whose target is missing counts as nothing.
 
     Raises:
-        Unreadable: a folder above it cannot be entered.
+        Unreadable: a folder above it cannot be entered, or is no folder.
     """
     try:
         os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return False
+    except NotADirectoryError as error:
+        raise Unreadable(
+            f"{os.fspath(path)}: expected a file or nothing, received something else than a folder "
+            "in the place of a folder above it; nothing was changed: move that away and run the "
+            "same command again"
+        ) from error
     except OSError as error:
         raise Unreadable(
             f"{os.fspath(path)}: expected a file or nothing, received the error "

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+import processes
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -89,21 +90,21 @@ def test_a_section_makes_what_passes_the_contract_of_its_kind(title, tmp_path):
     environment = {**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
     environment.pop("PYTEST_ADDOPTS", None)
 
-    def run(*command):
-        done = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True
-        )
+    def run(module, *arguments):
+        done = processes.run_copy(module, *arguments, cwd=tmp_path, env=environment)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    commands = re.findall(r"^    python (-m pytest .*)$", section(title), re.M)
+    commands = re.findall(r"^    python -m (pytest .*)$", section(title), re.M)
     assert commands
     for command in commands:
-        summary = run(sys.executable, *shlex.split(command)).splitlines()[-1]
+        summary = run(*shlex.split(command)).splitlines()[-1]
         assert re.search(r"[1-9]\d* passed", summary), summary
     changed = {path for path, _, _ in found}
-    run(sys.executable, "-m", "ruff", "check", *changed)
-    run(sys.executable, "-m", "ruff", "format", "--check", *changed)
+    for check in (["check"], ["format", "--check"]):
+        command = [sys.executable, "-m", "ruff", *check, *changed]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_page_has_these_sections_and_no_other():

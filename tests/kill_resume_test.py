@@ -2,11 +2,8 @@
 
 import json
 import os
-import pathlib
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import keras
@@ -14,7 +11,6 @@ import numpy as np
 import processes
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 LIMIT_SECONDS = 300.0
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -30,12 +26,9 @@ def pipeline(fashion_data_dir):
         if not stop_when:
             done = processes.run(*command)
             return done.returncode, done.stdout + done.stderr
-        command = [sys.executable, "-m", *command]
         said = path.with_suffix(".out")
         with said.open("w") as out:
-            process = subprocess.Popen(
-                command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
-            )
+            process = processes.start(*command, output=out)
         try:
             deadline = time.monotonic() + LIMIT_SECONDS
             while process.poll() is None and time.monotonic() < deadline:
@@ -48,7 +41,7 @@ def pipeline(fashion_data_dir):
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                process.wait(30)
         return process.returncode, said.read_text()
 
     return run

@@ -2,17 +2,13 @@
 
 import json
 import os
-import pathlib
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import processes
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 LIMIT_SECONDS = 240.0
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -39,26 +35,20 @@ def search(fashion_data_dir):
         if not kill_after:
             done = processes.run(*command, env=environment)
             return done.returncode, done.stdout + done.stderr
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            env=environment,
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        said = path.with_suffix(".out")
+        with said.open("w") as out:
+            process = processes.start(*command, output=out, env=environment)
         deadline = time.monotonic() + LIMIT_SECONDS
         try:
             while process.poll() is None and time.monotonic() < deadline:
                 if rounds(path) >= kill_after:
-                    process.send_signal(signal.SIGKILL)
                     break
                 time.sleep(0.005)
-            said, _ = process.communicate(timeout=LIMIT_SECONDS)
         finally:
-            process.kill()
-            process.wait()
-        return process.returncode, said
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGKILL)
+            process.wait(LIMIT_SECONDS)
+        return process.returncode, said.read_text()
 
     return run
 

@@ -29,7 +29,7 @@ from latency_models.devices.plan import Plan
 from latency_models.measuring import block_benchmarks, measurements
 from nas.architecture import spaces
 from tools.flags import device_flags
-from tools.terminal import console
+from tools.terminal import console, idle_flags
 from tools.workflow import several_phones, space_benchmark
 
 _MODELS = flags.DEFINE_list("models", [], "The .tflite files to time, separated by commas.")
@@ -72,13 +72,9 @@ def main() -> None:
     if bool(_MODELS.value) == (_SPACE.value is not None):
         raise ValueError("expected either --models or --space, received both or neither")
     if _MODELS.value:
-        unused = (_RECIPE, _NETWORKS, _PARTS, _CLASSES, _RESOLUTION, _CHANNELS)
-        given = [f"--{flag.name}" for flag in unused if flag.present]
-        if given:
-            raise ValueError(
-                f"expected {' and '.join(given)} with --space only, received that with --models; "
-                "leave it out"
-            )
+        of_space = (_RECIPE, _NETWORKS, _PARTS, _CLASSES, _RESOLUTION, _CHANNELS)
+        names = [flag.name for flag in of_space]
+        idle_flags.check(idle_flags.Rule(names, False, "with --space only", "it with --models"))
     # What would be appended to must be rows of measurements, or nothing.
     measurements.read(_OUTPUT.value)
     names = device_flags.DEVICE.value.split(",")

@@ -19,7 +19,7 @@ from absl import flags
 
 from nas import reading, schemas
 from nas.file_kinds import RESULT
-from tools.terminal import console
+from tools.terminal import console, idle_flags
 
 _MEASURE = flags.DEFINE_list(
     "measure", ["times", "memory", "growth"], "What to measure now: times, memory, growth."
@@ -92,6 +92,17 @@ def _measurements() -> list[str]:
     for name in _MEASURE.value:
         if name not in known:
             raise ValueError(f"measure: expected some of {', '.join(known)}, received {name!r}")
+    asked = set(_MEASURE.value)
+    received = f"it with --measure={','.join(_MEASURE.value)}"
+    idle_flags.check(
+        idle_flags.Rule(["growth"], "growth" in asked, "with --measure=growth", received),
+        idle_flags.Rule(["paths"], "times" in asked, "with --measure=times", received),
+        idle_flags.Rule(["memory_processes"], "memory" in asked, "with --measure=memory", received),
+        idle_flags.Rule(
+            ["rounds"], asked != {"memory"}, "with --measure=times or growth", received
+        ),
+        idle_flags.Rule(["seed"], asked != {"growth"}, "with --measure=times or memory", received),
+    )
     return _MEASURE.value
 
 

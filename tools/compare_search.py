@@ -24,7 +24,7 @@ from absl import flags
 
 from tools.experiments import compared_child, comparison_report, subcommand
 from tools.flags import algorithm_flags, comparison_flags, data_flags, device_flags
-from tools.terminal import console
+from tools.terminal import console, idle_flags
 from tools.workflow import workdir
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
@@ -73,6 +73,14 @@ def main() -> None:
     for name in algorithms:
         algorithm_names.check_name(name)
     algorithm_flags.check(algorithms)
+    idle_flags.check(
+        idle_flags.Rule(
+            ["train_repeats", *device_flags.NAMES],
+            _TRAIN_EPOCHS.value > 0,
+            "with children that are trained",
+            "it with --train_epochs=0",
+        )
+    )
     targets, seeds = _targets(), _numbers(_SEEDS, int)
     # TensorFlow takes seconds to import, so these imports come late.
     import latency_models
@@ -183,6 +191,7 @@ def _search(
     if name == "random":
         given["random_networks"] = min(_RANDOM_NETWORKS, epochs)
     given |= algorithm_flags.given(name)
+    given = {k: v for k, v in given.items() if algorithm_flags.is_used(k, name)}
     arguments = compared_child.arguments(given)
     return subcommand.run("search", arguments, path / "search.log")
 

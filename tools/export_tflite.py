@@ -21,7 +21,7 @@ from absl import flags
 
 from export import recipes
 from tools.flags import data_flags, fine_tuning_flags
-from tools.terminal import console
+from tools.terminal import console, idle_flags
 
 _MODEL = flags.DEFINE_string(
     "model",
@@ -76,11 +76,14 @@ def main() -> None:
     if not wanted:
         raise ValueError(f"recipes: expected some of {', '.join(recipes.RECIPES)}; received none")
     fine_tuning_flags.check(any(recipe.fine_tuning for recipe in wanted))
-    if _CALIBRATION.present and not any(recipe.needs_calibration for recipe in wanted):
-        raise ValueError(
-            "calibration_images: expected it with a recipe that is calibrated, such as int8, "
-            f"received it with {', '.join(_RECIPES.value)}; leave it out"
+    idle_flags.check(
+        idle_flags.Rule(
+            ["calibration_images"],
+            any(recipe.needs_calibration for recipe in wanted),
+            "with a recipe that is calibrated, such as int8",
+            f"it with {', '.join(_RECIPES.value)}",
         )
+    )
     # TensorFlow takes seconds to import. Report a bad flag before that.
     import latency_models
     from export import examples, exporting, untrained

@@ -3,8 +3,10 @@
     python -m tools.pipeline --preset=quick --workdir=runs/quick
     python -m tools.pipeline --dataset=folder:DIR --resolution=64 --workdir=runs/mine
 
-Run the same command again to resume; it repeats no finished stage. `--dry_run` prints which stages
-are left and roughly how long they take, and writes nothing.
+Run the same command again to resume; it repeats no finished stage. With other `--recipes` it only
+exports them; with more `--train_epochs` or `--search_epochs` and `--extend` it goes on from where
+these ended. `--dry_run` prints which stages are left and roughly how long they take, and writes
+nothing.
 """
 
 import dataclasses
@@ -13,8 +15,15 @@ from typing import Any
 
 from absl import flags
 
-from tools.flags import algorithm_flags, data_flags, device_flags, preset_flags, watch_flags
-from tools.terminal import console
+from tools.flags import (
+    algorithm_flags,
+    data_flags,
+    device_flags,
+    extension,
+    preset_flags,
+    watch_flags,
+)
+from tools.terminal import console, idle_flags
 from tools.workflow import workdir
 
 _PRESET = flags.DEFINE_string(
@@ -105,6 +114,8 @@ def main() -> None:
         train=dataclasses.replace(chosen.train, **training),
     )
     algorithm_flags.check([chosen.search.algorithm])
+    if chosen.child is not None:
+        _check_without_search(chosen.child)
     if _TARGET_MS.value is not None and _TARGET.value is not None:
         raise ValueError(
             "expected --target_latency_ms or --target_latency, received both; leave one out"
@@ -123,7 +134,7 @@ def main() -> None:
         seed=_SEED.value,
         max_train_examples=_MAX_TRAIN.value,
     )
-    settings = checked(settings)
+    settings, extended = _extended(checked(settings))
     config = {"preset_name": _PRESET.value, **settings.as_config()}
     directory = workdir.WorkDir(
         _WORKDIR.value,
@@ -131,7 +142,8 @@ def main() -> None:
         ["data_dir"],
         apart_from=["search", "train"],
         # The trained network stays; another recipe only exports and measures.
-        replaceable=["preset.recipes"],
+        replaceable={"preset.recipes": None, **extended},
+        hints={f"preset.{run}.epochs": extension.HINT for run in ("search", "train")},
     )
     if watch_flags.DRY_RUN.value:
         plan.show(settings, directory)
@@ -139,6 +151,48 @@ def main() -> None:
     with directory:
         tensorboard = watch_flags.TENSORBOARD.value
         Pipeline(settings, directory, pathlib.Path(_WORKDIR.value), tensorboard).run()
+
+
+def _extended(settings: Any) -> tuple[Any, dict[str, str | None]]:
+    """The settings with the runs that they extend, and the settings that the work dir replaces."""
+    preset = settings.preset
+    runs = {"train": preset.train.epochs}
+    if preset.child is None:
+        runs["search"] = preset.search.epochs
+    found = {
+        run: extension.of(_WORKDIR.value, f"pipeline.{run}", epochs) for run, epochs in runs.items()
+    }
+    replaced: dict[str, str | None] = {}
+    for run, own in found.items():
+        replaced |= own.replaceable(f"preset.{run}.", run)
+    if "search" in found and found["search"].is_new:
+        # The search may find another child, which is trained from the start.
+        found["train"] = found["train"]._replace(earlier_epochs=())
+        replaced["preset.train.earlier_epochs"] = "train"
+    changed = {
+        run: dataclasses.replace(getattr(preset, run), earlier_epochs=own.earlier_epochs)
+        for run, own in found.items()
+    }
+    preset = dataclasses.replace(preset, **changed)
+    return dataclasses.replace(settings, preset=preset), replaced
+
+
+def _check_without_search(child: str) -> None:
+    """Refuses flags that have an effect on a search only."""
+    of_search = [_SPACE, _ALGORITHM, _TARGET, _HARD_LIMIT, _WARMUP_EPOCHS, _SEARCH_EPOCHS]
+    names = [flag.name for flag in of_search] + ["networks", *algorithm_flags.NAMES]
+    received = f"it with the network {child}, which is not searched"
+    # A network in a file keeps its resolution, so that a target has nothing to choose.
+    has_target = not child.endswith(".json")
+    idle_flags.check(
+        idle_flags.Rule(names, False, "with a search only", received),
+        idle_flags.Rule(
+            ["target_latency_ms"],
+            has_target,
+            "with a search, or with a published network, whose resolution it chooses",
+            f"it with {child}",
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ import numpy as np
 from absl import flags
 
 from nas.data import loading, sources
+from nas.data.folder import image_folder
 from nas.data.splits import dataset as dataset_lib
 from tools.flags import data_flags
-from tools.terminal import console
+from tools.terminal import console, idle_flags
 from tools.workflow import image_regime
 
 _VALIDATION_SIZE = flags.DEFINE_integer(
@@ -31,6 +32,14 @@ _SEED = flags.DEFINE_integer("seed", 0, "Seed for the validation images.", lower
 
 def main() -> None:
     """Prepares and loads the data set, then prints a summary."""
+    idle_flags.check(
+        idle_flags.Rule(
+            ["manual_dir"],
+            not image_folder.is_folder(data_flags.DATASET.value),
+            "with a data set of TensorFlow Datasets",
+            "it with a folder of images",
+        )
+    )
     sources.prepare(
         data_flags.DATASET.value,
         data_flags.DATA_DIR.value,

@@ -4,8 +4,9 @@
         --latency_model=runs/quick/latency_model.json --target_latency=0.2 --workdir=runs/mine
 
 Writes `space.json`, `search/` and `child.json`. The defaults suit images of 32x32 pixels and two
-CPU cores. Run the same command again to resume. `--dry_run` prints the plan (size of the space,
-time, memory, files) and writes nothing; it needs a data set that is already prepared.
+CPU cores. Run the same command again to resume, or with more `--epochs` and `--extend` to go on
+from its end. `--dry_run` prints the plan (size of the space, time, memory, files) and writes
+nothing; it needs a data set that is already prepared.
 """
 
 import dataclasses
@@ -14,7 +15,7 @@ import shlex
 
 from absl import flags
 
-from tools.flags import aim, algorithm_flags, data_flags, watch_flags
+from tools.flags import aim, algorithm_flags, data_flags, extension, watch_flags
 from tools.terminal import console
 from tools.workflow import several_hosts, workdir
 
@@ -78,6 +79,7 @@ def main() -> None:
     from nas.architecture import spaces
     from nas.data import batching
     from nas.layers import precision
+    from nas.pretrained import initial
     from nas.searching import algorithms, search, search_config
     from nas.supernet import supernet
     from tools.experiments import finished_runs
@@ -87,9 +89,11 @@ def main() -> None:
         raise ValueError(supernet.XLA_REFUSAL)
     space = spaces.load_space(_SPACE.value)
     aimed = aim.read()
+    extended = extension.of(_WORKDIR.value, "search", _EPOCHS.value)
     learning_rate = _RATE.value or {"sgd": 0.1, "adamw": 1e-3}[_OPTIMIZER.value]
     config = search_config.SearchConfig(
         epochs=_EPOCHS.value,
+        earlier_epochs=extended.earlier_epochs,
         warmup_epochs=_WARMUP.value,
         batch_size=_BATCH_SIZE.value,
         seed=_SEED.value,
@@ -136,8 +140,15 @@ def main() -> None:
     settings = config.identity | choices | aim.flags_given()
     settings |= data_flags.given() | replicas.settings(config.batch_size)
     read = [*aim.input_files(), *([_SPACE.value] if _SPACE.value.endswith(".json") else [])]
-    inputs = [os.path.abspath(name) for name in read]
-    directory = workdir.WorkDir(_WORKDIR.value, settings, command="search", apart_from=["pipeline"])
+    inputs = [*map(os.path.abspath, read), *initial.input_files(_INIT.value)]
+    directory = workdir.WorkDir(
+        _WORKDIR.value,
+        settings,
+        command="search",
+        apart_from=["pipeline"],
+        replaceable=extended.replaceable("", "search"),
+        hints={"epochs": extension.HINT},
+    )
     if watch_flags.DRY_RUN.value:
         task, algorithm = search.prepare(space, dataset, latencies, config, replicas)
         task = dataclasses.replace(task, directory=directory.path / "search")

@@ -7,7 +7,7 @@ Writes `child.keras`, `train/` with the test accuracy in `result.json`, and `chi
 none. A network read from a file keeps its resolution, which a search may have chosen: images are
 resized to it. A published network takes the resolution of the images. `--resolution` sets another
 one for either. The defaults suit images of 32x32 pixels and two CPU cores. Run the same command
-again to resume.
+again to resume, or with more `--epochs` and `--extend` to go on from its end.
 
 With `--init=search` the network of a search begins with the weights that the search left for it
 (`search/child.keras` beside `child.json`), and not with random ones. With `--init=imagenet` or
@@ -26,7 +26,7 @@ import shlex
 
 from absl import flags
 
-from tools.flags import data_flags, watch_flags
+from tools.flags import data_flags, extension, watch_flags
 from tools.terminal import console
 from tools.workflow import several_hosts, workdir
 
@@ -110,6 +110,8 @@ def main() -> None:
         precision=_PRECISION.value,
         jit_compile=_JIT_COMPILE.value,
     )
+    extended = extension.of(_WORKDIR.value, "train", config.epochs)
+    config = dataclasses.replace(config, earlier_epochs=extended.earlier_epochs)
     replicas = several_hosts.start(config.batch_size)
     precision.check(_PRECISION.value)
     if _JIT_COMPILE.value and not tf.config.list_physical_devices("GPU"):
@@ -142,10 +144,18 @@ def main() -> None:
     if initial is not None:
         settings["init"] = _INIT.value
     settings |= data_flags.given() | replicas.settings(config.batch_size)
-    directory = workdir.WorkDir(_WORKDIR.value, settings, command="train", apart_from=["pipeline"])
+    directory = workdir.WorkDir(
+        _WORKDIR.value,
+        settings,
+        command="train",
+        apart_from=["pipeline"],
+        replaceable=extended.replaceable("", "train"),
+        hints={"epochs": extension.HINT},
+    )
     with several_hosts.owned(directory, replicas):
-        path = initial.path if initial is not None else None
-        inputs = ["child.json", *([os.path.abspath(path)] if path is not None else [])]
+        inputs = ["child.json", *beginnings.input_files(_INIT.value)]
+        if initial is not None and _INIT.value == beginnings.SEARCH:
+            inputs.append(os.path.abspath(left))
         if replicas.is_chief:
             inputs += stages.record_splits(dataset, directory.path)
         if replicas.is_chief and not own.exists():

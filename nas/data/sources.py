@@ -116,20 +116,21 @@ def _download_with_tfds(
     if by_hand:
         folder = str(manual_download.folder(builder, manual_dir))
         options["download_config"] = tfds.download.DownloadConfig(manual_dir=folder)
-    try:
-        # TFDS' progress bars stay visible: they are on stderr, and nothing else shows progress.
-        with contextlib.redirect_stdout(io.StringIO()):
-            builder.download_and_prepare(**options)
-    except (
-        OSError,
-        tfds.download.DownloadError,
-        tfds.core.download.download_manager.NonMatchingChecksumError,
-    ) as error:
-        raise DataSourceError(f"TFDS' own download failed ({error})") from error
-    except AssertionError as error:  # TFDS raises it if a manually downloaded file is missing.
-        if not builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
-            raise
-        raise DataSourceError(f"TFDS' own download failed ({error})") from error
+    with tfds_layout.writing(builder):
+        try:
+            # TFDS' progress bars stay visible: they are on stderr, and nothing else shows progress.
+            with contextlib.redirect_stdout(io.StringIO()):
+                builder.download_and_prepare(**options)
+        except (
+            OSError,
+            tfds.download.DownloadError,
+            tfds.core.download.download_manager.NonMatchingChecksumError,
+        ) as error:
+            raise DataSourceError(f"TFDS' own download failed ({error})") from error
+        except AssertionError as error:  # TFDS raises it if a manually downloaded file is missing.
+            if not builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+                raise
+            raise DataSourceError(f"TFDS' own download failed ({error})") from error
 
 
 def unreachable_urls(urls: list[str], seconds: float = _PROBE_SECONDS) -> list[str]:

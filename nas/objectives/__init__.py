@@ -6,7 +6,7 @@ alpha itself after every step: latency is known without computing any candidate,
 depends only on latency needs no sampling.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from nas import known_names
 from nas.choices.chain_costs import ChainCosts
@@ -15,8 +15,8 @@ from nas.objectives.protocol import CrossEntropy, Objective
 from nas.objectives.target_latency import TargetLatency
 
 # Each is called with the costs of the networks, the target, the number of architecture steps in the
-# search and the optimizer's step size.
-OBJECTIVES: dict[str, Callable[[ChainCosts, float, int, float], Objective]] = {
+# search (as for `run_length.at`) and the optimizer's step size.
+OBJECTIVES: dict[str, Callable[[ChainCosts, float, int | Sequence[int], float], Objective]] = {
     "target": TargetLatency,
     "add_linear": lambda latencies, target, steps, size: AddLinear(target),
     "mul_log": lambda latencies, target, steps, size: MulLog(latencies, target),

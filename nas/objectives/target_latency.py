@@ -30,9 +30,12 @@ the wanted one, and falls above it. If the target is easily reached, the multipl
 It is bounded, so it cannot wind up.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
+from nas import run_length
 from nas.choices import sampling
 from nas.choices.chain_costs import ChainCosts
 from nas.choices.cost_distribution import LatencyDistribution
@@ -70,7 +73,8 @@ class TargetLatency(Objective):
     Args:
         latencies: costs of the networks.
         target_ms: target latency of the child.
-        num_steps: architecture steps in the whole search.
+        num_steps: architecture steps in the whole search; of an extended one, those of the
+            searches before it first, as for `run_length.at`.
         first_multiplier: initial multiplier of both forces, in logits per step; for example the
             optimizer's step size.
     """
@@ -79,12 +83,12 @@ class TargetLatency(Objective):
         self,
         latencies: ChainCosts,
         target_ms: float,
-        num_steps: int,
+        num_steps: int | Sequence[int],
         first_multiplier: float = 0.01,
     ) -> None:
         self._latencies = latencies
         self._target_ms = target_ms
-        self._num_steps = num_steps
+        self._num_steps = [num_steps] if isinstance(num_steps, int) else list(num_steps)
         self._least = 1e-3 * first_multiplier
         self._distribution = LatencyDistribution(latencies, _most_ms(latencies, target_ms))
         self._excess = tf.constant(self._distribution.grid_ms / target_ms - 1.0, tf.float32)
@@ -127,7 +131,9 @@ class TargetLatency(Objective):
 
     def move(self, alpha: tf.Tensor) -> tf.Tensor:
         """Applies both forces to alpha, one after the other, and updates the controller."""
-        progress = tf.cast(self._steps, tf.float32) / self._num_steps
+        num_steps = run_length.at(self._steps.read_value(), self._num_steps)
+        num_steps = tf.cast(num_steps, tf.float32)
+        progress = tf.cast(self._steps, tf.float32) / num_steps
         approach = tf.clip_by_value((progress - _BEGIN) / (_APPROACH - _BEGIN), 0.0, 1.0)
         width = _WIDTH_FIRST * tf.pow(_WIDTH_LAST / _WIDTH_FIRST, approach)
         coolest = tf.pow(_TEMPERATURE_LAST, approach)
@@ -136,15 +142,15 @@ class TargetLatency(Objective):
         force, chance = self.force(alpha, temperature, width)
         begun = tf.cast(progress >= _BEGIN, tf.float32)
         alpha = alpha - begun * self._of_child * force
-        self._adapt(self._of_child, begun * _CHILD_GAIN * (_CHILD_CHANCE - chance))
+        self._adapt(self._of_child, begun * _CHILD_GAIN * (_CHILD_CHANCE - chance) / num_steps)
 
         force, chance = self.force(alpha, tf.constant(1.0), tf.constant(_SAMPLED_WIDTH))
         alpha = alpha - self._of_sampled * force
-        self._adapt(self._of_sampled, _SAMPLED_GAIN * (_SAMPLED_CHANCE - chance))
+        self._adapt(self._of_sampled, _SAMPLED_GAIN * (_SAMPLED_CHANCE - chance) / num_steps)
 
         is_late = progress >= _APPROACH
         direction = tf.where(self._is_off(alpha), 1.0, -1.0)
-        heat = self._heat + direction * _TEMPERATURE_GAIN / self._num_steps
+        heat = self._heat + direction * _TEMPERATURE_GAIN / num_steps
         hottest = tf.math.log(_TEMPERATURE_MOST / coolest)
         self._heat.assign(tf.where(is_late, tf.clip_by_value(heat, 0.0, hottest), 0.0))
         self._steps.assign_add(1)
@@ -169,5 +175,5 @@ class TargetLatency(Objective):
         return tf.while_loop(is_unfinished, repair, [tf.constant(0), alpha])[1]
 
     def _adapt(self, multiplier: tf.Variable, rate: tf.Tensor) -> None:
-        grown = multiplier * tf.exp(rate / self._num_steps)
+        grown = multiplier * tf.exp(rate)
         multiplier.assign(tf.clip_by_value(grown, self._least, _MOST_LOGITS_A_STEP))

@@ -22,17 +22,23 @@ class Initial:
     Attributes:
         arrays: as `keras_network.build_child(child).get_weights()` gives them.
         is_cut: whether the network was cut out of another one, so that its moments do not fit.
-        path: the file they come from; None for public weights.
     """
 
     arrays: list[np.ndarray]
     is_cut: bool
-    path: pathlib.Path | None
 
 
 def is_pretrained(init: str) -> bool:
     """Whether `init` names weights that were trained on other images: public ones, or a file."""
     return init not in (RANDOM, SEARCH)
+
+
+def input_files(init: str) -> list[str]:
+    """Returns the absolute paths of the files that `init` names, on whose content results depend.
+
+    The weights of a search are no such files, since a command names them by its child.
+    """
+    return seeds.input_files(init) if is_pretrained(init) else []
 
 
 def of_search(child: Child, path: files.Path) -> Initial:
@@ -51,7 +57,7 @@ def of_search(child: Child, path: files.Path) -> Initial:
             "again with tools.search, or use --init=random"
         )
     found = seeds.read_ours(pathlib.Path(path), child)
-    return Initial(network_arrays(found), False, pathlib.Path(path))
+    return Initial(network_arrays(found), False)
 
 
 def of_seed(child: Child, init: str, seed: int) -> Initial:
@@ -67,8 +73,7 @@ def of_seed(child: Child, init: str, seed: int) -> Initial:
     """
     found = seeds.load(init, child)
     weights = found.network(child, np.random.default_rng((seed, _STREAM)))
-    path = None if init == seeds.IMAGENET else pathlib.Path(init)
-    return Initial(network_arrays(weights), not found.is_seed(child), path)
+    return Initial(network_arrays(weights), not found.is_seed(child))
 
 
 def network_arrays(weights: network_weights.NetworkWeights) -> list[np.ndarray]:

@@ -1,13 +1,14 @@
 """Finds the weights that a training or a search is told to begin with."""
 
+import os
 import pathlib
-import zipfile
 
 import keras
 
+from nas import reading
 from nas.architecture import spaces
 from nas.architecture.specs import Child, SearchSpace
-from nas.layers import keras_network
+from nas.layers import keras_file, keras_network
 from nas.pretrained import adapting, efficientnet_lite0, keras_applications, network_weights
 from nas.pretrained.adapting import Seed
 from nas.pretrained.network_weights import NetworkWeights
@@ -35,6 +36,18 @@ def load(init: str, network: Child | SearchSpace) -> Seed:
     seed = Seed(weights)
     seed.check(network)
     return seed
+
+
+def input_files(init: str) -> list[str]:
+    """Returns the absolute paths of the files that `init` names; none for public weights.
+
+    A file of ours comes with the `child.json` that describes its network.
+    """
+    if init == IMAGENET:
+        return []
+    path = pathlib.Path(init)
+    found = [path, *(_descriptions(path) if _is_ours(path) else [])]
+    return [os.path.abspath(one) for one in found]
 
 
 def _public(network: Child | SearchSpace) -> NetworkWeights:
@@ -79,7 +92,7 @@ def _read(path: pathlib.Path, network: Child | SearchSpace) -> NetworkWeights:
         )
     if path.suffix == ".pth":
         return efficientnet_lite0.load(path)
-    if path.suffix == ".keras" or path.name.endswith(".weights.h5"):
+    if _is_ours(path):
         return _ours(path)
     if path.suffix == ".h5":
         name = _public_name(network)
@@ -95,10 +108,19 @@ def _read(path: pathlib.Path, network: Child | SearchSpace) -> NetworkWeights:
     )
 
 
-def _ours(path: pathlib.Path) -> NetworkWeights:
+def _is_ours(path: pathlib.Path) -> bool:
+    return path.suffix == ".keras" or path.name.endswith(".weights.h5")
+
+
+def _descriptions(path: pathlib.Path) -> list[pathlib.Path]:
+    """The `child.json` of a file of ours; empty if there is none."""
     # A search leaves its weights one folder below its child.json.
-    described = [path.with_name(_CHILD_FILE), path.absolute().parent.with_name(_CHILD_FILE)]
-    found = [own for own in described if own.exists()]
+    beside = [path.with_name(_CHILD_FILE), path.absolute().parent.with_name(_CHILD_FILE)]
+    return [own for own in beside if own.exists()][:1]
+
+
+def _ours(path: pathlib.Path) -> NetworkWeights:
+    found = _descriptions(path)
     if not found:
         raise ValueError(
             f"init: expected {_CHILD_FILE} beside {path}, which describes its network, found none; "
@@ -117,22 +139,11 @@ def read_ours(path: pathlib.Path, child: Child) -> NetworkWeights:
     Raises:
         ValueError: the file is missing or damaged, or has another network.
     """
-    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
-        found = "something else" if path.exists() else "none"
-        raise ValueError(f"{path}: expected a .keras file, found {found}; check the path")
-    model = keras_network.build_child(child)
-    try:
-        if path.suffix == ".keras":
-            model = keras.saving.load_model(path, compile=False)
-        else:
-            model.load_weights(path)
-    # zipfile, json, h5py and Keras each raise errors of their own.
-    except Exception as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise ValueError(
-            f"{path}: expected weights of {child.name}, received a file that cannot be read as "
-            f"such ({reason}); copy or train it again"
-        ) from error
+    if path.suffix == ".keras":
+        model = keras_file.load(path)
+    else:
+        model = keras_network.build_child(child)
+        _load_weights(model, path, child)
     try:
         keras_network.check_built_from(model, child)
     except ValueError as error:
@@ -141,3 +152,16 @@ def read_ours(path: pathlib.Path, child: Child) -> NetworkWeights:
             f"network ({error}); use the child.json beside that file, or --init=random"
         ) from error
     return network_weights.of_model(child, model)
+
+
+def _load_weights(model: keras.Model, path: pathlib.Path, child: Child) -> None:
+    reading.check_readable(path)
+    try:
+        model.load_weights(path)
+    # h5py and Keras each raise errors of their own.
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ValueError(
+            f"{path}: expected weights of {child.name}, received a file that cannot be read as "
+            f"such ({reason}); copy or train it again"
+        ) from error

@@ -14,6 +14,8 @@ DESCRIPTIONS: dict[str, str] = {
     "one_shot_single_path": "one uniform path per step, then evolution",
     "random": "the best of random networks, each trained alone",
 }
+# Those with architecture steps.
+LEARN_ALPHA = ("proxyless_gradient", "proxyless_gradient_full", "proxyless_reinforce", "darts")
 
 
 def check_name(name: str) -> None:

@@ -1,8 +1,12 @@
-"""The learning rate of the weights over a search: a cosine for the warm-up, then another."""
+"""The learning rate of the weights over a search: a cosine for the warm-up, then another.
+
+In an extended search the second cosine is that of the length known at each step.
+"""
 
 import keras
 import tensorflow as tf
 
+from nas import run_length
 from nas.searching.search_config import SearchConfig
 
 
@@ -15,8 +19,10 @@ class TwoCosines(keras.optimizers.schedules.LearningRateSchedule):
         self._warmup = keras.optimizers.schedules.CosineDecay(
             config.warmup_learning_rate, max(1, self._warmup_steps)
         )
-        self._search = keras.optimizers.schedules.CosineDecay(
-            config.learning_rate, config.epochs * steps_per_epoch
+        epochs = (*config.earlier_epochs, config.epochs)
+        self._search = run_length.Schedule(
+            lambda steps: keras.optimizers.schedules.CosineDecay(config.learning_rate, steps),
+            [count * steps_per_epoch for count in epochs],
         )
 
     def __call__(self, step):

@@ -65,7 +65,8 @@ def _objective(
 ) -> objectives.Objective:
     # For a limit the search aims slightly below it, so that the child hardly changes to respect it.
     aim = config.target * (1.0 - derive.TARGET_BAND / 2 if config.is_limit else 1.0)
-    num_steps = -(-config.epochs * steps_per_epoch // config.arch_period)
+    epochs = (*config.earlier_epochs, config.epochs)
+    num_steps = [-(-count * steps_per_epoch // config.arch_period) for count in epochs]
     make = objectives.OBJECTIVES[config.objective]
     return make(latencies, max(aim, latencies.fastest_ms), num_steps, config.arch_learning_rate)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from nas import known_names, objectives
+from nas import known_names, objectives, run_length
 from nas.layers import precision
 
 OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
@@ -31,6 +31,8 @@ class SearchConfig:
 
     Attributes:
         epochs: epochs after the warm-up, with weight and architecture steps.
+        earlier_epochs: the `epochs` of the searches that this one extends, increasing; see
+            `nas.run_length` for what schedules do.
         warmup_epochs: epochs with only weight steps, on uniform paths.
         batch_size: images per weight step and per architecture step.
         seed: sets initial weights, sampled paths and data order.
@@ -111,6 +113,7 @@ class SearchConfig:
     evolution_parents: int = 10
     mutation_probability: float = 0.1
     random_networks: int = 5
+    earlier_epochs: tuple[int, ...] = ()
 
     @property
     def observes(self) -> bool:
@@ -124,6 +127,7 @@ class SearchConfig:
         Those that were added later are left out at their defaults, so that earlier runs go on.
         """
         later = {"derive": "alpha", "init": "random", "finalists": 1, "finalist_epochs": 1}
+        later |= {"earlier_epochs": ()}
         fields = dataclasses.asdict(self)
         return {k: v for k, v in fields.items() if k not in later or v != later[k]}
 
@@ -136,6 +140,15 @@ class SearchConfig:
         for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, received {getattr(self, name)}")
+        run_length.check(self.earlier_epochs, self.epochs)
+        if self.earlier_epochs and (self.observes or self.algorithm == "random"):
+            what = f"derive={self.derive}, finalists={self.finalists}"
+            if self.algorithm == "random":
+                what = "algorithm random, whose networks share the epochs"
+            raise ValueError(
+                f"epochs: expected {self.earlier_epochs[-1]} as before, since a search with {what} "
+                f"cannot be extended, received {self.epochs}; search in another work dir"
+            )
         for name in ("warmup_epochs", "target"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: expected at least 0, received {getattr(self, name)}")

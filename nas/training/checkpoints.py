@@ -10,6 +10,9 @@ same result (to the bit without oneDNN, see `nas/__init__.py`). Damaged checkpoi
 The checkpoints in a folder may belong to another run, for example if its child was replaced or its
 latency model fitted again. `checkpoints/run.json` identifies their run; a different run starts
 over. If it cannot be read, or a file beside the checkpoints lacks their epochs, the run stops.
+
+A run may extend the one it finds: its settings are the same but for `epochs`, and its
+`earlier_epochs` list those of the run it finds. It goes on from the checkpoint.
 """
 
 import json
@@ -161,9 +164,10 @@ class RunState(keras.callbacks.Callback):
         if reason:
             self._report(f"{self._directory}: {reason}; starting over")
             checkpoints.remove(lambda step: True)
-        if reason or found is None:
+        if reason:
             found = None
-            files.write_json(checkpoints.folder / "run.json", self._identity)
+        # A run that extends the one it found has another identity.
+        files.write_json(checkpoints.folder / "run.json", self._identity)
         checkpoints.remove_leftovers()
         # Made only now, because its constructor reads the folder.
         self._manager = tf.train.CheckpointManager(
@@ -276,6 +280,23 @@ def _reason_of_another_run(checkpoints: pathlib.Path, identity: dict[str, Any]) 
     found = schemas.read(dict[str, Any], checkpoints / "run.json", file_kinds.RUN)
     names = sorted({*found, *identity})
     changed = [name for name in names if found.get(name) != identity.get(name)]
+    settings = [one.get("settings") for one in (found, identity)]
+    if changed == ["settings"] and _is_extended(*settings):
+        return None
     if changed:
         return f"its checkpoints are of a run with another {', '.join(changed)}"
     return None
+
+
+def _is_extended(found: Any, settings: Any) -> bool:
+    """Whether a run with `settings` goes on where one with the settings `found` ended."""
+    if not (isinstance(found, Mapping) and isinstance(settings, Mapping)):
+        return False
+
+    def apart(one: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        others = {k: v for k, v in one.items() if k not in ("epochs", "earlier_epochs")}
+        earlier = one.get("earlier_epochs", [])
+        return [*(earlier if isinstance(earlier, list) else [None]), one.get("epochs")], others
+
+    (before, others), (now, own) = apart(found), apart(settings)
+    return others == own and len(before) < len(now) and now[: len(before)] == before

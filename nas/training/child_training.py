@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from nas import files
+from nas import files, run_length
 from nas.architecture import spec_json
 from nas.architecture.specs import Child
 from nas.data import batching
@@ -216,12 +216,17 @@ def predicted_classes(model: keras.Model, split: Split) -> np.ndarray:
 
 def _optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     warmup_steps = int(config.warmup_epochs * steps_per_epoch)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup_steps else config.learning_rate,
-        decay_steps=max(1, config.epochs * steps_per_epoch - warmup_steps),
-        warmup_target=config.learning_rate if warmup_steps else None,
-        warmup_steps=warmup_steps,
-    )
+
+    def cosine(steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+        return keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0 if warmup_steps else config.learning_rate,
+            decay_steps=max(1, steps - warmup_steps),
+            warmup_target=config.learning_rate if warmup_steps else None,
+            warmup_steps=warmup_steps,
+        )
+
+    epochs = (*config.earlier_epochs, config.epochs)
+    schedule = run_length.Schedule(cosine, [count * steps_per_epoch for count in epochs])
     decay = config.weight_decay
     if config.optimizer == "adamw":
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=decay)

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from nas import known_names
+from nas import known_names, run_length
 from nas.layers import precision
 
 OPTIMIZERS = ("sgd", "adamw")
@@ -15,6 +15,8 @@ class TrainConfig:
 
     Attributes:
         epochs: passes over the training and validation splits together.
+        earlier_epochs: the epochs of the runs that this one extends, increasing; see
+            `nas.run_length` for its learning rate.
         batch_size: images per step.
         seed: sets the initial weights and the data order.
         optimizer: of the weights, one of `OPTIMIZERS`: Nesterov's momentum, or AdamW.
@@ -52,11 +54,15 @@ class TrainConfig:
     freeze_moments: bool = False
     measure_moments: bool = False
     fit_classifier: bool = False
+    earlier_epochs: tuple[int, ...] = ()
 
     @property
     def settings(self) -> dict[str, Any]:
         """The fields by name, without those of later versions that are at their defaults."""
-        later = ("optimizer", "freeze_moments", "measure_moments", "fit_classifier")
+        later = (
+            *("optimizer", "freeze_moments", "measure_moments", "fit_classifier"),
+            "earlier_epochs",
+        )
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
         fields = dataclasses.asdict(self)
         return {k: v for k, v in fields.items() if k not in later or v != defaults[k]}
@@ -68,6 +74,7 @@ class TrainConfig:
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, received {getattr(self, name)}")
+        run_length.check(self.earlier_epochs, self.epochs)
 
 
 # From random weights on images of 32x32 pixels, on two CPU cores.

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import shutil
+import types
 
 import kept_networks
 import keras
@@ -97,6 +98,23 @@ def compiled(name, kind):
     return net
 
 
+@functools.cache
+def graphs_of(net):
+    """Weight step and architecture step and its gradient, each traced once, as `fit` does."""
+
+    def weight_step(images, labels, seed):
+        net.weight_step(images, labels, net.algorithm.weight_route(net, seed))
+
+    def gradient(images, labels, seed):
+        return net.algorithm.architecture_gradient(net, images, labels, seed)
+
+    return types.SimpleNamespace(
+        weight_step=tf.function(weight_step, autograph=False),
+        gradient=tf.function(gradient, autograph=False),
+        architecture_step=tf.function(net.architecture_step, autograph=False),
+    )
+
+
 @pytest.fixture(scope="module", params=IN_SUPERNET, ids="-".join)
 def net(request):
     return compiled(*request.param)
@@ -131,7 +149,7 @@ def weights_of(net):
 def weight_step(net, batch, i):
     """Returns the weights after a weight step, and restores the first state of the fixture."""
     first = [np.array(v) for v in (*net.variables, *net.optimizer.variables)]
-    net.weight_step(*batch, net.algorithm.weight_route(net, seed(i)))
+    graphs_of(net).weight_step(*batch, seed(i))
     after = weights_of(net)
     for variable, value in zip((*net.variables, *net.optimizer.variables), first, strict=True):
         variable.assign(value)
@@ -140,9 +158,9 @@ def weight_step(net, batch, i):
 
 def test_a_reward_is_a_metric_where_there_is_one(learner, batch):
     learner.reset_metrics()
-    found = learner.algorithm.architecture_gradient(learner, *batch, seed(3))
+    found = graphs_of(learner).gradient(*batch, seed(3))
     before = np.array(learner.alpha)
-    learner.architecture_step(*batch, seed(3))
+    graphs_of(learner).architecture_step(*batch, seed(3))
     learner.alpha.assign(before)
     logs = learner._logs()
     assert ("reward" in logs) == learner.algorithm.is_rewarded
@@ -173,7 +191,7 @@ def test_its_state_can_be_kept_in_a_checkpoint(net):
 
 
 def test_the_gradient_has_alphas_shape_and_no_part_in_the_padding(learner, batch):
-    results = [learner.algorithm.architecture_gradient(learner, *batch, seed(i)) for i in range(4)]
+    results = [graphs_of(learner).gradient(*batch, seed(i)) for i in range(4)]
     for result in results:
         assert result.gradient.shape == learner.alpha.shape
         assert np.isfinite(result.gradient).all()
@@ -184,9 +202,7 @@ def test_the_gradient_has_alphas_shape_and_no_part_in_the_padding(learner, batch
 
 
 def test_the_same_seed_gives_the_same_gradient(learner, batch):
-    first, again = (
-        learner.algorithm.architecture_gradient(learner, *batch, seed(3)) for _ in range(2)
-    )
+    first, again = (graphs_of(learner).gradient(*batch, seed(3)) for _ in range(2))
     np.testing.assert_array_equal(first.gradient, again.gradient)
     np.testing.assert_array_equal(first.cross_entropy, again.cross_entropy)
 
@@ -194,7 +210,7 @@ def test_the_same_seed_gives_the_same_gradient(learner, batch):
 def test_weights_moments_and_alpha_are_read_only(learner, batch):
     before = [np.array(v) for v in learner.variables]
     for i in range(2):
-        learner.algorithm.architecture_gradient(learner, *batch, seed(i))
+        graphs_of(learner).gradient(*batch, seed(i))
     for variable, value in zip(learner.variables, before, strict=True):
         np.testing.assert_array_equal(variable, value, err_msg=variable.path)
 
@@ -202,9 +218,8 @@ def test_weights_moments_and_alpha_are_read_only(learner, batch):
 def test_the_clearly_better_candidates_win(learner, batch):
     state = (*learner.variables, *learner.algorithm.variables.values())
     start = [np.array(v) for v in state]
-    step = tf.function(learner.architecture_step, autograph=False)
     for i in range(80):
-        step(*batch, tf.constant([i, 9], tf.int64))
+        graphs_of(learner).architecture_step(*batch, tf.constant([i, 9], tf.int64))
     probabilities = learner.probabilities
     assert not np.array(learner.alpha)[~learner.mask].any()
     for variable, value in zip(state, start, strict=True):

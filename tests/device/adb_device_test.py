@@ -121,9 +121,10 @@ def test_a_phone_that_goes_in_the_middle_of_a_run(phone, phone_root, program, mo
     tidy(phone)
 
 
-# Waits where a model would run, after `--help` was answered.
-# In place of the shell: a run that is killed must leave no child that goes on.
-SLOW_RUN = 'case "$*" in *--graph*) exec sleep 60 ;; esac'
+# Waits where a model would run, after `--help` was answered. In place of the shell: a run that is
+# killed must leave no child that goes on. And with the program's path in its command line, by which
+# a session finds the runs to end: the shell around it may be killed before it can pass a signal on.
+SLOW_RUN = 'case "$*" in *--graph*) exec tail -n 0 -f "$0" >/dev/null ;; esac'
 
 
 def test_a_frozen_phone_costs_a_timeout_a_call(phone, program, model):
@@ -145,7 +146,7 @@ def test_a_killed_client(phone, phone_root, model, tmp_path):
     slow = phones.stand_in(tmp_path / "benchmark_model", phone_root, before=SLOW_RUN)
 
     def kill_client():
-        phones.wait_until(lambda: phone.processes("sleep 60"))
+        phones.wait_until(lambda: phone.processes("tail -n 0"))
         clients = subprocess.run(
             ["pgrep", "-P", str(os.getpid()), "-x", "adb"], capture_output=True, text=True
         )
@@ -159,7 +160,7 @@ def test_a_killed_client(phone, phone_root, model, tmp_path):
             killer.start()
             session.sample_ms("m")
     killer.join()
-    phones.wait_until(lambda: not phone.processes("sleep 60"), seconds=50.0)
+    phones.wait_until(lambda: not phone.processes("tail -n 0"))
     tidy(phone)
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from nas import files
+from nas import files, reading
 
 
 def test_json_is_written_as_it_is_read_and_folders_are_made(tmp_path):
@@ -165,3 +165,14 @@ def test_the_command_in_the_provenance_is_quoted_for_a_shell(monkeypatch):
     command = files.provenance()["command"]
     assert command == r"search.py '--workdir=my \udcff runs' --seed=1"
     json.dumps(command).encode()
+
+
+@pytest.mark.parametrize("made", [lambda path: path.write_text("of the user"), os.mkfifo])
+def test_a_file_in_the_place_of_a_folder_is_named_and_stays(made, tmp_path):
+    made(tmp_path / "report")
+    for path in (tmp_path / "report/index.html", tmp_path / "report/sub/index.html"):
+        with pytest.raises(OSError, match=r"index.html: expected a folder .*/report.*move that"):
+            files.write_bytes(path, b"")
+        with pytest.raises(reading.Unreadable, match="in the place of a folder above it; nothing"):
+            reading.exists(path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report"]

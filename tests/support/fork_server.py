@@ -48,6 +48,8 @@ def _request(connection: socket.socket) -> dict | None:
 
 def _become(request: dict) -> None:
     """Sets up a freshly forked child as a new process for the command would be."""
+    if request["new_session"]:
+        os.setsid()
     for target, source in enumerate(request["descriptors"]):
         os.dup2(source, target)
         os.close(source)
@@ -88,7 +90,8 @@ if __name__ == "__main__":
     # `refusals` and other modules that tests run are next to this file.
     sys.path.append(sys.path[0])
     sys.path[0] = os.getcwd()
-    for name in [*IMPORTED, *_our_modules()]:
+    # Without ours, for commands that run another copy of our packages.
+    for name in [*IMPORTED, *(_our_modules() if sys.argv[2] == "ours" else ["pytest"])]:
         importlib.import_module(name)
     from tensorflow.python.eager import context
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from typing import IO
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -47,12 +48,49 @@ def run(
         subprocess.TimeoutExpired: it took longer.
     """
     env = dict(os.environ if env is None else env)
-    server = _server(_early(env))
+    return _run(_server(_early(env)), module, arguments, cwd, env, timeout)
+
+
+def _run(server, module, arguments, cwd, env, timeout) -> subprocess.CompletedProcess:
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        code = server.ask(module, arguments, cwd, env, (out.fileno(), err.fileno()), timeout)
+        started = server.start(module, arguments, cwd, env, (out.fileno(), err.fileno()))
+        try:
+            code = started.wait(timeout)
+        except TimeoutError:
+            os.kill(started.pid, signal.SIGKILL)
+            started.wait(None)
+            raise subprocess.TimeoutExpired(module, timeout) from None
         return subprocess.CompletedProcess(
             [sys.executable, "-m", module, *arguments], code, _text(out), _text(err)
         )
+
+
+def start(
+    module: str,
+    *arguments: str,
+    output: IO,
+    env: Mapping[str, str] | None = None,
+) -> "Started":
+    """Starts `python -m module arguments` in a session of its own, in the root of the sources.
+
+    Nothing else may be started or run with the same environment before it has ended.
+
+    Args:
+        module: the module.
+        *arguments: its flags.
+        output: receives stdout and stderr; an open file.
+        env: its environment; by default that of this process.
+    """
+    env = dict(os.environ if env is None else env)
+    outputs = (output.fileno(), output.fileno())
+    return _server(_early(env)).start(module, arguments, ROOT, env, outputs, new_session=True)
+
+
+def run_copy(
+    module: str, *arguments: str, cwd: pathlib.Path, env: Mapping[str, str]
+) -> subprocess.CompletedProcess:
+    """As `run`, but `cwd` is another copy of our sources, whose packages are imported there."""
+    return _run(_server(_early(dict(env)), False), module, arguments, cwd, dict(env), 900.0)
 
 
 def run_fresh(
@@ -95,13 +133,13 @@ def _text(file) -> str:
 class _Server:
     """The server process that forks, and the socket to it."""
 
-    def __init__(self, early: tuple[tuple[str, str], ...]) -> None:
+    def __init__(self, early: tuple[tuple[str, str], ...], ours: bool) -> None:
         others = {k: v for k, v in os.environ.items() if not k.startswith(_READ_EARLY)}
         self._socket, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, str(pathlib.Path(__file__).with_name("fork_server.py")),
-                 str(theirs.fileno())],
+                 str(theirs.fileno()), "ours" if ours else "frameworks"],
                 cwd=ROOT,
                 env=others | dict(early),
                 pass_fds=[theirs.fileno()],
@@ -111,28 +149,19 @@ class _Server:
             )  # fmt: skip
         assert self._socket.recv(100) == b"ready", "the server that forks did not start"
 
-    def ask(self, module, arguments, cwd, environment, outputs, timeout) -> int:
-        """Runs a command; returns its exit code, which is negative if a signal ended it."""
+    def start(self, module, arguments, cwd, environment, outputs, new_session=False) -> "Started":
+        """Starts a command, with stdout and stderr in two open files."""
         request = {
             "module": module,
             "arguments": list(arguments),
             "cwd": str(cwd),
             "environment": environment,
+            "new_session": new_session,
         }
         with open(os.devnull) as nothing:
             descriptors = [nothing.fileno(), *outputs]
             socket.send_fds(self._socket, [json.dumps(request).encode()], descriptors)
-        child = json.loads(self._socket.recv(100))
-        self._socket.settimeout(timeout)
-        try:
-            return json.loads(self._socket.recv(100))
-        except TimeoutError:
-            os.kill(child, signal.SIGKILL)
-            self._socket.settimeout(None)
-            self._socket.recv(100)
-            raise subprocess.TimeoutExpired(module, timeout) from None
-        finally:
-            self._socket.settimeout(None)
+        return Started(json.loads(self._socket.recv(100)), self._socket)
 
     def close(self) -> None:
         """Ends the server."""
@@ -140,8 +169,44 @@ class _Server:
         self._process.wait()
 
 
+class Started:
+    """A command that runs.
+
+    Attributes:
+        pid: its process.
+        returncode: its exit code, negative if a signal ended it; None before `poll` or `wait` has
+            seen the end.
+    """
+
+    def __init__(self, pid: int, connection: socket.socket) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._socket = connection
+
+    def poll(self) -> int | None:
+        """Returns the exit code; None while it runs."""
+        try:
+            return self.wait(0.0)
+        except (TimeoutError, BlockingIOError):
+            return None
+
+    def wait(self, timeout: float | None) -> int:
+        """Waits for the end; returns the exit code.
+
+        Raises:
+            TimeoutError: it takes longer, in seconds.
+        """
+        if self.returncode is None:
+            self._socket.settimeout(timeout)
+            try:
+                self.returncode = json.loads(self._socket.recv(100))
+            finally:
+                self._socket.settimeout(None)
+        return self.returncode
+
+
 @functools.cache
-def _server(early: tuple[tuple[str, str], ...]) -> _Server:
-    server = _Server(early)
+def _server(early: tuple[tuple[str, str], ...], ours: bool = True) -> _Server:
+    server = _Server(early, ours)
     atexit.register(server.close)
     return server

@@ -1,6 +1,7 @@
 """A pipeline without a search: a published network at the resolution that meets a target."""
 
 import json
+import re
 import shutil
 
 import processes
@@ -61,6 +62,8 @@ def test_a_search_from_other_weights_is_compared_with_their_network(fashion_data
     model = keras_network.build_child(seed)
     model.save(tmp_path / "child.keras")
     files.write_json(tmp_path / "child.json", spec_json.to_dict(seed))
+    others = keras_network.build_child(seed)
+    others.set_weights([weight * 0.9 for weight in model.get_weights()])
     data = ["--dataset=fashion_mnist", f"--data_dir={fashion_data_dir}", "--max_train_examples=250"]
     few = ["--warmup_epochs=1", "--search_epochs=1", "--train_epochs=1", "--recipes=float32"]
     begun = [f"--init={tmp_path / 'child.keras'}", "--target_latency=1", "--hard_limit"]
@@ -84,3 +87,33 @@ def test_a_search_from_other_weights_is_compared_with_their_network(fashion_data
     assert "trained and measured alike" in (path / "report/index.html").read_text()
     again = pipeline(*given)
     assert again.returncode == 0 and again.stdout.count("finished before") == 9
+    # A file of the same name with other weights is another input.
+    others.save(tmp_path / "child.keras")
+    states = re.findall(
+        r"^(\w+) +(finished before|to do)", pipeline(*given, "--dry_run").stdout, re.M
+    )
+    assert dict(states) == {
+        "data": "finished before",
+        "benchmark": "finished before",
+        "fit": "finished before",
+        **dict.fromkeys(("search", "train", "export", "measure", "fixed", "report"), "to do"),
+    }
+
+
+def test_a_search_begins_anew_with_other_weights_in_the_same_file(fashion_data_dir, tmp_path):
+    space = spaces.SPACES["tiny"].with_task(10, 28, 1)
+    model = keras_network.build_child(space.child([0] * len(space.option_counts)))
+    files.write_json(tmp_path / "child.json", spec_json.to_dict(space.child([0, 0, 0])))
+    model.save(tmp_path / "child.keras")
+    given = ["--space=tiny", "--dataset=fashion_mnist", f"--data_dir={fashion_data_dir}"]
+    given += ["--epochs=1", "--warmup_epochs=0", "--max_train_examples=250", "--batch_size=50"]
+    given += [f"--init={tmp_path / 'child.keras'}", f"--workdir={tmp_path / 'w'}"]
+    search = processes.tool("search")
+    assert search(*given).returncode == 0
+    again = search(*given)
+    assert again.returncode == 0 and "finished before" in again.stdout
+    model.set_weights([weight * 0.9 for weight in model.get_weights()])
+    model.save(tmp_path / "child.keras")
+    changed = search(*given)
+    assert changed.returncode == 0 and "finished before" not in changed.stdout
+    assert "run with another pretrained; starting over" in changed.stdout

@@ -130,7 +130,10 @@ def test_bad_input_is_refused_before_there_is_a_work_dir(
         ("--target_params=5",): "target params: expected between",
         ("--target_bytes=5", "--recipe=int3"): "recipe: expected one of float32",
         ("--hard_limit",): "hard_limit: expected a target with it",
-        ("--objective=hope",): "objective: expected one of target, add_linear, mul_log",
+        (
+            "--target_macs=5",
+            "--objective=hope",
+        ): "objective: expected one of target, add_linear, mul_log",
         ("--distribute=multiworker",): "TF_CONFIG: expected something like",
         ("--jit_compile",): "jit_compile: expected false for a supernet",
         ("--batch_size=500",): "batch_size: expected 1 to 200",

@@ -45,6 +45,26 @@ def test_a_training_keeps_the_childs_resolution_and_the_same_command_repeats_not
     assert again.returncode == 0, again.stderr
     assert again.stderr == ""
     assert again.stdout == done.stdout.replace("test accuracy", "finished before; test accuracy")
+    more = [*flags, "--epochs=2"]
+    refused = train(*more, "--learning_rate=0.1")
+    assert refused.returncode == 1
+    assert "(epochs: was 1, now 2; learning_rate: was 0.2, now 0.1)" in refused.stderr
+    assert "go on to more epochs with --extend" in refused.stderr
+    extended = train(*more, "--extend")
+    assert extended.returncode == 0, extended.stderr
+    assert "finished before" not in extended.stdout and "starting over" not in extended.stdout
+    rows = (tmp_path / "w/train/metrics.jsonl").read_text()
+    assert rows.startswith(row) and rows.count("\n") == 2
+    # It is now a run of two epochs, with the flag or without.
+    for same in (more, [*more, "--extend"]):
+        assert "finished before" in train(*same).stdout
+    shorter = train(*flags, "--extend")
+    assert shorter.returncode == 1 and "epochs: was 2, now 1" in shorter.stderr
+    config = json.loads((tmp_path / "w/config.json").read_text())
+    assert config["train"]["earlier_epochs"] == [1]
+    assert len(config["provenance"]["extends"]) == 1
+    nothing = train(*common(fashion_data_dir, tmp_path / "v"), f"--child={child_file}", "--extend")
+    assert nothing.returncode == 1 and "extend: expected a work dir with a run" in nothing.stderr
 
 
 def test_a_training_begins_with_the_weights_that_a_search_left(

@@ -5,6 +5,8 @@ from typing import Any
 
 from absl import flags
 
+from tools.terminal import idle_flags
+
 _MODEL = flags.DEFINE_string("latency_model", None, "File written by tools.fit_latency, or pixel1.")
 _DEVICE = flags.DEFINE_string(
     "device", None, "Refuse a latency model of another device; adb accepts any phone."
@@ -148,6 +150,15 @@ def check_flags() -> None:
             "latency_model: expected a file written by tools.fit_latency, since a target latency "
             "is given, received none; benchmark and fit one, or leave the target out"
         )
+    idle_flags.check(
+        idle_flags.Rule(
+            ["latency_model"],
+            not set(given) - set(of_latency),
+            "without a target of another kind",
+            f"it with {' and '.join(given)}",
+        ),
+        idle_flags.Rule(["objective", "reward"], bool(given), "with a target"),
+    )
     compared: list[Any] = [_DEVICE, _DELEGATE, _THREADS]
     compared += [] if _TARGETS["bytes"].value else [_RECIPE]
     for flag in compared:

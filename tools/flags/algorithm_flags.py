@@ -9,6 +9,7 @@ from typing import Any
 from absl import flags
 
 from nas.searching import algorithm_names
+from tools.terminal import idle_flags
 
 _WIDTH = max(map(len, algorithm_names.DESCRIPTIONS))
 HELP = "Search algorithm:\n" + "\n".join(
@@ -64,8 +65,14 @@ _FLAGS = (
 )
 
 
-# The algorithms that use a flag, for the flags that not all of them use.
+# Names of these flags.
+NAMES = tuple(flag.name for flag in _FLAGS)
+# The algorithms that use a flag, for the flags that not all of them use. Commands define the first
+# three themselves, if they have them.
 _USERS = {
+    "arch_learning_rate": algorithm_names.LEARN_ALPHA,
+    "arch_period": algorithm_names.LEARN_ALPHA,
+    "objective": algorithm_names.LEARN_ALPHA,
     "reinforce_networks": ("proxyless_reinforce",),
     "reward": ("proxyless_reinforce",),
     "path_dropout": ("one_shot",),
@@ -84,7 +91,12 @@ def given(algorithm: str | None = None) -> dict[str, Any]:
     found = {flag.name: flag.value for flag in _FLAGS if flag.value is not None}
     if algorithm is None:
         return found
-    return {k: v for k, v in found.items() if algorithm in _USERS.get(k, (algorithm,))}
+    return {k: v for k, v in found.items() if is_used(k, algorithm)}
+
+
+def is_used(name: str, algorithm: str) -> bool:
+    """Whether an algorithm uses a flag."""
+    return algorithm in _USERS.get(name, (algorithm,))
 
 
 def check(algorithms: Sequence[str]) -> None:
@@ -94,15 +106,23 @@ def check(algorithms: Sequence[str]) -> None:
         ValueError: the message names the flag and who uses it.
     """
     set_by_user = given()
-    for name in set_by_user:
-        users = _USERS.get(name, tuple(algorithms))
-        if not set(users) & set(algorithms):
-            raise ValueError(
-                f"{name}: expected it with --algorithm={' or '.join(users)} only, received it with "
-                f"{', '.join(algorithms)}; leave it out"
+    idle_flags.check(
+        *(
+            idle_flags.Rule(
+                [name],
+                bool(set(users) & set(algorithms)),
+                f"with --algorithm={' or '.join(users)} only",
+                f"it with {', '.join(algorithms)}",
             )
-    if "finalist_epochs" in set_by_user and set_by_user.get("finalists", 1) < 2:
-        raise ValueError(
-            "finalist_epochs: expected it with --finalists=2 or more, received it without; leave "
-            "it out"
-        )
+            for name, users in _USERS.items()
+        ),
+        idle_flags.Rule(
+            ["finalist_epochs"], set_by_user.get("finalists", 1) > 1, "with --finalists=2 or more"
+        ),
+        idle_flags.Rule(
+            ["evolution_population", "evolution_generations"],
+            set_by_user.get("derive") != "estimate",
+            "without --derive=estimate, which takes the place of evolution",
+            "both",
+        ),
+    )

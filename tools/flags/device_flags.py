@@ -65,6 +65,10 @@ _OF_PHONES = (
 )
 
 
+# Names of all these flags.
+NAMES = tuple(flag.name for flag in (DEVICE, THREADS, *_OF_PHONES))
+
+
 def phone_settings() -> PhoneSettings:
     """The settings for phones that the flags give.
 

@@ -4,6 +4,8 @@ from typing import Any
 
 from absl import flags
 
+from tools.terminal import idle_flags
+
 _EPOCHS = flags.DEFINE_integer(
     "fine_tune_epochs", 3, "Epochs of fine-tuning, for recipes that train.", lower_bound=1
 )
@@ -33,9 +35,6 @@ def check(is_used: bool) -> None:
     Raises:
         ValueError: one was given; the message names it.
     """
-    given = [f"--{flag.name}" for flag in (_EPOCHS, _BATCH_SIZE, _RATE) if flag.present]
-    if given and not is_used:
-        raise ValueError(
-            f"expected {' and '.join(given)} with a recipe that fine-tunes, such as int8_qat, "
-            "received that without; leave it out"
-        )
+    names = [flag.name for flag in (_EPOCHS, _BATCH_SIZE, _RATE)]
+    needed = "with a recipe that fine-tunes, such as int8_qat"
+    idle_flags.check(idle_flags.Rule(names, is_used, needed))

@@ -1,5 +1,6 @@
 """A Keras callback that writes curves for TensorBoard."""
 
+import contextlib
 import pathlib
 import re
 import shutil
@@ -13,6 +14,7 @@ import tensorflow as tf
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import summary as custom_scalar
 
+from nas import disk_faults
 from nas.architecture.specs import SearchSpace
 from nas.supernet.supernet import Supernet
 from tools.terminal import notation
@@ -53,17 +55,19 @@ class Curves(keras.callbacks.Callback):
         folder = self._directory / self.model.name
         if not self.params.get("first_step", 0):
             shutil.rmtree(folder, ignore_errors=True)
-        self._writer = tf.summary.create_file_writer(str(folder))
-        if _learns_alpha(self.model):
-            layout = custom_scalar.pb(_layout(self.model)).SerializeToString()
-            with self._writer.as_default():
-                tf.summary.experimental.write_raw_pb(layout, step=0)
+        with self._named():
+            self._writer = tf.summary.create_file_writer(str(folder))
+            if _learns_alpha(self.model):
+                layout = custom_scalar.pb(_layout(self.model)).SerializeToString()
+                with self._writer.as_default():
+                    tf.summary.experimental.write_raw_pb(layout, step=0)
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Closes the folder."""
         del logs
         if self._writer is not None:
-            self._writer.close()
+            with self._named():
+                self._writer.close()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Notes the first step of this epoch; a resumed run may start in the middle of one."""
@@ -105,10 +109,19 @@ class Curves(keras.callbacks.Callback):
     def _write(self, step: int, values: Mapping[str, Any]) -> None:
         if self._writer is None:
             return
-        with self._writer.as_default():
-            for name, value in values.items():
-                tf.summary.scalar(name, float(value), step=step)
-        self._writer.flush()
+        with self._named():
+            with self._writer.as_default():
+                for name, value in values.items():
+                    tf.summary.scalar(name, float(value), step=step)
+            self._writer.flush()
+
+    def _named(self) -> contextlib.AbstractContextManager[None]:
+        """Names the folder in errors of the writer. All work is in checkpoints by then."""
+        return disk_faults.named(
+            self._directory,
+            "curves for TensorBoard",
+            "run the same command again to go on, or with --notensorboard",
+        )
 
 
 def _learns_alpha(model: keras.Model) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from nas.distribution import tf_config
-from tools.terminal import console
+from tools.terminal import console, idle_flags
 
 if TYPE_CHECKING:
     from nas import files
@@ -38,9 +38,22 @@ def check() -> None:
     """Checks the environment that --distribute needs; call it before TensorFlow is imported.
 
     Raises:
-        ValueError: TF_CONFIG is missing or wrong.
+        ValueError: TF_CONFIG is missing or wrong, or a flag has no effect.
     """
+    idle_flags.check(
+        idle_flags.Rule(
+            [_SYNC_BATCH_NORM.name],
+            _DISTRIBUTE.value != "none",
+            "with --distribute=mirrored or multiworker",
+            "it with one device",
+        )
+    )
     if _DISTRIBUTE.value == "multiworker":
+        if flags.FLAGS["extend"].value:
+            raise ValueError(
+                "extend: expected one host, since only the first has the work dir that is "
+                "extended, received --distribute=multiworker; leave one of them out"
+            )
         tf_config.read(os.environ)
         # We report the loss of a host in one line; TensorFlow would add a dozen.
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import time
+import types
 from collections.abc import Callable, Collection, Iterable, Mapping
 from hashlib import sha256
 from typing import Any
@@ -41,7 +42,8 @@ class WorkDir:
         command: str = "pipeline",
         apart_from: Collection[str] = (),
         independent: bool = False,
-        replaceable: Collection[str] = (),
+        replaceable: Mapping[str, str | None] = types.MappingProxyType({}),
+        hints: Mapping[str, str] = types.MappingProxyType({}),
     ) -> None:
         """Stores the arguments; writes nothing before the folder is entered.
 
@@ -52,7 +54,9 @@ class WorkDir:
             command: the name under which flags and stages are stored.
             apart_from: commands that write the same files; a folder of one of them is refused.
             independent: whether stages depend only on their inputs, not on the stages before them.
-            replaceable: places of settings that a later run may change, such as `preset.recipes`.
+            replaceable: places of settings that a later run may change, such as `preset.recipes`,
+                each with the stage that then runs again, or None.
+            hints: what else may be done if the setting at a place differs, by place.
 
         Raises:
             ValueError: a value has a type that JSON does not have.
@@ -65,6 +69,8 @@ class WorkDir:
         self._apart_from = apart_from
         self._independent = independent
         self._replaceable = replaceable
+        self._hints = hints
+        self._outdated: set[str] = set()
         self._lock: int | None = None
 
     def __enter__(self) -> "WorkDir":
@@ -137,8 +143,16 @@ class WorkDir:
         self._check_config(record)
         # Settings that may be replaced differ now, if any does.
         if self.command not in record or changed_flags.changes(record[self.command], self.config):
-            record |= {"provenance": files.provenance(), self.command: self.config}
+            extends = {}
+            # A process that is killed between these writes leaves a stage that finds nothing to do.
+            for stage in sorted(self._outdated):
+                if stage in self._stages():
+                    self._record(stage, {**self._stages()[stage], "finished": False})
+                before = record.get("provenance", {})
+                extends = {"extends": [*before.get("extends", []), before.get("command", "")]}
+            record |= {"provenance": files.provenance(**extends), self.command: self.config}
             files.write_json(path, record)
+        self._outdated = set()
 
     def _check_config(self, record: Mapping[str, Any]) -> None:
         for other in self._apart_from:
@@ -148,12 +162,17 @@ class WorkDir:
                     "would replace its files: choose another --workdir"
                 )
         found = changed_flags.changes(record.get(self.command, self.config), self.config)
-        refused = [change.text for change in found if change.place not in self._replaceable]
+        refused = [change for change in found if change.place not in self._replaceable]
         if refused:
+            hints = [self._hints[change.place] for change in refused if change.place in self._hints]
+            told = "".join(f", {hint}" for hint in dict.fromkeys(hints))
             raise ValueError(
-                f"{self.path} was started with other flags ({'; '.join(refused)}): use the "
-                "same flags to go on, or another --workdir to start anew"
+                f"{self.path} was started with other flags "
+                f"({'; '.join(change.text for change in refused)}): use the "
+                f"same flags to go on, or another --workdir to start anew{told}"
             )
+        stages = {self._replaceable[change.place] for change in found}
+        self._outdated = {stage for stage in stages if stage is not None}
 
     def _read(self, path: pathlib.Path) -> dict[str, Any]:
         if not reading.exists(path):
@@ -185,7 +204,7 @@ class WorkDir:
         exist too.
         """
         record = self._stages().get(name)
-        if record is None or not record["finished"]:
+        if record is None or not record["finished"] or name in self._outdated:
             return False
         if not all(reading.exists(self.path / o) for o in [*record.get("outputs", []), *outputs]):
             return False

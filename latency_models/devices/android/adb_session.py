@@ -22,9 +22,11 @@ FOLDER = "/data/local/tmp/proxylessnas"
 
 _STAY_ON_ALWAYS = "15"  # One bit each for AC, USB, wireless and dock.
 # A run continues on the phone when adb ends, so it must be killed there. The brackets keep the
-# pattern from matching the shell whose command line contains it.
+# pattern from matching the shell whose command line contains it. A run may end by itself before it
+# is killed; then `kill` fails, and only one that is still there is a fault.
+_FIND_RUNS = f"pgrep -f {quoted(FOLDER + '/[b]enchmark_model')}"
 _END_RUNS = (
-    f'runs=$(pgrep -f {quoted(FOLDER + "/[b]enchmark_model")}); [ -z "$runs" ] || kill -9 $runs'
+    f'runs=$({_FIND_RUNS}); [ -z "$runs" ] || kill -9 $runs 2>/dev/null || [ -z "$({_FIND_RUNS})" ]'
 )
 _SECONDS_BETWEEN_READINGS = 5.0
 _MOST_WARM_SAMPLES = 5

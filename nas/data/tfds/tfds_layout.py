@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from nas import chatter
+from nas import chatter, disk_faults
 from nas.progress import Track, untracked
 
 Example = dict[str, Any]
@@ -124,6 +124,16 @@ def _quiet() -> Iterator[None]:
         tfds.enable_progress_bar()
 
 
+def writing(builder: tfds.core.DatasetBuilder) -> contextlib.AbstractContextManager[None]:
+    """A context in which TFDS writes a data set: a full disk is one error that names the folder.
+
+    TFDS removes what it has written so far.
+    """
+    return disk_faults.named(
+        builder.data_dir, f"the data set {builder.name}", "run the same command again"
+    )
+
+
 def write(
     builder_class: type[tfds.core.GeneratorBasedBuilder],
     splits: Mapping[str, Sequence[Example]],
@@ -158,7 +168,7 @@ def write(
                 return enumerate(track(examples, len(examples), f"writing {self.name} {split}"))
 
     target = FromMemory(data_dir=os.path.expanduser(data_dir))
-    with _quiet():
+    with _quiet(), writing(target):
         try:
             target.download_and_prepare()
         except OSError:

@@ -21,6 +21,7 @@ Two ways of training the weights:
 import numpy as np
 import tensorflow as tf
 
+from nas import run_length
 from nas.choices import derive, sampling
 from nas.choices.partial_networks import Worth
 from nas.choices.uniform_children import UniformChildren
@@ -87,7 +88,10 @@ class PathDropout(_Evolved):
             step: number of the training step, from 1.
             seed: `[2]` integers.
         """
-        steps = (self.config.warmup_epochs + self.config.epochs) * self.steps_per_epoch
+        config = self.config
+        epochs = (*config.earlier_epochs, config.epochs)
+        lengths = [(config.warmup_epochs + count) * self.steps_per_epoch for count in epochs]
+        steps = tf.cast(run_length.at(step - 1, lengths), tf.float32)
         progress = tf.minimum(tf.cast(step, tf.float32) / steps, 1.0)
         final_rate = self.config.path_dropout ** (1.0 / mask.sum(axis=1, keepdims=True))
         draw = tf.random.stateless_uniform(mask.shape, seed)

@@ -136,3 +136,26 @@ def test_activations_of_int16_need_the_release_that_brought_them():
     images = np.zeros((2, 8, 8, 3), np.float32)
     content = tflite.convert(small_model(), recipes.recipe("int16x8"), images)
     assert flatbuffer.oldest_runtime(content) == "2.4.0"
+
+
+def test_recipes_share_a_graph_that_follows_the_weights_and_changes_no_byte():
+    model = keras_network.build_block(Block(MBConv(3, 2), 8, 8), 6)
+    images = np.random.default_rng(0).uniform(-1, 1, (4, *model.input_shape[1:]))
+    images = images.astype(np.float32)
+    rows = [recipes.recipe(name) for name in ("float32", "float16", "int8")]
+
+    def written(is_shared):
+        found = []
+        for recipe in rows:
+            if not is_shared:
+                tflite._trace.cache_clear()
+            found.append(tflite.convert(model, recipe, images))
+        return found
+
+    first = written(True)
+    assert tflite._trace.cache_info().hits >= len(rows) - 1
+    assert first == written(False)
+    model.set_weights([0.5 * weight for weight in model.get_weights()])
+    after = written(True)
+    assert all(one != other for one, other in zip(first, after, strict=True))
+    assert after == written(False)

@@ -3,6 +3,7 @@ import hashlib
 import io
 import json
 import os
+import resource
 import socket
 import tarfile
 import threading
@@ -175,6 +176,20 @@ def test_losing_a_race_to_another_process_is_no_error(tmp_path, request):
         return examples
 
     sources.write_fashion_mnist(source, str(tmp_path), track=overtaken)
+    assert len(loading.load("fashion_mnist", str(tmp_path)).test) == 300
+
+
+def test_a_full_disk_names_the_data_set_and_the_same_command_goes_on(request, tmp_path):
+    source = request.config.rootpath / "tests" / "testdata" / "fashion_mnist"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 17, before[1]))
+    try:
+        with pytest.raises(OSError, match="3.0.1: expected to write the data set fashion_mnist, "):
+            sources.write_fashion_mnist(source, str(tmp_path))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.glob("*/incomplete*"))
+    sources.write_fashion_mnist(source, str(tmp_path))
     assert len(loading.load("fashion_mnist", str(tmp_path)).test) == 300
 
 

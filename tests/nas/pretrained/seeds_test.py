@@ -1,5 +1,8 @@
 """Which weights `--init` finds, and what it says where there are none."""
 
+import os
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -29,7 +32,17 @@ def test_files_of_ours_are_read(trained, name):
     found = initial.of_seed(CHILD, str(folder / name), 0)
     for ours, theirs in zip(found.arrays, model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert (found.is_cut, found.path) == (False, folder / name)
+    assert not found.is_cut
+    described = [str(folder / name), str(folder / "child.json")]
+    assert initial.input_files(str(folder / name)) == described
+
+
+def test_only_files_are_inputs(trained, monkeypatch):
+    folder, _ = trained
+    monkeypatch.chdir(folder)
+    assert initial.input_files("other.pth") == [str(folder / "other.pth")]
+    for init in ("random", "search", "imagenet"):
+        assert initial.input_files(init) == []
 
 
 def test_a_search_leaves_its_weights_one_folder_below(trained):
@@ -68,6 +81,8 @@ def test_bad_files_are_refused_in_one_line(trained, tmp_path):
     whole = (folder / "child.keras").read_bytes()
     (folder / "cut.keras").write_bytes(whole[: len(whole) // 2])
     (folder / "text.keras").write_text("no")
+    with zipfile.ZipFile(folder / "large.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.weights.h5", bytes(40 << 20))
     (folder / "cut.weights.h5").write_bytes((folder / "child.weights.h5").read_bytes()[:2000])
     (folder / "odd.npz").write_text("no")
     (folder / "bad.pth").write_text("no")
@@ -78,7 +93,8 @@ def test_bad_files_are_refused_in_one_line(trained, tmp_path):
     cases = {
         "none.keras": "found no file",
         "cut.keras": "expected a .keras file",
-        "text.keras": "expected a .keras file, found something else",
+        "text.keras": "expected a .keras file .*received 2 bytes of something else",
+        "large.keras": "expected an archive of .* bytes to unpack to at most",
         "cut.weights.h5": "cannot be read as such",
         "odd.npz": "expected a .keras, .weights.h5, .h5 or .pth file",
         "bad.pth": "named tensors and nothing else",
@@ -90,6 +106,14 @@ def test_bad_files_are_refused_in_one_line(trained, tmp_path):
         with pytest.raises(ValueError, match=text) as caught:
             seeds.load(str(folder / name), CHILD)
         assert str(caught.value).count("\n") == 0
+
+
+def test_a_pipe_in_the_place_of_the_weights_of_a_search_is_not_waited_for(trained):
+    folder, _ = trained
+    for name in ("pipe.keras", "pipe.weights.h5"):
+        os.mkfifo(folder / name)
+        with pytest.raises(ValueError, match=f"{name}: expected .*received a named pipe"):
+            initial.of_search(CHILD, folder / name)
 
 
 def test_the_weights_of_another_network_are_refused(trained):

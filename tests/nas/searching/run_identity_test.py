@@ -39,6 +39,25 @@ def test_another_run_starts_over_and_names_what_is_different(tmp_path):
     assert len(list((tmp_path / "checkpoints").glob("*.index"))) == 1
 
 
+def of_epochs(*epochs, **others):
+    *earlier, now = epochs
+    settings = {"epochs": now, **({"earlier_epochs": earlier} if earlier else {}), **others}
+    return {"child": [1, 2], "settings": settings}
+
+
+def test_a_run_that_extends_another_goes_on_and_is_then_itself(tmp_path):
+    told = []
+    assert run(tmp_path, of_epochs(2), 2, told) == (2.0, 0)
+    # Two extensions, the first of which was killed before its first step.
+    assert run(tmp_path, of_epochs(2, 3, 5), 4, told) == (4.0, 2)
+    assert run(tmp_path, of_epochs(2, 3, 5), 5, told) == (5.0, 4)
+    assert told == []
+    for other in (of_epochs(5), of_epochs(2, 3), of_epochs(3, 5, 6), of_epochs(2, 3, 5, 6, seed=1)):
+        step, reason = checkpoints.newest_checkpoint(tmp_path, other)
+        assert (step, reason) == (5, "its checkpoints are of a run with another settings")
+    assert checkpoints.newest_checkpoint(tmp_path, of_epochs(2, 3, 5, 6)) == (5, None)
+
+
 @pytest.mark.parametrize("content", [None, b"", b"[]", b'{"seed"'])
 @pytest.mark.parametrize("name", ["metrics.jsonl", "checkpoints/run.json"])
 def test_a_lost_file_stops_the_run_and_costs_no_checkpoint(tmp_path, name, content):

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 import types
 
 import kept_networks
@@ -101,6 +102,33 @@ def test_an_interrupted_search_ends_as_an_uninterrupted_one(
         np.testing.assert_array_equal(ours["alphas"], theirs["alphas"])
     np.testing.assert_array_equal(result.probabilities, expected.probabilities)
     assert result.choices == expected.choices
+
+
+def test_an_extended_search_is_a_function_of_its_lengths_alone(dataset, uninterrupted, tmp_path):
+    extended = dataclasses.replace(CONFIG, epochs=4, earlier_epochs=(2,))
+    rest = dataset, LATENCIES, extended
+    expected = search.search(SPACE, *rest, tmp_path / "whole")
+    path = shutil.copytree(uninterrupted[0], tmp_path / "extended")
+    told = []
+    with pytest.raises(KeyboardInterrupt):
+        search.search(SPACE, *rest, path, [InterruptAt(STEPS + 1)], told.append)
+    counter = InterruptAt(1000)
+    result = search.search(SPACE, *rest, path, [counter], told.append)
+    assert not told and 1000 - counter.left == STEPS
+    for name in ("metrics.jsonl", "alphas.npz"):
+        assert (path / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    rows = (path / "metrics.jsonl").read_bytes()
+    assert rows.startswith((uninterrupted[0] / "metrics.jsonl").read_bytes())
+    np.testing.assert_array_equal(result.probabilities, expected.probabilities)
+    assert result.choices == expected.choices
+
+
+@pytest.mark.parametrize(
+    "settings", [{"derive": "estimate"}, {"finalists": 2}, {"algorithm": "random"}]
+)
+def test_a_search_whose_end_depends_on_its_length_is_not_extended(settings):
+    with pytest.raises(ValueError, match="epochs: expected 2 as before, .*cannot be extended"):
+        SearchConfig(epochs=4, earlier_epochs=(2,), **settings)
 
 
 @pytest.mark.parametrize("batches", [1, STEPS, STEPS + 3, 3 * STEPS - 1])

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 
 import kept_networks
 import keras
@@ -82,6 +83,25 @@ def test_ctrl_c_in_the_midst_of_an_epoch_loses_no_step(dataset, uninterrupted, t
     assert 1000 - counter.left == CONFIG.epochs * STEPS - (STEPS + 2)
     assert (tmp_path / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
     for ours, theirs in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_an_extended_training_is_a_function_of_its_lengths_alone(dataset, uninterrupted, tmp_path):
+    extended = dataclasses.replace(CONFIG, epochs=5, earlier_epochs=(3,))
+    whole = child_training.train(CHILD, dataset, extended, tmp_path / "whole")
+    path = shutil.copytree(uninterrupted[0], tmp_path / "extended")
+    told = []
+    with pytest.raises(KeyboardInterrupt):
+        stopped = [InterruptAt(STEPS + 1)]
+        child_training.train(CHILD, dataset, extended, path, stopped, told.append)
+    counter = InterruptAt(1000)
+    model = child_training.train(CHILD, dataset, extended, path, [counter], told.append)
+    # It went on at the fourth epoch, and after the interruption at the fifth.
+    assert not told and 1000 - counter.left == STEPS
+    rows = (path / "metrics.jsonl").read_bytes()
+    assert rows == (tmp_path / "whole/metrics.jsonl").read_bytes()
+    assert rows.startswith((uninterrupted[0] / "metrics.jsonl").read_bytes())
+    for ours, theirs in zip(model.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
@@ -174,3 +194,20 @@ def test_learning_rate_grows_then_falls_to_zero():
         optimizer.iterations.assign(step)
         rates.append(float(optimizer.learning_rate))
     np.testing.assert_allclose(rates, [0, 0.1, 0.2, 0.1, 0], atol=1e-7)
+
+
+def test_the_rate_of_an_extended_training_is_that_of_the_length_known_at_each_step():
+    made = [TrainConfig(epochs=count, learning_rate=0.2, warmup_epochs=1) for count in (4, 12)]
+    both = dataclasses.replace(made[1], earlier_epochs=(4,))
+    first, second, extended = (child_training._optimizer(config, 10) for config in (*made, both))
+    for step in (0, 5, 10, 39, 40, 41, 80, 119, 120):
+        for optimizer in (first, second, extended):
+            optimizer.iterations.assign(step)
+        known = first if step < 40 else second
+        assert float(extended.learning_rate) == float(known.learning_rate)
+
+
+@pytest.mark.parametrize("earlier", [(0,), (3, 3), (2, 1), (5,), (9,)])
+def test_the_lengths_of_an_extended_training_increase(earlier):
+    with pytest.raises(ValueError, match="earlier_epochs: expected increasing numbers"):
+        TrainConfig(epochs=5, earlier_epochs=earlier)

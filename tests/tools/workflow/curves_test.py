@@ -1,9 +1,12 @@
-"""Names of curves and charts of a space with widths and resolutions."""
+"""Names of curves and charts of a space with widths and resolutions; and a full disk."""
 
+import resource
 import types
 
+import keras
 import made_wide_workdir
 import numpy as np
+import pytest
 
 from tools.workflow import curves
 
@@ -51,3 +54,26 @@ def test_one_chart_has_all_options_of_a_width_or_of_the_resolution():
     ]
     tags = {tag.strip("^$") for chart in sizes.chart for tag in chart.multiline.tag}
     assert {tag.replace("\\", "") for tag in tags} == _sizes()
+
+
+@pytest.mark.parametrize("most_bytes", [0, 200])
+def test_a_full_disk_names_the_folder_and_the_same_command_goes_on(most_bytes, tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)], name="small")
+    model.compile("sgd", "mse")
+
+    def fit():
+        drawn = curves.Curves(tmp_path / "tensorboard")
+        model.fit(np.ones((4, 2)), np.ones((4, 1)), 2, epochs=3, verbose=0, callbacks=[drawn])
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
+    try:
+        with pytest.raises(OSError) as caught:
+            fit()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    told = str(caught.value)
+    assert told.startswith(f"{tmp_path}/tensorboard: expected to write curves for TensorBoard")
+    assert "make room" in told and "--notensorboard" in told
+    fit()
+    assert len(list((tmp_path / "tensorboard/small").glob("events.*"))) == 1

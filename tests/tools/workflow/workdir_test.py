@@ -275,7 +275,7 @@ def test_a_nested_difference_is_named_by_its_place_and_words_for_people_are_not_
 def test_a_replaceable_setting_may_change_and_is_recorded(tmp_path):
     def at(recipes, seed=0):
         config = {"preset": {"recipes": recipes}, "seed": seed}
-        return WorkDir(tmp_path, config, replaceable=["preset.recipes"])
+        return WorkDir(tmp_path, config, replaceable={"preset.recipes": None})
 
     with at(["int8"]) as owned:
         (tmp_path / "a").write_text("")

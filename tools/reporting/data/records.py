@@ -19,13 +19,17 @@ _IGNORING = pydantic.ConfigDict(extra="ignore")
 
 @dataclass(frozen=True, config=_IGNORING)
 class Provenance:
-    """Command, revision and versions that made a file; see `nas.files.provenance`."""
+    """Command, revision and versions that made a file; see `nas.files.provenance`.
+
+    `extends` are the commands whose runs that of `config.json` extends.
+    """
 
     command: str
     git_revision: str | None = None
     python: str | None = None
     platform: str | None = None
     libraries: dict[str, str | None] = pydantic.Field(default_factory=dict)
+    extends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, config=_IGNORING)
@@ -36,6 +40,7 @@ class SearchSettings:
     dataset: str | None = None
     latency_model: str | None = None
     epochs: Count | None = None
+    earlier_epochs: tuple[PositiveCount, ...] = ()
     warmup_epochs: Count | None = None
     seed: int | None = None
     target: NotNegative | None = None
@@ -52,6 +57,7 @@ class TrainSettings:
 
     dataset: str | None = None
     epochs: Count | None = None
+    earlier_epochs: tuple[PositiveCount, ...] = ()
     seed: int | None = None
 
 

@@ -60,8 +60,9 @@ def commands_section(run: Run) -> Section:
 def commands(made: list[Provenance]) -> list[str]:
     """Every command once, in order, as typed in a terminal."""
     typed = []
-    for one in made:
-        tool = re.match(r"(\w+)\.py\b(.*)", one.command, re.DOTALL)
+    first = [command for one in made for command in one.extends]
+    for command in [*first, *(one.command for one in made)]:
+        tool = re.match(r"(\w+)\.py\b(.*)", command, re.DOTALL)
         if tool:
             typed.append(f"python -m tools.{tool[1]}{tool[2]}")
     return list(dict.fromkeys(typed))

@@ -14,6 +14,7 @@ from nas.architecture import spaces
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
 from nas.data.splits.dataset import Dataset
+from nas.pretrained import initial
 from tools.reporting import page
 from tools.terminal import console, pipeline_summary
 from tools.workflow import stages, target_range
@@ -68,7 +69,7 @@ class Pipeline:
             f"Training the child from {training.origin(self._settings)}",
             self._train,
             ["child.keras", "train/metrics.jsonl"],
-            ["child.json"],
+            ["child.json", *training.input_files(self._settings)],
         )
         written = functools.partial(record.exported, self._path, preset.recipes)
         self._stage("export", "Export", self._export, written, ["child.keras"])
@@ -80,7 +81,8 @@ class Pipeline:
         if self._fixed is not None:
             title = f"The fixed network: {self._fixed.name} at {self._fixed.resolution} pixels"
             train = functools.partial(self._train_fixed, self._fixed)
-            self._stage("fixed", title, train, fixed_network.OUTPUTS)
+            weights = initial.input_files(preset.init)
+            self._stage("fixed", title, train, fixed_network.OUTPUTS, weights)
         summary = self._summarize(failed)
         read = ["summary.json", "latency_model.json", "child.json"]
         read += [name for name in written() if name.startswith("parity_")]
@@ -107,7 +109,7 @@ class Pipeline:
             "Search",
             self._search,
             ["space.json", "child.json", "search/alphas.npz", "search/metrics.jsonl"],
-            ["latency_model.json"],
+            ["latency_model.json", *initial.input_files(preset.search.init)],
         )
 
     def _stage(

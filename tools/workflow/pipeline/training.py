@@ -18,6 +18,12 @@ def origin(settings: Settings) -> str:
     return known.get(init, init)
 
 
+def input_files(settings: Settings) -> list[str]:
+    """The files whose weights the training begins with; relative ones are of the work dir."""
+    init = settings.preset.init
+    return [f"search/{CHILD_FILE}"] if init == initial.SEARCH else initial.input_files(init)
+
+
 def beginning(
     settings: Settings, child: Child, workdir: pathlib.Path
 ) -> tuple[TrainConfig, Initial | None]:
