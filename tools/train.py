@@ -97,11 +97,12 @@ def main() -> None:
     from nas.layers import precision
     from nas.pretrained import initial as beginnings
     from nas.searching.algorithms.task import CHILD_FILE
-    from nas.training import child_training, train_config
+    from nas.training import beginning, child_training
     from tools.workflow import stages
 
     is_pretrained = beginnings.is_pretrained(_INIT.value)
-    defaults = train_config.FINE_TUNING if is_pretrained else train_config.SCRATCH
+    found_in = pathlib.Path(_CHILD.value).parent / "search"
+    defaults = beginning.suitable_settings(_INIT.value, found_in)
     given = {"epochs": _EPOCHS, "batch_size": _BATCH_SIZE, "learning_rate": _RATE}
     config = dataclasses.replace(
         defaults,
@@ -134,7 +135,7 @@ def main() -> None:
         )
     initial = None
     if _INIT.value == beginnings.SEARCH:
-        left = pathlib.Path(_CHILD.value).parent / "search" / CHILD_FILE
+        left = found_in / CHILD_FILE
         initial = beginnings.of_search(child, left)
     elif is_pretrained:
         initial = beginnings.of_seed(child, _INIT.value, config.seed)

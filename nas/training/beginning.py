@@ -1,11 +1,31 @@
-"""What a training does before its first step if it begins with the weights of a seed."""
+"""What a training does before its first step if it begins with given weights."""
 
 import keras
 import numpy as np
 
+from nas import files
 from nas.data import batching
 from nas.data.splits.split import Split
-from nas.training import closed_form_head, recalibration
+from nas.pretrained import initial
+from nas.training import checkpoints, closed_form_head, recalibration
+from nas.training.train_config import FINE_TUNING, SCRATCH, TrainConfig
+
+
+def suitable_settings(init: str, search: files.Path) -> TrainConfig:
+    """Returns the settings of a training that suit the weights which it begins with.
+
+    Args:
+        init: `random`, `search`, or as for `nas.pretrained.seeds.load`.
+        search: folder of the search whose weights `search` stands for. If it began with pretrained
+            weights, they are tuned further.
+
+    Raises:
+        ValueError: the `run.json` of the search cannot be read.
+    """
+    began = init
+    if init == initial.SEARCH:
+        began = checkpoints.settings_of(search).get("init", initial.RANDOM)
+    return FINE_TUNING if initial.is_pretrained(began) else SCRATCH
 
 
 def measure_moments(model: keras.Model, split: Split) -> None:

@@ -276,6 +276,20 @@ class RunState(keras.callbacks.Callback):
         files.write_bytes(self._metrics_path, text.encode())
 
 
+def settings_of(directory: files.Path) -> dict[str, Any]:
+    """Returns the settings of the run in a folder; empty if it has no checkpoints.
+
+    Raises:
+        ValueError: its `run.json` cannot be read.
+    """
+    path = pathlib.Path(directory) / "checkpoints/run.json"
+    if not reading.exists(path):
+        return {}
+    found = schemas.read(dict[str, Any], path, file_kinds.RUN)
+    settings = found.get("settings")
+    return settings if isinstance(settings, dict) else {}
+
+
 def _reason_of_another_run(checkpoints: pathlib.Path, identity: dict[str, Any]) -> str | None:
     found = schemas.read(dict[str, Any], checkpoints / "run.json", file_kinds.RUN)
     names = sorted({*found, *identity})

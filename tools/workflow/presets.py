@@ -28,8 +28,9 @@ class Preset:
         train: settings of the child's training.
         child: a published network or a child.json to train without a search; settings that only a
             search needs are then ignored.
-        init: weights that the training begins with: `random`, those that the `search` leaves, or as
-            for `nas.pretrained.seeds.load`.
+        init: weights that search and training begin with: `random`, or as for
+            `nas.pretrained.seeds.load`; then the training goes on with those that the search
+            leaves. With `search` it does so after a search from random weights.
         images: how images become arrays of one size, and how they are kept.
     """
 

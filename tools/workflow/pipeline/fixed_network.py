@@ -65,7 +65,7 @@ def run(
     path, preset = workdir / FOLDER, settings.preset
     content = {**spec_json.to_dict(child), "provenance": files.provenance()}
     files.write_json(workdir / _CHILD, content)
-    config, begun = training.beginning(settings, child, workdir)
+    config, begun = training.from_seed(settings, child)
     stages.run_train(child, dataset, config, path, tensorboard=False, initial=begun)
     failed: dict[str, str] = {}
     stages.run_export((preset.recipe,), dataset, settings.seed, path, failed)

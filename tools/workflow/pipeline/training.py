@@ -11,17 +11,31 @@ from nas.training.train_config import TrainConfig
 from tools.workflow.pipeline.settings import Settings
 
 
+def goes_on(settings: Settings) -> bool:
+    """Whether the training goes on with the weights that the search leaves.
+
+    So it does after a search that began with a pretrained network. What the search changed in the
+    network has then been trained already; cut out of the pretrained network anew, the same child
+    ended two points lower (docs/results.md).
+    """
+    preset = settings.preset
+    is_searched = preset.child is None and initial.is_pretrained(preset.init)
+    return is_searched or preset.init == initial.SEARCH
+
+
 def origin(settings: Settings) -> str:
     """Says where the training begins: at scratch, at the weights of the search, or at others."""
+    if goes_on(settings):
+        return "the weights of the search"
     init = settings.preset.init
-    known = {initial.RANDOM: "scratch", initial.SEARCH: "the weights of the search"}
-    return known.get(init, init)
+    return "scratch" if init == initial.RANDOM else init
 
 
 def input_files(settings: Settings) -> list[str]:
     """The files whose weights the training begins with; relative ones are of the work dir."""
-    init = settings.preset.init
-    return [f"search/{CHILD_FILE}"] if init == initial.SEARCH else initial.input_files(init)
+    if goes_on(settings):
+        return [f"search/{CHILD_FILE}"]
+    return initial.input_files(settings.preset.init)
 
 
 def beginning(
@@ -32,11 +46,23 @@ def beginning(
     Raises:
         ValueError: the weights cannot be read, or are not those of such a network.
     """
-    config = dataclasses.replace(settings.preset.train, seed=settings.seed)
-    init = settings.preset.init
-    if init == initial.RANDOM:
-        return config, None
-    if init == initial.SEARCH:
-        return config, initial.of_search(child, workdir / "search" / CHILD_FILE)
-    found = initial.of_seed(child, init, config.seed)
+    if goes_on(settings):
+        return _config(settings), initial.of_search(child, workdir / "search" / CHILD_FILE)
+    if settings.preset.init == initial.RANDOM:
+        return _config(settings), None
+    return from_seed(settings, child)
+
+
+def from_seed(settings: Settings, child: Child) -> tuple[TrainConfig, Initial]:
+    """Returns the same for a network that begins with pretrained weights.
+
+    Raises:
+        ValueError: as for `beginning`.
+    """
+    config = _config(settings)
+    found = initial.of_seed(child, settings.preset.init, config.seed)
     return dataclasses.replace(config, measure_moments=found.is_cut), found
+
+
+def _config(settings: Settings) -> TrainConfig:
+    return dataclasses.replace(settings.preset.train, seed=settings.seed)
