@@ -11,10 +11,11 @@ nothing.
 
 import dataclasses
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from nas.searching import algorithm_names
 from tools.flags import (
     algorithm_flags,
     data_flags,
@@ -25,6 +26,9 @@ from tools.flags import (
 )
 from tools.terminal import console, idle_flags
 from tools.workflow import workdir
+
+if TYPE_CHECKING:
+    from tools.workflow.presets import Preset
 
 _PRESET = flags.DEFINE_string(
     "preset", "quick", "Name of the experiment; see tools/workflow/presets.py."
@@ -79,6 +83,22 @@ _TRAIN_EPOCHS = flags.DEFINE_integer(
 )
 
 
+def _derived_suitably(chosen: "Preset") -> "Preset":
+    """The preset with the choice of the child that suits another space than its own."""
+    from nas.architecture import spaces
+    from nas.choices import additive_estimate
+    from nas.searching import algorithms
+
+    # With too few steps the search is refused before it begins, and the message says what to do.
+    steps = additive_estimate.LEAST_STEPS
+    space, search = spaces.load_space(chosen.space), chosen.search
+    algorithm_names.check_name(search.algorithm)
+    suitable = algorithms.suitable_derivation(search.algorithm, space, steps)
+    if search.derive == "estimate" or suitable == "alpha":
+        return chosen
+    return dataclasses.replace(chosen, search=dataclasses.replace(search, derive=suitable))
+
+
 def main() -> None:
     """Runs the stages that are not finished and prints the summary."""
     # TensorFlow takes seconds to import; `--help` and a bad flag should answer at once.
@@ -114,6 +134,8 @@ def main() -> None:
         train=dataclasses.replace(chosen.train, **training),
     )
     algorithm_flags.check([chosen.search.algorithm])
+    if _SPACE.value is not None and "derive" not in searching:
+        chosen = _derived_suitably(chosen)
     if chosen.child is not None:
         _check_without_search(chosen.child)
     if _TARGET_MS.value is not None and _TARGET.value is not None:

@@ -126,6 +126,12 @@ def main() -> None:
     space = stages.for_dataset(space, dataset)
     latencies = aimed.costs(space)
     config = dataclasses.replace(config, target=aimed.resolve(latencies))
+    if "derive" not in algorithm_flags.given():
+        steps = (_WARMUP.value + _EPOCHS.value) * batching.steps_per_epoch(
+            dataset.train, _BATCH_SIZE.value
+        )
+        derive = algorithms.suitable_derivation(config.algorithm, space, steps)
+        config = dataclasses.replace(config, derive=derive)
     for caution in aimed.cautions(space):
         console.say(caution)
     if config.target and not watch_flags.DRY_RUN.value:

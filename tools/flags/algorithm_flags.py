@@ -21,8 +21,9 @@ _FLAGS = (
         "derive",
         None,
         ["alpha", "estimate"],
-        "How the child is chosen: alpha, the default, is the algorithm's own rule (the most "
-        "probable network, or evolution); estimate is what the losses of all weight steps say.",
+        "How the child is chosen: alpha is the algorithm's own rule (the most probable network, or "
+        "evolution); estimate is what the losses of all weight steps say, and the default in "
+        "place of alpha where widths are decisions.",
     ),
     flags.DEFINE_integer(
         "finalists",

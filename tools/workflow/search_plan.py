@@ -95,7 +95,8 @@ def schedule_text(task: Task) -> str:
     steps = batching.steps_per_epoch(task.dataset.train, config.batch_size)
     return (
         f"{config.algorithm}: {config.warmup_epochs} epochs of warm-up and {config.epochs} of "
-        f"search, {steps:,} steps of {config.batch_size} images each"
+        f"search, {steps:,} steps of {config.batch_size} images each; "
+        f"{'the estimate' if config.derive == 'estimate' else 'its own rule'} chooses the child"
     )
 
 
