@@ -72,6 +72,8 @@ def _timed(space: Any, recipe_name: str) -> tuple[str, ...]:
         models[f"converted {i}"] = models[f"again {i}"] = converted_parts.convert(part, recipe)
         seconds += time.perf_counter() - begin
     order = np.random.default_rng(_SEED.value)
+    # The order in which interpreters are made decides where their memory lies.
+    models = {name: models[name] for name in order.permutation(list(models)).tolist()}
     device = device_flags.device()
     samples = np.zeros((_ROUNDS.value, len(children), len(_KINDS)))
     with device.session(models, device.plan.min_sample_ms) as session:
