@@ -156,7 +156,7 @@ def main() -> None:
         seed=_SEED.value,
         max_train_examples=_MAX_TRAIN.value,
     )
-    settings, extended = _extended(checked(settings))
+    settings, extended = extension.of_pipeline(_WORKDIR.value, checked(settings))
     config = {"preset_name": _PRESET.value, **settings.as_config()}
     directory = workdir.WorkDir(
         _WORKDIR.value,
@@ -173,30 +173,6 @@ def main() -> None:
     with directory:
         tensorboard = watch_flags.TENSORBOARD.value
         Pipeline(settings, directory, pathlib.Path(_WORKDIR.value), tensorboard).run()
-
-
-def _extended(settings: Any) -> tuple[Any, dict[str, str | None]]:
-    """The settings with the runs that they extend, and the settings that the work dir replaces."""
-    preset = settings.preset
-    runs = {"train": preset.train.epochs}
-    if preset.child is None:
-        runs["search"] = preset.search.epochs
-    found = {
-        run: extension.of(_WORKDIR.value, f"pipeline.{run}", epochs) for run, epochs in runs.items()
-    }
-    replaced: dict[str, str | None] = {}
-    for run, own in found.items():
-        replaced |= own.replaceable(f"preset.{run}.", run)
-    if "search" in found and found["search"].is_new:
-        # The search may find another child, which is trained from the start.
-        found["train"] = found["train"]._replace(earlier_epochs=())
-        replaced["preset.train.earlier_epochs"] = "train"
-    changed = {
-        run: dataclasses.replace(getattr(preset, run), earlier_epochs=own.earlier_epochs)
-        for run, own in found.items()
-    }
-    preset = dataclasses.replace(preset, **changed)
-    return dataclasses.replace(settings, preset=preset), replaced
 
 
 def _check_without_search(child: str) -> None:

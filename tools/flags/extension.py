@@ -1,13 +1,17 @@
 """The flag with which a run of more epochs goes on from the end of a shorter one."""
 
+import dataclasses
 import pathlib
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from absl import flags
 
 from nas import files, reading
 from nas.file_kinds import CONFIG
 from tools.reporting.data import records
+
+if TYPE_CHECKING:
+    from tools.workflow.pipeline.settings import Settings
 
 _EXTEND = flags.DEFINE_bool(
     "extend",
@@ -71,6 +75,42 @@ def of(workdir: files.Path, run: str, epochs: int) -> Extension:
     if _EXTEND.value and epochs > before:
         return Extension((*earlier, before), True)
     return Extension(earlier if epochs == before else (), False)
+
+
+def of_pipeline(
+    workdir: files.Path, settings: "Settings"
+) -> tuple["Settings", dict[str, str | None]]:
+    """Compares a pipeline's epochs with those that its work dir was started with.
+
+    Args:
+        workdir: the work dir, which need not exist.
+        settings: the settings of the pipeline.
+
+    Returns:
+        The settings, with the runs that they extend; and the settings that the work dir may
+        replace, each with the stage that then runs again.
+
+    Raises:
+        ValueError: as for `of`.
+    """
+    preset = settings.preset
+    runs = {"train": preset.train.epochs}
+    if preset.child is None:
+        runs["search"] = preset.search.epochs
+    found = {run: of(workdir, f"pipeline.{run}", epochs) for run, epochs in runs.items()}
+    replaced: dict[str, str | None] = {}
+    for run, own in found.items():
+        replaced |= own.replaceable(f"preset.{run}.", run)
+    if "search" in found and found["search"].is_new:
+        # The search may find another child, which is trained from the start.
+        found["train"] = found["train"]._replace(earlier_epochs=())
+        replaced["preset.train.earlier_epochs"] = "train"
+    changed: dict[str, Any] = {
+        run: dataclasses.replace(getattr(preset, run), earlier_epochs=own.earlier_epochs)
+        for run, own in found.items()
+    }
+    preset = dataclasses.replace(preset, **changed)
+    return dataclasses.replace(settings, preset=preset), replaced
 
 
 def _recorded(path: pathlib.Path, run: str) -> dict[str, Any]:

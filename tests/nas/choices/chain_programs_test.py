@@ -121,8 +121,10 @@ def test_the_limit_holds_for_any_milliseconds_and_is_used(name, seed):
     chain = MadeChain(name, seed)
     padded = np.where(chain.costs.mask, chain.random_probabilities(seed), np.nan)
     for limit in np.quantile(chain.totals, [0.0, 0.01, 0.3, 0.9], method="lower"):
+        # The sum of the enumeration may differ from the chain's in its last bit.
+        limit *= 1 + 1e-12
         found = derive.most_probable_within(padded, chain.costs, limit)
-        assert chain.costs.of(found) <= limit * (1 + 1e-12)
+        assert chain.costs.of(found) <= limit
     target = chain.costs.at(0.3)
     found = derive.most_probable_on(padded, chain.costs, target)
     assert chain.costs.of(found) == pytest.approx(target, rel=derive.TARGET_BAND)
