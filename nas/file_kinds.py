@@ -51,6 +51,11 @@ MEASUREMENTS = Kind(
     "put a whole copy back, or take that line out and run tools.benchmark with the same flags: "
     "it times only what is missing",
 )
+UNMEASURED = Kind(
+    "measurements_failed.jsonl",
+    "the models that a device cannot run, written by tools.benchmark",
+    "delete it and run tools.benchmark with the same flags: it tries them again",
+)
 MEASURED = Kind(
     "measurements.jsonl",
     "the latencies of the exported files",

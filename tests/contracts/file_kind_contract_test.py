@@ -22,7 +22,7 @@ import pytest
 import latency_models
 from export.checks import parity_record
 from latency_models.devices import protocol
-from latency_models.measuring import measurements, parts
+from latency_models.measuring import measurements, parts, unmeasured
 from nas import file_kinds, files, reading, schemas
 from nas.architecture import spaces
 from nas.data import split_record
@@ -74,6 +74,12 @@ READS = [
         "measurements.jsonl",
         measurements.read,
         r"provenance\..*|conditions\..*",
+        has_lines=True,
+    ),
+    Read(
+        file_kinds.UNMEASURED,
+        "measurements_failed.jsonl",
+        lambda path: unmeasured.read(path.with_name("measurements.jsonl")),
         has_lines=True,
     ),
     Read(
@@ -163,6 +169,10 @@ def whole(tmp_path_factory, tiny_model_file):
         part.resolution, "tiny", notes,
     )  # fmt: skip
     measurements.append(path / "measurements.jsonl", [row])
+    failed = unmeasured.Unmeasured(
+        row.key, "block", "k5 e6", "int8", row.environment, "no such operation", "tiny", notes
+    )
+    unmeasured.append(path / "measurements.jsonl", [failed])
     one = {"folder": "s0", "algorithm": "random", "target": 0.5, "seed": 0}
     one |= {"target_latency_ms": 0.1, "test_accuracy": 0.7}
     asked = {"latency_model": "m.json", "model": {"kind": "x"}, "space": "tiny", "train_epochs": 1}

@@ -73,6 +73,9 @@ class Settings:
         if phone is not None and self.device != "local":
             unimportant = ("adb", "timeout_seconds", "cooling_seconds")
             config["phone"] = {name: phone[name] for name in phone if name not in unimportant}
+            # Added later; earlier work dirs go on.
+            if not phone["benchmark_args"]:
+                del config["phone"]["benchmark_args"]
         return config
 
 
