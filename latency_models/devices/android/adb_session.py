@@ -170,7 +170,8 @@ class AdbSession:
             abi = self._adb.check_shell("getprop ro.product.cpu.abi").strip()
             raise DeviceError(
                 f"{self._name}: {self._settings.benchmark_model} does not run on the phone "
-                f"(exit {output.status}): {error}; {remedies.of_program(output.text, abi)}"
+                f"(exit {output.status}): {error}; "
+                f"{remedies.of_program(output.status, output.text, abi)}"
             ) from None
         self._caution(self._program.check())
 
@@ -233,7 +234,7 @@ class AdbSession:
                 cautions.wait(
                     self._name,
                     f"waiting for the phone to cool down (thermal status {seen.status}, expected "
-                    f"0; {waited:.0f} of at most {longest:.0f} s)",
+                    f"0; {waited:.0f} of at most {longest:g} s)",
                 )
             time.sleep(min(_SECONDS_BETWEEN_READINGS, max(0.0, longest - waited) + 0.01))
             seen = self._read_state()

@@ -84,6 +84,8 @@ _OF_PROGRAM = (
     (r"", _NOT_BUILT),
 )
 
+_ILLEGAL_INSTRUCTION = 128 + 4  # SIGILL, of which the shell may say nothing.
+
 # Frames of a Java stack trace, and what adb says when it starts its server.
 _NOISE = re.compile(r"at [\w.$]+(\(|$)|\.\.\. \d+ more|\* daemon |Exception occurred while ")
 _JAVA = re.compile(r"\b(?:[a-z_]\w*\.)+\w*(?:Exception|Error)\b.*")
@@ -121,8 +123,10 @@ def of_phone(said: str) -> str | None:
     return _first(_OF_PHONE, said)
 
 
-def of_program(said: str, abi: str) -> str:
-    """What helps if a program for `abi` does not start on the phone."""
+def of_program(status: int, said: str, abi: str) -> str:
+    """What helps if a program does not start on a phone with processors of type `abi`."""
+    if status == _ILLEGAL_INSTRUCTION:
+        said += "\nIllegal instruction"
     return str(_first(_OF_PROGRAM, said)).format(abi=abi or "its processor")
 
 
