@@ -205,13 +205,18 @@ class AdbSession:
             had = bool(self._thermal) and self._thermal[0].status is not None
             what = "stopped telling its thermal status" if had else "tells no thermal status"
             self._caution(f"the phone {what}, so that runs while it is throttled are not noticed")
-        online = phone_state.parse_online(text)
-        offline = sorted(set(self._affinity or ()) - online) if online is not None else []
-        if offline:
-            numbers = ", ".join(map(str, offline))
-            self._caution(f"cores {numbers}, to which runs are pinned among others, are offline")
+        self._note_offline(text)
         self._thermal.append(seen)
         return seen
+
+    def _note_offline(self, text: str) -> None:
+        """Notes which of the cores that runs are pinned to are offline."""
+        cores, online = set(self._affinity or ()), phone_state.parse_online(text)
+        offline = cores & phone_state.parse_offline(text)
+        offline |= cores - online if online is not None else set()
+        if offline:
+            numbers = ", ".join(map(str, sorted(offline)))
+            self._caution(f"cores {numbers}, to which runs are pinned among others, are offline")
 
     def _cooled(self) -> phone_state.Thermal:
         """Waits until nothing is throttled, and says so.

@@ -25,12 +25,17 @@ STATE_SCRIPT = (
     f"{THERMAL_SCRIPT}\n"
     'echo "booted $(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"\n'
     'echo "first process $(cat /proc/1/stat 2>/dev/null)"\n'
-    'echo "online $(cat /sys/devices/system/cpu/online 2>/dev/null)"'
+    'echo "online $(cat /sys/devices/system/cpu/online 2>/dev/null)"\n'
+    "for file in /sys/devices/system/cpu/cpu[0-9]*/online; do\n"
+    '  { read -r state <$file; } 2>/dev/null && echo "$file $state"\n'
+    "done\n"
+    ":"
 )
 
 _PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]$", re.MULTILINE | re.DOTALL)
 _CORE = re.compile(r"^cpu(\d{1,4}),(\d{0,12}),([\w.-]*)(?:,([01]?),([\d ,-]*))?$", re.MULTILINE)
 _ONLINE = re.compile(r"^online (\d[\d,-]*)\s*$", re.MULTILINE)
+_OFFLINE = re.compile(r"/cpu(\d{1,4})/online 0\s*$", re.MULTILINE)
 _BOOT = re.compile(r"^booted (\S+)\s*$", re.MULTILINE)
 # The 22nd field; the second one, a name in brackets, may contain spaces.
 _FIRST_PROCESS = re.compile(r"^first process \d+ \(.*\)(?: \S+){19} (\d+)\b", re.MULTILINE)
@@ -98,6 +103,11 @@ def parse_online(text: str) -> set[int] | None:
     """The cores that are online, from the output of a script; None if the phone does not tell."""
     found = _ONLINE.search(text)
     return _numbers(found[1]) if found else None
+
+
+def parse_offline(text: str) -> set[int]:
+    """The cores that are offline, from the output of `STATE_SCRIPT`."""
+    return {int(index) for index in _OFFLINE.findall(text)}
 
 
 def _numbers(text: str) -> set[int]:

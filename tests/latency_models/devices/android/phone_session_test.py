@@ -132,10 +132,14 @@ def test_an_offline_core_that_shares_a_clock_changes_nothing_but_a_caution(phone
     folder = phone.root / "sys/system/cpu"
     (folder / "cpu3/cpufreq/cpuinfo_max_freq").unlink()
     phone.write("sys/system/cpu/cpu2/cpufreq/related_cpus", "2 3\n")
+    expected = ["cores 3, to which runs are pinned among others, are offline"]
     phone.write("sys/system/cpu/online", "0-2\n")
     assert device(phone).environment() == before
-    (caution,) = sample(phone)[1]["cautions"]
-    assert caution == "cores 3, to which runs are pinned among others, are offline"
+    assert sample(phone)[1]["cautions"] == expected
+    (folder / "online").unlink()
+    phone.write("sys/system/cpu/cpu3/online", "0\n")
+    phone.write("sys/system/cpu/cpu2/online", "1\n")
+    assert sample(phone)[1]["cautions"] == expected
 
 
 def test_an_offline_core_that_tells_no_speed_is_refused_with_cores_to_choose(phone):
