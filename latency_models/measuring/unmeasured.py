@@ -26,6 +26,10 @@ from nas.files import Path
 SCHEMA_VERSION = 1
 
 
+class NothingRuns(devices.DeviceError):
+    """A device can run none of the models."""
+
+
 @dataclass(frozen=True, config=STRICT)
 class Unmeasured:
     """A model that a device cannot run.
@@ -112,11 +116,11 @@ def mark(
         is_any_measured: whether the device could run anything so far.
 
     Raises:
-        DeviceError: it could not.
+        NothingRuns: it could not.
     """
     left = [part for part in tried if part.key in failed]
     if not is_any_measured:
-        raise devices.DeviceError(
+        raise NothingRuns(
             f"{device}: expected to run blocks and networks, but none of {len(left)} could run, "
             f"for example {left[0].label}: {failed[left[0].key]}"
         )

@@ -4,6 +4,7 @@ import dataclasses
 
 from nas.data import batching
 from nas.data.splits.dataset import Dataset
+from tools.terminal import console
 from tools.workflow import stages
 from tools.workflow.pipeline.settings import Settings
 
@@ -47,3 +48,11 @@ def load_dataset(
         )
     batching.steps_per_epoch(dataset.train_and_validation, preset.train.batch_size)
     return dataset
+
+
+def show(dataset: Dataset) -> None:
+    """Prints how many images serve for what."""
+    console.say(
+        f"  {dataset.name}: {len(dataset.train):,} images for weights, "
+        f"{len(dataset.validation):,} for the architecture, {len(dataset.test):,} for the test"
+    )

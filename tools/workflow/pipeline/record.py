@@ -15,7 +15,7 @@ from nas import files, reading, schemas
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
 from nas.file_kinds import FAILED_RECIPES
-from tools.workflow import stages, target_range
+from tools.workflow import exported_files, stages, target_range
 from tools.workflow.pipeline import fixed_network
 from tools.workflow.pipeline.settings import Settings
 
@@ -122,7 +122,7 @@ def write(
     preset = settings.preset
     names = [name for name in preset.recipes if name not in (failed or {})]
     reference_ms = searched.model.reference_ms_ if searched else None
-    measured = stages.measured_exports(names, reference_ms, path)
+    measured = exported_files.measured_exports(names, reference_ms, path)
     parities = {n: parity_record.read(exporting.parity_path(path, n)) for n in names}
     summary = {
         "schema_version": 1,
