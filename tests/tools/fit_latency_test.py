@@ -78,6 +78,7 @@ def test_what_the_device_could_not_run_is_said_where_the_rows_do_not_suffice(tmp
     done, _ = fit(path)
     (line,) = done.stderr.splitlines()
     assert (
-        f"1 models could not run on adb:A1, for example {lacking.label} (no such operation)" in line
+        f"1 of the models could not run on adb:A1, for example {lacking.label} (no such operation)"
+        in line
     )
     assert "take such candidates out of the space" in line

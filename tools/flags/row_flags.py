@@ -71,7 +71,7 @@ def left_out(path: str, row: Measurement) -> str:
     if not failed:
         return ""
     return (
-        f"; {len(failed)} models could not run on {row.environment['device']}, for example "
+        f"; {len(failed)} of the models could not run on {row.environment['device']}, for example "
         f"{failed[0].label} ({failed[0].reason}): take such candidates out of the space (a .json "
         "file) and run tools.benchmark again, which times only what is missing"
     )

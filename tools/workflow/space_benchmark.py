@@ -73,7 +73,8 @@ def run(
         progress=progress,
         marks_failures=True,
     )
-    failed = len(wanted) - len(rows)
+    marked = unmeasured.keys(output, recipe, environment)
+    failed = sum(part.key in marked for part in wanted)
     if failed:
         console.say(
             f"{indent}{failed} of {len(wanted)} could not run on {device.name}; they are marked in "

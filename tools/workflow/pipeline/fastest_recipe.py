@@ -16,7 +16,7 @@ from export import recipes
 from latency_models import Device
 from latency_models.measuring import block_benchmarks, network_selection, parts, unmeasured
 from latency_models.measuring.measurements import Measurement
-from nas import files, schemas
+from nas import files, reading, schemas
 from nas.architecture import spaces
 from nas.architecture.specs import Child, SearchSpace
 from nas.data.splits.dataset import Dataset
@@ -138,7 +138,7 @@ def decided(settings: Settings, workdir: pathlib.Path) -> Settings:
         ValueError: the file of the decision is damaged.
     """
     path = workdir / FILE
-    if settings.preset.recipe != FASTEST or not path.exists():
+    if settings.preset.recipe != FASTEST or not reading.exists(path):
         return settings
     found: Decision = schemas.read(Decision, path, FASTEST_RECIPE, _SCHEMA_VERSION)
     if found.recipe not in settings.preset.recipes:

@@ -13,6 +13,7 @@ from tools.workflow.pipeline import fastest_recipe
 from tools.workflow.pipeline.settings import FASTEST, Settings, checked
 
 TINY = spaces.SPACES["tiny"]
+WHERE = {"device": "made", "runtime": "x", "num_threads": 1, "delegate": "none"}
 
 
 def settings(**changes):
@@ -41,7 +42,9 @@ def times(monkeypatch):
         timed.append((recipe, [part.label for part in wanted]))
         if recipe not in found:
             raise unmeasured.NothingRuns("made: none could run")
-        return [made_rows.row(part, found[recipe], recipe=recipe) for part in wanted]
+        return [
+            made_rows.row(part, found[recipe], recipe=recipe, environment=WHERE) for part in wanted
+        ]
 
     monkeypatch.setattr(block_benchmarks, "benchmark_parts", benchmark_parts)
     monkeypatch.setattr(fastest_recipe.stages, "for_dataset", lambda network, dataset: network)
@@ -92,7 +95,10 @@ def test_a_given_network_is_timed_itself(times, tmp_path, capsys):
 
 def test_between_recipes_that_are_as_fast_the_first_is_taken():
     part = parts.stem_part(TINY.child([0, 0, 0]))
-    rows = {name: [made_rows.row(part, ms)] for name, ms in (("float32", 1.01), ("int8", 1.0))}
+    rows = {
+        name: [made_rows.row(part, ms, environment=WHERE)]
+        for name, ms in (("float32", 1.01), ("int8", 1.0))
+    }
     found = fastest_recipe.decide(rows)
     assert found.recipe == "float32"
     assert found.text.endswith("the recipe is float32, as fast as any within 2 %")
