@@ -1,4 +1,4 @@
-"""Says if another exported file of the same network is faster than that of the recipe aimed at."""
+"""Says which recipe is the fastest, and if it is another one than that aimed at."""
 
 from collections.abc import Mapping
 
@@ -32,3 +32,18 @@ def sentence(
         f"instead of {own:.3g} ms{with_accuracy}; ship that file, or search for it with "
         f"--recipe={fastest} (or --recipe=fastest) and another --workdir"
     )
+
+
+def decision(recipe: str, latency_ms_by_recipe: Mapping[str, float], networks: int) -> str:
+    """Returns what was found before a search, in one line.
+
+    Args:
+        recipe: the recipe that was chosen.
+        latency_ms_by_recipe: mean milliseconds of the networks that were timed.
+        networks: how many they were.
+    """
+    times = sorted(latency_ms_by_recipe.items(), key=lambda item: item[1])
+    listed = ", ".join(f"{name} {ms:.3g} ms" for name, ms in times)
+    count = f"{networks} networks" if networks > 1 else "the network"
+    near = "" if times[0][0] == recipe else f", as fast as any within {100 * NOISE:g} %"
+    return f"mean of {count}: {listed}; the recipe is {recipe}{near}"

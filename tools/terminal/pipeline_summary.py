@@ -17,6 +17,8 @@ def show(summary: dict[str, Any], path: pathlib.Path) -> None:
         path: the work dir.
     """
     console.title("Summary")
+    if "fastest_recipe" in summary:
+        console.say(f"fastest recipe: {faster_recipe.decision(**summary['fastest_recipe'])}")
     target, predicted = summary["target_latency_ms"], summary["predicted_latency_ms"]
     measured = summary["measured_latency_ms"]
     if measured is None:

@@ -56,11 +56,7 @@ class Decision:
     @property
     def text(self) -> str:
         """What was found, in one line."""
-        times = sorted(self.latency_ms_by_recipe.items(), key=lambda item: item[1])
-        listed = ", ".join(f"{name} {ms:.3g} ms" for name, ms in times)
-        count = f"{self.networks} networks" if self.networks > 1 else "the network"
-        near = "" if times[0][0] == self.recipe else ", as fast as any within 2 %"
-        return f"mean of {count}: {listed}; the recipe is {self.recipe}{near}"
+        return faster_recipe.decision(self.recipe, self.latency_ms_by_recipe, self.networks)
 
 
 def networks(settings: Settings, dataset: Dataset) -> tuple[SearchSpace | Child, list[Child]]:
@@ -131,16 +127,26 @@ def decide(rows: Mapping[str, Sequence[Measurement]]) -> Decision:
     return Decision(recipe, means, len(next(iter(rows.values()))))
 
 
+def read(workdir: pathlib.Path) -> Decision | None:
+    """Reads the decision of a work dir; returns None if there is none.
+
+    Raises:
+        ValueError: its file is damaged.
+    """
+    if not reading.exists(workdir / FILE):
+        return None
+    return schemas.read(Decision, workdir / FILE, FASTEST_RECIPE, _SCHEMA_VERSION)
+
+
 def decided(settings: Settings, workdir: pathlib.Path) -> Settings:
     """The settings with the recipe that was chosen; as they are if none was asked for or chosen.
 
     Raises:
         ValueError: the file of the decision is damaged.
     """
-    path = workdir / FILE
-    if settings.preset.recipe != FASTEST or not reading.exists(path):
+    found = read(workdir) if settings.preset.recipe == FASTEST else None
+    if found is None:
         return settings
-    found: Decision = schemas.read(Decision, path, FASTEST_RECIPE, _SCHEMA_VERSION)
     if found.recipe not in settings.preset.recipes:
         # Other --recipes in a finished work dir only export and measure.
         exported = (found.recipe, *settings.preset.recipes)

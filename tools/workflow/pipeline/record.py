@@ -16,7 +16,7 @@ from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
 from nas.file_kinds import FAILED_RECIPES
 from tools.workflow import exported_files, stages, target_range
-from tools.workflow.pipeline import fixed_network
+from tools.workflow.pipeline import fastest_recipe, fixed_network
 from tools.workflow.pipeline.settings import Settings
 
 FAILED = "failed_recipes.json"
@@ -160,6 +160,9 @@ def write(
             summary["fixed_network"] = fixed_network.summary(
                 settings, predicted, reference_ms, path
             )
+    found = fastest_recipe.read(path)
+    if found is not None:
+        summary["fastest_recipe"] = dataclasses.asdict(found)
     files.write_json(path / "summary.json", summary)
     return summary
 
