@@ -51,6 +51,16 @@ MEASUREMENTS = Kind(
     "put a whole copy back, or take that line out and run tools.benchmark with the same flags: "
     "it times only what is missing",
 )
+FASTEST_RECIPE = Kind(
+    "fastest_recipe.json",
+    "which recipe is the fastest on the device",
+    "delete it and run the same command again: it decides anew",
+)
+UNMEASURED = Kind(
+    "measurements_failed.jsonl",
+    "the models that a device cannot run, written by tools.benchmark",
+    "delete it and run tools.benchmark with the same flags: it tries them again",
+)
 MEASURED = Kind(
     "measurements.jsonl",
     "the latencies of the exported files",

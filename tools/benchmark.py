@@ -6,7 +6,7 @@
 The second command writes the measurements that `tools.fit_latency` needs. Run it again and it
 times only what is missing. If the space decides about widths or resolutions, it times a subset of
 the blocks that covers the decisions, from which a regression predicts the others. For a phone, the
-tool pushes `benchmark_model` and the models to it:
+tool pushes `benchmark_model` and the models to it (docs/phones.md):
 
     python -m tools.benchmark --space=cifar --recipe=int8 --device=adb \
         --benchmark_model=android_aarch64_benchmark_model --output=measurements.jsonl
@@ -97,18 +97,28 @@ def _benchmark_models() -> None:
         devices.read_model(path)
         if device_flags.DEVICE.value == "local":
             interpreter.load(path)  # Names a damaged file. A phone uses its own runtime.
+    failed: dict[str, str] = {}
     rows = block_benchmarks.benchmark_models(
         dict(zip(names, _MODELS.value, strict=True)),
         device,
         plan=_plan(device),
         progress=console.progress,
+        failed=failed,
     )
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+    if not rows:
+        raise ValueError(f"{device.name} could run none of the models: {reasons}")
     measurements.append(_OUTPUT.value, rows)
     headers = ["model", "latency ms", "p10 ms", "p90 ms", "x reference"]
     cells = [(r.label, r.latency_ms, r.p10_ms, r.p90_ms, r.relative_latency) for r in rows]
     console.say(console.table(headers, cells))
     _warn_of_noise(rows)
     console.say(f"reference model: {rows[0].reference_ms:.4g} ms; rows in {_OUTPUT.value}")
+    if failed:
+        raise ValueError(
+            f"{device.name} could not run {len(failed)} of {len(names)} models: {reasons}; the "
+            "others were measured"
+        )
 
 
 def _benchmark_space(name: str) -> None:

@@ -94,7 +94,7 @@ def main() -> None:
     from nas.architecture import spaces
     from nas.data import loading
     from tools.terminal import export_table
-    from tools.workflow import stages
+    from tools.workflow import exported_files, stages
 
     for python in _OTHER_RUNTIMES.value:
         other_runtime.runtime_of(python)
@@ -135,7 +135,9 @@ def main() -> None:
     names = list(results)
     untimed = [name for name in names if "latency_ms" not in results[name]]
     if _MEASURE.value and untimed:
-        stages.time_exports(untimed, latency_models.device("local"), pathlib.Path(_WORKDIR.value))
+        exported_files.time_exports(
+            untimed, latency_models.device("local"), pathlib.Path(_WORKDIR.value)
+        )
         results = {name: exporting.comparison(_WORKDIR.value, name) for name in names}
     accuracy = 100 * results[names[0]]["accuracy_keras"]
     count = len(given.test_labels)

@@ -7,6 +7,10 @@
 `regression` predicts any width and resolution, and says when it extrapolates; a space that decides
 about widths or resolutions needs it, since not all of its blocks are timed. A `.png` file beside
 the model plots predictions for held-out networks and parts against their measurements.
+
+One model is fitted to rows that were measured alike. If the file has others too, the command shows
+what differs, and `--device`, `--delegate`, `--num_threads`, `--recipe`, `--benchmark_args` or
+`--environment` choose.
 """
 
 import pathlib
@@ -18,6 +22,7 @@ from latency_models.judging import evaluation_table
 from latency_models.measuring import measurements
 from nas import reading
 from nas.architecture import spaces
+from tools.flags import row_flags
 from tools.terminal import console
 
 _MEASUREMENTS = flags.DEFINE_string(
@@ -26,7 +31,6 @@ _MEASUREMENTS = flags.DEFINE_string(
 _SPACE = flags.DEFINE_string(
     "space", None, "Search space, a name or a .json file; by default the one in the rows."
 )
-_RECIPE = flags.DEFINE_string("recipe", None, "Use only rows of this recipe.")
 _KIND = flags.DEFINE_string(
     "kind",
     None,
@@ -45,22 +49,17 @@ def main() -> None:
             f"output: expected a .json file, beside which the plot is a .png, received "
             f"{_OUTPUT.value}"
         )
-    rows = [
-        row
-        for row in measurements.read(_MEASUREMENTS.value)
-        if row.space and _RECIPE.value in (None, row.recipe)
-    ]
-    if not rows:
-        raise ValueError(
-            f"{_MEASUREMENTS.value}: expected rows of a search space"
-            f"{f' with recipe {_RECIPE.value}' if _RECIPE.value else ''}, found none; "
-            "run tools.benchmark --space"
-        )
+    rows = row_flags.rows(_MEASUREMENTS.value)
     space = spaces.load_space(_SPACE.value or str(rows[0].space))
     with reading.named(_MEASUREMENTS.value):
         space = measurements.measured_space(space, rows)
         kind = _KIND.value or latency_models.suitable_kind(space)
-        model = latency_models.latency_model(kind).fit(rows, space)
+        try:
+            model = latency_models.latency_model(kind).fit(rows, space)
+        except ValueError as error:
+            raise ValueError(
+                f"{error}{row_flags.left_out(_MEASUREMENTS.value, rows[0])}"
+            ) from error
     model.save(_OUTPUT.value)
     console.say(
         f"{model.kind} of {space.name}, {model.recipe_}, {model.environment_['device']}, "

@@ -22,6 +22,21 @@ class DeviceError(OSError):
     """
 
 
+class ModelError(DeviceError):
+    """A device cannot run one model, while it may run the others.
+
+    Attributes:
+        device: name of the device.
+        key: the model, as the session knows it.
+        reason: why, in one line.
+    """
+
+    def __init__(self, device: str, key: str, reason: str) -> None:
+        """Stores the arguments."""
+        super().__init__(f"{device}: {key}: {reason}")
+        self.device, self.key, self.reason = device, key, reason
+
+
 class Session(Protocol):
     """A device with models on it, ready to run."""
 
@@ -29,7 +44,9 @@ class Session(Protocol):
         """Takes one sample of model `key`: milliseconds per invocation, right after a warm-up.
 
         Raises:
-            DeviceError: the device was lost, stopped answering, or cannot run the model.
+            ModelError: the device cannot run this model, for example because its delegate lacks an
+                operation.
+            DeviceError: the device was lost or stopped answering.
         """
 
     def conditions(self) -> dict[str, Any]:
@@ -68,6 +85,9 @@ class Device(Protocol):
             min_sample_ms: a sample repeats quick models for at least this long.
         """
 
+
+# Key of the model that is timed beside all others.
+REFERENCE = "reference"
 
 ENVIRONMENT_KEYS = (
     "device",

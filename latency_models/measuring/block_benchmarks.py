@@ -16,6 +16,7 @@ from latency_models.measuring import (
     part_selection,
     parts,
     timing,
+    unmeasured,
 )
 from latency_models.measuring.measurements import Measurement
 from latency_models.measuring.parts import Part
@@ -96,7 +97,8 @@ def benchmark_space(
         progress: called like tqdm with an iterable, its length and a description.
 
     Returns:
-        One row for each part and each network.
+        One row for each part and each network that the device can run. The others are marked in a
+        file beside the rows.
 
     Raises:
         ValueError: the recipe is unknown or cannot write an operation of the space, the space has
@@ -119,7 +121,15 @@ def benchmark_space(
     children = network_selection.sample_networks(space, networks, seed)
     wanted += [parts.network_part(child) for child in children]
     return benchmark_parts(
-        wanted, space, recipe, device, output_path, seed=seed, plan=plan, progress=progress
+        wanted,
+        space,
+        recipe,
+        device,
+        output_path,
+        seed=seed,
+        plan=plan,
+        progress=progress,
+        marks_failures=True,
     )
 
 
@@ -134,6 +144,7 @@ def benchmark_parts(
     plan: timing.Plan | None = None,
     progress: Track = untracked,
     written: dict[str, bytes] | None = None,
+    marks_failures: bool = False,
 ) -> list[Measurement]:
     """Times the parts or whole networks `wanted` of `space`; otherwise as `benchmark_space`.
 
@@ -141,19 +152,29 @@ def benchmark_parts(
 
     `written` maps the key of a part to its `.tflite` file. Missing files are written and added to
     it, so that a second measurement of the same parts need not write them again.
+
+    If `marks_failures` is set, models that the device cannot run are marked in a file beside the
+    rows (`latency_models.measuring.unmeasured`), and the result lacks them. Otherwise the first is
+    an error.
+
+    Raises:
+        DeviceError: the device was lost, or cannot run one of the models or none of them.
     """
     support.check(space, recipe)
     plan = plan or dataclasses.replace(device.plan, seed=seed)
     environment = device.environment()
     rows = known(output_path, recipe, environment)
-    missing = [part for part in wanted if part.key not in rows]
+    tried = unmeasured.keys(output_path, recipe, environment) if marks_failures else set()
+    missing = [part for part in wanted if part.key not in tried | set(rows)]
     if missing:
         reference = reference_model()
         np.random.default_rng(seed).shuffle(missing)
     for begin in range(0, len(missing), plan.models_at_once):
         chunk = missing[begin : begin + plan.models_at_once]
         models = _models(chunk, recipe, {} if written is None else written, progress)
-        timings = timing.measure(device, models, reference, plan, progress)
+        failed: dict[str, str] | None = {} if marks_failures else None
+        with unmeasured.labels({part.key: part.label for part in chunk}):
+            timings = timing.measure(device, models, reference, plan, progress, failed)
         common = {
             "recipe": recipe,
             "reference": reference_key(),
@@ -161,10 +182,14 @@ def benchmark_parts(
             "space": space.name,
             "provenance": files.provenance(seed=seed),
         }
-        fresh = [_part_row(part, timings[part.key], common) for part in chunk]
+        fresh = [
+            _part_row(part, timings[part.key], common) for part in chunk if part.key in timings
+        ]
         measurements.append(output_path, fresh)
         rows.update((row.key, row) for row in fresh)
-    return [rows[part.key] for part in wanted]
+        if failed:
+            unmeasured.mark(output_path, device.name, chunk, failed, common, bool(rows))
+    return [rows[part.key] for part in wanted if part.key in rows]
 
 
 def known(path: files.Path, recipe: str, environment: dict[str, Any]) -> dict[str, Measurement]:
@@ -205,6 +230,7 @@ def benchmark_models(
     recipe_by_name: Mapping[str, str] | None = None,
     plan: timing.Plan | None = None,
     progress: Track = untracked,
+    failed: dict[str, str] | None = None,
 ) -> list[Measurement]:
     """Times `.tflite` files, interleaved with the reference model.
 
@@ -218,24 +244,33 @@ def benchmark_models(
         recipe_by_name: the export recipe of each file, if known.
         plan: how long to time; by default the device's plan.
         progress: called like tqdm with an iterable, its length and a description.
+        failed: takes the names of the files that the device cannot run, with the reasons. If not
+            given, the first of them is an error.
 
     Returns:
-        One row per model, in order.
+        One row per model that could run, in order.
 
     Raises:
         ValueError: a file is missing or is not a `.tflite` model, or `models` is empty.
+        DeviceError: the device was lost, or cannot run a file and `failed` is not given.
     """
     contents = {name: devices.read_model(path) for name, path in models.items()}
     if not contents:
         raise ValueError("models: expected at least one .tflite file, received none")
     # The prefix keeps the user's names apart from the reference's own key.
-    timings = timing.measure(
-        device,
-        {f"model {name}": content for name, content in contents.items()},
-        reference_model(),
-        plan,
-        progress,
-    )
+    keys = {f"model {name}": name for name in contents}
+    reasons: dict[str, str] | None = None if failed is None else {}
+    with unmeasured.labels(keys):
+        timings = timing.measure(
+            device,
+            {key: contents[name] for key, name in keys.items()},
+            reference_model(),
+            plan,
+            progress,
+            reasons,
+        )
+    if failed is not None:
+        failed.update({keys[key]: reason for key, reason in (reasons or {}).items()})
     common: dict[str, Any] = {
         "reference": reference_key(),
         "environment": device.environment(),
@@ -251,4 +286,5 @@ def benchmark_models(
             **dataclasses.asdict(timings[f"model {name}"]),
         )
         for name, content in contents.items()
+        if f"model {name}" in timings
     ]

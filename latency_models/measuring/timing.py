@@ -20,9 +20,8 @@ import numpy as np
 
 from latency_models import devices
 from latency_models.devices.plan import Plan
+from latency_models.devices.protocol import REFERENCE
 from nas.progress import Track, untracked
-
-REFERENCE = "reference"
 
 # An outlier is more than 5 standard deviations and more than 2 % away from the median. The standard
 # deviation is estimated from the median absolute deviation (their ratio is 1.4826 for a normal
@@ -61,16 +60,33 @@ class _Samples:
 
     def add_round(
         self, session: devices.Session, keys: Sequence[str], references: int, order: Any
-    ) -> None:
-        """Takes one sample of each of `keys`, in random order, with the reference in between."""
+    ) -> dict[str, str]:
+        """Takes one sample of each of `keys`, in random order, with the reference in between.
+
+        Returns:
+            The models that could not run, with the reasons; nothing of them is kept.
+
+        Raises:
+            DeviceError: the device was lost, or the reference could not run.
+        """
         sequence = [*keys, *[REFERENCE] * references]
         of_round: dict[str, list[float]] = {key: [] for key in (*keys, REFERENCE)}
+        failed: dict[str, str] = {}
         for i in order.permutation(len(sequence)):
-            of_round[sequence[i]].append(session.sample_ms(sequence[i]))
+            try:
+                of_round[sequence[i]].append(session.sample_ms(sequence[i]))
+            except devices.ModelError as error:
+                if sequence[i] == REFERENCE:
+                    raise _of_reference(error) from error
+                failed[sequence[i]] = error.reason
         reference_ms = float(np.median(of_round[REFERENCE]))
+        for key in failed:
+            del self.models[key], self.references[key]
         for key in keys:
-            self.models[key] += of_round[key]
-            self.references[key].append(reference_ms)
+            if key not in failed:
+                self.models[key] += of_round[key]
+                self.references[key].append(reference_ms)
+        return failed
 
     def timing(self, key: str, plan: Plan) -> Timing:
         return summarize(self.models[key], self.references[key], plan.max_variation)
@@ -82,6 +98,7 @@ def measure(
     reference: bytes,
     plan: Plan | None = None,
     progress: Track = untracked,
+    failed: dict[str, str] | None = None,
 ) -> dict[str, Timing]:
     """Times `models` on `device`, interleaved with `reference`.
 
@@ -91,24 +108,43 @@ def measure(
         reference: content of the reference model.
         plan: how long to time; by default the device's plan.
         progress: shows the rounds.
+        failed: takes the models that the device cannot run, with the reasons. The result lacks
+            them. If not given, the first of them is an error.
 
     Raises:
-        DeviceError: the device was lost, or cannot run a model.
+        ModelError: the device cannot run a model, and `failed` is not given.
+        DeviceError: the device was lost, or cannot run the reference.
     """
     plan = plan or device.plan
     samples = _Samples(models)
     order = np.random.default_rng(plan.seed)
     with device.session({**models, REFERENCE: reference}, plan.min_sample_ms) as session:
+
+        def add_round(keys: Sequence[str]) -> None:
+            for key, reason in samples.add_round(session, keys, plan.references, order).items():
+                if failed is None:
+                    raise devices.ModelError(device.name, key, reason)
+                failed[key] = reason
+
         for _ in progress(_rounds(plan), plan.rounds, "timing"):
-            samples.add_round(session, list(models), plan.references, order)
-        noisy = [key for key in models if samples.timing(key, plan).noisy]
+            add_round(list(samples.models))
+        noisy = [key for key in samples.models if samples.timing(key, plan).noisy]
         if noisy and plan.extra_rounds:
             for _ in progress(range(plan.extra_rounds), plan.extra_rounds, "timing again"):
-                samples.add_round(session, noisy, plan.references, order)
+                add_round([key for key in noisy if key in samples.models])
         conditions = session.conditions()
     return {
-        key: dataclasses.replace(samples.timing(key, plan), conditions=conditions) for key in models
+        key: dataclasses.replace(samples.timing(key, plan), conditions=conditions)
+        for key in samples.models
     }
+
+
+def _of_reference(error: devices.ModelError) -> devices.DeviceError:
+    """The same error about the reference, without which nothing can be measured."""
+    return devices.DeviceError(
+        f"{error.device}: expected to run the reference network of every measurement, received "
+        f"{error.reason}"
+    )
 
 
 def _rounds(plan: Plan) -> Iterator[int]:

@@ -160,6 +160,7 @@ class LatencyModel(abc.ABC):
             "schema_version": SCHEMA_VERSION,
             "kind": self.kind,
             **{name: self.environment_[name] for name in _USE},
+            **{k: v for k, v in self.environment_.items() if k in environment.OPTIONAL},
             **dataclasses.asdict(learned),
         }
 
@@ -180,10 +181,11 @@ class LatencyModel(abc.ABC):
             raise reading.fault(source, "environment", expected, "none", LATENCY_MODEL)
         for name, one in learned.evaluation.items():
             schemas.parse(Scores, one, source, LATENCY_MODEL, f"evaluation.{name}")
-        for name in _USE:
+        for name in (*_USE, *environment.OPTIONAL):
             # The same value stands in two places; one of them may have been edited.
-            if name in data and repr(data[name]) != repr(learned.environment[name]):
-                expected = f"{reading.shown(learned.environment[name])} as in environment"
+            own = learned.environment.get(name)
+            if name in data and repr(data[name]) != repr(own):
+                expected = f"{reading.shown(own)} as in environment"
                 raise reading.fault(
                     source, name, expected, reading.shown(data[name]), LATENCY_MODEL
                 )

@@ -105,8 +105,8 @@ class LookupTable(LatencyModel):
             ValueError: the rows have several recipes, environments or reference models, no row
                 for a part, or too few whole networks.
         """
+        selection.check_alike([row for row in rows if row.spec is not None])
         by_key = {row.key: row for row in rows if row.spec is not None}
-        selection.check_alike(list(by_key.values()))
         wanted = parts.space_parts(space)
         missing = [part for part in wanted if part.key not in by_key]
         if missing and part_selection.is_designed(space):

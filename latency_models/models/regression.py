@@ -143,8 +143,8 @@ class Regression(LatencyModel):
             ValueError: the rows have several recipes, environments or reference models, too few
                 whole networks, or blocks of fewer than two shapes.
         """
+        selection.check_alike([row for row in rows if row.spec is not None])
         by_key = {row.key: row for row in rows if row.spec is not None}
-        selection.check_alike(list(by_key.values()))
         networks, children = selection.networks(by_key.values(), space)
         of_parts = [row for row in by_key.values() if row.kind != "network"]
         some = networks[0]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pydantic
 
+from latency_models.measuring import row_sets
 from latency_models.measuring.measurements import Measurement
 from latency_models.models import evaluation
 from nas.architecture.specs import Child, SearchSpace
@@ -23,14 +24,14 @@ def check_alike(rows: Sequence[Measurement]) -> None:
     Raises:
         ValueError: the rows have several recipes, environments or reference models.
     """
-    for name in ("recipe", "reference", "environment"):
-        values = [getattr(row, name) for row in rows]
-        different = [value for i, value in enumerate(values) if value not in values[:i]]
-        if len(different) > 1:
-            raise ValueError(
-                f"measurements: expected rows of one {name}, received {different[0]} and "
-                f"{different[1]}; fit one latency model for each"
-            )
+    sets = row_sets.of(rows)
+    if len(sets) > 1:
+        first = row_sets.differences(sets[:2])
+        name = next((name for name in ("recipe", "reference") if name in first), "environment")
+        raise ValueError(
+            f"measurements: expected rows of one {name}, received {len(sets)} sets: "
+            f"{row_sets.described(sets)}; fit one latency model for each"
+        )
 
 
 def networks(

@@ -5,6 +5,7 @@ that it reads was changed to something wrong, or refuses it with a message of th
 `path: place: expected ..., received ...; what to do`.
 """
 
+import dataclasses
 import errno
 import json
 import os
@@ -22,7 +23,7 @@ import pytest
 import latency_models
 from export.checks import parity_record
 from latency_models.devices import protocol
-from latency_models.measuring import measurements, parts
+from latency_models.measuring import measurements, parts, unmeasured
 from nas import file_kinds, files, reading, schemas
 from nas.architecture import spaces
 from nas.data import split_record
@@ -30,6 +31,7 @@ from nas.searching import alpha_file, finalist_record, judged_networks
 from nas.training import metrics_file
 from tools.experiments import finished_runs, truth
 from tools.reporting.data import records
+from tools.workflow.pipeline import fastest_recipe
 
 NOTES = r"provenance(\..*)?|comment"
 
@@ -75,6 +77,18 @@ READS = [
         measurements.read,
         r"provenance\..*|conditions\..*",
         has_lines=True,
+    ),
+    Read(
+        file_kinds.UNMEASURED,
+        "measurements_failed.jsonl",
+        lambda path: unmeasured.read(path.with_name("measurements.jsonl")),
+        has_lines=True,
+    ),
+    Read(
+        file_kinds.FASTEST_RECIPE,
+        "fastest_recipe.json",
+        lambda path: fastest_recipe.decided(Asked(), path.parent),
+        NOTES,
     ),
     Read(
         file_kinds.ALPHAS,
@@ -130,6 +144,21 @@ READS = [
 ]
 
 
+@dataclasses.dataclass
+class Preset:
+    """As much of a preset as a chosen recipe replaces."""
+
+    recipe: str = "fastest"
+    recipes: tuple = ("int8",)
+
+
+@dataclasses.dataclass
+class Asked:
+    """Settings of a pipeline that asks for the fastest recipe."""
+
+    preset: Preset = dataclasses.field(default_factory=Preset)
+
+
 class Images:
     """As much of a data set as is recorded: one image in every split."""
 
@@ -156,6 +185,9 @@ def whole(tmp_path_factory, tiny_model_file):
     )
     files.write_json(path / "splits.json", split_record.record(Images()))
     files.write_bytes(path / "child_int8.tflite", b"\x1c\0\0\0TFL3" + bytes(1000))
+    decision = fastest_recipe.Decision("int8", {"float32": 0.2, "int8": 0.1}, 3)
+    content = {**dataclasses.asdict(decision), "provenance": notes}
+    files.write_json(path / "fastest_recipe.json", {"schema_version": 1, **content})
     part = parts.stem_part(made_workdir.child())
     row = measurements.Measurement(
         part.key, "stem", part.label, "int8", 0.5, 0.4, 0.6, 20, 0.02, 2.0, (1.9, 2.1), "r", 0.25,
@@ -163,6 +195,10 @@ def whole(tmp_path_factory, tiny_model_file):
         part.resolution, "tiny", notes,
     )  # fmt: skip
     measurements.append(path / "measurements.jsonl", [row])
+    failed = unmeasured.Unmeasured(
+        row.key, "block", "k5 e6", "int8", row.environment, "no such operation", "tiny", notes
+    )
+    unmeasured.append(path / "measurements.jsonl", [failed])
     one = {"folder": "s0", "algorithm": "random", "target": 0.5, "seed": 0}
     one |= {"target_latency_ms": 0.1, "test_accuracy": 0.7}
     asked = {"latency_model": "m.json", "model": {"kind": "x"}, "space": "tiny", "train_epochs": 1}

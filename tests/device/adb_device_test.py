@@ -10,7 +10,7 @@ import threading
 import phones
 import pytest
 
-from latency_models.devices import DeviceError
+from latency_models.devices import DeviceError, ModelError
 from latency_models.devices.android import adb_client, adb_session
 from latency_models.devices.android.adb import AdbDevice
 from latency_models.devices.android.phone_settings import PhoneSettings
@@ -246,12 +246,53 @@ def test_a_damaged_model(phone, program, model):
 
 
 @pytest.mark.parametrize(
-    ("kind", "words"),
-    [("tflite", "expected the gpu delegate to run the model"), ("litert", "Failed to compile")],
+    ("kind", "before", "words"),
+    [
+        ("tflite", "", "expected the gpu delegate to run the model, but the CPU did"),
+        ("tflite", "export STAND_IN_DELEGATED=partially", "Disallowed CPU fallback detected"),
+        ("litert", "", "Failed to compile"),
+    ],
 )
-def test_a_delegate_that_the_phone_lacks(kind, words, phone, phone_root, model, tmp_path):
-    program = phones.stand_in(tmp_path / "benchmark_model", phone_root, kind)
-    with pytest.raises(DeviceError, match=words):
+def test_a_delegate_that_the_phone_lacks(kind, before, words, phone, phone_root, model, tmp_path):
+    program = phones.stand_in(tmp_path / "benchmark_model", phone_root, kind, before)
+    with pytest.raises(ModelError, match=words):
         with device(phone, program, delegate="gpu").session({"m": model}, 1.0) as session:
+            session.sample_ms("m")
+    tidy(phone)
+
+
+def test_an_accelerator_by_options_on_a_phone_that_refuses_settings_and_has_no_sha256sum(
+    phone, phone_root, model, tmp_path
+):
+    before = "export STAND_IN_DELEGATED=completely"
+    program = phones.stand_in(tmp_path / "benchmark_model", phone_root, before=before)
+    phone.write("refuses_settings", "")
+    phone.write("no_sha256sum", "")
+    accelerated = device(phone, program, benchmark_args="--use_hexagon=true")
+    assert accelerated.environment()["benchmark_args"] == "--use_hexagon=true"
+    with accelerated.session({"m": model}, 1.0) as session:
+        assert session.sample_ms("m") > 0.0
+        (caution,) = session.conditions()["cautions"]
+    assert "java.lang.SecurityException: Permission denial: writing to settings" in caution
+    phone.shell("rm /data/shims/refuses_settings /data/shims/no_sha256sum")
+    tidy(phone)
+
+
+def test_a_core_that_is_offline(phone, program):
+    last = f"/sys/devices/system/cpu/cpu{os.cpu_count() - 1}"
+    phone.shell(f"mv {last}/cpufreq /data/cpufreq; echo 0 >{last}/online")
+    try:
+        with pytest.raises(DeviceError, match="are offline and do not tell it; .*--cpu_mask="):
+            device(phone, program).environment()
+    finally:
+        phone.shell(f"mv /data/cpufreq {last}/cpufreq; rm {last}/online")
+
+
+def test_a_phone_that_is_restarted_between_two_runs(phone, program, model):
+    with pytest.raises(DeviceError, match="the phone was restarted in the middle.* to resume$"):
+        with device(phone, program).session({"m": model}, 1.0) as session:
+            assert session.sample_ms("m") > 0.0
+            phone.stop()
+            phone.start()
             session.sample_ms("m")
     tidy(phone)

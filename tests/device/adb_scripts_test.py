@@ -17,12 +17,12 @@ SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "tools" / "adb"
 
 # Notes what it is asked for, fails where the test says so, and knows two cores.
 STUB = """#!/bin/sh
-printf '%s' "$*" | tr '\\n' ' ' >>"$ADB_LOG"
-echo >>"$ADB_LOG"
+asked=$(printf '%s' "$*" | tr '\\n' ' ')
+printf '%s\\n' "$asked" >>"$ADB_LOG"
 case "$*" in
   $ADB_FAILS) echo "adb: device 'A1B2' not found" >&2; exit "$ADB_CODE" ;;
   $ADB_HANGS) exec sleep 100 ;;
-  *"cd /sys"*) printf '0 1800000\\r\\n1 2400000\\r\\n' ;;
+  *"cd /sys"*) printf "${ADB_CORES-0 1800000\\r\\n1 2400000\\r\\n}" ;;
   get-state) echo device ;;
 esac
 """
@@ -222,6 +222,43 @@ def test_the_fastest_cores_of_a_phone_that_is_lost_meanwhile_are_not_guessed(stu
     assert stub.run("big_cores.sh").stdout == "2\n"
     done = stub.run("big_cores.sh", fails="shell cd /sys*", code=255)
     assert (done.returncode, done.stdout, done.stderr) == (255, "", GONE)
+
+
+@pytest.mark.parametrize(
+    ("cores", "mask", "said"),
+    [
+        ("", "", ""),
+        ("cpu[0-9]* 0 \\n", "", ""),
+        ("0 0 \\n1 0 \\n", "", ""),
+        ("0 1800000 0\\n1 2400000 1 2\\n2 0 \\n", "6\n", ""),
+        ("0 1800000 0\\n1 2400000 1\\n2 0 \\n", "", "cores 2 do not tell their speed (offline?)"),
+    ],
+)
+def test_cores_that_cannot_be_read_or_are_offline(cores, mask, said, stub, monkeypatch):
+    monkeypatch.setenv("ADB_CORES", cores)
+    done = stub.run("big_cores.sh")
+    assert (done.returncode, done.stdout) == (0, mask)
+    assert said in done.stderr and bool(said) == bool(done.stderr)
+    done = stub.run("phone.sh")
+    assert done.returncode == 0, done.stderr
+    assert f"fastest cores: {mask.strip() or 'all alike, or not told'} (mask" in done.stdout
+    done = stub.run("benchmark.sh", "child.tflite", "benchmark_model")
+    assert done.returncode == 0, done.stderr
+    pinned = f"taskset {mask.strip()} " if mask else ""
+    assert (
+        f"on the phone: {pinned}/data/local/tmp/proxylessnas_by_hand/benchmark_model" in done.stderr
+    )
+
+
+def test_a_folder_of_cores_that_cannot_be_entered_is_no_fault(tmp_path):
+    """The lines that run on the phone, here in a shell."""
+    for name in ("big_cores.sh", "phone.sh"):
+        script = (SCRIPTS / name).read_text()
+        begin = script.index("cd /sys")
+        lines = script[begin : script.index("done'", begin) + 4]
+        lines = lines.replace("/sys/devices/system/cpu", f"{tmp_path}/none")
+        done = subprocess.run(["sh", "-c", lines], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("fails", ["shell getprop ro.soc*", "shell cd /sys*", "shell dumpsys*"])

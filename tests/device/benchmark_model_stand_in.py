@@ -6,6 +6,9 @@ real where it can make them so. `STAND_IN` in the environment chooses:
 
     tflite   TensorFlow Lite's program, without percentiles (default)
     litert   LiteRT's program, with percentiles
+
+If `STAND_IN_DELEGATED` is `completely` or `partially`, the first says that a delegate took so much
+of the model; otherwise the host has no delegate.
 """
 
 import os
@@ -28,7 +31,13 @@ FLAGS = {
 FLAGS |= (
     {"use_cpu": True, "use_npu": False, "require_full_delegation": False, "use_profiler": False}
     if KIND == "litert"
-    else {"use_nnapi": False, "use_xnnpack": True, "enable_op_profiling": False}
+    else {
+        "use_nnapi": False,
+        "use_xnnpack": True,
+        "enable_op_profiling": False,
+        "require_full_delegation": False,
+        "use_hexagon": False,
+    }
 )
 
 
@@ -113,8 +122,19 @@ def main(arguments):
         say(f"Failed to load model {flags['graph']}", "ERROR")
         say("Benchmarking failed.", "ERROR")
         return 1
-    if flags["use_gpu"] or flags.get("use_nnapi"):
-        if flags.get("require_full_delegation"):
+    extent = os.environ.get("STAND_IN_DELEGATED")
+    if extent and (flags["use_gpu"] or flags.get("use_hexagon")):
+        if flags["require_full_delegation"] and extent == "partially":
+            say("Disallowed CPU fallback detected.", "ERROR")
+            say("Benchmarking failed.", "ERROR")
+            return 1
+        name = "GPU" if flags["use_gpu"] else "Hexagon"
+        say(
+            f"Explicitly applied {name} delegate, and the model graph will be {extent} executed by "
+            "the delegate."
+        )
+    elif flags["use_gpu"] or flags.get("use_nnapi"):
+        if KIND == "litert" and flags["require_full_delegation"]:
             say("Failed to compile model.", "ERROR")
             return 1
         # What a host without the delegate prints before it runs the model on the CPU after all.

@@ -8,6 +8,7 @@ import sys
 import time
 
 import phones
+import processes
 import pytest
 
 from latency_models.devices import DeviceError
@@ -45,7 +46,7 @@ def tool(name, *arguments):
 
 
 def run(name, *arguments):
-    return subprocess.run(tool(name, *arguments), capture_output=True, text=True)
+    return processes.run(f"tools.{name}", *map(str, arguments))
 
 
 def test_a_space_on_two_phones_at_once_becomes_two_latency_models(two_phones, program, tmp_path):
@@ -158,7 +159,7 @@ def test_a_stopped_or_killed_command_leaves_nothing_for_long(number, phone, prog
         assert "stopped; run the same command again to resume" in stderr
     else:
         assert phone.files() != []
-        done = subprocess.run([*command, "--rounds=2"], capture_output=True, text=True)
+        done = run("benchmark", *command[3:], "--rounds=2")
         assert done.returncode == 0, done.stderr
         assert "stem.tflite" in done.stdout
     assert phone.files() == []

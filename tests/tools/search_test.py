@@ -122,6 +122,10 @@ def test_bad_input_is_refused_before_there_is_a_work_dir(
         ("--algorithm=one_shot", "--path_dropout=1"): "path_dropout: expected from 0 to below 1",
         (model, "--recipe=float32"): "was measured with recipe int8, received recipe float32",
         (model, "--num_threads=4"): "was measured with num_threads 1, received num_threads 4",
+        (
+            model,
+            "--benchmark_args=--use_npu",
+        ): "was measured with benchmark_args none, received benchmark_args --use_npu; use",
         (model, "--space=cifar"): "has no entry for",
         (model, "--target_latency_ms=9"): "target latency: expected between",
         (model, "--target_latency_ms=0.06", "--target_macs=5"): "expected one target, received",

@@ -11,13 +11,16 @@ for name in ro.product.manufacturer ro.product.model ro.soc.model ro.product.cpu
   value=$(adb shell "getprop $name" </dev/null)
   printf '%-26s %s\n' "$name" "$(printf '%s' "$value" | tr -d '\r')"
 done
-adb shell 'cd /sys/devices/system/cpu && for core in cpu[0-9]*; do
+adb shell 'cd /sys/devices/system/cpu 2>/dev/null || { echo "cores cannot be read"; exit 0; }
+for core in cpu[0-9]*; do
+  state=$(cat $core/online 2>/dev/null)
+  [ "$state" = 0 ] && state=", offline" || state=
   echo "$core $(cat $core/cpufreq/cpuinfo_max_freq 2>/dev/null) kHz at most," \
-    "$(cat $core/cpufreq/scaling_governor 2>/dev/null)"
+    "$(cat $core/cpufreq/scaling_governor 2>/dev/null)$state"
 done'
 here=$(cd "$(dirname "$0")" && pwd)
 mask=$("$here/big_cores.sh")
-echo "fastest cores: ${mask:-all alike} (mask for taskset)"
+echo "fastest cores: ${mask:-all alike, or not told} (mask for taskset)"
 heat=$(adb shell 'dumpsys thermalservice 2>/dev/null; true')
 printf '%s\n' "$heat" | tr -d '\r' | awk '
   /^Thermal Status/ { print tolower($0) " (0: nothing is throttled)" }

@@ -16,7 +16,8 @@ if [ -f $folder/stay_on_before ]; then
     settings delete global stay_on_while_plugged_in
   else
     settings put global stay_on_while_plugged_in "$value"
-  fi
+  fi >/dev/null 2>&1 ||
+    echo "the phone refuses to set stay_on_while_plugged_in back to ${value:-null}"
 fi
 [ "$(getprop ro.build.version.sdk)" -lt 30 ] ||
   cmd power set-fixed-performance-mode-enabled false

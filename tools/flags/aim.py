@@ -12,6 +12,11 @@ _DEVICE = flags.DEFINE_string(
     "device", None, "Refuse a latency model of another device; adb accepts any phone."
 )
 _DELEGATE = flags.DEFINE_string("delegate", None, "Refuse a latency model of another delegate.")
+_ARGS = flags.DEFINE_string(
+    "benchmark_args",
+    None,
+    "Refuse a latency model of other further options of benchmark_model; none for none.",
+)
 _RECIPE = flags.DEFINE_string(
     "recipe",
     None,
@@ -159,7 +164,7 @@ def check_flags() -> None:
         ),
         idle_flags.Rule(["objective", "reward"], bool(given), "with a target"),
     )
-    compared: list[Any] = [_DEVICE, _DELEGATE, _THREADS]
+    compared: list[Any] = [_DEVICE, _DELEGATE, _THREADS, _ARGS]
     compared += [] if _TARGETS["bytes"].value else [_RECIPE]
     for flag in compared:
         if flag.value is not None and _MODEL.value is None:
@@ -195,7 +200,9 @@ def read() -> Aim:
 
 
 def _check_use(latency_model: Any) -> None:
-    """Refuses a latency model whose device, recipe, threads or delegate differ from the flags."""
+    """Refuses a latency model whose device, recipe, threads or options differ from the flags."""
+    from latency_models.devices.android import benchmark_args
+
     own = latency_model.to_dict()
     wanted = {"device": _DEVICE.value, "recipe": _RECIPE.value, "num_threads": _THREADS.value}
     if _DEVICE.value == "adb" and own["device"].startswith("adb:"):
@@ -205,4 +212,11 @@ def _check_use(latency_model: Any) -> None:
         raise ValueError(
             f"the latency model was measured with delegate {own['delegate']}, received delegate "
             f"{_DELEGATE.value}; use --delegate={own['delegate']}, or benchmark and fit again"
+        )
+    options = own.get("benchmark_args", "")
+    if _ARGS.value is not None and benchmark_args.normal(_ARGS.value) != options:
+        raise ValueError(
+            f"the latency model was measured with benchmark_args {options or 'none'}, received "
+            f"benchmark_args {_ARGS.value}; use --benchmark_args={options or 'none'!r}, or "
+            "benchmark and fit again"
         )

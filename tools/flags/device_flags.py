@@ -7,7 +7,7 @@ from absl import flags
 
 import latency_models
 from latency_models import Device, PhoneSettings
-from latency_models.devices.android import adb
+from latency_models.devices.android import adb, benchmark_args
 from latency_models.devices.android.phone_settings import DELEGATES
 
 DEVICE = flags.DEFINE_string(
@@ -50,7 +50,13 @@ _ADB = flags.DEFINE_string("adb", "adb", "For phones: the adb program.")
 _TIMEOUT = flags.DEFINE_float(
     "adb_timeout_seconds", 30.0, "For phones: timeout of an adb call in seconds.", lower_bound=0.1
 )
-
+_ARGS = flags.DEFINE_multi_string(
+    "benchmark_args",
+    [],
+    "For phones: further options of the benchmark_model program, for accelerators without a flag "
+    "here, such as --benchmark_args='--use_hexagon=true --hexagon_lib_path=/data/local/tmp'. They "
+    "are part of the environment of a row and of a latency model.",
+)
 
 _OF_PHONES = (
     _PROGRAM,
@@ -62,6 +68,7 @@ _OF_PHONES = (
     _COOLING,
     _ADB,
     _TIMEOUT,
+    _ARGS,
 )
 
 
@@ -92,6 +99,7 @@ def phone_settings() -> PhoneSettings:
         cooling_seconds=_COOLING.value,
         adb=_ADB.value,
         timeout_seconds=_TIMEOUT.value,
+        benchmark_args=benchmark_args.normal(" ".join(_ARGS.value), _DELEGATE.value),
     )
 
 
@@ -100,7 +108,7 @@ def device_of(environment: Mapping[str, Any]) -> Device:
 
     Args:
         environment: as a latency model's `environment_`. Its device, threads and delegate are the
-            defaults of the flags that were not given.
+            defaults of the flags that were not given, and so are its options of the program.
 
     Raises:
         ValueError: no device has that name, or the flags do not fit it.
@@ -109,6 +117,8 @@ def device_of(environment: Mapping[str, Any]) -> Device:
         flag = flags.FLAGS[name]
         if not flag.present and environment[name] is not None:
             flag.value = environment[name]
+    if not _ARGS.present and environment.get("benchmark_args"):
+        flags.FLAGS[_ARGS.name].value = [environment["benchmark_args"]]
     return device()
 
 

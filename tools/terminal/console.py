@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import tqdm
 from absl import app, flags, logging
 
-from tools.terminal import flag_checks, streams
+from tools.terminal import flag_checks, notices, streams
 
 _DEBUG = flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 
@@ -48,6 +48,7 @@ def run(main: Callable[[], None]) -> None:
 
 def _exit_code(main: Callable[[], None], leftover: Sequence[str]) -> int:
     logging.set_verbosity(logging.ERROR)
+    notices.show()
     if leftover:
         return flag_checks.fail(
             f"unexpected argument {leftover[0]!r}: flags are written --name=value"

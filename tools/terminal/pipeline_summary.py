@@ -4,7 +4,7 @@ import pathlib
 from typing import Any
 
 from nas import class_scores
-from tools.terminal import console, export_table
+from tools.terminal import console, export_table, faster_recipe
 
 _HEADERS = ["recipe", "accuracy %", "balanced %", "latency ms", "size kB"]
 
@@ -17,10 +17,14 @@ def show(summary: dict[str, Any], path: pathlib.Path) -> None:
         path: the work dir.
     """
     console.title("Summary")
+    if "fastest_recipe" in summary:
+        console.say(f"fastest recipe: {faster_recipe.decision(**summary['fastest_recipe'])}")
     target, predicted = summary["target_latency_ms"], summary["predicted_latency_ms"]
     measured = summary["measured_latency_ms"]
     if measured is None:
-        console.say(f"latency of {summary['recipe']}: not measured, since it was not exported")
+        exported = summary["recipe"] in summary["test_accuracy_by_recipe"]
+        why = "the device could not run it" if exported else "it was not exported"
+        console.say(f"latency of {summary['recipe']}: not measured, since {why}")
     elif predicted is None:
         aimed = f"target {target_text(target)}, " if target else ""
         console.say(f"latency of {summary['recipe']}: {aimed}measured {measured:.3g} ms")
@@ -49,12 +53,17 @@ def show(summary: dict[str, Any], path: pathlib.Path) -> None:
             name,
             round(100 * summary["test_accuracy_by_recipe"][name], 2),
             round(100 * by_class[name]["balanced_accuracy"], 2) if name in by_class else None,
-            summary["latency_ms_by_recipe"][name],
+            summary["latency_ms_by_recipe"].get(name),
             round(summary["size_bytes_by_recipe"][name] / 1000, 1),
         )
         for name in summary["test_accuracy_by_recipe"]
     ]
     console.say(console.table(_HEADERS, rows))
+    faster = faster_recipe.sentence(
+        summary["recipe"], summary["latency_ms_by_recipe"], summary["test_accuracy_by_recipe"]
+    )
+    if faster:
+        console.say(faster)
     for reason in summary.get("failed_recipes", {}).values():
         console.say(f"not exported: {reason}")
     if summary["recipe"] in by_class:

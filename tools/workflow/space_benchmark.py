@@ -10,6 +10,7 @@ from latency_models.measuring import (
     network_selection,
     part_selection,
     parts,
+    unmeasured,
 )
 from latency_models.measuring.measurements import Measurement
 from nas import files
@@ -35,7 +36,8 @@ def run(
 ) -> list[Measurement]:
     """Measures as `latency_models.benchmark_space` does, and returns its rows.
 
-    It first prints how many parts it measures of how many, and about how long that takes.
+    It first prints how many parts it measures of how many, and about how long that takes; at the
+    end, how many models the device could not run.
 
     Args:
         space: the search space.
@@ -56,13 +58,32 @@ def run(
     chosen = part_selection.chosen(space, num_parts, seed)
     children = network_selection.sample_networks(space, networks, seed)
     wanted = [*chosen, *map(parts.network_part, children)]
-    known = block_benchmarks.known(output, recipe, device.environment())
-    missing = sum(part.key not in known for part in wanted)
+    environment = device.environment()
+    tried = unmeasured.keys(output, recipe, environment) | set(
+        block_benchmarks.known(output, recipe, environment)
+    )
+    missing = sum(part.key not in tried for part in wanted)
     counts = f"{_share(len(chosen), len(parts.space_parts(space)))} and {len(children)} networks"
     console.say(f"{indent}{space.name}: {counts} to time{_duration(missing, wanted, plan, device)}")
-    return block_benchmarks.benchmark_parts(
-        wanted, space, recipe, device, output, seed=seed, plan=plan, progress=progress
+    rows = block_benchmarks.benchmark_parts(
+        wanted,
+        space,
+        recipe,
+        device,
+        output,
+        seed=seed,
+        plan=plan,
+        progress=progress,
+        marks_failures=True,
     )
+    marked = unmeasured.keys(output, recipe, environment)
+    failed = sum(part.key in marked for part in wanted)
+    if failed:
+        console.say(
+            f"{indent}{failed} of {len(wanted)} could not run on {device.name}; they are marked in "
+            f"{unmeasured.path_beside(output)}"
+        )
+    return rows
 
 
 def _share(chosen: int, existing: int) -> str:

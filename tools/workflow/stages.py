@@ -7,16 +7,13 @@ command lines run one of them.
 import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from export import examples, exporting
 from export.fine_tuning import jobs
-from latency_models import devices
-from latency_models.measuring import block_benchmarks, measurements
-from nas import class_scores, files, reading
+from nas import class_scores, files
 from nas.architecture import counting, spaces, spec_json, stride_check
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
@@ -25,7 +22,6 @@ from nas.data import image_options, loading, sources, split_record
 from nas.data.image_options import ImageOptions
 from nas.data.splits.dataset import Dataset
 from nas.distribution.hosts import Distribution
-from nas.file_kinds import MEASURED
 from nas.pretrained.initial import Initial
 from nas.searching import finalist_record, search, search_config
 from nas.training import child_training
@@ -230,51 +226,6 @@ def run_export(
         track,
         failed,
     )
-
-
-def measure_exports(recipes: Sequence[str], device: devices.Device, workdir: pathlib.Path) -> None:
-    """Times every exported file and adds the rows to `measurements.jsonl`."""
-    rows = time_exports(recipes, device, workdir)
-    measurements.append(workdir / "measurements.jsonl", rows)
-
-
-def time_exports(
-    recipes: Sequence[str], device: devices.Device, workdir: pathlib.Path
-) -> list[measurements.Measurement]:
-    """Times every exported file; also writes the latencies into `parity_<recipe>.json`."""
-    paths = {recipe: exporting.tflite_path(workdir, recipe) for recipe in recipes}
-    rows = block_benchmarks.benchmark_models(
-        {path.stem: path for path in paths.values()},
-        device,
-        recipe_by_name={path.stem: recipe for recipe, path in paths.items()},
-        progress=track,
-    )
-    for recipe, row in zip(recipes, rows, strict=True):
-        kept = ("p10_ms", "p90_ms", "reference_ms", "noisy", "environment")
-        details = {name: getattr(row, name) for name in kept}
-        exporting.note(workdir, recipe, latency_ms=row.latency_ms, latency=details)
-    return rows
-
-
-def measured_exports(
-    recipes: Sequence[str], reference_ms: float | None, workdir: pathlib.Path
-) -> dict[str, float]:
-    """Latency of every exported file in milliseconds, comparable with the latency model's.
-
-    A published latency model has no `reference_ms`. The milliseconds are then those measured, not
-    corrected for drift of the machine's speed.
-    """
-    path = workdir / "measurements.jsonl"
-    by_key = {row.key: row for row in measurements.read(path)}
-    keys = {name: measurements.file_key(exporting.tflite_path(workdir, name)) for name in recipes}
-    for name, key in keys.items():
-        if key not in by_key:
-            expected = f"a row of {exporting.tflite_path(workdir, name).name} ({key})"
-            raise reading.fault(path, "", expected, "none", MEASURED)
-    rows = {recipe: by_key[key] for recipe, key in keys.items()}
-    if reference_ms is None:
-        return {recipe: row.latency_ms for recipe, row in rows.items()}
-    return {recipe: row.normalized_ms(reference_ms) for recipe, row in rows.items()}
 
 
 def size_of(child: Child) -> dict[str, int]:

@@ -16,8 +16,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from latency_models.devices import protocol
-from latency_models.devices.android import adb_client, adb_session, phone_state
+from latency_models.devices import cautions, protocol
+from latency_models.devices.android import adb_client, adb_session, benchmark_args, phone_state
 from latency_models.devices.android.phone_settings import PhoneSettings
 from latency_models.devices.plan import Plan
 from latency_models.devices.protocol import DeviceError
@@ -71,6 +71,7 @@ class AdbDevice:
         self._serial = serial
         self._properties: dict[str, str] | None = None
         self._cores: list[phone_state.Core] = []
+        self._told = cautions.Cautions()
 
     @property
     def name(self) -> str:
@@ -99,14 +100,41 @@ class AdbDevice:
         if chosen == "none":
             return None
         if chosen == "auto":
+            self._check_speeds()
             return phone_state.big_cores(self._cores, self.num_threads)
         return phone_state.cores_of(chosen)
+
+    def _check_speeds(self) -> None:
+        """Refuses a phone of whose cores only some tell their speed: those that are offline.
+
+        The fastest of the others may be slower than them, and rows of another day would differ.
+        """
+        found = phone_state.silent_cores(self._cores, self.num_threads)
+        if found is not None:
+            silent, fastest = found
+            offline = [core.index for core in self._cores if not core.is_online]
+            state = "are offline and do not tell" if set(silent) <= set(offline) else "do not tell"
+            raise DeviceError(
+                f"{self.name}: expected the speed of every core, to find the fastest ones, but "
+                f"cores {', '.join(map(str, silent))} {state} it; charge the phone, leave "
+                "power saving and keep its screen on, or choose cores, such as the fastest of the "
+                f"others: --cpu_mask={phone_state.mask(fastest)}"
+            )
+
+    @property
+    def _noticed(self) -> list[str]:
+        """Cautions about runs that are not pinned."""
+        is_silent = all(core.max_khz is None for core in self._cores)
+        if self.settings.cpu_mask != "auto" or not is_silent:
+            return []
+        return ["the phone does not tell the speed of its cores, so that runs are not pinned"]
 
     def environment(self) -> dict[str, Any]:
         """See `protocol.Device`. The runtime's name has a fingerprint of `benchmark_model`.
 
         Raises:
-            DeviceError: the phone is missing or does not answer.
+            DeviceError: the phone is missing, does not answer, or does not tell which cores are the
+                fastest.
         """
         found = phone_state.environment(self._read_state(), self._cores)
         program = reading.content(self.settings.benchmark_model, PROGRAM)
@@ -117,7 +145,9 @@ class AdbDevice:
             "affinity": self._affinity,
             "delegate": self.settings.delegate,
         }
-        return {key: found[key] for key in protocol.ENVIRONMENT_KEYS}
+        environment = {key: found[key] for key in protocol.ENVIRONMENT_KEYS}
+        options = benchmark_args.normal(self.settings.benchmark_args, self.settings.delegate)
+        return environment | ({"benchmark_args": options} if options else {})
 
     @contextlib.contextmanager
     def session(
@@ -139,6 +169,8 @@ class AdbDevice:
                 affinity=self._affinity,
                 fixed_performance=phone_state.has_fixed_performance(properties),
                 min_sample_ms=min_sample_ms,
+                told=self._told,
+                noticed=self._noticed,
             )
             with session.opened(models):
                 yield session

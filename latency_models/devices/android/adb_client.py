@@ -14,6 +14,7 @@ import shlex
 import subprocess
 from collections.abc import Sequence
 
+from latency_models.devices.android import remedies
 from latency_models.devices.protocol import DeviceError
 from nas import files
 
@@ -21,20 +22,9 @@ from nas import files
 # command's exit status in its last line; if that line is missing, the connection broke.
 _STATUS = "exit-status:"
 _STATUS_LINE = re.compile(rf"(?:\A|\n){_STATUS}(\d+)\s*\Z")
-
-# Messages of adb, and what the user can do.
-_REMEDIES = (
-    ("unauthorized", "confirm the dialog on the phone's screen"),
-    ("authorizing", "confirm the dialog on the phone's screen"),
-    ("no permissions", "give this user access to the USB device (udev rules)"),
-    ("insufficient permissions", "give this user access to the USB device (udev rules)"),
-    ("offline", "unplug it and plug it in again, or adb reconnect"),
-    ("not found", "plug it in, switch USB debugging on, and check adb devices"),
-    ("no devices", "plug it in, switch USB debugging on, and check adb devices"),
-    ("more than one", "name one with --device=adb:SERIAL; adb devices lists them"),
-    ("Connection refused", "switch network debugging on: adb tcpip PORT while it is plugged in"),
-    ("No space left", "make room on the phone"),
-    ("Permission denied", "choose a folder that the phone's shell user may write to"),
+_LOST = (
+    "see whether the phone restarted or its cable is loose, then run the same command again to "
+    "resume"
 )
 
 
@@ -96,9 +86,11 @@ class Adb:
         stdout = done.stdout.replace("\r\n", "\n")
         found = _STATUS_LINE.search(stdout)
         if found is None:
+            said = remedies.reason(done.stderr or stdout)
             raise self._error(
                 f"lost in the middle of: {_first_line(script)} (adb ended with {done.returncode})",
-                done.stderr or stdout,
+                said,
+                remedies.of_adb(said) or _LOST,
             )
         return Output(int(found[1]), stdout[: found.start()], done.stderr)
 
@@ -106,10 +98,9 @@ class Adb:
         """Like `shell`, but raises DeviceError if the script fails. Returns its stdout."""
         output = self.shell(script, timeout_seconds)
         if output.status:
-            raise self._error(
-                f"{_first_line(script)} failed (exit {output.status})",
-                output.stderr or output.stdout,
-            )
+            said = remedies.reason(output.stderr or output.stdout)
+            what = f"{_first_line(script)} failed (exit {output.status})"
+            raise self._error(what, said, remedies.of_phone(said))
         return output.stdout
 
     def push(self, path: files.Path, remote: str, timeout_seconds: float | None = None) -> None:
@@ -120,22 +111,35 @@ class Adb:
         """
         done = self._run(["push", os.fspath(path), remote], timeout_seconds, f"push to {remote}")
         if done.returncode:
-            raise self._error(f"could not write {remote}", done.stderr or done.stdout)
+            said = remedies.reason(done.stderr or done.stdout)
+            # adb gives the phone's own errors after the names of both files.
+            ending = said.rpartition("': ")[2] if "failed to copy" in said else ""
+            remedy = remedies.of_phone(ending) or remedies.of_adb(said) or _LOST
+            raise self._error(f"could not write {remote}", said, remedy)
 
     def state(self) -> str:
         """The state in `adb devices`: `device` if the phone is ready; or `not listed`.
 
         Raises:
-            DeviceError: the adb program is missing, or its server does not answer.
+            DeviceError: the adb program is missing, its server does not answer, or several phones
+                have this serial number.
         """
-        listed = {phone.serial: phone.state for phone in self.listed()}
-        return listed.get(self.serial, "not listed")
+        states = [phone.state for phone in self.listed() if phone.serial == self.serial]
+        if len(states) > 1:
+            raise _same_serial(self.serial, len(states))
+        return states[0] if states else "not listed"
 
     def listed(self) -> list[Listed]:
         """All phones that adb lists."""
         done = self._run_plain(["devices"], None, "devices")
+        said = remedies.reason(done.stderr or done.stdout)
         if done.returncode:
-            raise DeviceError(f"adb devices failed: {last_line(done.stderr)}")
+            raise DeviceError(f"adb devices failed: {said}; {remedies.of_server(said)}")
+        if "List of devices" not in done.stdout:
+            raise DeviceError(
+                f"{self._program}: expected a list of phones from its command devices, received "
+                f"{said or 'nothing'}; name Android's adb with --adb"
+            )
         return parse_devices(done.stdout)
 
     def connect(self) -> None:
@@ -151,15 +155,16 @@ class Adb:
             said = self._run_plain(["connect", self.serial], None, f"connect {self.serial}").stdout
             # adb exits with 0 even if it could not connect.
             if not re.match(r"(already )?connected to ", said):
-                raise self._error("adb connect failed", said)
+                said = remedies.reason(said)
+                raise self._error("adb connect failed", said, remedies.of_adb(said))
             state = self._settled_state()
         if state == "not listed":
             others = ", ".join(phone.serial for phone in self.listed()) or "none"
-            raise self._error(
-                f"expected among the phones adb lists, received {others}", "not found"
-            )
+            what = f"expected among the phones adb lists, received {others}"
+            raise self._error(what, "", remedies.no_phone([]))
         if state != "device":
-            raise self._error(f"expected a phone that is ready, received state {state}", state)
+            what = f"expected a phone that is ready, received state {state}"
+            raise self._error(what, "", remedies.no_phone([state]))
 
     def _settled_state(self) -> str:
         """The state after connecting, once it is no longer `offline`."""
@@ -188,20 +193,28 @@ class Adb:
                 timeout=limit,
             )
         except subprocess.TimeoutExpired:
-            raise DeviceError(
-                f"adb:{self.serial}: no answer for {limit:.3g} s to: {doing}; wake the phone up, "
-                "unplug it and plug it in again, or restart it, then run the same command again to "
-                "resume"
-            ) from None
+            raise DeviceError(self._no_answer(arguments, limit, doing)) from None
         except FileNotFoundError:
             raise DeviceError(
                 f"{self._program}: expected the adb program, found none; install Android's "
                 "platform-tools (Debian: apt-get install adb), or name it with --adb"
             ) from None
+        except OSError as error:  # A folder, a file that may not be run, another processor's.
+            raise DeviceError(
+                f"{self._program}: expected the adb program, received something that does not run "
+                f"here ({error.strerror}); name Android's adb with --adb"
+            ) from None
 
-    def _error(self, what: str, said: str) -> DeviceError:
-        said = last_line(said)
-        remedy = next((remedy for words, remedy in _REMEDIES if words in said), None)
+    def _no_answer(self, arguments: Sequence[str], seconds: float, doing: str) -> str:
+        what = f"no answer for {seconds:.3g} s to: {doing}"
+        if arguments[0] == "devices":  # Answered by adb's server on this machine, not by a phone.
+            return f"adb: {what}; {remedies.of_server()}"
+        return (
+            f"adb:{self.serial}: {what}; wake the phone up, unplug it and plug it in again, or "
+            "restart it, then run the same command again to resume"
+        )
+
+    def _error(self, what: str, said: str, remedy: str | None) -> DeviceError:
         parts = [f"adb:{self.serial}: {what}", said if said not in what else "", remedy]
         return DeviceError("; ".join(part for part in parts if part))
 
@@ -225,14 +238,23 @@ def only_phone(program: str = "adb", timeout_seconds: float = 30.0) -> str:
     if len(ready) == 1:
         return ready[0]
     if ready:
+        if len(set(ready)) == 1:
+            raise _same_serial(ready[0], len(ready))
         raise DeviceError(
             f"device: expected one phone, received {len(ready)} ({', '.join(ready)}); name one "
             f"with --device=adb:{ready[0]}"
         )
     states = ", ".join(f"{phone.serial} is {phone.state}" for phone in listed) or "adb lists none"
     raise DeviceError(
-        f"device: expected a phone that is ready ({states}); plug it in, switch USB debugging on, "
-        "and confirm the dialog on its screen"
+        f"device: expected a phone that is ready ({states}); "
+        f"{remedies.no_phone([phone.state for phone in listed])}"
+    )
+
+
+def _same_serial(serial: str, count: int) -> DeviceError:
+    return DeviceError(
+        f"adb:{serial}: expected one phone of this serial number, received {count}, which adb "
+        "cannot tell apart by it; unplug all but one"
     )
 
 
@@ -240,15 +262,3 @@ def _first_line(text: str) -> str:
     """The first line that is not empty, cut to a length that fits the screen."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[0][:160] if lines else ""
-
-
-def last_line(text: str) -> str:
-    """The last line that mentions an error; the last line if none does."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if "error" in line.lower() or "failed" in line.lower()]
-    return printable((errors or lines or [""])[-1][:300])
-
-
-def printable(text: str) -> str:
-    """Replaces control characters, which a phone's output may contain."""
-    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,37 +1,36 @@
-"""A session on a phone: pushes files, changes settings, takes samples, and undoes all changes."""
+"""A session on a phone: pushes files, takes samples, and undoes all changes."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import pathlib
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from latency_models.devices.android import adb_client, benchmark_output, phone_state
-from latency_models.devices.android.adb_client import last_line, quoted
+from latency_models.devices import cautions
+from latency_models.devices.android import (
+    adb_client,
+    phone_changes,
+    phone_state,
+    remedies,
+    remote_files,
+)
+from latency_models.devices.android.adb_client import quoted
+from latency_models.devices.android.benchmark_program import BenchmarkProgram, OptionError
 from latency_models.devices.android.phone_settings import PhoneSettings
-from latency_models.devices.protocol import DeviceError
+from latency_models.devices.android.remote_files import FOLDER
+from latency_models.devices.protocol import REFERENCE, DeviceError, ModelError
 from nas import reading
 from nas.file_kinds import PROGRAM
 
-# In this folder every Android lets adb's user write files and run programs.
-FOLDER = "/data/local/tmp/proxylessnas"
+__all__ = ["FOLDER", "AdbSession"]
 
-_STAY_ON_ALWAYS = "15"  # One bit each for AC, USB, wireless and dock.
-# A run continues on the phone when adb ends, so it must be killed there. The brackets keep the
-# pattern from matching the shell whose command line contains it. A run may end by itself before it
-# is killed; then `kill` fails, and only one that is still there is a fault.
-_FIND_RUNS = f"pgrep -f {quoted(FOLDER + '/[b]enchmark_model')}"
-_END_RUNS = (
-    f'runs=$({_FIND_RUNS}); [ -z "$runs" ] || kill -9 $runs 2>/dev/null || [ -z "$({_FIND_RUNS})" ]'
-)
 _SECONDS_BETWEEN_READINGS = 5.0
+_SECONDS_BETWEEN_LINES = 60.0
 _MOST_WARM_SAMPLES = 5
 # Loading a model may take long if a delegate compiles it for the phone.
 _LOADING_TIMEOUTS = 3
+_RESUME = "then run the same command again to resume"
 
 
 class AdbSession:
@@ -46,20 +45,40 @@ class AdbSession:
         affinity: Sequence[int] | None,
         fixed_performance: bool,
         min_sample_ms: float,
+        told: cautions.Cautions | None = None,
+        noticed: Sequence[str] = (),
     ) -> None:
-        """Stores the arguments; `opened` prepares the phone."""
+        """Stores the arguments; `opened` prepares the phone.
+
+        Args:
+            adb: the phone.
+            settings: how models run.
+            num_threads: threads of the runtime.
+            affinity: the cores to run on; None for any.
+            fixed_performance: whether this Android has fixed performance mode.
+            min_sample_ms: a sample repeats quick models for at least this long.
+            told: the device's cautions.
+            noticed: cautions from before the session, for its rows.
+        """
         self._adb = adb
+        self._name = f"adb:{adb.serial}"
         self._settings = settings
         self._num_threads = num_threads
         self._affinity = affinity
-        self._fixed_performance = fixed_performance
+        self._has_fixed_performance = fixed_performance
         self._min_seconds = min_sample_ms / 1e3
+        self._told = told or cautions.Cautions()
+        self._cautions: list[str] = []
+        self._changes = phone_changes.PhoneChanges(adb, self._caution)
         self._remote: dict[str, str] = {}
-        self._program = ""
-        self._kind: benchmark_output.Program = "tflite"
-        self._undo: list[str] = []
+        self._program: BenchmarkProgram
         self._thermal: list[phone_state.Thermal] = []
+        self._boot: str | None = None
         self._warm_samples = 0
+        # Whether the reference network runs without the user's options, once it is known.
+        self._is_reference_plain: bool | None = None
+        for text in noticed:
+            self._caution(text)
 
     @contextlib.contextmanager
     def opened(self, models: Mapping[str, bytes]) -> Iterator[None]:
@@ -69,32 +88,33 @@ class AdbSession:
             DeviceError: a step failed; if the phone could not be restored, the message says what is
                 left on it.
         """
-        self._undo = [_END_RUNS, quoted("rm", "-rf", FOLDER)]
         try:
-            self._adb.check_shell(_END_RUNS)
-            self._push(models)
-            self._check_program()
-            self._hold_clocks()
-            self._keep_awake()
+            self._changes.end_runs()
+            self._read_state()
+            path = self._push(models)
+            self._check_program(path)
+            if self._has_fixed_performance:
+                self._changes.hold_clocks()
+            self._changes.keep_awake()
             yield
         except BaseException as error:
-            self._put_back(error)
+            self._changes.undo(error)
             raise
-        self._put_back(None)
+        self._changes.undo(None)
 
     def sample_ms(self, key: str) -> float:
         """See `protocol.Session`."""
         for _ in range(_MOST_WARM_SAMPLES):
             before = self._cooled()
             latency_ms = self._run(key)
-            after = self._read_thermal()
+            after = self._read_state()
             if before.status is None or after.status is None or after.status <= before.status:
                 return latency_ms
             self._warm_samples += 1
         raise DeviceError(
-            f"adb:{self._adb.serial}: expected a thermal status that stays 0, but each of "
+            f"{self._name}: expected a thermal status that stays 0, but each of "
             f"{_MOST_WARM_SAMPLES} runs in a row raised it; cool the phone (out of its case, "
-            "screen dark, away from the charger), then run the same command again to resume"
+            f"screen dark, away from the charger), {_RESUME}"
         )
 
     def conditions(self) -> dict[str, Any]:
@@ -104,182 +124,172 @@ class AdbSession:
             "thermal_status": [first.status, last.status],
             "temperatures_c": [first.temperatures_c, last.temperatures_c],
             "discarded_samples": self._warm_samples,
-            "fixed_performance": self._fixed_performance,
-            "program": self._kind,
+            "fixed_performance": self._changes.fixed_performance,
+            "program": self._program.kind,
+            "cautions": list(self._cautions),
         }
 
-    def _push(self, models: Mapping[str, bytes]) -> None:
-        """Copies the program and the models to the phone, with checksums in their names."""
-        self._adb.check_shell(quoted("mkdir", "-p", FOLDER))
+    def _caution(self, text: str | None) -> None:
+        if text and text not in self._cautions:
+            self._cautions.append(text)
+            self._told.tell(self._name, text)
+
+    def _push(self, models: Mapping[str, bytes]) -> str:
+        """Copies the program and the models to the phone; returns the program's path there."""
         program = reading.content(self._settings.benchmark_model, PROGRAM)
-        self._program = _remote_path("benchmark_model", program, "")
-        self._remote = {key: _remote_path("model", models[key], ".tflite") for key in models}
-        contents = {self._program: program}
-        contents |= {self._remote[key]: content for key, content in models.items()}
-        # Complete files that a killed benchmark left are used again, and removed at the end.
-        present = self._whole(contents)
-        with tempfile.TemporaryDirectory() as folder:
-            for remote, content in contents.items():
-                if remote in present:
-                    continue
-                local = pathlib.Path(folder) / "file"
-                local.write_bytes(content)
-                self._adb.push(local, remote, self._settings.timeout_seconds + len(content) / 1e6)
-        missing = set(contents) - self._whole(contents)
-        if missing:
-            raise DeviceError(
-                f"adb:{self._adb.serial}: expected the pushed files to arrive complete, but "
-                f"{len(missing)} of {len(contents)} files have a wrong checksum; check the "
-                "phone's free space and the cable"
-            )
+        path = remote_files.path_of("benchmark_model", program)
+        self._remote = {
+            key: remote_files.path_of("model", content, ".tflite")
+            for key, content in models.items()
+        }
+        contents = {path: program} | {self._remote[key]: models[key] for key in models}
+        self._caution(remote_files.push(self._adb, contents))
         # Pushed files are not executable.
-        self._adb.check_shell(quoted("chmod", "755", self._program))
+        self._adb.check_shell(quoted("chmod", "755", path))
+        return path
 
-    def _whole(self, contents: Mapping[str, bytes]) -> set[str]:
-        """The remote files that exist with the right content."""
-        names = self._adb.check_shell(f"cd {quoted(FOLDER)} && ls").split()
-        there = [path for path in contents if path.rpartition("/")[2] in names]
-        if not there:
-            return set()
-        sums = self._adb.check_shell(quoted("sha256sum", *there))
-        found = {tuple(line.split(maxsplit=1)) for line in sums.splitlines() if line.strip()}
-        return {path for path in there if (_sha256(contents[path]), path) in found}
-
-    def _check_program(self) -> None:
+    def _check_program(self, path: str) -> None:
         """Finds out which benchmark_model this is; refuses one that does not run on the phone."""
-        output = self._adb.shell(f"{quoted(*self._pinned(), self._program, '--help')} 2>&1")
+        program = BenchmarkProgram(
+            path, "", self._settings, self._num_threads, self._affinity, self._min_seconds
+        )
+        if program.pinned:
+            self._check_pinning(program.pinned)
+        output = self._adb.shell(f"{quoted(*program.pinned, path, '--help')} 2>&1")
+        self._program = BenchmarkProgram(
+            path,
+            output.text,
+            self._settings,
+            self._num_threads,
+            self._affinity,
+            self._min_seconds,
+        )
         try:
-            self._kind = benchmark_output.program(output.stdout)
+            self._program.kind  # noqa: B018
         except ValueError as error:
             abi = self._adb.check_shell("getprop ro.product.cpu.abi").strip()
-            hint = f"use the one built for {abi or 'its processor'}"
-            if self._affinity is not None:
-                hint += ", or try --cpu_mask=none"
             raise DeviceError(
-                f"adb:{self._adb.serial}: {self._settings.benchmark_model} does not run on the "
-                f"phone (exit {output.status}): {error}; {hint}"
+                f"{self._name}: {self._settings.benchmark_model} does not run on the phone "
+                f"(exit {output.status}): {error}; "
+                f"{remedies.of_program(output.status, output.text, abi)}"
             ) from None
-        if self._kind == "litert" and self._settings.delegate == "nnapi":
-            raise ValueError(
-                "delegate: expected gpu or none, since LiteRT's benchmark_model has no nnapi, "
-                "received nnapi; use one of them, or TensorFlow Lite's benchmark_model"
+        self._caution(self._program.check())
+
+    def _check_pinning(self, pinned: Sequence[str]) -> None:
+        """Refuses cores that the phone does not run programs on."""
+        output = self._adb.shell(quoted(*pinned, "true"))
+        if output.status:
+            cores = ", ".join(map(str, self._affinity or ()))
+            raise DeviceError(
+                f"{self._name}: expected to pin runs to cores {cores}, but {' '.join(pinned)} "
+                f"failed (exit {output.status}): {remedies.reason(output.text)}; the cores may be "
+                "offline: charge the phone, leave power saving and keep its screen on, or choose "
+                "other cores with --cpu_mask (none: any)"
             )
 
-    def _hold_clocks(self) -> None:
-        """Turns on fixed performance mode, if Android and the phone support it."""
-        if not self._fixed_performance:
-            return
-        command = ("cmd", "power", "set-fixed-performance-mode-enabled")
-        if self._adb.shell(quoted(*command, "true")).status:
-            self._fixed_performance = False  # Android supports it, this phone's hardware does not.
-            return
-        self._undo.insert(0, quoted(*command, "false"))
-
-    def _keep_awake(self) -> None:
-        """Keeps the screen on, since a phone in doze mode uses its small cores."""
-        setting = ("global", "stay_on_while_plugged_in")
-        now = self._adb.shell(quoted("settings", "get", *setting))
-        if now.status:
-            return  # Bare boards have no settings service, and no doze mode either.
-        # If a killed benchmark left its own value in the setting, this file has the user's value.
-        kept = f"{FOLDER}/stay_on_before"
-        self._adb.check_shell(
-            f"[ -f {quoted(kept)} ] || {quoted('echo', now.stdout.strip())} >{quoted(kept)}"
-        )
-        before = self._adb.check_shell(quoted("cat", kept)).strip()
-        restore = ["delete", *setting] if before in ("", "null") else ["put", *setting, before]
-        self._undo.insert(0, quoted("settings", *restore))
-        self._adb.check_shell(quoted("settings", "put", *setting, _STAY_ON_ALWAYS))
-        self._adb.shell(quoted("input", "keyevent", "KEYCODE_WAKEUP"))
-
-    def _put_back(self, earlier: BaseException | None) -> None:
-        """Undoes all changes in one call, so that a lost phone costs only one timeout.
+    def _read_state(self) -> phone_state.Thermal:
+        """Reads the thermal status; refuses a phone that was restarted, and notes what is odd.
 
         Raises:
-            DeviceError: the call failed; the message includes the earlier error.
+            DeviceError: the phone was lost, or restarted since the session began.
         """
-        script = "\n".join([*(f"{line} || failed=1" for line in self._undo), "exit ${failed:-0}"])
-        try:
-            self._adb.check_shell(script)
-        except DeviceError as failure:
-            first = earlier if isinstance(earlier, DeviceError) else failure
+        text = self._adb.check_shell(phone_state.STATE_SCRIPT)
+        boot, seen = phone_state.parse_boot(text), phone_state.parse_thermal(text)
+        if self._boot not in (None, boot):
             raise DeviceError(
-                f"{first}; the phone could not be restored: files are left in {FOLDER}, and the "
-                "screen may stay on; the next benchmark on the phone restores it"
-            ) from earlier
-
-    def _read_thermal(self) -> phone_state.Thermal:
-        seen = phone_state.parse_thermal(self._adb.check_shell(phone_state.THERMAL_SCRIPT))
+                f"{self._name}: the phone was restarted in the middle, which undid the settings "
+                f"of this benchmark; wait until it has started, {_RESUME}"
+            )
+        self._boot = boot
+        if seen.status is None:
+            had = bool(self._thermal) and self._thermal[0].status is not None
+            what = "stopped telling its thermal status" if had else "tells no thermal status"
+            self._caution(f"the phone {what}, so that runs while it is throttled are not noticed")
+        self._note_offline(text)
         self._thermal.append(seen)
         return seen
 
+    def _note_offline(self, text: str) -> None:
+        """Notes which of the cores that runs are pinned to are offline."""
+        cores, online = set(self._affinity or ()), phone_state.parse_online(text)
+        offline = cores & phone_state.parse_offline(text)
+        offline |= cores - online if online is not None else set()
+        if offline:
+            numbers = ", ".join(map(str, sorted(offline)))
+            self._caution(f"cores {numbers}, to which runs are pinned among others, are offline")
+
     def _cooled(self) -> phone_state.Thermal:
-        """Waits until nothing is throttled.
+        """Waits until nothing is throttled, and says so.
 
         Raises:
             DeviceError: the phone is still throttled after `cooling_seconds`.
         """
-        seen = self._thermal[-1] if self._thermal else self._read_thermal()
-        limit = time.monotonic() + self._settings.cooling_seconds
+        seen, longest = self._thermal[-1], self._settings.cooling_seconds
+        begin = time.monotonic()
+        told = -_SECONDS_BETWEEN_LINES
         while seen.status:
-            if time.monotonic() > limit:
+            waited = time.monotonic() - begin
+            if waited > longest:
                 raise DeviceError(
-                    f"adb:{self._adb.serial}: expected thermal status 0, received {seen.status} "
-                    f"for {self._settings.cooling_seconds:g} s; cool the phone, then run the same "
-                    "command again to resume"
+                    f"{self._name}: expected thermal status 0, received {seen.status} for "
+                    f"{longest:g} s; cool the phone, {_RESUME}"
                 )
-            time.sleep(min(_SECONDS_BETWEEN_READINGS, max(0.0, limit - time.monotonic()) + 0.01))
-            seen = self._read_thermal()
+            if waited - told >= _SECONDS_BETWEEN_LINES:
+                told = waited
+                cautions.wait(
+                    self._name,
+                    f"waiting for the phone to cool down (thermal status {seen.status}, expected "
+                    f"0; {waited:.0f} of at most {longest:g} s)",
+                )
+            time.sleep(min(_SECONDS_BETWEEN_READINGS, max(0.0, longest - waited) + 0.01))
+            seen = self._read_state()
         return seen
 
     def _run(self, key: str) -> float:
-        """Runs benchmark_model once; returns milliseconds per invocation."""
-        script = f"{quoted(*self._command(self._remote[key]))} 2>&1"
+        """Runs benchmark_model once; returns milliseconds per invocation.
+
+        Raises:
+            ModelError: it could not run the model.
+            DeviceError: the phone was lost or restarted, or it can run no model.
+        """
+        is_reference = key == REFERENCE and self._program.is_accelerated
+        is_plain = is_reference and bool(self._is_reference_plain)
+        try:
+            latency_ms = self._run_once(key, is_reference, is_plain)
+        except ModelError as error:
+            if not is_reference or self._is_reference_plain is not None:
+                raise
+            latency_ms = self._run_once(key, is_reference, is_plain=True)
+            self._is_reference_plain = True
+            self._caution(
+                "the reference network runs on the CPU, since the accelerator does not take it "
+                f"({error.reason})"
+            )
+        if is_reference and self._is_reference_plain is None:
+            self._is_reference_plain = False
+        return latency_ms
+
+    def _run_once(self, key: str, is_reference: bool, is_plain: bool) -> float:
+        command = self._program.command(self._remote[key], is_reference, is_plain)
         limit = _LOADING_TIMEOUTS * self._settings.timeout_seconds
         limit += 2 * self._settings.max_run_seconds
-        output = self._adb.shell(script, limit)
+        output = self._adb.shell(f"{quoted(*command)} 2>&1", limit)
         try:
-            if output.status:
-                said = benchmark_output.fault(output.text) or last_line(output.text)
-                raise ValueError(f"benchmark_model: exit {output.status}: {said}")
-            runs = benchmark_output.parse(output.text)
-            if self._kind == "tflite":
-                benchmark_output.check_delegate(output.text, self._settings.delegate)
+            runs, found = self._program.read(output, is_reference, is_plain)
+        except OptionError as error:
+            raise DeviceError(f"{self._name}: {error}") from None
         except ValueError as error:
-            raise DeviceError(f"adb:{self._adb.serial}: {key}: {error}") from None
+            self._read_state()  # Refuses a phone that was restarted meanwhile.
+            self._check_files(error)
+            raise ModelError(self._name, key, str(error)) from None
+        for caution in found:
+            self._caution(caution)
         return runs.latency_ms
 
-    def _command(self, model: str) -> list[str]:
-        settings = self._settings
-        flags: dict[str, Any] = {
-            "graph": model,
-            "num_threads": self._num_threads,
-            "warmup_runs": settings.warmup_runs,
-            "warmup_min_secs": self._min_seconds,
-            "num_runs": settings.num_runs,
-            "min_secs": self._min_seconds,
-            "max_secs": settings.max_run_seconds,
-        }
-        if settings.delegate == "gpu" and self._kind == "litert":
-            # Fail if the GPU cannot run the whole model; otherwise the CPU would silently help.
-            flags |= {"use_cpu": "false", "use_gpu": "true", "require_full_delegation": "true"}
-        elif settings.delegate != "none":
-            flags[f"use_{settings.delegate}"] = "true"
-        return [
-            *self._pinned(),
-            self._program,
-            *(f"--{name}={value}" for name, value in flags.items()),
-        ]
-
-    def _pinned(self) -> list[str]:
-        if self._affinity is None:
-            return []
-        return ["taskset", phone_state.mask(self._affinity)]
-
-
-def _remote_path(name: str, content: bytes, ending: str) -> str:
-    return f"{FOLDER}/{name}_{_sha256(content)[:16]}{ending}"
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    def _check_files(self, error: ValueError) -> None:
+        """Refuses a phone on which the program is gone."""
+        if self._adb.shell(f"[ -f {quoted(self._program.path)} ]").status:
+            raise DeviceError(
+                f"{self._name}: the program on the phone was removed in the middle ({error}); see "
+                f"whether the phone was restarted or cleaned up, {_RESUME}"
+            )

@@ -7,7 +7,8 @@ warm-up and one for the measured runs, in microseconds, for example
     count=50 curr=12(all same) p5=12 median=12 p95=12
 
 A line may start with `INFO:` or a prefix of Android's log. Only newer builds print percentiles.
-Large numbers may be printed as `1.23457e+06`.
+Large numbers may be printed as `1.23457e+06`. A build that profiles operators prints such lines
+also about their times and memory; the right ones follow a line `Running benchmark for ...`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 # TensorFlow Lite's program or LiteRT's.
@@ -22,22 +24,31 @@ Program = Literal["tflite", "litert"]
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _FIELD = re.compile(rf"\b(count|first|curr|min|max|avg|std|p5|median|p95)=({_NUMBER})(?![\w.])")
-_AVERAGE = re.compile(rf"Inference(?: \(avg\))?: ({_NUMBER})(?![\w.])")
+_AVERAGE = re.compile(rf"(?:Inference(?: \(avg\))?|no stats): ({_NUMBER})(?![\w.])")
 _FINAL = re.compile(r"nference timings in us: ")
+_BEGINS = "Running benchmark for "
+_PROFILE = re.compile(r"\((?:microseconds|bytes)\):\s*(?:count|curr)=")
 # The median is printed in whole microseconds. If the mean is this near to it, the mean is used as
 # the more precise value; if not, the mean counts as disturbed by slow runs.
 _ROUNDING_US = 1.0
 
-_FAILURES = (
-    "Unconsumed cmdline flags",
-    "Failed to parse flag",
-    "Failed to load model",
-    "Failed to compile model",
-    "Failed to apply",
-    "Failed to allocate tensors",
-    "Benchmarking failed",
+UNKNOWN_OPTION = re.compile(r"Unconsumed cmdline flags|Failed to parse flag", re.IGNORECASE)
+_FAILURE = re.compile(
+    UNKNOWN_OPTION.pattern + "|Failed to load model|Failed to compile model|Failed to apply"
+    "|Failed to allocate tensors|Disallowed CPU fallback|Benchmarking failed",
+    re.IGNORECASE,
 )
-_SUPPORT = {"gpu": "GPU", "nnapi": "NNAPI"}
+# What the program says of a default delegate that it goes on without.
+_GOES_ON = re.compile(r"continu\w* anyway|ignor\w+ (?:the error|failed application)", re.IGNORECASE)
+_CAUSE = re.compile(
+    r"\berror\b|failed|failure|not supported|isn't supported|unsupported|didn't find op|could not"
+    r"|cannot|can't|not compatible|isn't compatible|operations will run|fallback|fatal|dlopen",
+    re.IGNORECASE,
+)
+_LOG_PREFIX = re.compile(
+    r"^(?:[\d:. -]+[VDIWEF] \w+\s*: )?(?:(?:INFO|ERROR|WARN(?:ING)?|VERBOSE): )?"
+)
+_MOST_CAUSES = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +89,7 @@ def parse(text: str) -> Runs:
     if failure:
         raise ValueError(f"benchmark_model: {failure}")
     # A last line without a newline is incomplete, and its last number may be cut short.
-    whole = text[: text.rfind("\n") + 1].splitlines()
-    phases = [fields for fields in map(_fields, whole) if "count" in fields]
+    phases = _phases(text[: text.rfind("\n") + 1].splitlines())
     if len(phases) != 2:
         raise ValueError(
             "benchmark_model: expected two lines of statistics (count=...), of the warm-up and of "
@@ -98,30 +108,28 @@ def parse(text: str) -> Runs:
 def fault(text: str) -> str | None:
     """The line in which `benchmark_model` reports an error; None if there is none."""
     for line in text.splitlines():
-        if any(words in line for words in _FAILURES):
+        if _FAILURE.search(line) and not _GOES_ON.search(line):
             return line.strip()[:300]
     return None
 
 
-def check_delegate(text: str, delegate: str) -> None:
-    """Refuses runs that TensorFlow Lite's program executed on the CPU instead of the delegate.
+def causes(text: str) -> str:
+    """The lines in which the program says why it failed, as one; empty if there are none.
 
-    If the phone or the model does not support a delegate, the program silently times the CPU.
-
-    Args:
-        text: output of the program.
-        delegate: `gpu`, `nnapi`, or `none`.
-
-    Raises:
-        ValueError: the output does not say that the delegate was applied.
+    The last ones of a program say only that it failed; the cause stands before.
     """
-    if delegate == "none":
-        return
-    if f"Explicitly applied {_SUPPORT[delegate]} delegate" not in text:
-        raise ValueError(
-            f"benchmark_model: expected the {delegate} delegate to run the model, but the CPU did; "
-            "the phone or the model does not support the delegate; use another --delegate"
-        )
+    found: list[str] = []
+    for line in text.splitlines():
+        line = _LOG_PREFIX.sub("", line.strip()).strip()
+        if _CAUSE.search(line) and not _GOES_ON.search(line) and line not in found:
+            found.append(line[:160])
+    return " | ".join(found[:_MOST_CAUSES])
+
+
+def went_on(text: str) -> str | None:
+    """The line in which the program says that it goes on without its default delegate."""
+    lines = (line.strip() for line in text.splitlines() if _GOES_ON.search(line))
+    return next(lines, None)
 
 
 def program(usage: str) -> Program:
@@ -138,6 +146,25 @@ def program(usage: str) -> Program:
         "expected the flags of TensorFlow Lite's or LiteRT's benchmark_model from its --help, "
         f"received {_ending(usage)}"
     )
+
+
+def options(usage: str) -> frozenset[str]:
+    """Names of the options that the output for `--help` lists."""
+    return frozenset(re.findall(r"--(\w+)=", usage))
+
+
+def _phases(lines: Sequence[str]) -> list[dict[str, float]]:
+    """The statistics of the warm-up and of the measured runs, in the order of the output."""
+    begun = [i for i, line in enumerate(lines) if _BEGINS in line]
+    if begun:
+        parts = [lines[i:j] for i, j in zip(begun, [*begun[1:], len(lines)], strict=True)]
+        return [fields for fields in map(_first_fields, parts) if fields]
+    return [f for line in lines if not _PROFILE.search(line) and (f := _fields(line))]
+
+
+def _first_fields(lines: Sequence[str]) -> dict[str, float]:
+    found = (_fields(line) for line in lines if not _PROFILE.search(line))
+    return next((fields for fields in found if fields), {})
 
 
 def _fields(line: str) -> dict[str, float]:

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from latency_models.devices.android import phone_state
+from latency_models.devices.android import benchmark_args, phone_state
 from nas import known_names
 
 DELEGATES = ("none", "gpu", "nnapi")
@@ -23,6 +23,8 @@ class PhoneSettings:
         cooling_seconds: longest wait for a warm phone to cool down.
         adb: the adb program.
         timeout_seconds: timeout of an adb call, not counting the runs themselves.
+        benchmark_args: further options of the program, as on a command line, for example
+            `--use_hexagon=true`; none that the other settings decide.
 
     Example:
         >>> import latency_models
@@ -40,10 +42,12 @@ class PhoneSettings:
     cooling_seconds: float = 600.0
     adb: str = "adb"
     timeout_seconds: float = 30.0
+    benchmark_args: str = ""
 
     def __post_init__(self) -> None:
         """Raises ValueError if a value is not allowed."""
         known_names.check("delegate", self.delegate, DELEGATES)
+        benchmark_args.parse(self.benchmark_args, self.delegate)
         if self.cpu_mask not in ("auto", "none"):
             phone_state.cores_of(self.cpu_mask)
         for name in ("warmup_runs", "num_runs"):

@@ -7,18 +7,38 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Prints one line per core: name, highest frequency in kHz, governor. Unreadable fields are empty.
+# Prints one line per core: name, highest frequency in kHz, governor, 0 if it is offline, and the
+# cores that share its clock. Unreadable fields are empty.
 CORES_SCRIPT = (
-    "cd /sys/devices/system/cpu || exit 0\n"
+    "cd /sys/devices/system/cpu 2>/dev/null || exit 0\n"
     "for core in cpu[0-9]*; do\n"
     '  echo "$core,$(cat $core/cpufreq/cpuinfo_max_freq 2>/dev/null),'
-    '$(cat $core/cpufreq/scaling_governor 2>/dev/null)"\n'
-    "done"
+    "$(cat $core/cpufreq/scaling_governor 2>/dev/null),$(cat $core/online 2>/dev/null),"
+    '$(cat $core/cpufreq/related_cpus 2>/dev/null)"\n'
+    "done\n"
+    'echo "online $(cat online 2>/dev/null)"'
 )
 THERMAL_SCRIPT = "dumpsys thermalservice 2>/dev/null || true"
+# Says also since when the phone runs. In a container, such as an emulator, the kernel's boot
+# stays the same, and only the start of the first process tells.
+STATE_SCRIPT = (
+    f"{THERMAL_SCRIPT}\n"
+    'echo "booted $(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"\n'
+    'echo "first process $(cat /proc/1/stat 2>/dev/null)"\n'
+    'echo "online $(cat /sys/devices/system/cpu/online 2>/dev/null)"\n'
+    "for file in /sys/devices/system/cpu/cpu[0-9]*/online; do\n"
+    '  { read -r state <$file; } 2>/dev/null && echo "$file $state"\n'
+    "done\n"
+    ":"
+)
 
 _PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]$", re.MULTILINE | re.DOTALL)
-_CORE = re.compile(r"^cpu(\d{1,4}),(\d{0,12}),([\w.-]*)$", re.MULTILINE)
+_CORE = re.compile(r"^cpu(\d{1,4}),(\d{0,12}),([\w.-]*)(?:,([01]?),([\d ,-]*))?$", re.MULTILINE)
+_ONLINE = re.compile(r"^online (\d[\d,-]*)\s*$", re.MULTILINE)
+_OFFLINE = re.compile(r"/cpu(\d{1,4})/online 0\s*$", re.MULTILINE)
+_BOOT = re.compile(r"^booted (\S+)\s*$", re.MULTILINE)
+# The 22nd field; the second one, a name in brackets, may contain spaces.
+_FIRST_PROCESS = re.compile(r"^first process \d+ \(.*\)(?: \S+){19} (\d+)\b", re.MULTILINE)
 _STATUS = re.compile(r"^\s*Thermal Status: (\d{1,3})\s*$", re.MULTILINE)
 _TEMPERATURE = re.compile(r"Temperature\{mValue=(-?\d+(?:\.\d+)?), mType=(-?\d+), mName=([^,{}]+),")
 # The report has a section of cached temperatures, and this one with the current ones.
@@ -32,11 +52,16 @@ _FIXED_PERFORMANCE_SDK = 30
 
 @dataclasses.dataclass(frozen=True)
 class Core:
-    """One core; None for values that the phone does not tell."""
+    """One core; None for values that the phone does not tell.
+
+    A core that is offline keeps its highest frequency only if a core that shares its clock tells
+    it.
+    """
 
     index: int
     max_khz: int | None
     governor: str | None
+    is_online: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,11 +84,44 @@ def parse_properties(text: str) -> dict[str, str]:
 
 def parse_cores(text: str) -> list[Core]:
     """Parses the output of `CORES_SCRIPT`; returns the cores by index."""
-    cores = {
-        int(index): Core(int(index), int(khz) if khz else None, governor or None)
-        for index, khz, governor in _CORE.findall(text)
-    }
+    online = parse_online(text)
+    cores: dict[int, Core] = {}
+    of_clock: dict[int, int] = {}
+    for number, khz, governor, state, related in _CORE.findall(text):
+        index = int(number)
+        runs = state != "0" and (online is None or index in online)
+        cores[index] = Core(index, int(khz) if khz else None, governor or None, runs)
+        if khz:
+            of_clock.update(dict.fromkeys(_numbers(related), int(khz)))
+    for index, core in cores.items():
+        if core.max_khz is None and index in of_clock:
+            cores[index] = dataclasses.replace(core, max_khz=of_clock[index])
     return [cores[index] for index in sorted(cores)]
+
+
+def parse_online(text: str) -> set[int] | None:
+    """The cores that are online, from the output of a script; None if the phone does not tell."""
+    found = _ONLINE.search(text)
+    return _numbers(found[1]) if found else None
+
+
+def parse_offline(text: str) -> set[int]:
+    """The cores that are offline, from the output of `STATE_SCRIPT`."""
+    return {int(index) for index in _OFFLINE.findall(text)}
+
+
+def _numbers(text: str) -> set[int]:
+    """The numbers of a list such as `0-3,7` or `0 1 2 3 7`."""
+    found: set[int] = set()
+    for first, last in re.findall(r"(\d{1,4})(?:-(\d{1,4}))?", text):
+        found.update(range(int(first), int(last or first) + 1))
+    return found
+
+
+def parse_boot(text: str) -> str:
+    """What is equal in two outputs of `STATE_SCRIPT` unless the phone was restarted between."""
+    found = (_BOOT.search(text), _FIRST_PROCESS.search(text))
+    return " ".join(one[1] if one else "-" for one in found)
 
 
 def parse_thermal(text: str) -> Thermal:
@@ -82,11 +140,26 @@ def big_cores(cores: Sequence[Core], num_threads: int) -> list[int] | None:
     """The fastest cores, at least one per thread; None if the phone does not tell speeds apart.
 
     Cores with the same highest frequency are taken together, since the scheduler may move a thread
-    among them without changing its speed.
+    among them without changing its speed. A core that is offline is taken too, so that the choice
+    is the same on another day.
     """
     speeds = {core.index: core.max_khz for core in cores if core.max_khz is not None}
     if len(speeds) < len(cores) or len(set(speeds.values())) < 2:
         return None
+    return _fastest(speeds, num_threads)
+
+
+def silent_cores(cores: Sequence[Core], num_threads: int) -> tuple[list[int], list[int]] | None:
+    """The cores that do not tell their speed while others do, and the fastest of the others.
+
+    None if all tell it, or none.
+    """
+    silent = [core.index for core in cores if core.max_khz is None]
+    speeds = {core.index: core.max_khz for core in cores if core.max_khz is not None}
+    return (silent, _fastest(speeds, num_threads)) if silent and speeds else None
+
+
+def _fastest(speeds: Mapping[int, int], num_threads: int) -> list[int]:
     chosen: list[int] = []
     for khz in sorted(set(speeds.values()), reverse=True):
         chosen += [index for index, speed in speeds.items() if speed == khz]

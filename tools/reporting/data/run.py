@@ -169,7 +169,9 @@ class Run:
         if self.summary is not None:
             return self.summary.recipe
         preset = self.config.get("pipeline", {}).get("preset", {})
-        wanted = preset.get("recipe") or (self.latency.recipe if self.latency else None)
+        wanted = preset.get("recipe")
+        if wanted in (None, "fastest"):  # Chosen by the pipeline, which then measures that recipe.
+            wanted = self.latency.recipe if self.latency else None
         if wanted is None or (self.parities and wanted not in self.parities):
             return next(iter(self.parities), wanted)
         return wanted

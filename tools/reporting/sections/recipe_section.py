@@ -8,6 +8,7 @@ from tools.reporting.drawing import bar_chart, svg
 from tools.reporting.drawing.bar_chart import Bar
 from tools.reporting.sections import figures
 from tools.reporting.sections.figures import Figure, Section, Table
+from tools.terminal import faster_recipe
 
 # Smallest range of the accuracy axis, in percent of the test images.
 _LEAST_POINTS = 1.0
@@ -52,6 +53,10 @@ def _lead(run: Run) -> str:
     if parity is None:
         return ""
     lead, app = f"Main recipe: {run.recipe}.", parity.in_app
+    accuracies = {name: own.accuracy_tflite for name, own in run.parities.items()}
+    faster = faster_recipe.sentence(run.recipe, run.measured_ms, accuracies)
+    if faster:
+        lead += f" {faster[0].upper()}{faster[1:]}."
     if app:
         lead += (
             f" In an app that prepares photos as docs/android.md says it has "

@@ -16,7 +16,7 @@ from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
 from nas.data.splits.dataset import Dataset
 from nas.pretrained import initial, seeds
-from tools.workflow import stages
+from tools.workflow import exported_files, stages
 from tools.workflow.pipeline import training
 from tools.workflow.pipeline.settings import Settings
 
@@ -70,7 +70,7 @@ def run(
     failed: dict[str, str] = {}
     stages.run_export((preset.recipe,), dataset, settings.seed, path, failed)
     if not failed:
-        stages.measure_exports((preset.recipe,), device, path)
+        exported_files.measure_exports((preset.recipe,), device, path)
 
 
 def summary(
@@ -81,7 +81,7 @@ def summary(
     Args:
         settings: the settings of the pipeline.
         predicted_ms: its predicted latency.
-        reference_ms: as for `stages.measured_exports`.
+        reference_ms: as for `exported_files.measured_exports`.
         workdir: the work dir of the run.
     """
     path, recipe = workdir / FOLDER, settings.preset.recipe
@@ -97,7 +97,7 @@ def summary(
     parity = parity_record.read(compared) if compared.exists() else None
     return found | {
         "measured_latency_ms": parity
-        and stages.measured_exports((recipe,), reference_ms, path)[recipe],
+        and exported_files.measured_exports((recipe,), reference_ms, path).get(recipe),
         "test_accuracy": parity and parity.accuracy_keras,
         "test_accuracy_tflite": parity and parity.accuracy_tflite,
     }

@@ -11,8 +11,8 @@ from nas.distribution.hosts import Distribution
 from nas.searching import search
 from tools.terminal import console
 from tools.workflow import image_regime, search_plan, stages, target_range
-from tools.workflow.pipeline import data, fixed_network
-from tools.workflow.pipeline.settings import Settings
+from tools.workflow.pipeline import data, fastest_recipe, fixed_network
+from tools.workflow.pipeline.settings import FASTEST, Settings
 from tools.workflow.workdir import WorkDir
 
 # The stages in order, and the files that each writes.
@@ -83,7 +83,11 @@ def show(settings: Settings, directory: WorkDir) -> None:
     console.title("Plan (nothing is written)")
     of_child = SIZED_CHILD_STAGES if settings.chooses_resolution else CHILD_STAGES
     of_search = PRETRAINED_STAGES if fixed_network.is_compared(settings) else STAGES
-    listed = rows(directory, of_search if preset.child is None else of_child)
+    written = of_search if preset.child is None else of_child
+    if settings.preset.recipe == FASTEST:
+        written = {"data": "", "recipe": fastest_recipe.FILE, **written}
+        preset = fastest_recipe.decided(settings, directory.path).preset
+    listed = rows(directory, written)
     console.say(console.table(["stage", "state", f"writes in {directory.path}"], listed))
     console.say()
     if owner is not None:
@@ -98,7 +102,8 @@ def show(settings: Settings, directory: WorkDir) -> None:
         return
     space = stages.for_dataset(spaces.load_space(preset.space), dataset)
     aimed = settings.target_latency_ms
-    where = f"{preset.recipe} on {settings.device}, {settings.num_threads} thread(s)"
+    recipe = "the fastest recipe" if preset.recipe == FASTEST else preset.recipe
+    where = f"{recipe} on {settings.device}, {settings.num_threads} thread(s)"
     costs = _measured(space, directory)
     if costs is not None:
         target = costs.at(preset.target_latency) if aimed is None else aimed

@@ -15,8 +15,8 @@ from nas import files, reading, schemas
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
 from nas.file_kinds import FAILED_RECIPES
-from tools.workflow import stages, target_range
-from tools.workflow.pipeline import fixed_network
+from tools.workflow import exported_files, stages, target_range
+from tools.workflow.pipeline import fastest_recipe, fixed_network
 from tools.workflow.pipeline.settings import Settings
 
 FAILED = "failed_recipes.json"
@@ -122,7 +122,7 @@ def write(
     preset = settings.preset
     names = [name for name in preset.recipes if name not in (failed or {})]
     reference_ms = searched.model.reference_ms_ if searched else None
-    measured = stages.measured_exports(names, reference_ms, path)
+    measured = exported_files.measured_exports(names, reference_ms, path)
     parities = {n: parity_record.read(exporting.parity_path(path, n)) for n in names}
     summary = {
         "schema_version": 1,
@@ -160,6 +160,9 @@ def write(
             summary["fixed_network"] = fixed_network.summary(
                 settings, predicted, reference_ms, path
             )
+    found = fastest_recipe.read(path)
+    if found is not None:
+        summary["fastest_recipe"] = dataclasses.asdict(found)
     files.write_json(path / "summary.json", summary)
     return summary
 

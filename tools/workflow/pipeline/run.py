@@ -17,9 +17,18 @@ from nas.data.splits.dataset import Dataset
 from nas.pretrained import initial
 from tools.reporting import page
 from tools.terminal import console, pipeline_summary
-from tools.workflow import stages, target_range
-from tools.workflow.pipeline import data, fixed_network, given_network, latency, record, training
-from tools.workflow.pipeline.settings import Settings
+from tools.workflow import exported_files, stages
+from tools.workflow.pipeline import (
+    data,
+    fastest_recipe,
+    fixed_network,
+    given_network,
+    latency,
+    record,
+    searching,
+    training,
+)
+from tools.workflow.pipeline.settings import FASTEST, Settings
 from tools.workflow.workdir import WorkDir
 
 T = TypeVar("T")
@@ -51,7 +60,11 @@ class Pipeline:
         console.title("Data")
         # The images are read even if this stage is finished, since all later stages need them.
         splits = stages.record_splits(self._dataset, self._path)
-        self._stage("data", None, self._prepare_data, splits, splits)
+        show = functools.partial(data.show, self._settings, self._dataset)
+        self._stage("data", None, show, splits, splits)
+        if preset.recipe == FASTEST:
+            self._choose_recipe()
+            preset = self._preset
         if preset.child is None:
             self._find_child()
         else:
@@ -91,6 +104,15 @@ class Pipeline:
         pipeline_summary.show(summary, self._path)
         if failed:
             raise ValueError(f"{record.failure(failed)}; all other files are there")
+
+    def _choose_recipe(self) -> None:
+        """Finds the fastest recipe and aims at it."""
+        title = f"The fastest recipe ({', '.join(self._preset.recipes)}; {self._settings.device})"
+        asked = (self._settings, self._dataset, self._device, self._path)
+        choose = functools.partial(fastest_recipe.choose, *asked)
+        self._stage("recipe", title, choose, [fastest_recipe.FILE])
+        self._settings = fastest_recipe.decided(self._settings, self._path)
+        self._preset = self._settings.preset
 
     def _find_child(self) -> None:
         """Measures the blocks, fits the latency model and searches."""
@@ -188,9 +210,6 @@ class Pipeline:
             return self._settings.target_latency_ms
         return self._latencies.at(self._preset.target_latency)
 
-    def _prepare_data(self) -> None:
-        data.show(self._settings, self._dataset)
-
     def _benchmark(self) -> None:
         latency.benchmark(self._settings, self._space, self._device, self._path)
 
@@ -198,28 +217,8 @@ class Pipeline:
         latency.fit(self._settings, self._space, self._device, self._path)
 
     def _search(self) -> None:
-        latencies, target_ms = self._latencies, self._target_ms
-        where = target_range.range_text(latencies, target_ms)
-        console.say(f"  {self._space.cardinality:,} networks; {where}")
-        for name, text in target_range.notes(self._space, latencies, target_ms).items():
-            console.say(f"  {name}: {text}")
-        config = dataclasses.replace(
-            self._preset.search,
-            target=target_ms,
-            is_limit=self._settings.is_limit,
-            seed=self._settings.seed,
-        )
-        stages.run_search(
-            self._space,
-            self._dataset,
-            latencies,
-            config,
-            self._path,
-            tensorboard=self._tensorboard,
-        )
-        child = self._child
-        console.say(f"  found: {stages.describe(child, self._space)}")
-        console.say(f"  predicted {self._latency_model.predict(child):.3g} ms")
+        asked = (self._settings, self._space, self._dataset, self._latency_model, self._latencies)
+        searching.run(*asked, self._target_ms, self._path, self._tensorboard)
 
     def _take_child(self) -> None:
         chosen = self._settings.chooses_resolution
@@ -261,7 +260,7 @@ class Pipeline:
             )
         failed = record.failed_recipes(self._path, self._preset.recipes)
         names = [name for name in self._preset.recipes if name not in failed]
-        stages.measure_exports(names, self._device, self._path)
+        exported_files.measure_exports(names, self._device, self._path)
 
     @functools.cached_property
     def _fixed(self) -> Child | None:

@@ -15,6 +15,9 @@ from nas.pretrained import initial, seeds
 from nas.searching import algorithms
 from tools.workflow import presets
 
+# In place of a recipe: the fastest of those that are exported.
+FASTEST = "fastest"
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -73,6 +76,9 @@ class Settings:
         if phone is not None and self.device != "local":
             unimportant = ("adb", "timeout_seconds", "cooling_seconds")
             config["phone"] = {name: phone[name] for name in phone if name not in unimportant}
+            # Added later; earlier work dirs go on.
+            if not phone["benchmark_args"]:
+                del config["phone"]["benchmark_args"]
         return config
 
 
@@ -86,7 +92,9 @@ def checked(settings: Settings) -> Settings:
         ValueError: a name that does not exist, or a number that is not allowed.
     """
     preset = settings.preset
-    for name in (preset.recipe, *preset.recipes):
+    asks_fastest = preset.recipe == FASTEST
+    named = preset.recipes if asks_fastest else (preset.recipe, *preset.recipes)
+    for name in named:
         recipes.recipe(name)
     network: Child | SearchSpace
     if preset.child is not None:
@@ -103,10 +111,10 @@ def checked(settings: Settings) -> Settings:
         _check_search(preset, network)
     if initial.is_pretrained(preset.init):
         seeds.load(preset.init, network)
-    for name in (preset.recipe, *preset.recipes):
+    for name in named:
         support.check(network, name)
     latency_models.device(settings.device, settings.num_threads, settings.phone)
-    if preset.recipe in preset.recipes:
+    if asks_fastest or preset.recipe in preset.recipes:
         return settings
     preset = dataclasses.replace(preset, recipes=(preset.recipe, *preset.recipes))
     return dataclasses.replace(settings, preset=preset)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 import latency_models
 from latency_models.devices import DeviceError
-from latency_models.devices.android import adb_client
+from latency_models.devices.android import adb_client, remedies
 from latency_models.devices.android.adb_client import Listed
 from latency_models.devices.android.phone_settings import PhoneSettings
 
@@ -65,7 +65,10 @@ def test_garbage_is_no_list_of_empty_names(text):
         ("unauthorized", "received state unauthorized; confirm the dialog on the phone's screen"),
         ("offline", "received state offline; unplug it and plug it in again"),
         ("no permissions (udev)", "give this user access to the USB device"),
-        ("recovery", "expected a phone that is ready, received state recovery"),
+        ("no permissions; see [http://developer.android.com/tools/device.html]", "udev rules"),
+        ("recovery", "received state recovery; start Android on the phone: adb reboot"),
+        ("sideload", "start Android on the phone"),
+        ("bootloader", "start Android on the phone"),
     ],
 )
 def test_a_phone_that_is_not_ready(state, words, stub):
@@ -97,6 +100,99 @@ def test_an_adb_that_hangs(stub):
     adb = adb_client.Adb("A1", stub("exec sleep 60"), timeout_seconds=0.2)
     with pytest.raises(DeviceError, match="adb:A1: no answer for 0.2 s to: push to /data/x; wake"):
         adb.push("file", "/data/x")
+
+
+def test_a_server_of_adb_that_hangs_is_not_the_phones_fault(stub, monkeypatch):
+    monkeypatch.setattr(remedies.platform, "release", lambda: "6.1.0-debian")
+    monkeypatch.delenv("WSL_DISTRO_NAME", raising=False)
+    hangs = stub("exec sleep 60")
+    for call in (
+        lambda: adb_client.Adb("A1", hangs, timeout_seconds=0.2).connect(),
+        lambda: adb_client.only_phone(hangs, 0.2),
+    ):
+        with pytest.raises(DeviceError, match="no answer for 0.2 s to: devices; ") as caught:
+            call()
+        assert "the adb server on this machine hangs" in str(caught.value)
+        assert "adb kill-server" in str(caught.value) and "wake" not in str(caught.value)
+
+
+def test_under_wsl_usb_devices_are_explained(stub, monkeypatch):
+    monkeypatch.delenv("ANDROID_SERIAL", raising=False)
+    monkeypatch.delenv("WSL_DISTRO_NAME", raising=False)
+    monkeypatch.setattr(remedies.platform, "release", lambda: "5.15.90.1-microsoft-standard-WSL2")
+    none = stub("echo 'List of devices attached'")
+    daemon = stub(
+        "echo 'adb: cannot connect to daemon at tcp:172.2.2.2:5037: timed out' >&2; exit 1"
+    )
+    for program in (none, daemon):
+        with pytest.raises(DeviceError, match="WSL 2 sees no USB devices by itself.*usbipd"):
+            adb_client.only_phone(program)
+
+
+def test_two_phones_of_one_serial_number(stub, monkeypatch):
+    monkeypatch.delenv("ANDROID_SERIAL", raising=False)
+    twice = stub("printf 'List of devices attached\\nA1\\tdevice\\nA1\\tdevice\\n'")
+    for call in (adb_client.Adb("A1", twice).connect, lambda: adb_client.only_phone(twice)):
+        with pytest.raises(
+            DeviceError, match="adb:A1: expected one phone of this serial number, re"
+        ):
+            call()
+
+
+def test_an_adb_that_is_no_program(stub, tmp_path):
+    (tmp_path / "text").write_text("words")
+    (tmp_path / "binary").write_bytes(b"\x7fELF words")
+    (tmp_path / "binary").chmod(0o755)
+    for name in ("text", "binary", "."):
+        with pytest.raises(DeviceError, match=r"received something that does not run here \("):
+            adb_client.Adb("A1", str(tmp_path / name)).connect()
+    with pytest.raises(DeviceError, match="expected a list of phones .*, received hello; name And"):
+        adb_client.Adb("A1", stub("echo hello")).connect()
+
+
+@pytest.mark.parametrize(
+    ("stderr", "status", "words"),
+    [
+        ("sh: sha256sum: not found", 127, "this Android has no such command"),
+        ("mkdir: '/data/local/tmp/p': Permission denied", 1, "adb's user may not write there"),
+        ("Read-only file system", 1, "adb's user may not write there"),
+        ("No space left on device", 1, "make room on the phone"),
+        ("java.lang.SecurityException: no", 255, "USB debugging (Security settings)"),
+    ],
+)
+def test_what_the_phones_shell_says_is_not_taken_for_words_of_adb(stderr, status, words, stub):
+    adb = adb_client.Adb("A1", stub(f'echo "{stderr}" >&2', f"echo; echo exit-status:{status}"))
+    with pytest.raises(DeviceError, match=f"exit {status}") as caught:
+        adb.check_shell("x")
+    assert words in str(caught.value)
+    assert "plug it in" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "words"),
+    [
+        (
+            "adb: error: failed to copy '/x' to '/data/local/tmp/p/m': remote couldn't create "
+            "file: Permission denied",
+            "adb's user may not write there",
+        ),
+        ("adb: error: device 'A1' not found", "plug it in, switch USB debugging on"),
+        ("adb: error: failed to read copy response: EOF", "run the same command again to resume"),
+    ],
+)
+def test_a_copy_that_fails_is_explained_by_who_refused_it(stderr, words, stub):
+    with pytest.raises(DeviceError, match="could not write /data/x") as caught:
+        adb_client.Adb("A1", stub(f'echo "{stderr}" >&2', "exit 1")).push("file", "/data/x")
+    assert words in str(caught.value)
+
+
+def test_the_reason_is_the_line_that_says_it():
+    trace = "Exception occurred:\njava.lang.IllegalStateException: gone\n\tat a.b.C(D.java:1)\n"
+    assert remedies.reason(trace + "\t... 12 more\n") == "java.lang.IllegalStateException: gone"
+    assert remedies.reason("* daemon started successfully\nadb: error: closed\n") == (
+        "adb: error: closed"
+    )
+    assert remedies.reason("") == ""
 
 
 def test_an_exit_code_is_the_commands_own_only_where_the_phone_says_so(stub):

@@ -67,17 +67,66 @@ def test_what_is_no_measurement_is_refused_in_one_line(text, words):
     assert "\n" not in str(caught.value)
 
 
-def test_the_delegate_must_have_been_applied():
-    applied = TFLITE.replace("XNNPACK", "GPU")
-    benchmark_output.check_delegate(TFLITE, "none")
-    benchmark_output.check_delegate(applied, "gpu")
-    for text, delegate in (
-        (TFLITE, "gpu"),
-        (applied, "nnapi"),
-        ("Though GPU delegate is explicitly applied, the model graph will not be executed", "gpu"),
-    ):
-        with pytest.raises(ValueError, match=f"expected the {delegate} delegate to run the model"):
-            benchmark_output.check_delegate(text, delegate)
+PROFILE = """\
+Profiling Info for Benchmark Initialization:
+\tAllocateTensors\t 0.000\t 0.147\t 0.147\t100.000%\t100.000%\t 0.000\t 1\tAllocateTensors/0
+Timings (microseconds): count=1 curr=147
+Memory (bytes): count=0
+Operator-wise Profiling Info for Regular Benchmark Runs:
+Timings (microseconds): count=50 first=79449 curr=81350 min=77385 max=88213 avg=79732 std=1929
+Memory (bytes): count=50 curr=19598656(all same)
+31 nodes observed
+"""
+
+
+@pytest.mark.parametrize("text", [TFLITE + PROFILE, PROFILE + TFLITE, LITERT + PROFILE])
+def test_statistics_of_a_profile_do_not_count(text):
+    expected = TFLITE if "STARTING" in text else LITERT
+    assert benchmark_output.parse(text) == benchmark_output.parse(expected)
+
+
+def test_a_third_line_of_statistics_without_its_beginning_does_not_count():
+    lines = TFLITE.replace("INFO: Inference timings", "count=1 curr=5\nINFO: Inference timings")
+    assert benchmark_output.parse(lines) == benchmark_output.parse(TFLITE)
+
+
+def test_the_last_line_of_the_oldest_builds():
+    text = (
+        "Running benchmark for 1 iterations\ncount=1 curr=146161\n\n"
+        "Running benchmark for 50 iterations\n"
+        "count=50 first=137789 curr=137254 min=137079 max=143416 avg=137722 std=896\n\n"
+        "Average inference timings in us: Warmup: 146161, Init: 4452, no stats: 137722\n"
+    )
+    assert benchmark_output.parse(text).latency_ms == pytest.approx(137.722)
+    with pytest.raises(ValueError, match="received 137 us"):
+        benchmark_output.parse(text.replace("no stats: 137722", "no stats: 137"))
+
+
+GOES_ON = (
+    "ERROR: Failed to apply the default TensorFlow Lite delegate indexed at 0 because of "
+    "incompatibility between runtime and delegate. Ignoring the error, and continuing anyway.\n"
+)
+
+
+def test_a_default_delegate_that_the_program_goes_on_without_is_no_failure():
+    assert benchmark_output.fault(GOES_ON) is None
+    assert benchmark_output.parse(GOES_ON + TFLITE) == benchmark_output.parse(TFLITE)
+    assert benchmark_output.went_on(GOES_ON + TFLITE) == GOES_ON.strip()
+    assert benchmark_output.went_on(TFLITE) is None
+    hard = "ERROR: Failed to apply the default TensorFlow Lite delegate indexed at 0.\n"
+    assert benchmark_output.fault(hard) == hard.strip()
+
+
+def test_the_causes_stand_before_the_failure():
+    text = (
+        "INFO: STARTING!\nERROR: Didn't find op for builtin opcode 'CONV_2D' version '6'.\n"
+        "06-18 10:20:41.572  4669  4669 E tflite  : Failed to load model /x\n"
+        "ERROR: Benchmarking failed.\nERROR: Benchmarking failed.\n"
+    )
+    assert benchmark_output.causes(text) == (
+        "Didn't find op for builtin opcode 'CONV_2D' version '6'. | Failed to load model /x | "
+        "Benchmarking failed."
+    )
 
 
 def test_the_programs_are_told_apart_by_their_flags():

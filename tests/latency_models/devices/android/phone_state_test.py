@@ -78,6 +78,28 @@ def test_cores():
     ]
 
 
+def test_cores_that_are_offline():
+    text = "cpu0,,,,\ncpu1,1800000,x,1,0-1\ncpu2,2800000,x,0,2\ncpu3,,,1,\nonline 0-1\n"
+    cores = phone_state.parse_cores(text)
+    assert [core.max_khz for core in cores] == [1800000, 1800000, 2800000, None]
+    assert [core.is_online for core in cores] == [True, True, False, False]
+    assert phone_state.big_cores(cores[:3], 1) == [2]
+    assert phone_state.silent_cores(cores, 1) == ([3], [2])
+    assert phone_state.silent_cores(cores[:3], 1) is None
+    assert phone_state.silent_cores(cores[3:], 1) is None
+    assert phone_state.parse_online("online 0-3,7\n") == {0, 1, 2, 3, 7}
+    assert phone_state.parse_online("online \n") is None
+
+
+def test_a_restart_is_told_by_the_boot_or_by_the_first_process():
+    stat = "first process 1 (init second) S " + " ".join(map(str, range(4, 22)))
+    first = phone_state.parse_boot(f"booted abc\n{stat} 17 0\n")
+    assert first == phone_state.parse_boot(f"booted abc\n{stat} 17 5\nonline 0-3\n") == "abc 17"
+    assert first != phone_state.parse_boot(f"booted abd\n{stat} 17 0\n")
+    assert first != phone_state.parse_boot(f"booted abc\n{stat} 18 0\n")
+    assert phone_state.parse_boot("booted \nfirst process \n") == "- -"
+
+
 @pytest.mark.parametrize(
     ("num_threads", "expected"), [(1, [6, 7]), (2, [6, 7]), (3, [4, 5, 6, 7]), (8, list(range(8)))]
 )
