@@ -4,13 +4,17 @@ A weight step is an observation: a network and its loss on one batch. With x the
 multiply-accumulates of an option, the loss of step t on the network c is modelled as
 
     loss_t = trend(t) + sum over rows r of effect[r, c_r] + noise
-    effect[r, j] = (slope + slope_r) x[r, j] + own[r, j]
+    effect[r, j] = (slope + slope_r) x[r, j] + kept s[r, j] + own[r, j]
 
 The trend is a piecewise linear curve, since a supernet learns while it is observed. `slope` says
 what work is worth anywhere, and is free; slope_r ~ N(0, v_slope) and own[r, j] ~ N(0, v_own) are
 what a decision and an option deviate. The two variances and that of the noise are those under which
 the losses are most probable (restricted maximum likelihood, Patterson & Thompson 1971); the effects
 are their posterior means, so an option that was seen seldom is judged by its work.
+
+s[r, j] is 1 for the options of a pretrained network that the supernet began with, and 0 without
+one; `kept`, which is free, is what keeping such an option is worth. Otherwise the best of many
+options that were seen seldom would often be chosen for its noise.
 
 Effects of single options alone are estimated. A few thousand losses of batches carry no effects of
 pairs.
@@ -92,13 +96,20 @@ def check_steps(steps: int) -> None:
         )
 
 
-def fit(choices: np.ndarray, losses: np.ndarray, work: Sequence[np.ndarray]) -> AdditiveEstimate:
+def fit(
+    choices: np.ndarray,
+    losses: np.ndarray,
+    work: Sequence[np.ndarray],
+    seed: Sequence[int | None] | None = None,
+) -> AdditiveEstimate:
     """Estimates the effects.
 
     Args:
         choices: int `[steps, rows]`, the network of every weight step, in their order.
         losses: `[steps]`, its loss.
         work: for every row, the multiply-accumulates of a mean network with each of its options.
+        seed: for every row, the option of the pretrained network; None for a row whose options have
+            nothing to do with its weights. None without a pretrained network.
 
     Raises:
         ValueError: there are too few steps.
@@ -110,8 +121,13 @@ def fit(choices: np.ndarray, losses: np.ndarray, work: Sequence[np.ndarray]) -> 
     fixed = _hats(np.linspace(0.0, 1.0, len(losses)))
     slopes = np.stack([own[choices[:, r]] for r, own in enumerate(shares)], axis=1)
     own = [np.eye(len(x))[choices[:, r]] for r, x in enumerate(shares)]
-    columns = np.concatenate([slopes.sum(axis=1, keepdims=True), slopes, *own], axis=1)
-    kinds = np.array([0] + [1] * len(shares) + [2] * sum(map(len, shares)))
+    # What is free, as values of the options: their work, and whether they are the seed's.
+    free = [shares]
+    if seed is not None:
+        free.append([1.0 * (np.arange(len(x)) == c) for x, c in zip(work, seed, strict=True)])
+    sums = [np.sum([x[choices[:, r]] for r, x in enumerate(rows)], axis=0) for rows in free]
+    columns = np.concatenate([np.stack(sums, axis=1), slopes, *own], axis=1)
+    kinds = np.array([0] * len(free) + [1] * len(shares) + [2] * sum(map(len, shares)))
     gram, towards, squares, degrees = _without(fixed, columns, losses)
 
     def evidence(pair: tuple[float, float]) -> float:
@@ -125,10 +141,12 @@ def fit(choices: np.ndarray, losses: np.ndarray, work: Sequence[np.ndarray]) -> 
     # precision's Cholesky factor.
     errors = noise * np.linalg.inv(np.linalg.cholesky(precision)).T
     effects, root = [], []
-    start = 1 + len(shares)
+    start = len(free) + len(shares)
     for r, x in enumerate(shares):
         design = np.zeros([len(x), len(mean)])
-        design[:, 0] = design[:, 1 + r] = x
+        for i, rows in enumerate(free):
+            design[:, i] = rows[r]
+        design[:, len(free) + r] = x
         design[:, start : start + len(x)] = np.eye(len(x))
         design -= design.mean(axis=0)
         effects.append(design @ mean)

@@ -7,6 +7,7 @@ from nas import files
 from nas.choices import additive_estimate, space_costs
 from nas.choices.additive_estimate import AdditiveEstimate
 from nas.searching.algorithms.task import Task
+from nas.supernet import pretrained_start
 from nas.supernet.supernet import Supernet
 
 FILE_NAME = "estimate.json"
@@ -30,8 +31,18 @@ def estimate(task: Task, supernet: Supernet) -> AdditiveEstimate:
         mean + row[:count] - row[:count].mean()
         for row, count in zip(given, macs.counts, strict=True)
     ]
-    found = additive_estimate.fit(choices, losses, work)
+    found = additive_estimate.fit(choices, losses, work, _options_of_seed(task))
     _write(task, found)
+    return found
+
+
+def _options_of_seed(task: Task) -> list[int | None] | None:
+    """Returns the pretrained network's option in every row; None for the resolution, a free one."""
+    if task.pretrained is None:
+        return None
+    found: list[int | None] = [*pretrained_start.choices_of(task.space, task.pretrained)]
+    if task.space.resolution_row is not None:
+        found[task.space.resolution_row] = None
     return found
 
 

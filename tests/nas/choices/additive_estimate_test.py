@@ -37,6 +37,27 @@ def test_effects_are_found_within_their_deviations():
     assert np.max(np.abs(scores)) < 4.5
 
 
+def test_an_option_that_was_seen_seldom_needs_more_to_be_better_than_that_of_the_seed():
+    """Seven options, of which the seed's is the best by 0.1, and drawn three times in four."""
+    rng = np.random.default_rng(5)
+    rows, options, steps = 15, 7, 500
+    p = np.where(np.arange(options) == 2, 0.75, 0.25 / (options - 1))
+    choices = rng.choice(options, (steps, rows), p=p)
+    effects = 0.1 * (np.arange(options) != 2)
+    losses = effects[choices].sum(axis=1) + rng.normal(0.0, 0.3, steps)
+    work = [np.ones(options)] * rows
+    alone = additive_estimate.fit(choices, losses, work)
+    known = additive_estimate.fit(choices, losses, work, [2] * rows)
+    chosen = [[int(row.argmin()) for row in found.effects] for found in (alone, known)]
+    assert chosen[0] != [2] * rows
+    assert chosen[1] == [2] * rows
+    gains = [row[2] - np.delete(row, 2).mean() for row in known.effects]
+    assert np.mean(gains) == pytest.approx(-0.1, abs=0.02)
+    # Rows that have nothing to do with the seed do not count.
+    partly = additive_estimate.fit(choices, losses, work, [2] * (rows - 1) + [None])
+    assert partly.effects[-1][2] - partly.effects[-1].mean() > known.effects[-1][2]
+
+
 def test_without_prior_and_trend_it_is_least_squares():
     """Differences of means, in a balanced design with large effects and little noise."""
     effects = [np.array([-3.0, 1.0, 2.0]), np.array([-1.0, 1.0])]
