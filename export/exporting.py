@@ -160,8 +160,8 @@ def export(
     for recipe in wanted:
         writing.check_examples(recipe, examples, about, settings)
     digest = hashlib.sha256(content).hexdigest()
-    _check_owner(workdir, model_path, digest)
     files.check_writable(workdir)
+    _check_owner(workdir, model_path, digest)
     common = {
         "model_sha256": digest,
         "about_sha256": hashlib.sha256(repr(about).encode()).hexdigest(),

@@ -179,7 +179,8 @@ def _commands():
     for document in _documents():
         text = document.read_text("utf-8").replace("\\\n", " ")
         for tool, rest in re.findall(r"python -m tools\.([a-z]\w*(?:\.\w+)*)([^`\n]*)", text):
-            yield document.name, tool, re.findall(r"--(\w+)", rest)
+            # A quoted value may hold the flags of another program.
+            yield document.name, tool, re.findall(r"--(\w+)", re.sub(r"='[^']*'", "=", rest))
 
 
 @functools.cache
