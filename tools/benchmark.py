@@ -163,7 +163,8 @@ def _warn_of_noise(rows: Sequence[measurements.Measurement]) -> None:
     if noisy:
         console.say(
             f"{len(noisy)} of {len(rows)} rows varied too much and are marked as noisy, for "
-            f"example {noisy[0].label}: measure again when the device is idle and cool"
+            f"example {noisy[0].label}: delete them and run the same command again when the "
+            "device is idle and cool"
         )
 
 

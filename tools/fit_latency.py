@@ -18,7 +18,7 @@ import pathlib
 from absl import flags
 
 import latency_models
-from latency_models.judging import evaluation_table
+from latency_models.judging import doubt, evaluation_table
 from latency_models.measuring import measurements
 from nas import reading
 from nas.architecture import spaces
@@ -70,6 +70,9 @@ def main() -> None:
     )
     for name, scores in model.evaluation_.items():
         console.say(f"{name.replace('_', ' ')}: {scores['method']}")
+    doubted = doubt.caution(model, rows, _MEASUREMENTS.value)
+    if doubted:
+        console.say(f"caution: {doubted}")
     # matplotlib takes a second to import. Report a bad flag before that.
     from latency_models.judging import plots
 

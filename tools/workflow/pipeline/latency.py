@@ -4,6 +4,7 @@ import pathlib
 
 import latency_models
 from latency_models import Device
+from latency_models.judging import doubt
 from latency_models.measuring import measurements, network_selection, part_selection
 from nas import reading
 from nas.architecture.specs import SearchSpace
@@ -44,3 +45,6 @@ def fit(settings: Settings, space: SearchSpace, device: Device, workdir: pathlib
         model = latency_models.latency_model(kind).fit(rows, space)
     model.save(workdir / "latency_model.json")
     console.say(f"  {record.fit_text(model)}")
+    doubted = doubt.caution(model, rows, path)
+    if doubted:
+        console.say(f"  caution: {doubted}")
