@@ -95,7 +95,9 @@ def _measurements() -> list[str]:
     asked = set(_MEASURE.value)
     received = f"it with --measure={','.join(_MEASURE.value)}"
     idle_flags.check(
-        idle_flags.Rule(["growth"], "growth" in asked, "with --measure=growth", received),
+        idle_flags.Rule(
+            ["growth"], asked != {"times"}, "with --measure=growth or memory", received
+        ),
         idle_flags.Rule(["paths"], "times" in asked, "with --measure=times", received),
         idle_flags.Rule(["memory_processes"], "memory" in asked, "with --measure=memory", received),
         idle_flags.Rule(
