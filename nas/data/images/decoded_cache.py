@@ -26,7 +26,7 @@ Report = Callable[[str], None]
 
 SCHEMA_VERSION = 1
 # Of what is stored; an older array is made anew.
-_VERSION = 2
+_VERSION = 3
 
 
 def folder(data_dir: str | None, title: str, place: str) -> pathlib.Path:

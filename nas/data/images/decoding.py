@@ -6,6 +6,7 @@ values are scaled to 8 bits. Then the largest square in the middle is resized.
 
 import dataclasses
 import io
+import math
 from collections.abc import Sequence
 from typing import BinaryIO
 
@@ -286,10 +287,18 @@ def _square(
     # Decoders reduce by 1, 2, 4 or 8 and round the sides up.
     times = round(width / image.width)
     left, top = (width - side) // 2, (height - side) // 2
-    box = left / times, top / times, (left + side) / times, (top + side) / times
-    return image.resize(
+    box = (
+        left / times,
+        top / times,
+        min((left + side) / times, image.width),
+        min((top + side) / times, image.height),
+    )
+    # Cut first, as an app does: Pillow blends pixels outside of a box into its edges.
+    x, y = math.floor(box[0]), math.floor(box[1])
+    cut = image.crop((x, y, math.ceil(box[2]), math.ceil(box[3])))
+    return cut.resize(
         (resolution, resolution),
         Image.Resampling.BILINEAR,
-        box=box,
+        box=(box[0] - x, box[1] - y, box[2] - x, box[3] - y),
         reducing_gap=3.0,
     )

@@ -158,6 +158,20 @@ def test_smoothing_is_that_of_training_and_test(side):
     np.testing.assert_allclose(found, np.asarray(expected), atol=1)
 
 
+@pytest.mark.parametrize(("width", "height"), [(320, 180), (180, 320), (333, 251), (64, 28)])
+def test_what_lies_beside_the_middle_square_does_not_count(width, height):
+    """Every pixel is that of the square alone, at its edges too."""
+    rng = np.random.default_rng(width)
+    whole = rng.integers(0, 256, (height, width, 3), np.uint8)
+    side = min(width, height)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = whole[top : top + side, left : left + side]
+    in_test = decoding.resized(np.stack([whole]), 28)[0]
+    np.testing.assert_array_equal(in_test, decoding.resized(np.stack([square]), 28)[0])
+    in_app = app_preparation.prepared(Image.fromarray(whole), 28)
+    np.testing.assert_allclose(in_app.astype(int), in_test, atol=1)
+
+
 def test_gray_is_computed_as_pillow_does():
     pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
     found = app_preparation.as_channels(pixels, 1)[..., 0]
