@@ -21,15 +21,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 SMALLER = {
     "tools.prepare_data": [],
     "tools.benchmark_data": ["--seconds=0.05", "--rounds=1", "--resolution=32"],
-    "tools.pipeline": [
-        "--warmup_epochs=1",
-        "--search_epochs=1",
-        "--train_epochs=1",
-        "--networks=4",
-        "--recipe=float32",
-        "--recipes=float32",
-    ],
+    "tools.pipeline": ["--train_epochs=1", "--recipe=float32", "--recipes=float32"],
 }
+SHORT_SEARCH = ["--warmup_epochs=1", "--search_epochs=1", "--networks=4"]
 # Two steps of 16 images in each epoch.
 IMAGENET = ["--batch_size=16", "--max_train_examples=32", "--resolution=64"]
 # Of two CPU cores.
@@ -91,7 +85,7 @@ def test_imagenet_from_the_archives_to_a_measured_file(archives, data_dir, tmp_p
     added = {
         "tools.prepare_data": there,
         "tools.benchmark_data": there,
-        "tools.pipeline": [*there, *IMAGENET],
+        "tools.pipeline": [*there, *IMAGENET, *SHORT_SEARCH],
     }
     replaced = {
         "--manual_dir=DIR": f"--manual_dir={archives}",
@@ -154,7 +148,7 @@ def test_cifar10_runs_in_small(fashion_data_dir, tmp_path):
         "cifar10.md",
         tmp_path,
         {"--dataset=cifar10": "--dataset=fashion_mnist"},
-        {"tools.prepare_data": there, "tools.pipeline": [*there, *small]},
+        {"tools.prepare_data": there, "tools.pipeline": [*there, *small, *SHORT_SEARCH]},
     )
     summary = json.loads((tmp_path / "runs/cifar10/summary.json").read_text())
     assert summary["target_latency_ms"] > 0.0

@@ -52,7 +52,7 @@ def test_a_target_that_cannot_be_met_says_what_can(fashion_data_dir, tmp_path, l
     done = pipeline(*flags(fashion_data_dir, tmp_path, "--target_latency_ms=1e-6"))
     assert done.returncode == 1 and done.stderr.count("\n") == 1
     assert "target_latency_ms: expected at least" in done.stderr
-    assert f"{CHILD} takes at 96 pixels" in done.stderr
+    assert f"{CHILD} takes at 64 pixels" in done.stderr
 
 
 def test_a_search_from_other_weights_is_compared_with_their_network(fashion_data_dir, tmp_path):
