@@ -33,7 +33,8 @@ class SearchConfig:
         epochs: epochs after the warm-up, with weight and architecture steps.
         earlier_epochs: the `epochs` of the searches that this one extends, increasing; see
             `nas.run_length` for what schedules do.
-        warmup_epochs: epochs with only weight steps, on uniform paths.
+        warmup_epochs: epochs with only weight steps, on uniform paths, or with `init` on paths near
+            the pretrained network.
         batch_size: images per weight step and per architecture step.
         seed: sets initial weights, sampled paths and data order.
         algorithm: key of `algorithms.ALGORITHMS`.

@@ -7,7 +7,7 @@ from nas import files
 from nas.data import batching
 from nas.data.splits.split import Split
 from nas.pretrained import initial
-from nas.training import checkpoints, closed_form_head, recalibration
+from nas.training import closed_form_head, recalibration, run_identity
 from nas.training.train_config import FINE_TUNING, SCRATCH, TrainConfig
 
 
@@ -24,7 +24,7 @@ def suitable_settings(init: str, search: files.Path) -> TrainConfig:
     """
     began = init
     if init == initial.SEARCH:
-        began = checkpoints.settings_of(search).get("init", initial.RANDOM)
+        began = run_identity.settings_of(search).get("init", initial.RANDOM)
     return FINE_TUNING if initial.is_pretrained(began) else SCRATCH
 
 

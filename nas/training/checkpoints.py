@@ -8,11 +8,9 @@ same result (to the bit without oneDNN, see `nas/__init__.py`). Damaged checkpoi
 (`nas/training/checkpoint_files.py`).
 
 The checkpoints in a folder may belong to another run, for example if its child was replaced or its
-latency model fitted again. `checkpoints/run.json` identifies their run; a different run starts
-over. If it cannot be read, or a file beside the checkpoints lacks their epochs, the run stops.
-
-A run may extend the one it finds: its settings are the same but for `epochs`, and its
-`earlier_epochs` list those of the run it finds. It goes on from the checkpoint.
+latency model fitted again. `checkpoints/run.json` identifies their run
+(`nas/training/run_identity.py`); a different run starts over, and one that extends it goes on. If
+it cannot be read, or a file beside the checkpoints lacks their epochs, the run stops.
 """
 
 import json
@@ -26,9 +24,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from nas import file_kinds, files, reading, schemas
+from nas import files, reading
 from nas.distribution.hosts import Distribution
-from nas.training import interruption, metrics_file
+from nas.training import interruption, metrics_file, run_identity
 from nas.training.checkpoint_files import CheckpointFiles
 
 # Reading a metric waits for the device, so metrics are checked only once in this many steps.
@@ -63,7 +61,7 @@ def newest_checkpoint(directory: files.Path, identity: Mapping[str, Any]) -> tup
     found, _ = checkpoints.newest_whole()
     if found is None:
         return 0, None
-    return found, _reason_of_another_run(checkpoints.folder, files.as_json(identity))
+    return found, run_identity.reason_of_another(checkpoints.folder, files.as_json(identity))
 
 
 class RunState(keras.callbacks.Callback):
@@ -152,7 +150,7 @@ class RunState(keras.callbacks.Callback):
         found, damaged = checkpoints.newest_whole()
         reason = None
         if found is not None:
-            reason = _reason_of_another_run(checkpoints.folder, self._identity)
+            reason = run_identity.reason_of_another(checkpoints.folder, self._identity)
             if not reason:
                 self._check_other_files(found, complete)
         for step, fault in damaged.items():
@@ -274,43 +272,3 @@ class RunState(keras.callbacks.Callback):
     def _write_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
         text = "".join(json.dumps(row) + "\n" for row in rows)
         files.write_bytes(self._metrics_path, text.encode())
-
-
-def settings_of(directory: files.Path) -> dict[str, Any]:
-    """Returns the settings of the run in a folder; empty if it has no checkpoints.
-
-    Raises:
-        ValueError: its `run.json` cannot be read.
-    """
-    path = pathlib.Path(directory) / "checkpoints/run.json"
-    if not reading.exists(path):
-        return {}
-    found = schemas.read(dict[str, Any], path, file_kinds.RUN)
-    settings = found.get("settings")
-    return settings if isinstance(settings, dict) else {}
-
-
-def _reason_of_another_run(checkpoints: pathlib.Path, identity: dict[str, Any]) -> str | None:
-    found = schemas.read(dict[str, Any], checkpoints / "run.json", file_kinds.RUN)
-    names = sorted({*found, *identity})
-    changed = [name for name in names if found.get(name) != identity.get(name)]
-    settings = [one.get("settings") for one in (found, identity)]
-    if changed == ["settings"] and _is_extended(*settings):
-        return None
-    if changed:
-        return f"its checkpoints are of a run with another {', '.join(changed)}"
-    return None
-
-
-def _is_extended(found: Any, settings: Any) -> bool:
-    """Whether a run with `settings` goes on where one with the settings `found` ended."""
-    if not (isinstance(found, Mapping) and isinstance(settings, Mapping)):
-        return False
-
-    def apart(one: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        others = {k: v for k, v in one.items() if k not in ("epochs", "earlier_epochs")}
-        earlier = one.get("earlier_epochs", [])
-        return [*(earlier if isinstance(earlier, list) else [None]), one.get("epochs")], others
-
-    (before, others), (now, own) = apart(found), apart(settings)
-    return others == own and len(before) < len(now) and now[: len(before)] == before

@@ -31,8 +31,8 @@ _INIT = flags.DEFINE_string(
     "init",
     None,
     "Weights to begin with; the preset's if not given. random; search: the training begins with "
-    "those that the search leaves; imagenet, or a file of weights as in tools.train: search and "
-    "training begin with those.",
+    "those that the search leaves; imagenet, or a file of weights as in tools.train: the search "
+    "begins with those, and the training with what the search leaves (with --child, with those).",
 )
 _NETWORKS = flags.DEFINE_integer(
     "networks",

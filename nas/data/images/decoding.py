@@ -205,21 +205,11 @@ def upright_picture(content: bytes, levels: Levels | None = None) -> Image.Image
         return _plain(_upright(image, content, levels))
 
 
-@tf.function(
-    autograph=False,
-    jit_compile=False,
-    input_signature=[tf.TensorSpec([], tf.string), tf.TensorSpec([4], tf.int32)],
-)
-def _colour_crop(encoded: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
-    # As a graph, since the ops one by one take several times as long as decoding a small image.
-    return image_decoding.decode_crop(encoded, box, 3)
-
-
 def _by_tensorflow(content: bytes, width: int, height: int) -> Image.Image:
     try:
         with tf.device("CPU"):
             box = tf.constant([0, 0, height, width])
-            return Image.fromarray(_colour_crop(tf.constant(content), box).numpy())
+            return Image.fromarray(image_decoding.colour_crop(tf.constant(content), box).numpy())
     except tf.errors.InvalidArgumentError as error:
         raise UnreadableImageError("cut off or damaged") from error
 
