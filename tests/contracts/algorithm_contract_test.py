@@ -254,6 +254,13 @@ SHORT = SearchConfig(
 )
 
 
+TRAINING_PATHS = [
+    name for name, made in algorithms.ALGORITHMS.items() if getattr(made, "trains_paths", False)
+]
+# Three finalists are trained in two rounds; two, once.
+NUM_FINALISTS = {name: 3 if name == "proxyless_reinforce" else 2 for name in TRAINING_PATHS}
+
+
 @pytest.fixture(scope="module")
 def dataset():
     """Images whose mean brightness depends on their label."""
@@ -297,11 +304,11 @@ def kept_files(directory):
     return found
 
 
+# Of fixed spaces a larger one, with all the rest of `make test-integration`.
 @pytest.mark.parametrize("name", algorithms.ALGORITHMS)
 @pytest.mark.parametrize(
     ("space", "latencies"),
     [
-        pytest.param(SPACE, LATENCIES, id="two_slots"),
         pytest.param(DECIDING, COSTS["deciding"], id="deciding"),
         pytest.param(TINY, TINY_LATENCIES, id="tiny", marks=pytest.mark.integration),
     ],
@@ -318,61 +325,75 @@ def test_a_search_keeps_the_limit_and_resumes_to_the_same_end(
         with pytest.raises(ValueError, match=able):
             search.search(*given, tmp_path / "whole")
         assert not (tmp_path / "whole").exists()
-        return
+        given = SPACE, dataset, LATENCIES, dataclasses.replace(config, target=9.5)
     with kept_networks.kept():
         _search_and_resume(given, tmp_path)
 
 
-@pytest.mark.parametrize("name", algorithms.ALGORITHMS)
-def test_an_estimate_is_refused_or_chooses_in_the_band_and_resumes(name, dataset, tmp_path):
-    costs = COSTS["deciding"]
+@pytest.mark.parametrize("name", [n for n in algorithms.ALGORITHMS if n not in TRAINING_PATHS])
+@pytest.mark.parametrize("asked", [{"derive": "estimate"}, {"finalists": 3}], ids=repr)
+def test_an_estimate_is_refused_where_no_paths_are_trained(name, asked, dataset, tmp_path):
     config = dataclasses.replace(
-        SHORT, algorithm=name, target=costs.at(0.6), epochs=17, is_limit=False, derive="estimate"
+        SHORT, algorithm=name, target=COSTS["deciding"].at(0.6), epochs=17, is_limit=False, **asked
     )
-    given = DECIDING, dataset, costs, config
     able = "proxyless_gradient, proxyless_gradient_full, proxyless_reinforce, one_shot_single"
-    if not getattr(algorithms.ALGORITHMS[name], "trains_paths", False):
-        with pytest.raises(ValueError, match=f"{name}|{able}"):
-            search.search(*given, tmp_path / "whole")
-        return
-    whole = search.search(*given, tmp_path / "whole")
-    assert abs(whole.predicted_cost / config.target - 1.0) < 0.15
-    found = json.loads((tmp_path / "whole" / "estimate.json").read_text())
+    with pytest.raises(ValueError, match=f"{name}|{able}|finalists: expected 1 "):
+        search.search(DECIDING, dataset, COSTS["deciding"], config, tmp_path / "whole")
+    assert not (tmp_path / "whole").exists()
+
+
+def check_estimate(directory):
+    """Returns the rows of the estimate that a search left."""
+    found = json.loads((directory / "estimate.json").read_text())
     assert found["steps"] == 52 and len(found["rows"]) == len(DECIDING.option_counts)
     assert [row["name"] for row in found["rows"][-2:]] == ["width head", "resolution"]
-    # A copy of its checkpoints gives the same estimate.
-    again = search.search(*given, shutil.copytree(tmp_path / "whole", tmp_path / "copy"))
+    return found["rows"]
+
+
+def test_an_estimate_chooses_in_the_band_and_resumes(dataset, tmp_path):
+    """That every algorithm has one is seen with the finalists below."""
+    costs = COSTS["deciding"]
+    config = dataclasses.replace(SHORT, target=costs.at(0.6), epochs=17, is_limit=False)
+    config = dataclasses.replace(config, algorithm="one_shot_single_path", derive="estimate")
+    given = DECIDING, dataset, costs, config
+    with kept_networks.kept():
+        whole = search.search(*given, tmp_path / "whole")
+        # A copy of its checkpoints gives the same estimate.
+        again = search.search(*given, shutil.copytree(tmp_path / "whole", tmp_path / "copy"))
+    assert abs(whole.predicted_cost / config.target - 1.0) < 0.15
     assert again.choices == whole.choices
-    stored = json.loads((tmp_path / "copy" / "estimate.json").read_text())
-    assert stored["rows"] == found["rows"]
+    assert check_estimate(tmp_path / "copy") == check_estimate(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(
     "name",
     [
         pytest.param(name, marks=[] if name == "proxyless_reinforce" else pytest.mark.integration)
-        for name in algorithms.ALGORITHMS
+        for name in TRAINING_PATHS
     ],
 )
-def test_finalists_are_refused_or_judged_and_resume_to_the_same_child(name, dataset, tmp_path):
-    costs = COSTS["deciding"]
+def test_finalists_are_judged_and_resume_to_the_same_child(name, dataset, tmp_path):
+    costs, count = COSTS["deciding"], NUM_FINALISTS[name]
     config = dataclasses.replace(
-        SHORT, algorithm=name, target=costs.at(0.2), epochs=17, is_limit=False, finalists=3
+        SHORT, algorithm=name, target=costs.at(0.2), epochs=17, is_limit=False, finalists=count
     )
     given = DECIDING, dataset, costs, config
-    if not getattr(algorithms.ALGORITHMS[name], "trains_paths", False):
-        with pytest.raises(ValueError, match=f"{name}|finalists: expected 1 "):
-            search.search(*given, tmp_path / "whole")
-        assert not (tmp_path / "whole").exists()
-        return
     copies = Copies(tmp_path / "whole")
-    whole = search.search(*given, tmp_path / "whole", track=copies.track)
+    with kept_networks.kept():
+        whole = search.search(*given, tmp_path / "whole", track=copies.track)
+        # As if the search was killed before the last training of the first round.
+        finished = [len(list(copy.glob("finalists/*/*.json"))) for copy in copies.made]
+        killed = copies.made[finished.index(count - 1)]
+        trained = list(killed.glob("finalists/*/*.keras"))
+        before = {path: path.stat().st_mtime_ns for path in trained}
+        again = search.search(*given, killed)
     record = finalist_record.read(tmp_path / "whole")
-    assert len({one.choices for one in record.finalists}) == 3
+    assert len({one.choices for one in record.finalists}) == count
     assert [one.origin for one in record.finalists][0] == "estimate"
-    # Three, then two, then the better of these.
-    assert sorted(len(one.losses) for one in record.finalists) == [1, 2, 2]
-    last = [one for one in record.finalists if len(one.losses) == 2]
+    # Three, then two, then the better of these; or two, and the better.
+    rounds = sorted(len(one.losses) for one in record.finalists)
+    assert rounds == ([1, 2, 2] if count == 3 else [1, 1])
+    last = [one for one in record.finalists if len(one.losses) == rounds[-1]]
     assert whole.choices == min(last, key=lambda one: one.losses[-1]).choices
     # For One-Shot the target is a limit, and what evolution finds may be much faster.
     is_limit = name.startswith("one_shot")
@@ -380,14 +401,10 @@ def test_finalists_are_refused_or_judged_and_resume_to_the_same_child(name, data
         assert one.cost == costs.of(one.choices)
         assert one.cost <= config.target * (1.0 if is_limit else 1.15)
         assert one.cost >= config.target * 0.85 or (is_limit and one.origin == "alpha")
-    # As if the search was killed after the second training.
-    killed = [copy for copy in copies.made if len(list(copy.glob("finalists/*/*.json"))) == 2][0]
-    trained = list(killed.glob("finalists/*/*.keras"))
-    before = {path: path.stat().st_mtime_ns for path in trained}
-    again = search.search(*given, killed)
-    assert again.choices == whole.choices and len(trained) == 2
+    assert again.choices == whole.choices and len(trained) == count - 1
     assert before == {path: path.stat().st_mtime_ns for path in trained}
     assert finalist_record.read(killed).finalists == record.finalists
+    assert check_estimate(killed) == check_estimate(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("name", algorithms.ALGORITHMS)

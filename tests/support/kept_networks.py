@@ -97,7 +97,8 @@ def _of_supernet(net) -> list[tf.Variable]:
     """All variables that training a supernet changes."""
     trackers = [v for tracker in net.trackers.values() for v in tracker.variables]
     own = [v.value for v in (*net.arch_optimizer.variables, *trackers)]
-    others = net.path_optimizer, net.loss_scale, net.objective, net.algorithm
+    others = [net.path_optimizer, net.loss_scale, net.objective, net.algorithm]
+    others += [net.observations] if net.observations is not None else []
     return _of_model(net) + own + [v for other in others for v in other.variables.values()]
 
 

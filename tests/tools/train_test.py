@@ -13,12 +13,21 @@ from nas.architecture import counting, spaces, spec_json
 train = processes.tool("train")
 
 
-@pytest.fixture
-def child_file(tmp_path):
+@pytest.fixture(scope="module")
+def child_file(tmp_path_factory):
     """A network for 32x32 colour images, unlike those of Fashion-MNIST."""
-    child = spaces.SPACES["tiny"].child([0, 1, 2])
-    files.write_json(tmp_path / "given.json", spec_json.to_dict(child))
-    return tmp_path / "given.json"
+    path = tmp_path_factory.mktemp("child") / "given.json"
+    files.write_json(path, spec_json.to_dict(spaces.SPACES["tiny"].child([0, 1, 2])))
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(fashion_data_dir, child_file, tmp_path_factory):
+    """The work dir of a training, and what it printed."""
+    path = tmp_path_factory.mktemp("trained") / "w"
+    done = train(f"--child={child_file}", *common(fashion_data_dir, path))
+    assert done.returncode == 0, done.stderr
+    return path, done.stdout
 
 
 def common(fashion_data_dir, path):
@@ -27,24 +36,26 @@ def common(fashion_data_dir, path):
 
 
 def test_a_training_keeps_the_childs_resolution_and_the_same_command_repeats_nothing(
-    fashion_data_dir, child_file, tmp_path
+    fashion_data_dir, child_file, trained, tmp_path
 ):
+    path, said = trained
+    shutil.copytree(path, tmp_path / "w")
     flags = [f"--child={child_file}", *common(fashion_data_dir, tmp_path / "w")]
-    done = train(*flags)
-    assert done.returncode == 0, done.stderr
     child = spaces.SPACES["tiny"].child([0, 1, 2]).with_task(10, 32, 1)
     assert spaces.load_child(str(tmp_path / "w/child.json")) == child
     model = keras.models.load_model(tmp_path / "w/child.keras")
     assert model.input_shape == (None, 32, 32, 1)
-    assert "28x28 pixels, gray, resized to 32x32" in done.stdout
-    assert f"{counting.num_params(child):,} parameters" in done.stdout
-    assert "test accuracy " in done.stdout
+    assert "28x28 pixels, gray, resized to 32x32" in said
+    assert f"{counting.num_params(child):,} parameters" in said
+    assert "test accuracy " in said
     (row,) = (tmp_path / "w/train/metrics.jsonl").read_text().splitlines()
     assert json.loads(row)["epoch"] == 1
     again = train(*flags)
     assert again.returncode == 0, again.stderr
     assert again.stderr == ""
-    assert again.stdout == done.stdout.replace("test accuracy", "finished before; test accuracy")
+    assert again.stdout.replace(str(tmp_path / "w"), str(path)) == said.replace(
+        "test accuracy", "finished before; test accuracy"
+    )
     more = [*flags, "--epochs=2"]
     refused = train(*more, "--learning_rate=0.1")
     assert refused.returncode == 1
@@ -67,12 +78,8 @@ def test_a_training_keeps_the_childs_resolution_and_the_same_command_repeats_not
     assert nothing.returncode == 1 and "extend: expected a work dir with a run" in nothing.stderr
 
 
-def test_a_training_begins_with_the_weights_that_a_search_left(
-    fashion_data_dir, child_file, tmp_path
-):
-    first = train(f"--child={child_file}", *common(fashion_data_dir, tmp_path / "found"))
-    assert first.returncode == 0, first.stderr
-    found = tmp_path / "found"
+def test_a_training_begins_with_the_weights_that_a_search_left(fashion_data_dir, trained, tmp_path):
+    found = shutil.copytree(trained[0], tmp_path / "found")
     flags = [f"--child={found / 'child.json'}", "--init=search", "--learning_rate=1e-9"]
     flags += common(fashion_data_dir, tmp_path / "w")
     refused = train(*flags)

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import kept_networks
 import keras
 import numpy as np
 import pytest
@@ -109,11 +110,12 @@ def test_the_seed_at_every_resolution_of_the_space(weights):
 
 def test_an_interrupted_search_gives_the_same_result(dataset, weights, tmp_path):
     settings = config(weights)
-    whole = search.search(SPACE, dataset, None, settings, tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        stop = [InterruptAt(STEPS + 2)]
-        search.search(SPACE, dataset, None, settings, tmp_path / "cut", stop)
-    again = search.search(SPACE, dataset, None, settings, tmp_path / "cut")
+    with kept_networks.kept():
+        whole = search.search(SPACE, dataset, None, settings, tmp_path / "whole")
+        with pytest.raises(KeyboardInterrupt):
+            stop = [InterruptAt(STEPS + 2)]
+            search.search(SPACE, dataset, None, settings, tmp_path / "cut", stop)
+        again = search.search(SPACE, dataset, None, settings, tmp_path / "cut")
     assert again.choices == whole.choices
     np.testing.assert_array_equal(again.probabilities, whole.probabilities)
     rows = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "cut")]

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import kept_networks
 import keras
 import numpy as np
 import pytest
@@ -89,6 +90,11 @@ def test_moments_of_a_cut_network_are_measured_first(dataset, learned, tmp_path)
 
 
 def test_a_fine_tuning_that_was_interrupted_gives_the_same_result(dataset, learned, tmp_path):
+    with kept_networks.kept():
+        _train_and_resume(dataset, learned, tmp_path)
+
+
+def _train_and_resume(dataset, learned, tmp_path):
     whole = child_training.train(CHILD, dataset, FINE, tmp_path / "whole", initial=learned)
     with pytest.raises(KeyboardInterrupt):
         stop = [InterruptAt(STEPS + 2)]
