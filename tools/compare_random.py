@@ -15,6 +15,7 @@ import dataclasses
 import functools
 import pathlib
 import statistics
+from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import flags
@@ -23,15 +24,16 @@ import latency_models
 from nas import files, reading, schemas
 from nas.architecture import spaces, spec_json
 from nas.architecture.specs import Child, SearchSpace
-from nas.choices.chain_costs import ChainCosts
 from nas.data.image_options import ImageOptions
-from nas.data.splits.dataset import Dataset
 from nas.file_kinds import CONFIG
-from nas.pretrained import initial
-from nas.training.train_config import TrainConfig
 from tools.experiments import finished_runs
 from tools.terminal import console
-from tools.workflow import stages, workdir
+from tools.workflow import workdir
+
+if TYPE_CHECKING:
+    from nas.choices.chain_costs import ChainCosts
+    from nas.data.splits.dataset import Dataset
+    from nas.training.train_config import TrainConfig
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Work dir of a finished pipeline.", required=True)
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS folder; TFDS' own default if not given.")
@@ -52,7 +54,7 @@ _MOST_DRAWS = 100_000
 
 def random_children(
     space: SearchSpace,
-    latencies: ChainCosts,
+    latencies: "ChainCosts",
     like: Child,
     count: int,
     seed: int,
@@ -81,6 +83,10 @@ def random_children(
 
 def main() -> None:
     """Trains the networks that are missing and prints the table."""
+    from nas.pretrained import init_names
+    from nas.training.train_config import TrainConfig
+    from tools.workflow import stages
+
     directory = pathlib.Path(_WORKDIR.value)
     summary, settings = finished_runs.pipeline(directory)
     finished_runs.check_start(settings, directory)
@@ -109,7 +115,7 @@ def main() -> None:
     with workdir.WorkDir(directory / "comparison", asked, command="compare") as owned:
 
         @functools.cache
-        def dataset_at(resolution: int) -> Dataset:
+        def dataset_at(resolution: int) -> "Dataset":
             return stages.load_dataset(
                 str(summary.dataset),
                 _DATA_DIR.value,
@@ -124,7 +130,9 @@ def main() -> None:
             name = "searched" if child is searched else child.name
             console.title(f"{name}: {stages.describe(child, space)}")
             # The random networks begin with random weights; so must the searched one.
-            is_there = child is searched and preset.get("init", initial.RANDOM) == initial.RANDOM
+            is_there = (
+                child is searched and preset.get("init", init_names.RANDOM) == init_names.RANDOM
+            )
             accuracies = [summary.test_accuracy] if is_there else []
             for seed in range(config.seed + len(accuracies), config.seed + _REPEATS.value):
                 one = dataclasses.replace(config, seed=seed)
@@ -135,9 +143,11 @@ def main() -> None:
 
 
 def _trained(
-    child: Child, dataset: Dataset, config: TrainConfig, owned: workdir.WorkDir, folder: str
+    child: Child, dataset: "Dataset", config: "TrainConfig", owned: workdir.WorkDir, folder: str
 ) -> float:
     """Test accuracy of one training; trains unless the result is there."""
+    from tools.workflow import stages
+
     result = owned.path / folder / "result.json"
 
     def train() -> None:
@@ -156,6 +166,8 @@ def _row(
     table: latency_models.LatencyModel,
     accuracies: list,
 ) -> dict:
+    from tools.workflow import stages
+
     return {
         "network": name,
         "choices": described,
@@ -166,7 +178,7 @@ def _row(
     }
 
 
-def _report(rows: list[dict], path: pathlib.Path, config: TrainConfig) -> None:
+def _report(rows: list[dict], path: pathlib.Path, config: "TrainConfig") -> None:
     accuracies = [row["test_accuracy"] for row in rows[1:]]
     mean = statistics.fmean(accuracies)
     deviation = statistics.stdev(accuracies) if len(accuracies) > 1 else None

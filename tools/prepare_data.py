@@ -5,15 +5,10 @@ Examples:
     python -m tools.prepare_data --dataset=folder:DIR
 """
 
-import numpy as np
 from absl import flags
 
-from nas.data import loading, sources
-from nas.data.folder import image_folder
-from nas.data.splits import dataset as dataset_lib
 from tools.flags import data_flags
 from tools.terminal import console, idle_flags
-from tools.workflow import image_regime
 
 _VALIDATION_SIZE = flags.DEFINE_integer(
     "validation_size",
@@ -32,6 +27,13 @@ _SEED = flags.DEFINE_integer("seed", 0, "Seed for the validation images.", lower
 
 def main() -> None:
     """Prepares and loads the data set, then prints a summary."""
+    import numpy as np
+
+    from nas.data import loading, sources
+    from nas.data.folder import image_folder
+    from nas.data.splits import dataset as dataset_lib
+    from tools.workflow import image_regime
+
     idle_flags.check(
         idle_flags.Rule(
             ["manual_dir"],

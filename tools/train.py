@@ -95,12 +95,13 @@ def main() -> None:
     from nas import class_scores, files
     from nas.data import batching
     from nas.layers import precision
+    from nas.pretrained import init_names
     from nas.pretrained import initial as beginnings
     from nas.searching.algorithms.task import CHILD_FILE
     from nas.training import beginning, child_training
     from tools.workflow import stages
 
-    is_pretrained = beginnings.is_pretrained(_INIT.value)
+    is_pretrained = init_names.is_pretrained(_INIT.value)
     found_in = pathlib.Path(_CHILD.value).parent / "search"
     defaults = beginning.suitable_settings(_INIT.value, found_in)
     given = {"epochs": _EPOCHS, "batch_size": _BATCH_SIZE, "learning_rate": _RATE}
@@ -134,7 +135,7 @@ def main() -> None:
             f"{data_flags.DATASET.value}, received a different network: choose another --workdir"
         )
     initial = None
-    if _INIT.value == beginnings.SEARCH:
+    if _INIT.value == init_names.SEARCH:
         left = found_in / CHILD_FILE
         initial = beginnings.of_search(child, left)
     elif is_pretrained:
@@ -155,7 +156,7 @@ def main() -> None:
     )
     with several_hosts.owned(directory, replicas):
         inputs = ["child.json", *beginnings.input_files(_INIT.value)]
-        if initial is not None and _INIT.value == beginnings.SEARCH:
+        if initial is not None and _INIT.value == init_names.SEARCH:
             inputs.append(os.path.abspath(left))
         if replicas.is_chief:
             inputs += stages.record_splits(dataset, directory.path)

@@ -6,7 +6,6 @@ import collections
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import qmc
 
 from latency_models.measuring import part_selection
 from nas.architecture import counting
@@ -52,6 +51,9 @@ def sample_networks(space: SearchSpace, count: int | None = None, seed: int = 0)
     chosen = [tuple(r[0] for r in ranked), tuple(r[-1] for r in ranked)]
     leanings = iter((2.0 ** np.linspace(1.5, -1.5, count - 2)).tolist())
     leaning = next(leanings, 1.0)
+    # Imported here, since it takes half a second and `--help` does not need it.
+    from scipy.stats import qmc
+
     even = iter(qmc.LatinHypercube(len(ranked), rng=generator).random(count))
     while len(chosen) < count:
         draws = next(even, None)

@@ -24,7 +24,6 @@ from typing import Annotated
 import numpy as np
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
-from scipy import optimize
 
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
@@ -103,6 +102,9 @@ def fit(
     # Weights are millions and parts are tens, but the solver expects columns of similar size.
     unit = np.linalg.norm(design, axis=0)
     unit[unit == 0.0] = 1.0
+    # Imported here, since it takes half a second and `--help` does not need it.
+    from scipy import optimize
+
     solution = optimize.lsq_linear(design / unit, np.ones(len(measured_ms)), bounds=(least, np.inf))
     # The solver may stop a rounding error below a bound.
     found = np.maximum(solution.x, least) / unit

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 
 def scores(predicted_ms: npt.ArrayLike, measured_ms: npt.ArrayLike) -> dict[str, Any]:
@@ -63,4 +62,7 @@ def held_out(
 def _kendall_tau(predicted: np.ndarray, measured: np.ndarray) -> float | None:
     if np.ptp(predicted) == 0.0 or np.ptp(measured) == 0.0:
         return None
+    # Imported here, since it takes half a second and `--help` does not need it.
+    from scipy import stats
+
     return float(stats.kendalltau(predicted, measured).statistic)

@@ -23,7 +23,6 @@ import numpy as np
 import pydantic
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from sklearn import linear_model, model_selection
 
 from latency_models.measuring.features import (
     BESIDE_MACS,
@@ -131,6 +130,9 @@ def fit(rows: np.ndarray, latency_ms: np.ndarray, error: float = 0.0) -> PartReg
     used = rows.max(axis=0) > 0.0
     unit = np.where(used, np.sqrt((relative**2).sum(axis=0)), 1.0)
     scaled = relative / unit
+    # Imported here, since it takes half a second and `--help` does not need it.
+    from sklearn import linear_model
+
     model = linear_model.LinearRegression(positive=True, fit_intercept=False)
     model.fit(scaled, np.ones(len(latency_ms)))
     # A coefficient at its bound of 0 stays there if the data change a little: no variance.
@@ -196,6 +198,9 @@ def _folds(groups: Sequence[str | None], by_group: bool) -> Iterator[np.ndarray]
             f"regression: expected blocks of at least two shapes, received {len(set(shapes))}; "
             "benchmark a space with more"
         )
+    # Imported here, since it takes half a second and `--help` does not need it.
+    from sklearn import model_selection
+
     if by_group:
         splits = model_selection.LeaveOneGroupOut().split(blocks, groups=shapes)
     else:

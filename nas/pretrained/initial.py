@@ -8,9 +8,8 @@ import numpy as np
 from nas import files
 from nas.architecture.specs import Child
 from nas.layers import keras_network
-from nas.pretrained import network_weights, seeds
+from nas.pretrained import init_names, network_weights, seeds
 
-RANDOM, SEARCH = "random", "search"
 # Draws what a seed does not have.
 _STREAM = 5
 
@@ -28,17 +27,12 @@ class Initial:
     is_cut: bool
 
 
-def is_pretrained(init: str) -> bool:
-    """Whether `init` names weights that were trained on other images: public ones, or a file."""
-    return init not in (RANDOM, SEARCH)
-
-
 def input_files(init: str) -> list[str]:
     """Returns the absolute paths of the files that `init` names, on whose content results depend.
 
     The weights of a search are no such files, since a command names them by its child.
     """
-    return seeds.input_files(init) if is_pretrained(init) else []
+    return seeds.input_files(init) if init_names.is_pretrained(init) else []
 
 
 def of_search(child: Child, path: files.Path) -> Initial:

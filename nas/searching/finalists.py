@@ -20,7 +20,7 @@ import keras
 from nas import files, reading, schemas
 from nas.file_kinds import RESULT
 from nas.layers import keras_file
-from nas.pretrained import initial
+from nas.pretrained import init_names
 from nas.searching import finalist_record, path_accuracy
 from nas.searching.algorithms.task import Task
 from nas.searching.finalist_record import Finalist, Record
@@ -92,7 +92,7 @@ def training_of(config: SearchConfig, done: int) -> TrainConfig:
         label_smoothing=config.label_smoothing,
         precision=config.precision,
         # Few images have worse moments than those that the network got on all of them.
-        freeze_moments=initial.is_pretrained(config.init),
+        freeze_moments=init_names.is_pretrained(config.init),
     )
 
 

@@ -16,7 +16,7 @@ from nas.data import batching
 from nas.data.splits import dataset
 from nas.distribution.hosts import Distribution
 from nas.layers import precision
-from nas.pretrained import initial
+from nas.pretrained import init_names
 from nas.pretrained.adapting import Seed
 from nas.progress import Track, untracked
 from nas.searching import algorithms, search_callbacks
@@ -178,7 +178,7 @@ def prepare(
             f"algorithm {config.algorithm}: expected one replica, since it trains no supernet; "
             f"received {distribution.num_replicas}; use --distribute=none"
         )
-    if config.init != initial.RANDOM and not isinstance(algorithm, SupernetAlgorithm):
+    if config.init != init_names.RANDOM and not isinstance(algorithm, SupernetAlgorithm):
         raise ValueError(
             f"init: expected random with algorithm {config.algorithm}, which trains no supernet, "
             f"received {config.init}"

@@ -9,7 +9,7 @@ from nas.architecture.specs import SearchSpace
 from nas.data import batching
 from nas.data.splits import dataset
 from nas.data.splits.split import Split
-from nas.pretrained import initial, seeds
+from nas.pretrained import init_names, seeds
 from nas.pretrained.adapting import Seed
 from nas.supernet import routes
 from nas.supernet.supernet import Supernet
@@ -33,7 +33,7 @@ def seed_of(space: SearchSpace, init: str) -> Seed | None:
     Raises:
         ValueError: its weights cannot be read, or it is not a network of the space.
     """
-    if init == initial.RANDOM:
+    if init == init_names.RANDOM:
         return None
     found = seeds.load(init, space)
     choices_of(space, found)

@@ -6,7 +6,7 @@ import numpy as np
 from nas import files
 from nas.data import batching
 from nas.data.splits.split import Split
-from nas.pretrained import initial
+from nas.pretrained import init_names
 from nas.training import closed_form_head, recalibration, run_identity
 from nas.training.train_config import FINE_TUNING, SCRATCH, TrainConfig
 
@@ -23,9 +23,9 @@ def suitable_settings(init: str, search: files.Path) -> TrainConfig:
         ValueError: the `run.json` of the search cannot be read.
     """
     began = init
-    if init == initial.SEARCH:
-        began = run_identity.settings_of(search).get("init", initial.RANDOM)
-    return FINE_TUNING if initial.is_pretrained(began) else SCRATCH
+    if init == init_names.SEARCH:
+        began = run_identity.settings_of(search).get("init", init_names.RANDOM)
+    return FINE_TUNING if init_names.is_pretrained(began) else SCRATCH
 
 
 def measure_moments(model: keras.Model, split: Split) -> None:

@@ -4,6 +4,10 @@ A real `python -m` of every tool that `tests/readme_test.py` does not run says t
 each kind of tool that TensorFlow is imported for before its input is refused.
 """
 
+import pathlib
+import subprocess
+import sys
+
 import processes
 import pytest
 
@@ -45,3 +49,26 @@ def test_flags_are_read_and_told_alike(flag):
         fresh.stdout,
         fresh.stderr,
     )
+
+
+# Imports every tool in a fork of its own, as its `--help` does, and prints what must wait.
+IMPORT_EACH = """
+import importlib, os, sys
+slow = {"tensorflow", "keras", "sklearn", "scipy.stats", "scipy.optimize", "matplotlib"}
+for tool in sys.argv[1:]:
+    if os.fork() == 0:
+        importlib.import_module(f"tools.{tool}")
+        print(tool, *sorted(slow & {*sys.modules}), flush=True)
+        os._exit(0)
+    os.wait()
+"""
+
+
+def test_no_tool_imports_what_takes_seconds_before_its_flags_are_read():
+    root = pathlib.Path(__file__).parents[2]
+    tools = sorted(path.stem for path in (root / "tools").glob("*.py") if path.stem != "__init__")
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_EACH, *tools], cwd=root, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n") == [*tools, ""]

@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from nas import file_kinds, reading, schemas
 from nas.file_kinds import COMPARISON, RESULT
-from nas.pretrained import initial
+from nas.pretrained import init_names
 from nas.schemas import Count, Finite, Fraction, NotNegative, Positive
 from tools.reporting.data import records
 
@@ -144,8 +144,8 @@ def check_start(settings: Mapping[str, Any], path: pathlib.Path) -> None:
     Raises:
         ValueError: its training began with the weights of another network.
     """
-    init = settings["preset"].get("init", initial.RANDOM)
-    if initial.is_pretrained(init):
+    init = settings["preset"].get("init", init_names.RANDOM)
+    if init_names.is_pretrained(init):
         raise ValueError(
             f"{path}: expected a run that began with random weights, received one that began with "
             f"{init}; its summary.json compares it with that network"

@@ -64,10 +64,10 @@ def changed(preset: "Preset") -> "Preset":
 
 def _training(preset: "Preset", init: str | None, changes: dict[str, Any]) -> "TrainConfig":
     """The preset's training, or that which suits other weights to begin with."""
-    from nas.pretrained import initial
+    from nas.pretrained import init_names
     from nas.training import train_config
 
-    settings, was_pretrained = preset.train, initial.is_pretrained(preset.init)
-    if init is not None and initial.is_pretrained(init) != was_pretrained:
+    settings, was_pretrained = preset.train, init_names.is_pretrained(preset.init)
+    if init is not None and init_names.is_pretrained(init) != was_pretrained:
         settings = train_config.SCRATCH if was_pretrained else train_config.FINE_TUNING
     return dataclasses.replace(settings, **changes)

@@ -8,7 +8,7 @@ nothing is an offer too: its networks can be smaller than any that has public we
 import numpy as np
 
 from nas.data.splits.dataset import Dataset
-from nas.pretrained import initial
+from nas.pretrained import init_names
 
 # Training images a class from which on a network can be trained from nothing.
 ENOUGH = 1000
@@ -34,7 +34,7 @@ def text(dataset: Dataset, init: str | None = None) -> str:
             decided yet.
     """
     count = f"{images_per_class(dataset):,} a class"
-    if init is not None and initial.is_pretrained(init):
+    if init is not None and init_names.is_pretrained(init):
         if is_few(dataset):
             return f"{count}, few: begins with pretrained weights, as such data sets should"
         return f"{count}, enough to train from nothing; begins with pretrained weights"

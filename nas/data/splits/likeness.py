@@ -8,8 +8,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse import csgraph
 
 from nas.data.images import looks as looks_lib
 from nas.data.splits.split import Split
@@ -91,5 +89,9 @@ def _joined(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def _components(count: int, pairs: np.ndarray) -> np.ndarray:
     """Returns the connected component of each of `count` nodes."""
     ones = np.ones(len(pairs), bool)
+    # Imported here, since it takes a while and few commands need it.
+    from scipy import sparse
+    from scipy.sparse import csgraph
+
     edges = sparse.coo_array((ones, (pairs[:, 0], pairs[:, 1])), (count, count))
     return csgraph.connected_components(edges, directed=False)[1]

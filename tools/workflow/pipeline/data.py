@@ -4,7 +4,7 @@ import dataclasses
 
 from nas.data import batching
 from nas.data.splits.dataset import Dataset
-from nas.pretrained import initial
+from nas.pretrained import init_names
 from tools.terminal import console
 from tools.workflow import image_regime, search_plan, stages
 from tools.workflow.pipeline.settings import Settings
@@ -55,7 +55,7 @@ def show(settings: Settings, dataset: Dataset) -> None:
     """Prints the sizes of the splits, and a caution if the images are too few for the preset."""
     console.say(f"  {search_plan.data_text(dataset)}")
     # Who asks for few images of many knows.
-    is_chosen = settings.max_train_examples or initial.is_pretrained(settings.preset.init)
+    is_chosen = settings.max_train_examples or init_names.is_pretrained(settings.preset.init)
     if image_regime.is_few(dataset) and not is_chosen:
         console.say(
             f"  caution: training images: {image_regime.text(dataset, settings.preset.init)}"

@@ -15,7 +15,7 @@ from nas.architecture import spaces, spec_json
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
 from nas.data.splits.dataset import Dataset
-from nas.pretrained import initial, seeds
+from nas.pretrained import init_names, seeds
 from tools.workflow import exported_files, stages
 from tools.workflow.pipeline import training
 from tools.workflow.pipeline.settings import Settings
@@ -28,7 +28,7 @@ OUTPUTS = [_CHILD, f"{FOLDER}/child.keras"]
 def is_compared(settings: Settings) -> bool:
     """Whether a run has a fixed network: a search that began with a pretrained one."""
     preset = settings.preset
-    return preset.child is None and initial.is_pretrained(preset.init)
+    return preset.child is None and init_names.is_pretrained(preset.init)
 
 
 def within(space: SearchSpace, costs: ChainCosts, target_ms: float, init: str) -> Child | None:

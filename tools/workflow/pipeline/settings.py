@@ -11,7 +11,7 @@ from nas.architecture import spaces
 from nas.architecture.specs import Child, SearchSpace
 from nas.data import image_options
 from nas.data.image_options import ImageOptions
-from nas.pretrained import initial, seeds
+from nas.pretrained import init_names, seeds
 from nas.searching import algorithms
 from tools.workflow import presets
 
@@ -69,7 +69,7 @@ class Settings:
         if self.preset.child is None:
             del config["preset"]["child"]
         # Added later; earlier work dirs go on.
-        if self.preset.init == initial.RANDOM:
+        if self.preset.init == init_names.RANDOM:
             del config["preset"]["init"]
         config["preset"]["train"] = self.preset.train.settings
         phone = config.pop("phone")
@@ -98,7 +98,7 @@ def checked(settings: Settings) -> Settings:
         recipes.recipe(name)
     network: Child | SearchSpace
     if preset.child is not None:
-        if preset.init == initial.SEARCH:
+        if preset.init == init_names.SEARCH:
             raise ValueError(
                 f"init: expected random, imagenet or a file with --child, which has no search, "
                 f"received {preset.init}; use tools.train --init=search for the network of an "
@@ -109,7 +109,7 @@ def checked(settings: Settings) -> Settings:
     else:
         network = spaces.load_space(preset.space)
         _check_search(preset, network)
-    if initial.is_pretrained(preset.init):
+    if init_names.is_pretrained(preset.init):
         seeds.load(preset.init, network)
     for name in named:
         support.check(network, name)

@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 
 from nas.architecture.specs import Child
-from nas.pretrained import initial
+from nas.pretrained import init_names, initial
 from nas.pretrained.initial import Initial
 from nas.searching.algorithms.task import CHILD_FILE
 from nas.training.train_config import TrainConfig
@@ -19,8 +19,8 @@ def goes_on(settings: Settings) -> bool:
     ended two points lower (docs/results.md).
     """
     preset = settings.preset
-    is_searched = preset.child is None and initial.is_pretrained(preset.init)
-    return is_searched or preset.init == initial.SEARCH
+    is_searched = preset.child is None and init_names.is_pretrained(preset.init)
+    return is_searched or preset.init == init_names.SEARCH
 
 
 def origin(settings: Settings) -> str:
@@ -28,7 +28,7 @@ def origin(settings: Settings) -> str:
     if goes_on(settings):
         return "the weights of the search"
     init = settings.preset.init
-    return "scratch" if init == initial.RANDOM else init
+    return "scratch" if init == init_names.RANDOM else init
 
 
 def input_files(settings: Settings) -> list[str]:
@@ -48,7 +48,7 @@ def beginning(
     """
     if goes_on(settings):
         return _config(settings), initial.of_search(child, workdir / "search" / CHILD_FILE)
-    if settings.preset.init == initial.RANDOM:
+    if settings.preset.init == init_names.RANDOM:
         return _config(settings), None
     return from_seed(settings, child)
 
