@@ -25,7 +25,7 @@ from tools.flags import (
     watch_flags,
 )
 from tools.terminal import console, idle_flags
-from tools.workflow import workdir
+from tools.workflow import several_hosts, workdir
 
 if TYPE_CHECKING:
     from tools.workflow.presets import Preset
@@ -104,6 +104,10 @@ def _derived_suitably(chosen: "Preset") -> "Preset":
 
 def main() -> None:
     """Runs the stages that are not finished and prints the summary."""
+    several_hosts.check(
+        "run tools.benchmark and tools.fit_latency on one host, tools.search and tools.train on "
+        "all of them, then tools.export_tflite on one"
+    )
     # TensorFlow takes seconds to import; `--help` and a bad flag should answer at once.
     from nas import chatter
 
@@ -160,7 +164,11 @@ def main() -> None:
         max_train_examples=_MAX_TRAIN.value,
     )
     settings, extended = extension.of_pipeline(_WORKDIR.value, checked(settings))
+    preset = settings.preset
+    searched = [] if preset.child is not None else [preset.search.batch_size]
+    replicas = several_hosts.start(*searched, preset.train.batch_size)
     config = {"preset_name": _PRESET.value, **settings.as_config()}
+    config |= replicas.settings(preset.train.batch_size)
     directory = workdir.WorkDir(
         _WORKDIR.value,
         config,
@@ -175,7 +183,8 @@ def main() -> None:
         return
     with directory:
         tensorboard = watch_flags.TENSORBOARD.value
-        Pipeline(settings, directory, pathlib.Path(_WORKDIR.value), tensorboard).run()
+        path = pathlib.Path(_WORKDIR.value)
+        Pipeline(settings, directory, path, tensorboard, replicas).run()
 
 
 def _check_without_search(child: str) -> None:

@@ -41,7 +41,10 @@ class LazyCallbackList(keras.callbacks.CallbackList):
         )
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, tf.Tensor] | None = None) -> None:
-        """Passes `logs` on unchanged."""
-        received: dict[str, Any] = dict(logs or {})
+        """Passes `logs` on as scalars; a child on several replicas has a vector of one value."""
+        received: dict[str, Any] = {
+            name: tf.reshape(value, []) if len(value.shape) else value
+            for name, value in (logs or {}).items()
+        }
         for callback in self.callbacks:
             callback.on_train_batch_end(batch, logs=received)

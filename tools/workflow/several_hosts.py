@@ -34,12 +34,17 @@ _SYNC_BATCH_NORM = flags.DEFINE_bool(
 )
 
 
-def check() -> None:
+def check(instead: str = "") -> None:
     """Checks the environment that --distribute needs; call it before TensorFlow is imported.
+
+    Args:
+        instead: if the command runs on one host only, what to do for several.
 
     Raises:
         ValueError: TF_CONFIG is missing or wrong, or a flag has no effect.
     """
+    if instead and _DISTRIBUTE.value == "multiworker":
+        raise ValueError(f"distribute: expected none or mirrored, received multiworker; {instead}")
     idle_flags.check(
         idle_flags.Rule(
             [_SYNC_BATCH_NORM.name],
@@ -59,19 +64,23 @@ def check() -> None:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 
-def start(batch_size: int) -> "Distribution":
+def start(*batch_sizes: int) -> "Distribution":
     """Sets up the devices or hosts of --distribute; waits until all hosts are connected.
 
     Call it before any TensorFlow computation.
 
+    Args:
+        batch_sizes: the sizes of all batches that will be shared.
+
     Raises:
-        ValueError: the batch cannot be divided equally.
+        ValueError: a batch cannot be divided equally.
         ConnectionError: the hosts do not find each other.
     """
     from nas.distribution import hosts
 
     found = hosts.start(_DISTRIBUTE.value, _SYNC_BATCH_NORM.value, console.say)
-    found.check_batch_size(batch_size)
+    for size in batch_sizes:
+        found.check_batch_size(size)
     return found
 
 

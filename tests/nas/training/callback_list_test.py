@@ -37,3 +37,12 @@ def test_metrics_are_tensors_at_batch_ends_and_numbers_at_epoch_ends(tmp_path):
     assert history.history["loss"] == [logs["loss"] for _, logs in spy.at_epochs]
     assert spy.params["epochs"] == 3 and spy.params["steps"] == 2
     assert list(tmp_path.rglob("events.out.*"))
+
+
+def test_metrics_of_several_replicas_are_scalars_too():
+    # Their step returns vectors of one value, since Keras averages vectors over hosts.
+    model, spy = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]), Spy()
+    callbacks = callback_list.LazyCallbackList([spy], model, epochs=1, steps=1)
+    callbacks.on_train_batch_end(0, {"loss": tf.constant([2.5]), "mae": tf.constant(1.5)})
+    ((_, logs),) = spy.at_batches
+    assert {name: float(value) for name, value in logs.items()} == {"loss": 2.5, "mae": 1.5}

@@ -15,6 +15,7 @@ from nas.architecture import spaces, spec_json
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
 from nas.data.splits.dataset import Dataset
+from nas.distribution.hosts import Distribution
 from nas.pretrained import init_names, seeds
 from tools.workflow import exported_files, stages
 from tools.workflow.pipeline import training
@@ -51,7 +52,12 @@ def within(space: SearchSpace, costs: ChainCosts, target_ms: float, init: str) -
 
 
 def run(
-    settings: Settings, child: Child, dataset: Dataset, device: Device, workdir: pathlib.Path
+    settings: Settings,
+    child: Child,
+    dataset: Dataset,
+    device: Device,
+    workdir: pathlib.Path,
+    replicas: Distribution | None = None,
 ) -> None:
     """Trains, exports and times the fixed network.
 
@@ -61,12 +67,13 @@ def run(
         dataset: the data set at its resolution.
         device: the device to time on.
         workdir: the work dir of the run.
+        replicas: the devices to train on; default one.
     """
     path, preset = workdir / FOLDER, settings.preset
     content = {**spec_json.to_dict(child), "provenance": files.provenance()}
     files.write_json(workdir / _CHILD, content)
     config, begun = training.from_seed(settings, child)
-    stages.run_train(child, dataset, config, path, tensorboard=False, initial=begun)
+    stages.run_train(child, dataset, config, path, replicas, False, begun)
     failed: dict[str, str] = {}
     stages.run_export((preset.recipe,), dataset, settings.seed, path, failed)
     if not failed:

@@ -14,6 +14,7 @@ from nas.architecture import spaces
 from nas.architecture.specs import Child, SearchSpace
 from nas.choices.chain_costs import ChainCosts
 from nas.data.splits.dataset import Dataset
+from nas.distribution.hosts import Distribution
 from nas.pretrained import initial
 from tools.reporting import page
 from tools.terminal import console, pipeline_summary
@@ -42,10 +43,16 @@ class Pipeline:
         work_dir: the entered work dir; it records which stages are finished.
         path: the work dir's path.
         tensorboard: whether search and training write curves.
+        replicas: the devices of this host that search and train; default one.
     """
 
     def __init__(
-        self, settings: Settings, work_dir: WorkDir, path: pathlib.Path, tensorboard: bool = True
+        self,
+        settings: Settings,
+        work_dir: WorkDir,
+        path: pathlib.Path,
+        tensorboard: bool = True,
+        replicas: Distribution | None = None,
     ) -> None:
         """Stores the arguments."""
         self._settings = settings
@@ -53,6 +60,7 @@ class Pipeline:
         self._work_dir = work_dir
         self._path = path
         self._tensorboard = tensorboard
+        self._replicas = replicas
 
     def run(self) -> None:
         """Runs all stages in order."""
@@ -125,7 +133,7 @@ class Pipeline:
             _files(preset.space),
         )
         self._stage("fit", "Latency model", self._fit, ["latency_model.json"])
-        self._check_target()
+        searching.check_target(self._latencies, self._target_ms, self._path)
         self._stage(
             "search",
             "Search",
@@ -148,17 +156,6 @@ class Pipeline:
             console.say("  finished before")
         else:
             console.say(f"  {console.duration(self._work_dir.stage_seconds[name])}")
-
-    def _check_target(self) -> None:
-        if not self._target_ms:
-            return
-        try:
-            self._latencies.check_target(self._target_ms)
-        except ValueError as error:
-            raise ValueError(
-                f"{error}; give another target and another --workdir (copy "
-                f"{self._path / 'measurements.jsonl'} into it to measure nothing again)"
-            ) from error
 
     @functools.cached_property
     def _device(self) -> Any:
@@ -218,7 +215,7 @@ class Pipeline:
 
     def _search(self) -> None:
         asked = (self._settings, self._space, self._dataset, self._latency_model, self._latencies)
-        searching.run(*asked, self._target_ms, self._path, self._tensorboard)
+        searching.run(*asked, self._target_ms, self._path, self._tensorboard, self._replicas)
 
     def _take_child(self) -> None:
         chosen = self._settings.chooses_resolution
@@ -238,7 +235,8 @@ class Pipeline:
             self._child_dataset,
             config,
             self._path,
-            tensorboard=self._tensorboard,
+            self._replicas,
+            self._tensorboard,
             initial=initial,
         )
         console.say(f"  test accuracy {100 * found.accuracy:.2f} %")
@@ -275,7 +273,7 @@ class Pipeline:
 
     def _train_fixed(self, child: Child) -> None:
         dataset = self._dataset_at(child.resolution)
-        fixed_network.run(self._settings, child, dataset, self._device, self._path)
+        fixed_network.run(self._settings, child, dataset, self._device, self._path, self._replicas)
 
     def _report(self) -> None:
         page.write([str(self._path)])
