@@ -3,6 +3,11 @@
 Pillow shows the missing rows of a PNG as black, and both libraries those of some JPEGs, without an
 error. Both formats say where they end: a PNG has a checksum in every chunk and a last chunk, a JPEG
 has a last marker.
+
+WebP and BMP files that are cut off are refused by their decoders, since both say how long they are.
+An end that was overwritten with zeros cannot be told from content: neither has a checksum, a BMP
+stores black as zeros, and intact WebP files of images with a plain lower half end in up to half a
+megabyte of zeros.
 """
 
 import re
