@@ -1,7 +1,7 @@
 """Trains a child network."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
@@ -17,10 +17,13 @@ from nas.distribution import replicated_fit
 from nas.distribution.hosts import Distribution
 from nas.layers import frozen_batch_norm, fused_batch_norm, keras_network, precision
 from nas.pretrained import network_weights
+from nas.progress import Track, untracked
 from nas.training import beginning, checkpoints, resumable_fit
 from nas.training.train_config import TrainConfig
 
 _EVALUATED_AT_ONCE = 500
+# Fewer batches are evaluated without showing it.
+_MOST_UNSEEN = 20
 
 
 def train(
@@ -162,13 +165,19 @@ def _compiled(
     return model, [model.metrics[0], accuracy]
 
 
-def evaluate(model: keras.Model, split: Split, class_weights: np.ndarray | None = None) -> float:
+def evaluate(
+    model: keras.Model,
+    split: Split,
+    class_weights: np.ndarray | None = None,
+    track: Track = untracked,
+) -> float:
     """Returns the accuracy of `model` on `split`, in [0, 1].
 
     Args:
         model: the network.
         split: the images.
         class_weights: how much an image of each class counts, `[classes]`; None if all count alike.
+        track: shows progress if it takes long; see `nas.progress`.
 
     Example:
         >>> import nas, numpy as np
@@ -178,11 +187,14 @@ def evaluate(model: keras.Model, split: Split, class_weights: np.ndarray | None 
         >>> 0.0 <= nas.evaluate(nas.build_child(child), data.test) <= 1.0
         True
     """
-    return loss_and_accuracy(model, split, class_weights)[1]
+    return loss_and_accuracy(model, split, class_weights, track)[1]
 
 
 def loss_and_accuracy(
-    model: keras.Model, split: Split, class_weights: np.ndarray | None = None
+    model: keras.Model,
+    split: Split,
+    class_weights: np.ndarray | None = None,
+    track: Track = untracked,
 ) -> tuple[float, float]:
     """Returns the mean cross-entropy of `model` on `split`, in nats, and its accuracy in [0, 1].
 
@@ -190,12 +202,12 @@ def loss_and_accuracy(
         model: the network.
         split: the images.
         class_weights: how much an image of each class counts, `[classes]`; None if all count alike.
+        track: as for `evaluate`.
     """
     loss = keras.metrics.SparseCategoricalCrossentropy(from_logits=True)
     correct = keras.metrics.SparseCategoricalAccuracy()
-    batch_size = split.images_at_once(_EVALUATED_AT_ONCE)
     with batching.named_faults(split):
-        for images, labels in batching.evaluation_batches(split, batch_size):
+        for images, labels in _evaluation_batches(split, track):
             logits = model.predict_on_batch(images)
             weights = None if class_weights is None else class_weights[labels.numpy()]
             loss.update_state(labels, logits, weights)
@@ -203,13 +215,23 @@ def loss_and_accuracy(
     return float(loss.result()), float(correct.result())
 
 
-def predicted_classes(model: keras.Model, split: Split) -> np.ndarray:
-    """Returns the class that `model` names for each image of `split`, int64 `[n]`."""
+def _evaluation_batches(split: Split, track: Track) -> Iterable[Any]:
     batch_size = split.images_at_once(_EVALUATED_AT_ONCE)
+    batches, count = batching.evaluation_batches(split, batch_size), -(-len(split) // batch_size)
+    if count <= _MOST_UNSEEN:
+        return batches
+    return track(batches, count, f"evaluating {len(split):,} images")
+
+
+def predicted_classes(model: keras.Model, split: Split, track: Track = untracked) -> np.ndarray:
+    """Returns the class that `model` names for each image of `split`, int64 `[n]`.
+
+    `track` is as for `evaluate`.
+    """
     with batching.named_faults(split):
         found = [
             model.predict_on_batch(images).argmax(axis=1)
-            for images, _ in batching.evaluation_batches(split, batch_size)
+            for images, _ in _evaluation_batches(split, track)
         ]
     return np.concatenate(found)
 

@@ -203,7 +203,7 @@ def run_train(
 
 def test_scores(model: keras.Model, dataset: Dataset) -> ClassScores:
     """Returns how well a trained network does on the test images, also by class."""
-    predicted = child_training.predicted_classes(model, dataset.test)
+    predicted = child_training.predicted_classes(model, dataset.test, track)
     return class_scores.scores(dataset.test.labels, predicted, dataset.num_classes)
 
 

@@ -161,5 +161,5 @@ class SupernetAlgorithm(Algorithm):
             else None,
             probabilities=supernet.probabilities,
             predicted_cost=task.latencies.of(choices) if task.config.target else None,
-            validation_accuracy=child_training.evaluate(model, images.validation),
+            validation_accuracy=child_training.evaluate(model, images.validation, track=task.track),
         )

@@ -78,7 +78,7 @@ class RandomNetworks(Algorithm):
             images = task.dataset.at_resolution(child.resolution)
             model = self._trained(task, child, images, directory)
             weights = images.weights_in(images.train)
-            accuracy = child_training.evaluate(model, images.validation, weights)
+            accuracy = child_training.evaluate(model, images.validation, weights, task.track)
             files.write_with(directory / CHILD_FILE, model.save)
             judged.add_round([Judged(choices, accuracy, children.cost(choices), i)])
             # Its accuracy is stored, so its checkpoints are no longer needed; its metrics stay.

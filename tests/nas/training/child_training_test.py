@@ -164,6 +164,18 @@ def test_accuracy_is_the_fraction_labelled_correctly(uninterrupted, dataset, mon
     monkeypatch.setattr(child_training, "_EVALUATED_AT_ONCE", 70)  # The last batch is smaller.
     found = child_training.evaluate(model, dataset.test)
     assert found == pytest.approx(correct.mean(), abs=1e-6)
+    # What takes long is shown.
+    monkeypatch.setattr(child_training, "_MOST_UNSEEN", 2)
+    shown = []
+
+    def track(batches, total, label):
+        shown.append((total, label))
+        return batches
+
+    classes = child_training.predicted_classes(model, dataset.test, track)
+    assert np.mean(classes == dataset.test.labels) == pytest.approx(found)
+    count = len(dataset.test)
+    assert shown == [(-(-count // 70), f"evaluating {count:,} images")]
 
 
 def test_training_that_diverges_says_so(dataset, tmp_path):
