@@ -2,19 +2,14 @@
 
 import json
 import os
-import pathlib
 import signal
 import socket
-import subprocess
-import sys
 import time
 
 import numpy as np
 import processes
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-RUNS = ROOT / "tests" / "support" / "replicated_runs.py"
 LIMIT_SECONDS = 300.0
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -41,22 +36,17 @@ class Hosts:
             task = {"type": "worker", "index": i}
             config = json.dumps({"cluster": {"worker": addresses}, "task": task})
             with self.outputs[i].open("w") as out:
-                process = subprocess.Popen(
-                    [sys.executable, *command],
-                    cwd=ROOT,
-                    env={**os.environ, "TF_CONFIG": config, "PYTHONPATH": str(ROOT)},
-                    stdout=out,
-                    stderr=subprocess.STDOUT,
-                )
-            self.processes.append(process)
+                environment = {**os.environ, "TF_CONFIG": config}
+                self.processes.append(processes.start(*command, output=out, env=environment))
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
         for process in self.processes:
-            process.kill()
-            process.wait()
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGKILL)
+                process.wait(LIMIT_SECONDS)
 
     def wait_for(self, path):
         deadline = time.monotonic() + LIMIT_SECONDS
@@ -81,7 +71,7 @@ def variables(path):
 def runs(fashion_data_dir, tmp_path_factory):
     """A search and a training on two hosts, and the same on one device."""
     path = tmp_path_factory.mktemp("runs")
-    with Hosts(path, [[str(RUNS), "multiworker", fashion_data_dir, str(path)]] * 2) as hosts:
+    with Hosts(path, [["replicated_runs", "multiworker", fashion_data_dir, str(path)]] * 2) as hosts:
         assert [hosts.wait(i) for i in (0, 1)] == [0, 0], hosts.said()
     done = processes.run("replicated_runs", "one", fashion_data_dir, str(path))
     assert done.returncode == 0, done.stderr
@@ -120,7 +110,7 @@ def search(fashion_data_dir):
     """Starts tools.search on two hosts."""
 
     def start(path, *flags_of_second):
-        command = ["-m", "tools.search", "--space=tiny", "--dataset=fashion_mnist"]
+        command = ["tools.search", "--space=tiny", "--dataset=fashion_mnist"]
         command += [f"--data_dir={fashion_data_dir}", "--max_train_examples=120"]
         command += ["--validation_size=40", "--batch_size=20", "--epochs=2", "--warmup_epochs=1"]
         command += ["--distribute=multiworker", f"--workdir={path}"]
@@ -157,7 +147,7 @@ def test_a_killed_host_ends_the_other_and_the_same_command_goes_on(search, whole
     for killed, checkpoint in enumerate(("ckpt-6", "ckpt-12")):
         with search(path) as hosts:
             hosts.wait_for(path / f"search/checkpoints/{checkpoint}.index")
-            hosts.processes[killed].send_signal(signal.SIGKILL)
+            os.kill(hosts.processes[killed].pid, signal.SIGKILL)
             # Its heartbeats are missed after some ten seconds.
             assert hosts.processes[1 - killed].wait(120) == 1
             (line,) = errors(hosts.said()[1 - killed])
