@@ -111,6 +111,20 @@ def run_fresh(
     )
 
 
+def start_fresh(
+    module: str, *arguments: str, output: IO, env: Mapping[str, str]
+) -> subprocess.Popen:
+    """As `start`, but a new Python process."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=env,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
 def with_our_packages() -> dict[str, str]:
     """An environment in which a Python that starts in any folder finds our packages."""
     return {**os.environ, "PYTHONPATH": str(ROOT)}
