@@ -58,7 +58,8 @@ test: $(STAMP)
 	@"$(BIN)/python" -m pytest -q --numprocesses=$(WORKERS) --dist=loadfile
 
 test-integration: $(STAMP)
-	@"$(BIN)/python" -m pytest -q -m integration --numprocesses=$(WORKERS) --dist=loadfile
+	@"$(BIN)/python" -m pytest -q -m integration --numprocesses=$(WORKERS) --dist=loadfile \
+	  --no-loadscope-reorder
 
 lint: $(STAMP)
 	@"$(BIN)/ruff" format --check $(OURS)

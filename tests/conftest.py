@@ -27,6 +27,18 @@ gc.set_threshold(20_000)
 
 TESTDATA = pathlib.Path(__file__).parent / "testdata"
 
+# Files that take more than a minute and a half. A worker that got one last would work alone.
+LONG = """
+    presets_integration_test.py readme_test.py two_hosts_test.py given_network_test.py
+    hosts_test.py my_data_test.py kill_resume_test.py extending_test.py compare_search_test.py
+    algorithm_contract_test.py
+""".split()
+
+
+def pytest_collection_modifyitems(items):
+    """Puts long files first; workers take files in this order (`--no-loadscope-reorder`)."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
 
 def pytest_collection_finish():
     """Leaves all that imports have made out of the search for garbage."""

@@ -205,7 +205,9 @@ def test_searched_network_is_compared_with_random_ones_resumably(
     flags = [f"--workdir={path}", "--count=1", "--tolerance=2", "--repeats=2"]
     said = []
     for _ in range(2):
-        done = processes.run("tools.compare_random", f"--data_dir={fashion_data_dir}", *flags)
+        done = processes.run(
+            "forking_commands", "tools.compare_random", f"--data_dir={fashion_data_dir}", *flags
+        )
         assert done.returncode == 0, done.stderr
         said.append(done.stderr)
     # Networks are trained only the first time.

@@ -1,21 +1,22 @@
 """Two processes on this machine as two hosts: they agree, and survive the loss of one of them."""
 
+import dataclasses
 import json
 import os
-import pathlib
 import signal
 import socket
-import subprocess
-import sys
 import time
 
 import numpy as np
 import processes
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-RUNS = ROOT / "tests" / "support" / "replicated_runs.py"
+from nas import files
+from nas.architecture import spaces, spec_json
+
 LIMIT_SECONDS = 300.0
+# What the tools set before they import TensorFlow, which a forked process has imported.
+ENVIRONMENT = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
@@ -31,9 +32,12 @@ def free_ports(count):
 
 
 class Hosts:
-    """The same command as two hosts of one cluster; `outputs` are files of what they print."""
+    """The same command as two hosts of one cluster; `outputs` are files of what they print.
 
-    def __init__(self, path, commands):
+    The host of number `fresh` is a new Python process; others are forked.
+    """
+
+    def __init__(self, path, commands, fresh=None):
         addresses = [f"localhost:{port}" for port in free_ports(2)]
         self.outputs = [path.with_name(f"{path.name}.host{i}.txt") for i in (0, 1)]
         self.processes = []
@@ -41,13 +45,10 @@ class Hosts:
             task = {"type": "worker", "index": i}
             config = json.dumps({"cluster": {"worker": addresses}, "task": task})
             with self.outputs[i].open("w") as out:
-                process = subprocess.Popen(
-                    [sys.executable, *command],
-                    cwd=ROOT,
-                    env={**os.environ, "TF_CONFIG": config, "PYTHONPATH": str(ROOT)},
-                    stdout=out,
-                    stderr=subprocess.STDOUT,
-                )
+                start, given = processes.start, ENVIRONMENT
+                if i == fresh:
+                    start, given = processes.start_fresh, os.environ
+                process = start(*command, output=out, env={**given, "TF_CONFIG": config})
             self.processes.append(process)
 
     def __enter__(self):
@@ -55,8 +56,9 @@ class Hosts:
 
     def __exit__(self, *error):
         for process in self.processes:
-            process.kill()
-            process.wait()
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGKILL)
+                process.wait(LIMIT_SECONDS)
 
     def wait_for(self, path):
         deadline = time.monotonic() + LIMIT_SECONDS
@@ -81,9 +83,11 @@ def variables(path):
 def runs(fashion_data_dir, tmp_path_factory):
     """A search and a training on two hosts, and the same on one device."""
     path = tmp_path_factory.mktemp("runs")
-    with Hosts(path, [[str(RUNS), "multiworker", fashion_data_dir, str(path)]] * 2) as hosts:
+    command = ["replicated_runs", "multiworker", fashion_data_dir, str(path)]
+    with Hosts(path, [command] * 2) as hosts:
         assert [hosts.wait(i) for i in (0, 1)] == [0, 0], hosts.said()
-    done = processes.run("replicated_runs", "one", fashion_data_dir, str(path))
+    one = "replicated_runs", "one", fashion_data_dir, str(path)
+    done = processes.run(*one, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     return path
 
@@ -116,15 +120,20 @@ def test_only_the_first_host_writes(runs):
 
 
 @pytest.fixture(scope="module")
-def search(fashion_data_dir):
+def search(fashion_data_dir, tmp_path_factory):
     """Starts tools.search on two hosts."""
+    # One slot, since each host traces its step.
+    tiny = spaces.SPACES["tiny"]
+    layers = (*tiny.child([0] * len(tiny.slots)).layers[:-1], tiny.layers[-1])
+    file = tmp_path_factory.mktemp("space") / "small.json"
+    files.write_json(file, spec_json.to_dict(dataclasses.replace(tiny, layers=layers)))
 
-    def start(path, *flags_of_second):
-        command = ["-m", "tools.search", "--space=tiny", "--dataset=fashion_mnist"]
+    def start(path, *flags_of_second, fresh=None):
+        command = ["tools.search", f"--space={file}", "--dataset=fashion_mnist"]
         command += [f"--data_dir={fashion_data_dir}", "--max_train_examples=120"]
         command += ["--validation_size=40", "--batch_size=20", "--epochs=2", "--warmup_epochs=1"]
         command += ["--distribute=multiworker", f"--workdir={path}"]
-        return Hosts(path, [command, [*command, *flags_of_second]])
+        return Hosts(path, [command, [*command, *flags_of_second]], fresh)
 
     return start
 
@@ -155,9 +164,10 @@ def test_a_killed_host_ends_the_other_and_the_same_command_goes_on(search, whole
     path = tmp_path / "killed"
     # Each host once, at the end of the warm-up and of the epoch after it.
     for killed, checkpoint in enumerate(("ckpt-6", "ckpt-12")):
-        with search(path) as hosts:
+        # One that survives is started as a user does, so that it keeps TensorFlow quiet by itself.
+        with search(path, fresh=None if killed else 1) as hosts:
             hosts.wait_for(path / f"search/checkpoints/{checkpoint}.index")
-            hosts.processes[killed].send_signal(signal.SIGKILL)
+            os.kill(hosts.processes[killed].pid, signal.SIGKILL)
             # Its heartbeats are missed after some ten seconds.
             assert hosts.processes[1 - killed].wait(120) == 1
             (line,) = errors(hosts.said()[1 - killed])

@@ -1,96 +1,78 @@
 """Further training that is stopped: nothing is left running, and nobody sees a traceback."""
 
+import contextlib
 import os
 import pathlib
 import signal
-import subprocess
-import sys
 
+import processes
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
-# What a tool does: `tools` keeps TensorFlow quiet, in the process that trains further too, which
-# imports this file.
-ENDLESS = """
-import sys
 
-import tools
-from export.fine_tuning import jobs, process
-from nas.architecture import spaces
-from nas.data import batching, loading
-from nas.layers import keras_network
+class Training:
+    """A process that trains further in another one.
 
+    Attributes:
+        started: the process, in a session of its own.
+    """
 
-def track(steps, total, label):
-    print("started", flush=True)
-    for step in steps:
-        print("step", flush=True)
-        yield step
+    def __init__(self, data_dir):
+        reading, writing = os.pipe()
+        self._printed = os.fdopen(reading)
+        with os.fdopen(writing, "w") as output:
+            self.started = processes.start("endless_training", data_dir, output=output)
 
+    def wait_for(self, text):
+        lines = []
+        while (line := self._printed.readline()) != f"{text}\n":
+            assert line, lines
+            lines.append(line)
 
-if __name__ == "__main__":
-    dataset = loading.load("fashion_mnist", sys.argv[1], validation_size=100)
-    network = spaces.SPACES["tiny"].with_task(10, 28, 1).child([1, 1, 1])
-    model = keras_network.build_child(network)
-    weights = {layer.name: layer.get_weights() for layer in model.layers}
-    settings = jobs.Settings(epochs=100_000, batch_size=50)
-    images = batching.calibration_images(dataset.test, 10)
-    job = jobs.Job("pruning", network, weights, dataset.train, images, settings)
-    try:
-        process.run(job, track)
-    except KeyboardInterrupt:
-        print("stopped")
-"""
+    def rest(self):
+        """What is printed until nobody holds stdout and stderr any more."""
+        return self._printed.read().splitlines()
+
+    def children(self):
+        path = pathlib.Path(f"/proc/{self.started.pid}/task/{self.started.pid}/children")
+        return path.read_text().split()
+
+    def end(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.started.pid, signal.SIGKILL)
+        self.started.wait(60.0)
+        self._printed.close()
 
 
 @pytest.fixture(params=["started", "step"])
-def training(request, fashion_data_dir, tmp_path):
+def training(request, fashion_data_dir):
     """A process that trains further in another one, which still imports or is at work."""
-    script = tmp_path / "training.py"
-    script.write_text(ENDLESS)
-    process = subprocess.Popen(
-        [sys.executable, str(script), fashion_data_dir],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    while (line := process.stdout.readline().strip()) != request.param:
-        assert line or process.poll() is None, process.stderr.read()
-    yield process
+    made = Training(fashion_data_dir)
     try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+        made.wait_for(request.param)
+        yield made
+    finally:
+        made.end()
 
 
-@pytest.mark.parametrize("training", ["started"], indirect=True)
-def test_a_process_of_further_training_never_receives_ctrl_c(training):
-    # The first one that a program starts too, whose helper processes are started with it.
-    children = pathlib.Path(f"/proc/{training.pid}/task/{training.pid}/children").read_text()
+def test_ctrl_c_never_reaches_further_training_and_ends_both_without_a_word(training):
+    # The first process that a program starts too, whose helper processes are started with it.
+    children = training.children()
     assert children
-    for child in children.split():
+    for child in children:
         masks = dict(
             line.split(":\t")
             for line in pathlib.Path(f"/proc/{child}/status").read_text().splitlines()
         )
         deferred = int(masks["SigBlk"], 16) | int(masks["SigIgn"], 16)
         assert deferred & 1 << signal.SIGINT - 1, child
-
-
-def test_ctrl_c_ends_both_processes_without_a_word(training):
     # A terminal sends it to all.
-    os.killpg(training.pid, signal.SIGINT)
-    # Ends when nobody holds the pipes any more.
-    printed, errors = training.communicate()
-    assert printed.split()[-1] == "stopped"
-    assert errors == ""
+    os.killpg(training.started.pid, signal.SIGINT)
+    *steps, last = training.rest()
+    assert last == "stopped" and set(steps) <= {"step"}
 
 
 def test_training_ends_with_a_parent_that_was_killed(training):
-    training.kill()
-    _, errors = training.communicate()
-    assert errors == ""
+    os.kill(training.started.pid, signal.SIGKILL)
+    assert set(training.rest()) <= {"step"}

@@ -57,7 +57,8 @@ def _become(request: dict) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = [sys.executable, *request["arguments"]]
-    sys.path[0] = request["cwd"]
+    searched = request["environment"].get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:1] = [request["cwd"], *filter(None, searched)]
     # A new process would have a new random state.
     random.seed()
     sys.modules["numpy"].random.seed()

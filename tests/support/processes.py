@@ -48,7 +48,7 @@ def run(
         subprocess.TimeoutExpired: it took longer.
     """
     env = dict(os.environ if env is None else env)
-    return _run(_server(_early(env)), module, arguments, cwd, env, timeout)
+    return _run(_idle_server(_early(env)), module, arguments, cwd, env, timeout)
 
 
 def _run(server, module, arguments, cwd, env, timeout) -> subprocess.CompletedProcess:
@@ -73,7 +73,7 @@ def start(
 ) -> "Started":
     """Starts `python -m module arguments` in a session of its own, in the root of the sources.
 
-    Nothing else may be started or run with the same environment before it has ended.
+    Until its end has been seen, other commands need a server process of their own.
 
     Args:
         module: the module.
@@ -83,14 +83,14 @@ def start(
     """
     env = dict(os.environ if env is None else env)
     outputs = (output.fileno(), output.fileno())
-    return _server(_early(env)).start(module, arguments, ROOT, env, outputs, new_session=True)
+    return _idle_server(_early(env)).start(module, arguments, ROOT, env, outputs, new_session=True)
 
 
 def run_copy(
     module: str, *arguments: str, cwd: pathlib.Path, env: Mapping[str, str]
 ) -> subprocess.CompletedProcess:
     """As `run`, but `cwd` is another copy of our sources, whose packages are imported there."""
-    return _run(_server(_early(dict(env)), False), module, arguments, cwd, dict(env), 900.0)
+    return _run(_idle_server(_early(dict(env)), False), module, arguments, cwd, dict(env), 900.0)
 
 
 def run_fresh(
@@ -111,6 +111,20 @@ def run_fresh(
     )
 
 
+def start_fresh(
+    module: str, *arguments: str, output: IO, env: Mapping[str, str]
+) -> subprocess.Popen:
+    """As `start`, but a new Python process."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=env,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
 def with_our_packages() -> dict[str, str]:
     """An environment in which a Python that starts in any folder finds our packages."""
     return {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -122,7 +136,10 @@ def tool(name: str):
 
 
 def _early(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(pair for pair in environment.items() if pair[0].startswith(_READ_EARLY)))
+    early = {name: value for name, value in environment.items() if name.startswith(_READ_EARLY)}
+    # Read when a strategy is made.
+    early.pop("TF_CONFIG", None)
+    return tuple(sorted(early.items()))
 
 
 def _text(file) -> str:
@@ -131,7 +148,13 @@ def _text(file) -> str:
 
 
 class _Server:
-    """The server process that forks, and the socket to it."""
+    """The server process that forks, and the socket to it.
+
+    Attributes:
+        started: the command that was started last.
+    """
+
+    started: "Started | None" = None
 
     def __init__(self, early: tuple[tuple[str, str], ...], ours: bool) -> None:
         others = {k: v for k, v in os.environ.items() if not k.startswith(_READ_EARLY)}
@@ -161,7 +184,8 @@ class _Server:
         with open(os.devnull) as nothing:
             descriptors = [nothing.fileno(), *outputs]
             socket.send_fds(self._socket, [json.dumps(request).encode()], descriptors)
-        return Started(json.loads(self._socket.recv(100)), self._socket)
+        self.started = Started(json.loads(self._socket.recv(100)), self._socket)
+        return self.started
 
     def close(self) -> None:
         """Ends the server."""
@@ -205,8 +229,15 @@ class Started:
         return self.returncode
 
 
-@functools.cache
-def _server(early: tuple[tuple[str, str], ...], ours: bool = True) -> _Server:
-    server = _Server(early, ours)
-    atexit.register(server.close)
-    return server
+_servers: dict[tuple[tuple[tuple[str, str], ...], bool], list[_Server]] = {}
+
+
+def _idle_server(early: tuple[tuple[str, str], ...], ours: bool = True) -> _Server:
+    """Returns a server whose last command has ended; starts one if there is none."""
+    found = _servers.setdefault((early, ours), [])
+    for server in found:
+        if server.started is None or server.started.returncode is not None:
+            return server
+    found.append(_Server(early, ours))
+    atexit.register(found[-1].close)
+    return found[-1]

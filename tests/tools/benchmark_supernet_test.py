@@ -143,8 +143,11 @@ def test_a_space_of_widths_and_resolutions_is_measured_without_darts(tmp_path):
     files.write_json(tmp_path / "wide.json", spec_json.to_dict(wide))
     output = tmp_path / "supernet.json"
     flags = f"--space={tmp_path / 'wide.json'}", "--batch_size=32", f"--output={output}"
-    steps = "--paths=2", "--rounds=1", "--memory_processes=1", "--measure=times,memory"
-    done = run(*flags, *steps)
+    forking = "forking_pools", "tools.benchmark_supernet"
+    given = "--measure=memory", "--memory_processes=1", "--growth=3"
+    peaks = run(*flags, *given, module=forking)
+    assert peaks.returncode == 0, peaks.stderr
+    done = run(*flags, "--measure=times", "--paths=2", "--rounds=1")
     assert done.returncode == 0, done.stderr
     found = json.loads(output.read_text())
     assert set(found) >= KEYS - {"darts_step_s", "darts_ratio", "growth"}

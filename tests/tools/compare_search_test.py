@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 
 def test_algorithms_are_compared_resumably(fashion_data_dir, tiny_model_file, tmp_path):
-    command = ["tools.compare_search", "--space=tiny", "--seeds=0"]
+    command = ["forking_commands", "tools.compare_search", "--space=tiny", "--seeds=0"]
     command += ["--dataset=fashion_mnist", f"--data_dir={fashion_data_dir}", "--batch_size=32"]
     command += ["--warmup_epochs=1", "--epochs=1", "--max_train_examples=300"]
     command += ["--train_epochs=1", "--validation_size=60", "--search_seconds=0"]
@@ -124,7 +124,7 @@ def test_a_search_that_was_stopped_begins_anew(tmp_path, monkeypatch):
 
 
 def _widths_are_compared(workdir, search, data_dir):
-    command = ["tools.compare_widths", f"--workdir={workdir}"]
+    command = ["forking_commands", "tools.compare_widths", f"--workdir={workdir}"]
     command += [f"--data_dir={data_dir}"]
     done = processes.run(*command)
     assert done.returncode == 0, done.stderr

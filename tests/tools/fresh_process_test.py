@@ -29,8 +29,8 @@ COMMANDS = [
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
 def test_a_forked_command_does_what_one_of_its_own_does(command, tmp_path):
     tool, *flags = command
-    forked = processes.run(f"tools.{tool}", *flags, cwd=tmp_path)
     environment = processes.with_our_packages()
+    forked = processes.run(f"tools.{tool}", *flags, cwd=tmp_path, env=environment)
     fresh = processes.run_fresh(f"tools.{tool}", *flags, cwd=tmp_path, env=environment)
     assert fresh.returncode == forked.returncode == 1
     assert (forked.stdout, forked.stderr) == (fresh.stdout, fresh.stderr)

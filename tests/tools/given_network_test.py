@@ -19,7 +19,7 @@ CHILD = "mobilenet_v3_small"
 
 
 def flags(fashion_data_dir, path, *more):
-    data = ["--dataset=fashion_mnist", f"--data_dir={fashion_data_dir}", "--max_train_examples=250"]
+    data = ["--dataset=fashion_mnist", f"--data_dir={fashion_data_dir}", "--max_train_examples=64"]
     few = ["--train_epochs=1", "--batch_size=32", "--recipe=float32", "--recipes=float32"]
     return ["--preset=tiny", *data, *few, f"--child={CHILD}", f"--workdir={path}", *more]
 

@@ -2,6 +2,7 @@
 
 import typing
 
+import forked_training
 import keras
 import numpy as np
 import pytest
@@ -69,7 +70,8 @@ def test_a_network_of_all_operations_is_trained_further_and_written(model, cloth
     images = batching.to_float(clothes.test.images).numpy()
     settings = jobs.Settings(epochs=2, batch_size=50, sparsity=0.2)
     job = jobs.Job(kind, CHILD, weights, clothes.train, images, settings)
-    outcome = process.run(job)
+    with forked_training.forked():
+        outcome = process.run(job)
     recipe = recipes.recipe(name)
     if isinstance(outcome, jobs.QuantizedFile):
         content, logits = outcome.content, outcome.logits
@@ -98,4 +100,5 @@ def test_few_training_images_are_enough_for_the_ranges_of_products(model, clothe
     images = batching.to_float(clothes.test.images[:10]).numpy()
     few = clothes.train.take(np.arange(60))
     job = jobs.Job("quantization", CHILD, weights, few, images, jobs.Settings(1, 50))
-    assert isinstance(process.run(job), jobs.QuantizedFile)
+    with forked_training.forked():
+        assert isinstance(process.run(job), jobs.QuantizedFile)

@@ -1,11 +1,13 @@
 """Training further in the tf_keras twin, with the real toolkit, in its own process."""
 
+import contextlib
 import dataclasses
 import multiprocessing
 import os
 import subprocess
 import sys
 
+import forked_training
 import keras
 import numpy as np
 import pytest
@@ -105,7 +107,8 @@ def exported(workdir, clothes, labels_of_trainings, tmp_path_factory):
         assert count == total == 2 * 1000 // 50
 
     out = tmp_path_factory.mktemp("exported")
-    return out, export(workdir, clothes, TRAINED_FURTHER, out, track=track)
+    with forked_training.forked():
+        return out, export(workdir, clothes, TRAINED_FURTHER, out, track=track)
 
 
 def content_of(exported, name):
@@ -248,7 +251,10 @@ def test_same_child_gives_the_same_bytes(exported, workdir, clothes, kind, name,
     images = batching.to_float(clothes.test.images[:10]).numpy()
     training = clothes.train_and_validation
     job = jobs.Job(kind, CHILD, weights, training, images, SETTINGS)
-    outcome = process.run(job)
+    # A new process for one kind, which knows nothing of the kinds when it starts.
+    forked = contextlib.nullcontext() if kind == "quantization" else forked_training.forked()
+    with forked:
+        outcome = process.run(job)
     if isinstance(outcome, jobs.QuantizedFile):
         content = outcome.content
     else:
@@ -273,7 +279,8 @@ def test_training_that_diverges_ends_in_one_line(workdir, clothes, tmp_path, mon
     monkeypatch.setattr(
         sys.modules[__name__], "SETTINGS", dataclasses.replace(SETTINGS, learning_rate=1e12)
     )
-    with pytest.raises(ValueError, match="the training diverged; use a smaller learning rate"):
+    diverged = pytest.raises(ValueError, match="training diverged; use a smaller learning rate")
+    with forked_training.forked(), diverged:
         export(workdir, clothes, ["sparse"], tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -285,6 +292,7 @@ def test_death_of_the_process_is_told(workdir, clothes, tmp_path):
             multiprocessing.active_children()[0].kill()
             yield item
 
-    with pytest.raises(ChildProcessError, match="ended with exit code -9"):
+    ended = pytest.raises(ChildProcessError, match="ended with exit code -9")
+    with forked_training.forked(), ended:
         export(workdir, clothes, ["sparse"], tmp_path, track=track)
     assert list(tmp_path.iterdir()) == []
