@@ -176,7 +176,10 @@ def main() -> None:
         apart_from=["search", "train"],
         # The trained network stays; another recipe only exports and measures.
         replaceable={"preset.recipes": None, **extended},
-        hints={f"preset.{run}.epochs": extension.HINT for run in ("search", "train")},
+        hints={
+            **{f"preset.{run}.epochs": extension.HINT for run in ("search", "train")},
+            "preset.init": "or say with --init what it began with (random by default before)",
+        },
     )
     if watch_flags.DRY_RUN.value:
         plan.show(settings, directory)

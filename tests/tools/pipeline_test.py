@@ -173,6 +173,25 @@ def test_weights_of_a_search_need_a_search():
 
 
 @pytest.mark.integration
+def test_a_preset_goes_on_with_the_weights_of_its_search_if_there_is_one(
+    fashion_data_dir, tmp_path
+):
+    data = ["--preset=quick", "--dataset=fashion_mnist", f"--data_dir={fashion_data_dir}"]
+    flags = [*data, f"--workdir={tmp_path}/w", "--dry_run"]
+    done = pipeline(*flags, "--child=proxyless_cpu")
+    assert done.returncode == 0, done.stderr
+    # Work dirs from before this was the default say nothing of it.
+    config = {"preset_name": "quick", "preset": {"space": "cifar"}}
+    files.write_json(tmp_path / "w/config.json", {"schema_version": 1, "pipeline": config})
+    refused = pipeline(*flags)
+    assert refused.returncode == 1
+    assert 'init: was not given, now "search"' in refused.stderr
+    assert refused.stderr.rstrip().endswith(
+        "with --init what it began with (random by default before)"
+    )
+
+
+@pytest.mark.integration
 def test_the_last_finalist_is_trained_further(fashion_data_dir, tmp_path):
     flags = ["--preset=tiny", f"--data_dir={fashion_data_dir}", f"--workdir={tmp_path}/w"]
     flags += ["--finalists=3", "--init=search", "--recipes=float32", "--space=many.json"]

@@ -45,6 +45,8 @@ _RECIPES = flags.DEFINE_list("recipes", None, "Recipes to export; the preset's i
 
 def changed(preset: "Preset") -> "Preset":
     """The preset with the values given on the command line."""
+    from nas.pretrained import init_names
+
     init = _INIT.value if _INIT.value not in (None, "search") else None
     both: dict[str, Any] = {
         flag.name: flag.value for flag in (_BATCH_SIZE, _PRECISION) if flag.value is not None
@@ -52,6 +54,9 @@ def changed(preset: "Preset") -> "Preset":
     own: dict[str, Any] = {
         flag.name: flag.value for flag in (_CHILD, _INIT, _NETWORKS) if flag.value is not None
     }
+    if _CHILD.value is not None and preset.init == init_names.SEARCH:
+        # There is no search that could leave weights.
+        own.setdefault("init", init_names.RANDOM)
     if _RECIPES.value:
         own["recipes"] = tuple(_RECIPES.value)
     return dataclasses.replace(

@@ -78,6 +78,8 @@ PRESETS = {
             evolution_population=16,
             evolution_generations=6,
         ),
+        # What the search taught the network is worth two to three points; docs/results.md.
+        init="search",
         # So few epochs need no label smoothing.
         train=TrainConfig(
             epochs=7,

@@ -15,7 +15,7 @@ def _settings(**changes):
 @pytest.mark.parametrize(
     ("changes", "origin", "files"),
     [
-        ({}, "scratch", []),
+        ({"init": "random"}, "scratch", []),
         ({"init": "search"}, "the weights of the search", ["search/child.keras"]),
         ({"init": "imagenet"}, "the weights of the search", ["search/child.keras"]),
         ({"init": "imagenet", "child": "efficientnet_lite0"}, "imagenet", []),
@@ -28,7 +28,9 @@ def test_where_the_training_of_the_child_begins(changes, origin, files):
 
 
 def test_a_training_from_nothing_has_the_seed_of_the_run(tmp_path):
-    config, begun = training.beginning(_settings(), presets.PRESETS["quick"].child, tmp_path)
+    config, begun = training.beginning(
+        _settings(init="random"), presets.PRESETS["quick"].child, tmp_path
+    )
     assert config.seed == 3 and begun is None
 
 
