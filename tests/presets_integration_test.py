@@ -1,5 +1,6 @@
 """The commands of the presets' pages, as they stand, on small data: a few steps of every stage."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -12,6 +13,8 @@ import small_imagenet
 
 from nas import files
 from nas.architecture import spaces, spec_json
+from nas.architecture.blocks import Block
+from tools.workflow import presets
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -80,12 +83,28 @@ def test_missing_archives_are_named_with_their_place(tmp_path):
     assert "tfds/downloads/manual" in line
 
 
+def with_few_slots(space):
+    """Leaves a choice in the first stage only; `pixel1_search_test.py` has the whole space."""
+    kept = {*space.slots[:2]}  # And those that equal them.
+    last = {slot: slot.block(len(slot.candidates) - 1) for slot in space.slots}
+    return dataclasses.replace(
+        space,
+        layers=tuple(
+            layer if layer in kept or isinstance(layer, Block) else last[layer]
+            for layer in space.layers
+        ),
+    )
+
+
 def test_imagenet_from_the_archives_to_a_measured_file(archives, data_dir, tmp_path):
     there = [f"--data_dir={data_dir}"]
+    space = with_few_slots(spaces.load_space(presets.preset("imagenet").space))
+    files.write_json(tmp_path / "space.json", spec_json.to_dict(space))
+    small = [f"--space={tmp_path / 'space.json'}", *SHORT_SEARCH]
     added = {
         "tools.prepare_data": there,
         "tools.benchmark_data": there,
-        "tools.pipeline": [*there, *IMAGENET, *SHORT_SEARCH],
+        "tools.pipeline": [*there, *IMAGENET, *small],
     }
     replaced = {
         "--manual_dir=DIR": f"--manual_dir={archives}",

@@ -78,7 +78,7 @@ PRESETS = {
             evolution_population=16,
             evolution_generations=6,
         ),
-        # What the search taught the network is worth two to three points; docs/results.md.
+        # What the search taught the network is worth 1.6 points in equal time; docs/results.md.
         init="search",
         # So few epochs need no label smoothing.
         train=TrainConfig(
