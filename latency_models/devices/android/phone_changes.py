@@ -58,14 +58,17 @@ class PhoneChanges:
 
     def hold_clocks(self) -> None:
         """Turns on fixed performance mode, if the phone's hardware supports it."""
+        left = "fixed performance mode stays on until the phone restarts"
+        undo = (left, quoted(*_FIXED_PERFORMANCE, "false"))
+        # Before the change, since Ctrl-C may come while the phone makes it.
+        self._undo.insert(0, undo)
         output = self._adb.shell(quoted(*_FIXED_PERFORMANCE, "true"))
         if output.status:
+            self._undo.remove(undo)
             said = remedies.reason(output.text)
             self._caution(f"fixed performance mode is not available{_because(said)}")
             return
         self.fixed_performance = True
-        undo = quoted(*_FIXED_PERFORMANCE, "false")
-        self._undo.insert(0, ("fixed performance mode stays on until the phone restarts", undo))
 
     def keep_awake(self) -> None:
         """Keeps the screen on, since a phone in doze mode uses its small cores."""
@@ -80,17 +83,20 @@ class PhoneChanges:
         kept = quoted(_KEPT)
         self._adb.check_shell(f"[ -f {kept} ] || {quoted('echo', value)} >{kept}")
         before = self._adb.check_shell(quoted("cat", _KEPT)).strip()
+        restore = ["delete", *setting] if before in ("", "null") else ["put", *setting, before]
+        left = f"the screen stays on while it charges ({_STAY_ON} was {before or 'null'})"
+        undo = (left, quoted("settings", *restore))
+        # Before the change, since Ctrl-C may come while the phone makes it.
+        self._undo.insert(0, undo)
         # Some phones refuse and end with 0 nevertheless.
         put = self._adb.shell(
             f"{quoted('settings', 'put', *setting, _STAY_ON_ALWAYS)}\n"
             f'echo "now $({quoted("settings", "get", *setting)} 2>/dev/null)"'
         )
         if f"now {_STAY_ON_ALWAYS}" not in put.stdout:
+            self._undo.remove(undo)
             self._caution(_dark(remedies.reason(put.text.rpartition("now ")[0] + put.stderr)))
             return
-        restore = ["delete", *setting] if before in ("", "null") else ["put", *setting, before]
-        left = f"the screen stays on while it charges ({_STAY_ON} was {before or 'null'})"
-        self._undo.insert(0, (left, quoted("settings", *restore)))
         woken = self._adb.shell(quoted("input", "keyevent", "KEYCODE_WAKEUP"))
         if woken.status:
             self._caution(_dark(remedies.reason(woken.text)))

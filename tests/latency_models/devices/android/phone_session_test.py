@@ -6,6 +6,7 @@ import fake_phone
 import pytest
 
 from latency_models.devices import DeviceError, ModelError
+from latency_models.devices.android import adb_client
 from latency_models.devices.android.adb import AdbDevice
 from latency_models.devices.android.phone_settings import PhoneSettings
 from latency_models.devices.protocol import REFERENCE
@@ -111,6 +112,26 @@ def test_other_optional_steps_and_what_cannot_be_undone_are_cautions_too(phone):
         "not undone on the phone: the screen stays on while it charges (stay_on_while_plugged_in "
         "was 1)"
     ]
+    assert phone.left() == []
+
+
+@pytest.mark.parametrize("change", ["set-fixed-performance-mode-enabled true", "settings put"])
+def test_ctrl_c_while_the_phone_makes_a_change_leaves_it_as_it_was(change, phone, monkeypatch):
+    phone.write("setting", "3\n")
+    shell, stopped = adb_client.Adb.shell, []
+
+    def stop_after(self, script, *rest, **options):
+        output = shell(self, script, *rest, **options)
+        if change in script and not stopped:
+            stopped.append(script)
+            raise KeyboardInterrupt
+        return output
+
+    monkeypatch.setattr(adb_client.Adb, "shell", stop_after)
+    with pytest.raises(KeyboardInterrupt):
+        sample(phone)
+    assert stopped and (phone.root / "setting").read_text() == "3\n"
+    assert phone.lines("calls")[-1] == "cmd power set-fixed-performance-mode-enabled false"
     assert phone.left() == []
 
 
