@@ -26,6 +26,7 @@ from nas.architecture import spaces, spec_json
 from nas.architecture.specs import Child, SearchSpace
 from nas.data.image_options import ImageOptions
 from nas.file_kinds import CONFIG
+from nas.pretrained import init_names
 from tools.experiments import finished_runs
 from tools.terminal import console
 from tools.workflow import workdir
@@ -83,7 +84,6 @@ def random_children(
 
 def main() -> None:
     """Trains the networks that are missing and prints the table."""
-    from nas.pretrained import init_names
     from nas.training.train_config import TrainConfig
     from tools.workflow import stages
 

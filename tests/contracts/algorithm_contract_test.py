@@ -304,7 +304,7 @@ def kept_files(directory):
     return found
 
 
-# Of fixed spaces a larger one, with all the rest of `make test-integration`.
+# The fixed space, and algorithms that refuse the other one on a small fixed space.
 @pytest.mark.parametrize("name", algorithms.ALGORITHMS)
 @pytest.mark.parametrize(
     ("space", "latencies"),

@@ -251,7 +251,7 @@ def test_same_child_gives_the_same_bytes(exported, workdir, clothes, kind, name,
     images = batching.to_float(clothes.test.images[:10]).numpy()
     training = clothes.train_and_validation
     job = jobs.Job(kind, CHILD, weights, training, images, SETTINGS)
-    # A new process for one kind, which knows nothing of the kinds when it starts.
+    # One kind in a new process, as users train; the others in forks.
     forked = contextlib.nullcontext() if kind == "quantization" else forked_training.forked()
     with forked:
         outcome = process.run(job)
