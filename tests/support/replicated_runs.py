@@ -17,6 +17,7 @@ import sys
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.data.ops import multi_device_iterator_ops
 
 from nas.architecture.blocks import Block, Head, Slot, Stem
 from nas.architecture.operations import MBConv, Skip
@@ -63,6 +64,7 @@ SEARCH = SearchConfig(
 CHILD = Child("small", 28, 10, Stem(4, 3, 2), (Block(MBConv(3, 1), 4, 8, 2),), Head(16), 1)
 TRAIN = TrainConfig(epochs=2, batch_size=20, learning_rate=0.1, warmup_epochs=0.5)
 
+DEVICE_DATASET = multi_device_iterator_ops._create_device_dataset
 BUILD_SUPERNET, COMPILED = search.build_supernet, child_training._compiled
 
 
@@ -153,8 +155,19 @@ def divide_the_cpu():
     tf.config.set_logical_device_configuration(cpu, two)
 
 
+def without_autotuning(*arguments):
+    """Returns the data set of one device, which ends at once when nobody reads it any more.
+
+    With tf.data's autotuning the end waits for its next round, after up to a minute.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return DEVICE_DATASET(*arguments).with_options(options)
+
+
 def main(kind, data_dir, directory):
     """Searches and trains on the devices or hosts of `kind`."""
+    multi_device_iterator_ops._create_device_dataset = without_autotuning
     runs = {"one": hosts.Distribution()}
     if kind == "half":
         divide_the_cpu()
