@@ -63,3 +63,9 @@ def write_search(
     notes["predicted_latency_ms"] = latency_models.load(model_file).predict(made_workdir.child())
     made_workdir.change(path, "child.json", provenance=notes)
     return path
+
+
+class NoFlag:
+    """A flag that was not given."""
+
+    value = None

@@ -51,6 +51,9 @@ _HALF = flags.DEFINE_enum(
     ["develop", "report", "all"],
     "The drawn networks that judge: those with even numbers, with odd numbers, or both.",
 )
+_DRAWS = flags.DEFINE_integer(
+    "bootstrap_draws", 1000, "Draws of networks for the intervals of Kendall's tau.", lower_bound=1
+)
 _TRAIN = flags.DEFINE_bool("train", True, "Train found networks as often as those of the truth.")
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder for results and trainings; if not given, judged beside the truth."
@@ -85,10 +88,11 @@ def main() -> None:
     asked = truth.asked | {"model": truth.model}
     with workdir.WorkDir(path, asked, command="judge_search", independent=True) as owned:
         aims = [*truth.targets, *([None] if len(truth.targets) > 1 else [])]
-        targets = [judgement.of_target(truth, _HALF.value, aim) for aim in aims]
+        draws = _DRAWS.value
+        targets = [judgement.of_target(truth, _HALF.value, aim, draws) for aim in aims]
         console.title(f"Drawn networks of the truth, half {_HALF.value}; accuracies in points")
         console.say(judgement.table_of_targets(targets))
-        agreements = judgement.of_scores(targets, judged)
+        agreements = judgement.of_scores(targets, judged, draws)
         console.title("Kendall's tau with the accuracies, 95 % interval")
         console.say(judgement.table_of_scores(targets, agreements))
         result: dict[str, Any] = {
@@ -96,6 +100,7 @@ def main() -> None:
             "truth": str(truth.path),
             "settings": truth.asked,
             "half": _HALF.value,
+            "bootstrap_draws": draws,
             "targets": [target.row() for target in targets],
             "scores": agreements,
         }

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-DRAWS = 1000
 CONFIDENCE = 0.95
 _SEED = 0
 
@@ -32,7 +31,7 @@ class Agreement(NamedTuple):
     high: float | None = None
 
 
-def of_scores(scores: npt.ArrayLike, accuracies: npt.ArrayLike, draws: int = DRAWS) -> Agreement:
+def of_scores(scores: npt.ArrayLike, accuracies: npt.ArrayLike, draws: int) -> Agreement:
     """Compares scores, of which larger ones are better, with accuracies.
 
     Args:
@@ -44,7 +43,7 @@ def of_scores(scores: npt.ArrayLike, accuracies: npt.ArrayLike, draws: int = DRA
     return _bootstrapped(lambda drawn: _tau(*both[:, drawn]), both.shape[1], draws)
 
 
-def of_repeats(repeats: Sequence[Sequence[float | None]], draws: int = DRAWS) -> Agreement:
+def of_repeats(repeats: Sequence[Sequence[float | None]], draws: int) -> Agreement:
     """Compares repeated trainings with each other: the mean of tau over all pairs of repeats.
 
     Args:

@@ -55,8 +55,15 @@ class Target:
         }
 
 
-def of_target(truth: Truth, half: str, target_ms: float | None) -> Target:
-    """Describes the networks of a target; None is all targets together."""
+def of_target(truth: Truth, half: str, target_ms: float | None, draws: int) -> Target:
+    """Describes the networks of a target.
+
+    Args:
+        truth: the truth.
+        half: the half of its drawn networks.
+        target_ms: the target in milliseconds; None for all targets together.
+        draws: draws for intervals of tau.
+    """
     networks = truth.drawn(half, target_ms)
     everything = [n for n in truth.networks if target_ms in (None, n.row.target_ms)]
     found = noise.noise([_values(network) for network in everything])
@@ -66,14 +73,21 @@ def of_target(truth: Truth, half: str, target_ms: float | None) -> Target:
         spread = noise.spread(own, found)
         ceiling = noise.ceiling(spread, noise.of_means(own, found))
     repeats = [[n.accuracies.get(seed) for n in networks] for seed in truth.seeds]
-    return Target(target_ms, networks, found, spread, ceiling, agreement.of_repeats(repeats))
+    return Target(target_ms, networks, found, spread, ceiling, agreement.of_repeats(repeats, draws))
 
 
-def of_scores(targets: Sequence[Target], judged: Sequence[Score]) -> list[dict[str, Any]]:
+def of_scores(
+    targets: Sequence[Target], judged: Sequence[Score], draws: int
+) -> list[dict[str, Any]]:
     """Compares scores with the accuracies of networks; returns the rows of the result.
 
     The score of a search is compared at its own target and at all targets together, one without a
     search at every target.
+
+    Args:
+        targets: the targets.
+        judged: the scores.
+        draws: draws for intervals of tau.
     """
     rows = []
     for score in judged:
@@ -84,7 +98,9 @@ def of_scores(targets: Sequence[Target], judged: Sequence[Score]) -> list[dict[s
             ):
                 continue
             scores = [score.of(network.row) for network in target.networks]
-            found = agreement.of_scores(scores, [network.mean for network in target.networks])
+            found = agreement.of_scores(
+                scores, [network.mean for network in target.networks], draws
+            )
             named = {"title": score.title, "score": score.name, "search": score.search}
             rows.append(named | {"target_latency_ms": target.target_ms, **found._asdict()})
     return rows

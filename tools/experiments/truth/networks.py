@@ -151,15 +151,19 @@ def read(path: str | os.PathLike[str]) -> Truth:
 def _check_row(row: Training, network: Network, first: Training, source: str) -> None:
     if row.settings != first.settings:
         raise reading.fault(source, "settings", "those of line 1", "others", TRUTH)
-    names = ("choices", "predicted_ms", "params", "macs")
-    for name in names:
+    for name in ("choices", "predicted_ms", "params", "macs"):
         own, before = getattr(row, name), getattr(network.row, name)
         if own != before:
-            raise reading.fault(
-                source, name, f"{reading.shown(before)} as before", reading.shown(own), TRUTH
-            )
+            raise reading.fault(source, name, f"{_shown(before)} as before", _shown(own), TRUTH)
     if row.seed in network.accuracies:
         raise reading.fault(source, "seed", "every seed once", f"{row.seed} twice", TRUTH)
+
+
+def _shown(value: Any) -> str:
+    """A value in a few words; of choices all of them."""
+    return (
+        reading.shortened(repr(list(value))) if isinstance(value, tuple) else reading.shown(value)
+    )
 
 
 def _model(directory: pathlib.Path) -> dict[str, Any]:
