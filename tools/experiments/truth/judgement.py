@@ -123,7 +123,6 @@ def of_found(
         [_values(network) for network in others],
         is_drawn,
         target.noise,
-        target.spread,
     )
     return {
         "choices": list(choices),
