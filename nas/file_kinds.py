@@ -84,6 +84,12 @@ RUN = Kind(
     "put a whole copy back to go on from the checkpoints, which are all still there, or move "
     "their folder away to start over",
 )
+ESTIMATE = Kind(
+    "search/estimate.json",
+    "what the options of a space are worth by the losses of a search",
+    "put a whole copy back, or move the file away: child.json and the trained network stay as they "
+    "are",
+)
 NETWORKS = Kind(
     "search/networks.json",
     "the networks that a search evaluated",

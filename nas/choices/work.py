@@ -29,6 +29,11 @@ class ChooseBy(Protocol):
         """Takes probabilities `[rows, most options]` and what else counts."""
 
 
+def log_of(macs: float, params: float) -> float:
+    """Returns the logarithm of the work of so many multiply-accumulates and parameters, in nats."""
+    return sum(e * math.log(x) for e, x in zip(_EXPONENTS, (macs, params), strict=True))
+
+
 class Work:
     """The work of the networks of a space: multiply-accumulates times the root of the parameters.
 
@@ -41,8 +46,8 @@ class Work:
 
     def log(self, choices: Sequence[int]) -> float:
         """Returns the logarithm of a network's work, in nats."""
-        pairs = zip(self._costs, _EXPONENTS, strict=True)
-        return sum(exponent * math.log(costs.of(choices)) for costs, exponent in pairs)
+        macs, params = (costs.of(choices) for costs in self._costs)
+        return log_of(macs, params)
 
     def best(self, choose_by: ChooseBy, p: np.ndarray, nats: float) -> tuple[int, ...]:
         """Returns a network with a large sum of log probability and `nats` times its log work.

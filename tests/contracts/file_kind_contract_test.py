@@ -27,9 +27,10 @@ from latency_models.measuring import measurements, parts, unmeasured
 from nas import file_kinds, files, reading, schemas
 from nas.architecture import spaces
 from nas.data import split_record
-from nas.searching import alpha_file, finalist_record, judged_networks
+from nas.searching import alpha_file, estimating, finalist_record, judged_networks
 from nas.training import metrics_file
-from tools.experiments import finished_runs, truth
+from tools.experiments import finished_runs
+from tools.experiments.truth import trainings
 from tools.reporting.data import records
 from tools.workflow.pipeline import fastest_recipe
 
@@ -102,6 +103,11 @@ READS = [
         lambda path: schemas.read(dict[str, Any], path, file_kinds.RUN),
         r".*",
     ),
+    Read(
+        file_kinds.ESTIMATE,
+        "search/estimate.json",
+        lambda path: estimating.read(path.parent, made_workdir.space()),
+    ),
     Read(file_kinds.NETWORKS, "search/networks.json", judged_networks.read),
     Read(
         file_kinds.FINALISTS,
@@ -136,7 +142,7 @@ READS = [
     Read(
         file_kinds.TRUTH,
         "truth.jsonl",
-        truth.read,
+        trainings.read,
         r"(provenance|settings)\..*",
         has_lines=True,
     ),
@@ -177,6 +183,7 @@ def whole(tmp_path_factory, tiny_model_file):
     """A work dir with a file of every kind."""
     path = made_workdir.write(tmp_path_factory.mktemp("whole") / "w", tiny_model_file)
     made_workdir.write_judged(path)
+    made_workdir.write_estimate(path)
     made_workdir.write_finalists(path)
     notes = made_workdir.provenance()
     files.write_json(path / "run.json", {"seed": 0, "settings": {"epochs": 2}})
@@ -205,8 +212,8 @@ def whole(tmp_path_factory, tiny_model_file):
     asked |= {"max_train_examples": 0, "validation_size": 100, "train_repeats": 1}
     content = {"schema_version": 1, "settings": asked, "searches": [one]}
     files.write_json(path / "comparison.json", content)
-    trained = truth.Training("drawn", 0, 0.1, 0.1, (0, 1), 0, 0.7, 10, 20, {"a": 1}, notes)
-    truth.append(path / "truth.jsonl", trained)
+    trained = trainings.Training("drawn", 0, 0.1, 0.1, (0, 1), 0, 0.7, 10, 20, {"a": 1}, notes)
+    trainings.append(path / "truth.jsonl", trained)
     rows = (path / "train/metrics.jsonl").read_bytes().splitlines(keepends=True)
     files.write_bytes(path / "train/metrics.jsonl", rows[0])
     return path

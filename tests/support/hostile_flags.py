@@ -19,6 +19,8 @@ REQUIRED = {
     "model": "none.keras",
     "reference": "none",
     "reference_python": "none",
+    "target_latency_ms": "1",
+    "truth": "none",
 }
 
 

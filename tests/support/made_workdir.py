@@ -169,6 +169,18 @@ def write_finalists(path: pathlib.Path) -> None:
     _json(path, "search/finalists.json", record | {"identity": {}, "provenance": {}})
 
 
+def write_estimate(path: pathlib.Path) -> None:
+    """Writes the file of a search with an estimate: every option is worth more than the next."""
+    rows = []
+    for name, options in space().option_labels:
+        middle = (len(options) - 1) / 2
+        effects = [0.1 * (i - middle) for i in range(len(options))]
+        row = {"name": name, "options": options, "effects": effects}
+        rows.append(row | {"deviations": [0.01] * len(options)})
+    content = {"steps": 100, "noise": 0.1, "rows": rows, "provenance": provenance()}
+    _json(path, "search/estimate.json", content)
+
+
 def write_rewards(path: pathlib.Path, form="absolute") -> None:
     """Adds what a REINFORCE search writes: the mean reward of every epoch after the warm-up."""
     name = path / "search/metrics.jsonl"

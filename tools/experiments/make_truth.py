@@ -22,8 +22,6 @@ from tools.flags import comparison_flags, data_flags
 from tools.terminal import console
 from tools.workflow import workdir
 
-FILE_NAME = "truth.jsonl"
-
 _SPACE = flags.DEFINE_string("space", "cifar_mobile", "Search space: a name, or a .json file.")
 _TARGETS = flags.DEFINE_list(
     "target_latency_ms", None, "Target latencies in milliseconds.", required=True
@@ -44,7 +42,7 @@ def main() -> None:
     # TensorFlow takes seconds to import, so these imports come late.
     import latency_models
     from nas.architecture import spaces
-    from tools.experiments import truth
+    from tools.experiments.truth import trainings
     from tools.workflow import stages
 
     space = spaces.load_space(_SPACE.value)
@@ -72,12 +70,12 @@ def main() -> None:
     with workdir.WorkDir(
         _WORKDIR.value, asked | {"model": table.to_dict()}, command="make_truth", independent=True
     ) as owned:
-        path = owned.path / FILE_NAME
-        done = {(row.target_ms, row.group, row.number, row.seed) for row in truth.read(path)}
+        path = owned.path / trainings.FILE_NAME
+        done = {(row.target_ms, row.group, row.number, row.seed) for row in trainings.read(path)}
         networks: dict[tuple[Any, ...], tuple[int, ...]] = {}
         for target in targets:
-            networks[target, "width", 0] = truth.nearest_width(space, costs, target)
-            drawn = itertools.islice(truth.draw(costs, target, _SEED.value), _NETWORKS.value)
+            networks[target, "width", 0] = trainings.nearest_width(space, costs, target)
+            drawn = itertools.islice(trainings.draw(costs, target, _SEED.value), _NETWORKS.value)
             networks |= {(target, "drawn", i): choices for i, choices in enumerate(drawn)}
         wanted = [
             (key, seed)
@@ -110,24 +108,25 @@ def _train(
     """Runs the trainings in parallel on all cores; each gets its line when its group is done."""
     from nas import files
     from nas.architecture import spec_json
-    from tools.experiments import finished_runs, truth
+    from tools.experiments import finished_runs
+    from tools.experiments.truth import trainings
     from tools.workflow import stages
 
     at_once = subcommand.core_count()
     groups = [todo[first : first + at_once] for first in range(0, len(todo), at_once)]
     for group in console.progress(groups, label="training", unit="rounds"):
-        trainings = []
+        wanted = []
         for (target, kind, number), seed in group:
             child = space.child(networks[target, kind, number], f"{kind}_{number}")
             folder = f"trainings/{target:g}_{kind}_{number}_{seed}"
             files.write_json(directory / folder / "child.json", spec_json.to_dict(child))
-            trainings.append(compared_child.Training(folder, seed, f"{folder}/child.json"))
-        compared_child.train_together(trainings, asked, directory)
-        for ((target, kind, number), seed), training in zip(group, trainings, strict=True):
+            wanted.append(compared_child.Training(folder, seed, f"{folder}/child.json"))
+        compared_child.train_together(wanted, asked, directory)
+        for ((target, kind, number), seed), training in zip(group, wanted, strict=True):
             choices = networks[target, kind, number]
             size = stages.size_of(space.child(choices))
             result = finished_runs.result(directory / training.folder / "train/result.json")
-            row = truth.Training(
+            row = trainings.Training(
                 group=kind,
                 number=number,
                 target_ms=target,
@@ -140,7 +139,7 @@ def _train(
                 params=size["params"],
                 macs=size["macs"],
             )
-            truth.append(directory / FILE_NAME, row)
+            trainings.append(directory / trainings.FILE_NAME, row)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from nas.choices.uniform_children import UniformChildren
 from nas.file_kinds import TRUTH
 from nas.files import Path
 
+FILE_NAME = "truth.jsonl"
+
 # Draws for one network in the band around a target, of networks below its upper end.
 _MOST_DRAWS = 10_000
 
