@@ -12,6 +12,7 @@ nothing; it needs a data set that is already prepared.
 import dataclasses
 import os
 import shlex
+from typing import Any
 
 from absl import flags
 
@@ -70,6 +71,15 @@ _INIT = flags.DEFINE_string(
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for all files.", required=True)
 
 
+def _of_algorithm(name: str) -> dict[str, Any]:
+    """Fields of `SearchConfig` for an algorithm: as given, or this command's defaults."""
+    defaults: dict[str, Any] = {"evolution_population": 20, "evolution_generations": 10}
+    if algorithm_flags.is_used("clip_norm", name):
+        # Without it, first steps throw up the loss in spaces of wide layers; docs/results.md.
+        defaults["clip_norm"] = 1.0
+    return defaults | algorithm_flags.given()
+
+
 def main() -> None:
     """Checks the flags, searches and prints the result."""
     aim.check_flags()
@@ -106,7 +116,7 @@ def main() -> None:
         learning_rate=learning_rate,
         arch_learning_rate=_ARCH_RATE.value,
         arch_period=_ARCH_PERIOD.value,
-        **({"evolution_population": 20, "evolution_generations": 10} | algorithm_flags.given()),
+        **_of_algorithm(_ALGORITHM.value),
     )
     # Hosts must find each other before TensorFlow creates its first variable.
     replicas = several_hosts.start(_BATCH_SIZE.value)
@@ -153,7 +163,7 @@ def main() -> None:
         command="search",
         apart_from=["pipeline"],
         replaceable=extended.replaceable("", "search"),
-        hints={"epochs": extension.HINT},
+        hints={"epochs": extension.HINT, "clip_norm": algorithm_flags.CLIP_HINT},
     )
     if watch_flags.DRY_RUN.value:
         task, algorithm = search.prepare(space, dataset, latencies, config, replicas)

@@ -16,6 +16,8 @@ DESCRIPTIONS: dict[str, str] = {
 }
 # Those with architecture steps.
 LEARN_ALPHA = ("proxyless_gradient", "proxyless_gradient_full", "proxyless_reinforce", "darts")
+# Those that train a supernet.
+HAVE_SUPERNET = (*LEARN_ALPHA, "one_shot", "one_shot_single_path")
 
 
 def check_name(name: str) -> None:

@@ -28,6 +28,7 @@ from nas.supernet import pretrained_start, supernet
 from nas.supernet.learning_network import StepAlgorithm
 from nas.supernet.observations import Observations
 from nas.training import checkpoints, resumable_fit
+from nas.training.diverging import Diverging
 
 
 def build_supernet(
@@ -46,7 +47,9 @@ def build_supernet(
         objective = _objective(config, latencies, steps_per_epoch)
     net.compile(
         optimizer=OPTIMIZERS[config.optimizer](
-            TwoCosines(config, steps_per_epoch), weight_decay=config.weight_decay
+            TwoCosines(config, steps_per_epoch),
+            weight_decay=config.weight_decay,
+            global_clipnorm=config.clip_norm or None,
         ),
         arch_optimizer=keras.optimizers.Adam(config.arch_learning_rate, 0.0, 0.999),
         algorithm=algorithm,
@@ -250,6 +253,7 @@ def train_supernet(task: Task, algorithm: StepAlgorithm) -> supernet.Supernet:
         list(net.trackers.values()),
         report=task.report,
         distribution=hosts,
+        diverging=Diverging(task.space.num_classes, net.optimizer),
     )
     history = search_callbacks.AlphaHistory(directory / "alphas.npz")
     finished = state.restore(history.read)

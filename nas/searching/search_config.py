@@ -55,6 +55,8 @@ class SearchConfig:
         finalist_epochs: epochs of each finalist's first training; every later one is twice as long.
         warmup_learning_rate: start of the cosine over the warm-up.
         learning_rate: start of the cosine over the search.
+        clip_norm: largest norm of a weight step's gradient over the sampled path; a longer one is
+            shortened to it (Pascanu, Mikolov & Bengio, ICML 2013). 0 for none, as the reference.
         weight_decay: decoupled weight decay on kernels. The reference's 4e-5 is an L2 loss, which
             with momentum 0.9 corresponds to 4e-4 here.
         label_smoothing: label smoothing in weight steps.
@@ -100,6 +102,7 @@ class SearchConfig:
     finalist_epochs: int = 1
     warmup_learning_rate: float = 0.05
     learning_rate: float = 0.025
+    clip_norm: float = 0.0
     weight_decay: float = 4e-4
     label_smoothing: float = 0.1
     arch_learning_rate: float = 1e-3
@@ -128,7 +131,7 @@ class SearchConfig:
         Those that were added later are left out at their defaults, so that earlier runs go on.
         """
         later = {"derive": "alpha", "init": "random", "finalists": 1, "finalist_epochs": 1}
-        later |= {"earlier_epochs": ()}
+        later |= {"earlier_epochs": (), "clip_norm": 0.0}
         fields = dataclasses.asdict(self)
         return {k: v for k, v in fields.items() if k not in later or v != later[k]}
 
@@ -150,7 +153,7 @@ class SearchConfig:
                 f"epochs: expected {self.earlier_epochs[-1]} as before, since a search with {what} "
                 f"cannot be extended, received {self.epochs}; search in another work dir"
             )
-        for name in ("warmup_epochs", "target"):
+        for name in ("warmup_epochs", "target", "clip_norm"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: expected at least 0, received {getattr(self, name)}")
         for name, allowed, is_allowed in (

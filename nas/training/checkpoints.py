@@ -14,7 +14,6 @@ it cannot be read, or a file beside the checkpoints lacks their epochs, the run 
 """
 
 import json
-import math
 import pathlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,6 +27,7 @@ from nas import files, reading
 from nas.distribution.hosts import Distribution
 from nas.training import interruption, metrics_file, run_identity
 from nas.training.checkpoint_files import CheckpointFiles
+from nas.training.diverging import Diverging
 
 # Reading a metric waits for the device, so metrics are checked only once in this many steps.
 _STEPS_BETWEEN_CHECKS = 100
@@ -79,6 +79,7 @@ class RunState(keras.callbacks.Callback):
         report: receives a line if earlier work is dropped, with the reason.
         distribution: the devices and hosts of the run. With several hosts only the chief reads and
             writes files, and checkpoints are written only after whole epochs.
+        diverging: says when the run diverges; by default when a metric is not finite.
 
     Attributes:
         request: the request to stop, which `resumable_fit` connects with Ctrl-C.
@@ -95,6 +96,7 @@ class RunState(keras.callbacks.Callback):
         seconds_between: float = 600.0,
         report: Callable[[str], None] = lambda line: None,
         distribution: Distribution | None = None,
+        diverging: Diverging | None = None,
     ) -> None:
         """Stores the arguments; nothing is read or written yet."""
         super().__init__()
@@ -107,6 +109,7 @@ class RunState(keras.callbacks.Callback):
         self._seconds_between = seconds_between
         self._report = report
         self._distribution = distribution or Distribution()
+        self._diverging = diverging or Diverging()
         self.request = interruption.Request()
         self._averages = [v.value for metric in metrics for v in metric.variables]
         self._resumed_averages: list[np.ndarray] = []
@@ -225,7 +228,9 @@ class RunState(keras.callbacks.Callback):
         is_alone = self._distribution.num_hosts == 1
         is_due = is_alone and time.monotonic() - self._last_save >= self._seconds_between
         if is_due or self.request.is_made or step % _STEPS_BETWEEN_CHECKS == 0:
-            self._check_finite({k: float(v) for k, v in (logs or {}).items()}, step)
+            # The averages of a few steps say little about an epoch.
+            is_settled = step % self._steps_per_epoch >= _STEPS_BETWEEN_CHECKS
+            self._check({k: float(v) for k, v in (logs or {}).items()}, step, is_settled)
         if is_due or (is_alone and self.request.is_made):
             for kept, average in zip(self._kept_averages, self._averages, strict=True):
                 kept.assign(average.read_value())
@@ -236,20 +241,22 @@ class RunState(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Writes the metrics row, then the checkpoint."""
         values = {name: round(float(np.asarray(v)), 6) for name, v in (logs or {}).items()}
-        self._check_finite(values, (epoch + 1) * self._steps_per_epoch)
+        self._check(values, (epoch + 1) * self._steps_per_epoch, True)
         if self._distribution.is_chief:
             self._write_rows([*self.rows[:epoch], {"epoch": epoch + 1, **values}])
         self._save((epoch + 1) * self._steps_per_epoch)
         if self.request.is_made:
             raise KeyboardInterrupt
 
-    def _check_finite(self, values: Mapping[str, float], step: int) -> None:
-        if not all(math.isfinite(value) for value in values.values()):
-            shown = {name: round(value, 6) for name, value in values.items()}
+    def _check(self, values: Mapping[str, float], step: int, is_settled: bool) -> None:
+        epochs = (step - 1) // self._steps_per_epoch
+        rows = self.rows[:epochs] if epochs else []
+        earlier = [row["loss"] for row in rows if "loss" in row]
+        reason = self._diverging.reason(values, earlier, is_settled)
+        if reason:
             raise ValueError(
-                f"training diverged in epoch {-(-step // self._steps_per_epoch)}: expected finite "
-                f"metrics, received {shown}; lower the learning rate and start again in a new work "
-                f"dir (the last finite state is in {self._checkpoints.folder})"
+                f"training diverged in epoch {epochs + 1}: {reason} and start again in a new work "
+                f"dir (the last state before is in {self._checkpoints.folder})"
             )
 
     def _save(self, step: int) -> None:

@@ -19,6 +19,7 @@ from nas.layers import frozen_batch_norm, fused_batch_norm, keras_network, preci
 from nas.pretrained import network_weights
 from nas.progress import Track, untracked
 from nas.training import beginning, checkpoints, resumable_fit
+from nas.training.diverging import Diverging
 from nas.training.train_config import TrainConfig
 
 _EVALUATED_AT_ONCE = 500
@@ -101,7 +102,14 @@ def train(
     if initial is not None:
         identity["initial"] = network_weights.digest(initial)
     state = checkpoints.RunState(
-        directory, variables, identity, steps, averages, report=report, distribution=hosts
+        directory,
+        variables,
+        identity,
+        steps,
+        averages,
+        report=report,
+        distribution=hosts,
+        diverging=Diverging(network.num_classes, model.optimizer),
     )
     finished = state.restore()
     with batching.named_faults(examples):

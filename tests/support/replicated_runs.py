@@ -59,6 +59,7 @@ SEARCH = SearchConfig(
     batch_size=16,
     target=4.0,
     arch_learning_rate=0.05,
+    clip_norm=0.5,
     arch_period=2,
 )
 CHILD = Child("small", 28, 10, Stem(4, 3, 2), (Block(MBConv(3, 1), 4, 8, 2),), Head(16), 1)

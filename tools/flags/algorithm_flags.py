@@ -38,6 +38,12 @@ _FLAGS = (
         "Epochs of each finalist's first training, 1 by default; later ones are twice as long.",
         lower_bound=1,
     ),
+    flags.DEFINE_float(
+        "clip_norm",
+        None,
+        "Largest norm of the gradient of a weight step, over the sampled path; 0 for none.",
+        lower_bound=0.0,
+    ),
     flags.DEFINE_integer(
         "reinforce_networks", None, "proxyless_reinforce: networks per step.", lower_bound=1
     ),
@@ -65,7 +71,8 @@ _FLAGS = (
     ),
 )
 
-
+# For a work dir that an earlier version began.
+CLIP_HINT = "or say with --clip_norm what it began with (0 by default before)"
 # Names of these flags.
 NAMES = tuple(flag.name for flag in _FLAGS)
 # The algorithms that use a flag, for the flags that not all of them use. Commands define the first
@@ -74,6 +81,7 @@ _USERS = {
     "arch_learning_rate": algorithm_names.LEARN_ALPHA,
     "arch_period": algorithm_names.LEARN_ALPHA,
     "objective": algorithm_names.LEARN_ALPHA,
+    "clip_norm": algorithm_names.HAVE_SUPERNET,
     "reinforce_networks": ("proxyless_reinforce",),
     "reward": ("proxyless_reinforce",),
     "path_dropout": ("one_shot",),

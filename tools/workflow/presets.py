@@ -73,6 +73,7 @@ PRESETS = {
             batch_size=64,
             warmup_learning_rate=0.2,
             learning_rate=0.1,
+            clip_norm=1.0,
             arch_learning_rate=0.02,
             arch_period=2,
             evolution_population=16,

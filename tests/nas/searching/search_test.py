@@ -15,6 +15,7 @@ from nas.architecture.operations import MBConv, Skip
 from nas.architecture.specs import SearchSpace
 from nas.choices.candidate_costs import Latencies
 from nas.data import batching, loading
+from nas.distribution import hosts
 from nas.layers import loss_scale
 from nas.searching import algorithms, learning_rates, paired_batches, search
 from nas.searching.search_config import SearchConfig
@@ -224,6 +225,16 @@ def test_settings_that_cannot_be_are_refused(name):
 def test_an_unknown_precision_is_refused():
     with pytest.raises(ValueError, match="precision: expected one of float32, .*'half'"):
         SearchConfig(precision="half")
+
+
+@pytest.mark.parametrize(("asked", "used"), [(0.0, None), (0.5, 0.5)])
+def test_gradients_of_weight_steps_are_shortened_to_the_norm_asked_for(asked, used, dataset):
+    config = dataclasses.replace(CONFIG, clip_norm=asked)
+    task, algorithm = search.prepare(SPACE, dataset, LATENCIES, config, hosts.Distribution())
+    net = search.build_supernet(SPACE, config, task.latencies, STEPS, algorithm)
+    assert net.optimizer.global_clipnorm == used
+    assert net.path_optimizer.optimizer is net.optimizer
+    assert ("clip_norm" in config.identity) == bool(asked)
 
 
 def test_learning_rate_is_two_cosines():

@@ -8,11 +8,18 @@ import pytest
 import tensorflow as tf
 
 from nas.training.checkpoints import RunState
+from nas.training.diverging import Diverging
 
 
-def run_state(directory, value, identity=None, report=None):
+def run_state(directory, value, identity=None, report=None, classes=0):
     variable = tf.Variable(value)
-    state = RunState(directory, {"x": variable}, identity, report=report or (lambda line: None))
+    state = RunState(
+        directory,
+        {"x": variable},
+        identity,
+        report=report or (lambda line: None),
+        diverging=Diverging(classes),
+    )
     return state, variable
 
 
@@ -49,6 +56,28 @@ def test_metrics_that_are_not_finite_end_the_run_and_keep_the_last_state(value, 
         state.on_epoch_end(1, {"loss": value})
     again, variable = run_state(tmp_path, 0.0)
     assert again.restore() == 1 and float(variable) == 1.0
+
+
+def test_a_loss_that_grows_far_above_guessing_ends_the_run(tmp_path):
+    state, variable = run_state(tmp_path, 0.0, classes=10)
+    state.restore()
+    state.on_epoch_end(0, {"loss": 1.0})
+    variable.assign(1.0)
+    # Guessing has 2.30; the lowest epoch had 1.0, so 5.61 is the most.
+    with pytest.raises(ValueError, match="diverged in epoch 2: expected a loss of at most 5.61"):
+        state.on_epoch_end(1, {"loss": 5.7})
+    again, variable = run_state(tmp_path, 9.0)
+    assert again.restore() == 1 and float(variable) == 0.0
+
+
+def test_a_loss_is_judged_within_an_epoch_after_enough_steps(tmp_path):
+    state, _, _ = in_steps(tmp_path, 1000, seconds_between=1e9, diverging=Diverging(10))
+    state.restore()
+    state.on_epoch_begin(0)
+    for batch in range(99):
+        state.on_train_batch_end(batch, {"loss": tf.constant(8.0)})
+    with pytest.raises(ValueError, match="diverged in epoch 1: expected a loss of at most 6.91"):
+        state.on_train_batch_end(99, {"loss": tf.constant(8.0)})
 
 
 def test_checkpoints_of_another_run_are_dropped_with_a_word(tmp_path):
@@ -200,7 +229,7 @@ def test_a_full_disk_is_told_by_the_name_of_the_checkpoint(tmp_path):
     assert again.restore() == 1 and float(variable) == 1.0
 
 
-def in_steps(directory, steps_per_epoch=10, seconds_between=0.0):
+def in_steps(directory, steps_per_epoch=10, seconds_between=0.0, diverging=None):
     variable, mean = tf.Variable(0.0), keras.metrics.Mean()
     state = RunState(
         directory,
@@ -208,6 +237,7 @@ def in_steps(directory, steps_per_epoch=10, seconds_between=0.0):
         steps_per_epoch=steps_per_epoch,
         metrics=[mean],
         seconds_between=seconds_between,
+        diverging=diverging,
     )
     return state, variable, mean
 
