@@ -137,6 +137,11 @@ TRUTH = Kind(
     "rows written by tools.experiments.make_truth",
     "put a whole copy back, or take that line out and run it again: it trains only what is missing",
 )
+RATES = Kind(
+    "rates.jsonl",
+    "rows written by tools.experiments.sweep_rates",
+    "put a whole copy back, or take that line out and run it again: it trains only what is missing",
+)
 TFLITE = Kind(
     "child_<recipe>.tflite",
     "a .tflite file",

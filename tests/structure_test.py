@@ -22,7 +22,7 @@ TEXT_ENDINGS = {".py", ".md", ".toml", ".json", ".jsonl", ".html", ".css", ".js"
 # It replaces ai-edge-litert on older devices.
 UNDECLARED_IMPORTS = {"tflite_runtime"}
 # It runs in another Python, and imports the packages and the released code that are there.
-FOREIGN = ROOT / "tools" / "experiments" / "reference_supernet.py"
+FOREIGN = ROOT / "tools" / "experiments" / "steps" / "reference_supernet.py"
 # tensorflow-datasets imports it.
 UNIMPORTED_DEPENDENCIES = {"importlib-resources"}
 

@@ -47,7 +47,7 @@ def main() -> None:
     """Measures, writes the file and prints the table."""
     measure, growth = _measurements(), [_count(text) for text in _GROWTH.value]
     from nas import files
-    from tools.experiments import peak_memory, supernet_report, supernet_steps
+    from tools.experiments.steps import peak_memory, supernet_report, supernet_steps
 
     if _PROCESSES.value and not peak_memory.available():
         raise ValueError(
@@ -125,7 +125,7 @@ def _count(text: str) -> int:
 def _times(space) -> dict[str, Any]:
     from nas.searching.algorithms.proxyless_gradient import FullGradient, TwoPathGradient
     from nas.searching.algorithms.proxyless_reinforce import Reinforce
-    from tools.experiments import supernet_steps
+    from tools.experiments.steps import supernet_steps
 
     batch_size = _BATCH_SIZE.value
     paths = supernet_steps.random_paths(space, _PATHS.value, _SEED.value)
@@ -183,7 +183,7 @@ def _times(space) -> dict[str, Any]:
 
 
 def _memory(space) -> dict[str, Any]:
-    from tools.experiments import peak_memory, supernet_steps
+    from tools.experiments.steps import peak_memory, supernet_steps
 
     path = supernet_steps.random_paths(space, 1, _SEED.value)[0]
     if space.widths:
@@ -208,7 +208,7 @@ def _memory(space) -> dict[str, Any]:
 
 def _grown_times(space, count: int) -> dict[str, float]:
     """Times the path of first candidates in a space with `count` candidates per slot."""
-    from tools.experiments import supernet_steps
+    from tools.experiments.steps import supernet_steps
 
     grown = supernet_steps.with_candidates(space, count)
     trace_s, first_step_s = supernet_steps.SupernetSteps(grown, _BATCH_SIZE.value).compile_search()
@@ -228,7 +228,7 @@ def _grown_times(space, count: int) -> dict[str, float]:
 
 
 def _grown_memory(space, count: int) -> dict[str, float]:
-    from tools.experiments import peak_memory, supernet_steps
+    from tools.experiments.steps import peak_memory, supernet_steps
 
     grown = supernet_steps.with_candidates(space, count)
     path = [0] * len(grown.option_counts)

@@ -52,7 +52,7 @@ def main() -> None:
 
 @contextlib.contextmanager
 def _reference_steps(root: pathlib.Path) -> Iterator[tuple[dict[str, Step], int, str]]:
-    script = pathlib.Path(__file__).parent / "experiments" / "reference_supernet.py"
+    script = pathlib.Path(__file__).parent / "experiments" / "steps" / "reference_supernet.py"
     numbers = _BATCH_SIZE.value, _RESOLUTION.value, _THREADS.value
     command = [_PYTHON.value, str(script), str(root), *map(str, numbers)]
     with contextlib.ExitStack() as stack:
@@ -88,7 +88,7 @@ def _our_steps(num_weights: int) -> dict[str, Step]:
 
     tf.config.threading.set_intra_op_parallelism_threads(_THREADS.value)
     from nas.searching.algorithms.proxyless_gradient import TwoPathGradient
-    from tools.experiments import supernet_steps
+    from tools.experiments.steps import supernet_steps
 
     space = supernet_steps.load_space("proxyless_imagenet", _RESOLUTION.value)
     net = supernet_steps.SupernetSteps(space, _BATCH_SIZE.value)

@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Callable, Sequence
 
 import keras
+import tensorflow as tf
 
 from nas import files, objectives
 from nas.architecture import spec_json
@@ -225,6 +226,20 @@ def _weight_layout(space: SearchSpace, algorithm: algorithms.Algorithm) -> dict[
     return {"weight_layout": "chunks"} if is_cut else {}
 
 
+def run_variables(net: supernet.Supernet) -> dict[str, tf.Variable]:
+    """Returns all variables that a search changes, by name."""
+    return {
+        **checkpoints.named_variables(net, "supernet"),
+        **checkpoints.named_variables(net.optimizer, "optimizer"),
+        **checkpoints.named_variables(net.arch_optimizer, "arch_optimizer"),
+        **net.path_optimizer.variables,
+        **net.loss_scale.variables,
+        **net.objective.variables,
+        **net.algorithm.variables,
+        **(net.observations.variables if net.observations else {}),
+    }
+
+
 def train_supernet(task: Task, algorithm: StepAlgorithm) -> supernet.Supernet:
     """Returns the trained supernet; trains only the epochs that are not finished yet."""
     config, directory, hosts = task.config, task.directory, task.distribution
@@ -235,19 +250,9 @@ def train_supernet(task: Task, algorithm: StepAlgorithm) -> supernet.Supernet:
             task.space, config, task.latencies, steps, algorithm, hosts.sync_batch_norm, seed
         )
     net.class_weights = task.dataset.weights_in(task.dataset.train)
-    variables = {
-        **checkpoints.named_variables(net, "supernet"),
-        **checkpoints.named_variables(net.optimizer, "optimizer"),
-        **checkpoints.named_variables(net.arch_optimizer, "arch_optimizer"),
-        **net.path_optimizer.variables,
-        **net.loss_scale.variables,
-        **net.objective.variables,
-        **net.algorithm.variables,
-        **(net.observations.variables if net.observations else {}),
-    }
     state = checkpoints.RunState(
         directory,
-        variables,
+        run_variables(net),
         task.identity,
         steps,
         list(net.trackers.values()),

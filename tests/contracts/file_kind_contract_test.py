@@ -30,6 +30,7 @@ from nas.data import split_record
 from nas.searching import alpha_file, estimating, finalist_record, judged_networks
 from nas.training import metrics_file
 from tools.experiments import finished_runs
+from tools.experiments.rates import first_epochs
 from tools.experiments.truth import trainings
 from tools.reporting.data import records
 from tools.workflow.pipeline import fastest_recipe
@@ -146,6 +147,13 @@ READS = [
         r"(provenance|settings)\..*",
         has_lines=True,
     ),
+    Read(
+        file_kinds.RATES,
+        "rates.jsonl",
+        first_epochs.read,
+        r"(provenance|settings)\..*",
+        has_lines=True,
+    ),
     Read(file_kinds.TFLITE, "child_int8.tflite", protocol.read_model),
 ]
 
@@ -214,6 +222,8 @@ def whole(tmp_path_factory, tiny_model_file):
     files.write_json(path / "comparison.json", content)
     trained = trainings.Training("drawn", 0, 0.1, 0.1, (0, 1), 0, 0.7, 10, 20, {"a": 1}, notes)
     trainings.append(path / "truth.jsonl", trained)
+    epoch = first_epochs.FirstEpoch("tiny", 0.5, 0.2, 2.1, None, {"a": 1}, notes)
+    first_epochs.append(path / "rates.jsonl", epoch)
     rows = (path / "train/metrics.jsonl").read_bytes().splitlines(keepends=True)
     files.write_bytes(path / "train/metrics.jsonl", rows[0])
     return path

@@ -4,7 +4,7 @@ import json
 import sys
 
 from nas.architecture import spec_json, specs
-from tools.experiments import peak_memory
+from tools.experiments.steps import peak_memory
 
 if __name__ == "__main__":
     space_as_dict, kinds, batch_size = json.loads(sys.argv[1])

@@ -10,7 +10,7 @@ from nas import files
 from nas.architecture import spec_json, specs
 from nas.architecture.operations import MBConv
 from nas.architecture.spaces import load_space
-from tools.experiments import peak_memory, supernet_steps
+from tools.experiments.steps import peak_memory, supernet_steps
 
 KEYS = {
     *("weight_step_s", "child_step_s", "step_ratio", "step_ratio_same_kernels"),

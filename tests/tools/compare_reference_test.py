@@ -5,8 +5,8 @@ import sys
 import processes
 import pytest
 
-# What `tools/experiments/reference_supernet.py` says, without PyTorch: a step of either kind takes
-# two seconds.
+# What `tools/experiments/steps/reference_supernet.py` says, without PyTorch: a step of either kind
+# takes two seconds.
 STAND_IN = """#!{python}
 import sys
 print({num_weights}, "2.0", flush=True)

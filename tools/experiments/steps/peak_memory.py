@@ -67,7 +67,7 @@ def of_step(
 def _measure(kind: str, space_as_dict: dict, choices: Sequence[int], batch_size: int) -> Peak:
     import tensorflow as tf
 
-    from tools.experiments import supernet_steps
+    from tools.experiments.steps import supernet_steps
 
     space = spec_json.from_dict(specs.SearchSpace, space_as_dict)
     batch = supernet_steps.noise(space, batch_size)

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from nas.architecture import spaces
 from nas.layers import keras_network
-from tools.experiments import plain_child
+from tools.experiments.steps import plain_child
 
 NETWORK = spaces.load_space("tiny").child([1, 0, 2]).with_task(10, 16)
 

@@ -25,7 +25,7 @@ from nas.searching.algorithms import proxyless_gradient
 from nas.searching.algorithms.proxyless_gradient import FullGradient, TwoPathGradient
 from nas.searching.algorithms.proxyless_reinforce import Reinforce
 from nas.supernet import routes, supernet
-from tools.experiments import plain_child
+from tools.experiments.steps import plain_child
 
 Step = Callable[[], object]
 Choices = Sequence[int]

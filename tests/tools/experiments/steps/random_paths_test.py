@@ -1,7 +1,7 @@
 import made_wide_workdir
 import numpy as np
 
-from tools.experiments import supernet_steps
+from tools.experiments.steps import supernet_steps
 
 
 def test_random_paths_draw_every_option_of_every_decision():

@@ -3,7 +3,7 @@
 It runs in its own process, with a Python that has PyTorch, numpy and PyYAML. It imports none of our
 modules:
 
-    python tools/experiments/reference_supernet.py CHECKOUT BATCH_SIZE RESOLUTION THREADS
+    python tools/experiments/steps/reference_supernet.py CHECKOUT BATCH_SIZE RESOLUTION THREADS
 
 For every line `weight` or `two` on stdin it makes that step on newly sampled paths, as the released
 search does, and prints the seconds. The first line it prints has the number of weights and the
