@@ -112,11 +112,8 @@ def test_a_tool_runs_with_what_those_before_it_left(command, here, fashion_data_
     if tool in READ_DATA:
         arguments.append(f"--data_dir={fashion_data_dir}")
     arguments += ADDED.get(tool, [])
-    first = next(other for other in named("python") if other[2] == command[2])
-    if command == first:
-        run(here, sys.executable, *command[1:3], *arguments)
-        return
-    # Further commands of a tool are forked from a process that has imported TensorFlow.
+    # Forked from a process that has imported TensorFlow; `make search` starts Python anew, and
+    # tests/tools/fresh_process_test.py every tool.
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = processes.run(command[2], *arguments, cwd=here, env=environment)
     assert done.returncode == 0, (command, done.stdout[-2000:], done.stderr)

@@ -18,13 +18,18 @@ from absl import flags
 
 from tools.flags import aim, algorithm_flags, data_flags, extension, watch_flags
 from tools.terminal import console
-from tools.workflow import several_hosts, workdir
+from tools.workflow import search_defaults, several_hosts, workdir
 
 _SPACE = flags.DEFINE_string("space", "cifar", "Search space: a name, or a .json file.")
 _ALGORITHM = flags.DEFINE_string("algorithm", "proxyless_gradient", algorithm_flags.HELP)
-_EPOCHS = flags.DEFINE_integer("epochs", 10, "Search epochs after the warm-up.", lower_bound=1)
+_EPOCHS = flags.DEFINE_integer(
+    "epochs", search_defaults.EPOCHS, "Search epochs after the warm-up.", lower_bound=1
+)
 _WARMUP = flags.DEFINE_integer(
-    "warmup_epochs", 5, "Epochs at the start that train the weights alone.", lower_bound=0
+    "warmup_epochs",
+    search_defaults.WARMUP_EPOCHS,
+    "Epochs at the start that train the weights alone.",
+    lower_bound=0,
 )
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Images per step.", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of all random draws.", lower_bound=0)
@@ -75,8 +80,7 @@ def _of_algorithm(name: str) -> dict[str, Any]:
     """Fields of `SearchConfig` for an algorithm: as given, or this command's defaults."""
     defaults: dict[str, Any] = {"evolution_population": 20, "evolution_generations": 10}
     if algorithm_flags.is_used("clip_norm", name):
-        # Without it, first steps throw up the loss in spaces of wide layers; docs/results.md.
-        defaults["clip_norm"] = 1.0
+        defaults["clip_norm"] = search_defaults.CLIP_NORM
     return defaults | algorithm_flags.given()
 
 
@@ -100,7 +104,7 @@ def main() -> None:
     space = spaces.load_space(_SPACE.value)
     aimed = aim.read()
     extended = extension.of(_WORKDIR.value, "search", _EPOCHS.value)
-    learning_rate = _RATE.value or {"sgd": 0.1, "adamw": 1e-3}[_OPTIMIZER.value]
+    learning_rate = _RATE.value or search_defaults.LEARNING_RATES[_OPTIMIZER.value]
     config = search_config.SearchConfig(
         epochs=_EPOCHS.value,
         earlier_epochs=extended.earlier_epochs,

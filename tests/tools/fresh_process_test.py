@@ -1,7 +1,7 @@
 """Tests run most commands in forks of a process that imported TensorFlow; here is why they may.
 
-A real `python -m` of every tool that `tests/readme_test.py` does not run says the same, and one of
-each kind of tool that TensorFlow is imported for before its input is refused.
+A real `python -m` of half of the tools says the same, among them one of each kind that imports
+TensorFlow before its input is refused. Every tool is imported in a new process.
 """
 
 import pathlib
@@ -67,7 +67,7 @@ for tool in sys.argv[1:]:
 def test_no_tool_imports_what_takes_seconds_before_its_flags_are_read():
     root = pathlib.Path(__file__).parents[2]
     tools = sorted(path.stem for path in (root / "tools").glob("*.py") if path.stem != "__init__")
-    tools += ["experiments.make_truth", "experiments.judge_search"]
+    tools += ["experiments.make_truth", "experiments.judge_search", "experiments.sweep_rates"]
     done = subprocess.run(
         [sys.executable, "-c", IMPORT_EACH, *tools], cwd=root, capture_output=True, text=True
     )

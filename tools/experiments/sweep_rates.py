@@ -15,12 +15,9 @@ from absl import flags
 
 from tools.flags import data_flags
 from tools.terminal import console
-from tools.workflow import workdir
+from tools.workflow import search_defaults, workdir
 
 FILE_NAME = "rates.jsonl"
-# The defaults of `tools.search`, which are tested to be these.
-_RATES = {"sgd": 0.1, "adamw": 1e-3}
-_WARMUP_EPOCHS, _EPOCHS = 5, 10
 
 _SPACES = flags.DEFINE_list(
     "spaces", ["made"], "Search spaces: names, .json files, or made, which is ten of them."
@@ -29,9 +26,14 @@ _FACTORS = flags.DEFINE_list(
     "factors", ["0.125", "0.25", "0.5", "1", "2"], "What the learning rate is multiplied by."
 )
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Images per step.", lower_bound=1)
-_OPTIMIZER = flags.DEFINE_enum("optimizer", "sgd", [*_RATES], "Optimizer of the weights.")
+_OPTIMIZER = flags.DEFINE_enum(
+    "optimizer", "sgd", [*search_defaults.LEARNING_RATES], "Optimizer of the weights."
+)
 _CLIP = flags.DEFINE_float(
-    "clip_norm", 1.0, "Largest norm of the gradient of a step; 0 for none.", lower_bound=0.0
+    "clip_norm",
+    search_defaults.CLIP_NORM,
+    "Largest norm of the gradient of a step; 0 for none.",
+    lower_bound=0.0,
 )
 _MAX_TRAIN = flags.DEFINE_integer(
     "max_train_examples", 0, "Largest number of training images to use; 0 is all.", lower_bound=0
@@ -61,10 +63,10 @@ def main() -> None:
         max_train_examples=_MAX_TRAIN.value,
         images=data_flags.options(),
     )
-    rate = _RATES[_OPTIMIZER.value]
+    rate = search_defaults.LEARNING_RATES[_OPTIMIZER.value]
     config = SearchConfig(
-        epochs=_EPOCHS,
-        warmup_epochs=_WARMUP_EPOCHS,
+        epochs=search_defaults.EPOCHS,
+        warmup_epochs=search_defaults.WARMUP_EPOCHS,
         batch_size=_BATCH_SIZE.value,
         seed=_SEED.value,
         optimizer=_OPTIMIZER.value,

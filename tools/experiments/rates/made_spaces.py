@@ -8,11 +8,11 @@ mixed. Where a slot keeps its shape, its block may be skipped.
 from typing import Literal
 
 from nas.architecture.blocks import Head, Slot, Stem
-from nas.architecture.operations import UIB, FusedMBConv, MBConv, Operation, Skip
+from nas.architecture.operations import UIB, FusedMBConv, MBConv, Skip
 from nas.architecture.specs import SearchSpace
 
 _NAME = "made_"
-_CANDIDATES: dict[str, tuple[Operation, ...]] = {
+_CANDIDATES: dict[str, tuple[MBConv | FusedMBConv | UIB, ...]] = {
     "mbconv": (MBConv(3, 3), MBConv(5, 3), MBConv(7, 6)),
     "activations": (
         MBConv(3, 4, "relu"),
@@ -47,7 +47,7 @@ def made_space(name: str) -> SearchSpace:
     before = stages[0][0]
     for width, count in stages:
         for _ in range(count):
-            step = 2 if before != width else 1
+            step: Literal[1, 2] = 2 if before != width else 1
             skips = (Skip(),) if step == 1 and before == width else ()
             layers.append(Slot(before, width, (*_CANDIDATES[kind], *skips), step))
             before = width
