@@ -10,6 +10,8 @@ import keras
 from nas import known_names, objectives, run_length
 from nas.layers import precision
 
+QUALITIES = ("accuracy", "likelihood")
+BASELINES = ("average", "others")
 OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
     "sgd": functools.partial(keras.optimizers.SGD, momentum=0.9, nesterov=True),
     "adamw": keras.optimizers.AdamW,
@@ -64,7 +66,14 @@ class SearchConfig:
             number of architecture steps: the reference's 1e-3 belongs to 120 epochs.
         arch_period: number of weight steps per architecture step.
         reinforce_networks: `proxyless_reinforce`: networks sampled in one architecture step.
+        reinforce_images: `proxyless_reinforce`: images of the validation batch on which each
+            network is judged; 0 for all of them.
         reward: `proxyless_reinforce`: key of `rewards.REWARDS`.
+        reward_quality: `proxyless_reinforce`: what a reward is made of beside the latency, one of
+            `QUALITIES`: the accuracy, or exp(-cross-entropy), the geometric mean of the
+            probabilities of the true classes, of which a few images say more.
+        reward_baseline: `proxyless_reinforce`: what a reward is compared with, one of `BASELINES`:
+            a moving average, or the mean of the other networks of the same step.
         reward_exponent: exponent of the power reward, above 0; 0.1 is the authors' value.
         reward_beta: beta of the absolute reward, below 0; -0.1 is its authors' value.
         path_dropout: `one_shot`: probability at the end of the training that all candidates of a
@@ -108,7 +117,10 @@ class SearchConfig:
     arch_learning_rate: float = 1e-3
     arch_period: int = 5
     reinforce_networks: int = 10
+    reinforce_images: int = 0
     reward: str = "absolute"
+    reward_quality: str = "accuracy"
+    reward_baseline: str = "average"
     reward_exponent: float = 0.1
     reward_beta: float = -0.1
     path_dropout: float = 0.1
@@ -131,7 +143,8 @@ class SearchConfig:
         Those that were added later are left out at their defaults, so that earlier runs go on.
         """
         later = {"derive": "alpha", "init": "random", "finalists": 1, "finalist_epochs": 1}
-        later |= {"earlier_epochs": (), "clip_norm": 0.0}
+        later |= {"earlier_epochs": (), "clip_norm": 0.0, "reinforce_images": 0}
+        later |= {"reward_quality": "accuracy", "reward_baseline": "average"}
         fields = dataclasses.asdict(self)
         return {k: v for k, v in fields.items() if k not in later or v != later[k]}
 
@@ -141,6 +154,8 @@ class SearchConfig:
         precision.check_name(self.precision)
         known_names.check("optimizer", self.optimizer, OPTIMIZERS)
         known_names.check("derive", self.derive, DERIVATIONS)
+        known_names.check("reward_quality", self.reward_quality, QUALITIES)
+        known_names.check("reward_baseline", self.reward_baseline, BASELINES)
         for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, received {getattr(self, name)}")
@@ -153,9 +168,18 @@ class SearchConfig:
                 f"epochs: expected {self.earlier_epochs[-1]} as before, since a search with {what} "
                 f"cannot be extended, received {self.epochs}; search in another work dir"
             )
-        for name in ("warmup_epochs", "target", "clip_norm"):
+        for name in ("warmup_epochs", "target", "clip_norm", "reinforce_images"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: expected at least 0, received {getattr(self, name)}")
+        if self.reinforce_images > self.batch_size:
+            raise ValueError(
+                f"reinforce_images: expected at most batch_size={self.batch_size}, received "
+                f"{self.reinforce_images}"
+            )
+        if self.reward_baseline == "others" and self.reinforce_networks < 2:
+            raise ValueError(
+                "reinforce_networks: expected at least 2 with reward_baseline=others, received 1"
+            )
         for name, allowed, is_allowed in (
             ("reward_exponent", "above 0", self.reward_exponent > 0.0),
             ("reward_beta", "below 0", self.reward_beta < 0.0),

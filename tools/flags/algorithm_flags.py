@@ -47,6 +47,26 @@ _FLAGS = (
     flags.DEFINE_integer(
         "reinforce_networks", None, "proxyless_reinforce: networks per step.", lower_bound=1
     ),
+    flags.DEFINE_integer(
+        "reinforce_images",
+        None,
+        "proxyless_reinforce: images of a batch on which each network is judged; 0 is all.",
+        lower_bound=0,
+    ),
+    flags.DEFINE_enum(
+        "reward_quality",
+        None,
+        ["accuracy", "likelihood"],
+        "proxyless_reinforce: the accuracy in a reward, or exp(-cross-entropy) in its place, of "
+        "which few images say more.",
+    ),
+    flags.DEFINE_enum(
+        "reward_baseline",
+        None,
+        ["average", "others"],
+        "proxyless_reinforce: what rewards are compared with: a moving average, or the other "
+        "networks of the same step.",
+    ),
     flags.DEFINE_enum(
         "reward",
         None,
@@ -83,7 +103,10 @@ _USERS = {
     "objective": algorithm_names.LEARN_ALPHA,
     "clip_norm": algorithm_names.HAVE_SUPERNET,
     "reinforce_networks": ("proxyless_reinforce",),
+    "reinforce_images": ("proxyless_reinforce",),
     "reward": ("proxyless_reinforce",),
+    "reward_quality": ("proxyless_reinforce",),
+    "reward_baseline": ("proxyless_reinforce",),
     "path_dropout": ("one_shot",),
     "evolution_population": ("one_shot", "one_shot_single_path"),
     "evolution_generations": ("one_shot", "one_shot_single_path"),

@@ -2,19 +2,21 @@
 
 Weight step: one path drawn from p = softmax(alpha), as in the gradient form. Architecture step:
 several networks are drawn from p and run forward, one after the other, on one validation batch.
-With R a network's reward (`nas/searching/rewards.py`) and b a moving average of rewards, alpha
-follows
+With R a network's reward (`nas/searching/rewards.py`) and b a baseline, alpha follows
 
     mean over networks of (R - b) * grad log p(network),    grad log p = g - p in every row
 
 (g one-hot at the row's option). This is an unbiased estimate of the expected reward's gradient
-for every b that does not depend on the networks just drawn. The algorithm returns its negative,
+for every b that does not depend on the network. Either b is a moving average of rewards, or, for
+each network, the mean reward of the step's other networks (Kool, van Hoof & Welling 2019). All
+networks of a step see the same images, so the luck of these images is in the rewards of the others
+too and cancels. The algorithm returns its negative,
 since the optimizer minimises. Latency enters through each network's reward. The weights that the
 search's objective gives to gradients are not used; its change of alpha after the step, which leads
 to the target, is.
 
-Before the first step there is no average. Then b is the mean reward of the batch, which scales this
-one gradient by (n - 1) / n on average and does not change its direction.
+Before the first step there is no moving average. Then b is the mean reward of the batch, which
+scales this one gradient by (n - 1) / n on average and does not change its direction.
 """
 
 from collections.abc import Callable
@@ -75,16 +77,21 @@ class Reinforce(SupernetAlgorithm):
         alpha = tf.convert_to_tensor(supernet.alpha.value)
         found = self._run(supernet, images, labels, alpha, seeds)
         mean_reward = tf.reduce_mean(found.reward)
-        baseline = tf.where(self.baseline_steps > 0, self.baseline, mean_reward)
         p = sampling.path_probabilities(alpha, supernet.mask)
         scores = tf.one_hot(found.choices, alpha.shape[1]) - p
-        advantages = found.reward - baseline
+        advantages = found.reward - self._baseline_of(found.reward)
         return ArchitectureGradient(
             gradient=-tf.reduce_mean(advantages[:, None, None] * scores, axis=0),
             cross_entropy=tf.reduce_mean(found.cross_entropy),
             accuracy=tf.reduce_mean(found.accuracy),
             reward=mean_reward,
         )
+
+    def _baseline_of(self, rewards: tf.Tensor) -> tf.Tensor:
+        """Returns what each reward is compared with; a scalar or as many as `rewards`."""
+        if self.config.reward_baseline == "others":
+            return (tf.reduce_sum(rewards) - rewards) / (self.config.reinforce_networks - 1)
+        return tf.where(self.baseline_steps > 0, self.baseline, tf.reduce_mean(rewards))
 
     def _run(
         self,
@@ -99,6 +106,10 @@ class Reinforce(SupernetAlgorithm):
         If replicas normalize together, every network is traced, since replicas cannot wait for each
         other in a loop.
         """
+        # Of several replicas each takes its part.
+        asked = self.config.reinforce_images or self.config.batch_size
+        count = max(1, images.shape[0] * asked // self.config.batch_size)
+        images, labels = images[:count], labels[:count]
 
         def run_one(seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             choices = sampling.sample_path(alpha, supernet.mask, seed)
@@ -113,7 +124,9 @@ class Reinforce(SupernetAlgorithm):
         choices, *means = found
         cross_entropy, accuracy = replicas.mean(means)
         latency_ms = supernet.latencies.costs_of(choices)
-        return Networks(choices, self.reward(accuracy, latency_ms), cross_entropy, accuracy)
+        is_likely = self.config.reward_quality == "likelihood"
+        quality = tf.exp(-cross_entropy) if is_likely else accuracy
+        return Networks(choices, self.reward(quality, latency_ms), cross_entropy, accuracy)
 
     def _in_turn(self, run: Callable[[tf.Tensor], tuple], slots: int) -> list[tf.Tensor]:
         count = self.config.reinforce_networks
