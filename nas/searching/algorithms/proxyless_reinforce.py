@@ -106,10 +106,9 @@ class Reinforce(SupernetAlgorithm):
         If replicas normalize together, every network is traced, since replicas cannot wait for each
         other in a loop.
         """
-        # Of several replicas each takes its part.
-        asked = self.config.reinforce_images or self.config.batch_size
-        count = max(1, images.shape[0] * asked // self.config.batch_size)
-        images, labels = images[:count], labels[:count]
+        if self.config.reinforce_images:
+            # Of several replicas each takes its part.
+            images, labels = (self._first_part(one) for one in (images, labels))
 
         def run_one(seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             choices = sampling.sample_path(alpha, supernet.mask, seed)
@@ -127,6 +126,10 @@ class Reinforce(SupernetAlgorithm):
         is_likely = self.config.reward_quality == "likelihood"
         quality = tf.exp(-cross_entropy) if is_likely else accuracy
         return Networks(choices, self.reward(quality, latency_ms), cross_entropy, accuracy)
+
+    def _first_part(self, of_replica: tf.Tensor) -> tf.Tensor:
+        count = tf.shape(of_replica)[0] * self.config.reinforce_images // self.config.batch_size
+        return of_replica[: tf.maximum(count, 1)]
 
     def _in_turn(self, run: Callable[[tf.Tensor], tuple], slots: int) -> list[tf.Tensor]:
         count = self.config.reinforce_networks

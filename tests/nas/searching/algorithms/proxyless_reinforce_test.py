@@ -178,3 +178,60 @@ def num_nodes(net, batch, networks):
 
 def test_the_graph_does_not_grow_with_the_number_of_networks(net, batch):
     assert num_nodes(net, batch, 2) == num_nodes(net, batch, 20)
+
+
+def test_the_other_networks_of_a_step_are_a_baseline(net, batch, accuracies):
+    reinforce = algorithm("power", 6.0, reinforce_networks=3, reward_baseline="others")
+    # A moving average would be used otherwise.
+    reinforce.baseline.assign(100.0)
+    reinforce.baseline_steps.assign(1)
+    seed = tf.constant([5, 8], tf.int64)
+    found = reinforce.architecture_gradient(net, *batch, seed)
+    paths = [
+        tuple(sampling.sample_path(net.alpha.value, net.mask, one).numpy())
+        for one in tf.unstack(tf.random.split(seed, 3))
+    ]
+    assert len(set(paths)) > 1
+    rewarded = [rewards("power", 6.0, accuracies)[path] for path in paths]
+    expected = np.zeros([2, 3])
+    for i, path in enumerate(paths):
+        scores = -probabilities(ALPHA)
+        scores[[0, 1], path] += 1.0
+        others = (sum(rewarded) - rewarded[i]) / 2
+        expected -= (rewarded[i] - others) * scores / 3
+    np.testing.assert_allclose(found.gradient, expected, atol=1e-6)
+
+
+def test_networks_are_judged_by_the_likelihood_of_a_part_of_the_images(net, batch):
+    images, labels = batch
+    settings = {"reinforce_networks": 2, "reward_quality": "likelihood"}
+    reinforce = Reinforce(SearchConfig(**settings, reinforce_images=10, batch_size=30))
+    seed = tf.constant([5, 6], tf.int64)
+    # As in `fit`, the number of images is not known when the step is traced.
+    specs = [tf.TensorSpec([None, 8, 8, 3]), tf.TensorSpec([None], tf.int64), seed]
+    step = tf.function(lambda *given: reinforce.architecture_gradient(net, *given), autograph=False)
+    found = step.get_concrete_function(*specs)(images, labels, seed)
+    likelihoods = []
+    for one in tf.unstack(tf.random.split(seed, 2)):
+        path = sampling.sample_path(net.alpha.value, net.mask, one)
+        logits = net(images[:10], path, training=True)
+        right = tf.gather(tf.nn.log_softmax(logits), labels[:10], batch_dims=1)
+        likelihoods.append(np.exp(np.mean(right)))
+    np.testing.assert_allclose(found.reward, np.mean(likelihoods), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"reinforce_images": 65, "batch_size": 64},
+            "reinforce_images: expected at most batch_siz",
+        ),
+        ({"reward_baseline": "others", "reinforce_networks": 1}, "expected at least 2 with reward"),
+        ({"reward_baseline": "mean"}, "reward_baseline: expected one of average, others"),
+        ({"reward_quality": "luck"}, "reward_quality: expected one of accuracy, likelihood"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        SearchConfig(**settings)
