@@ -73,10 +73,11 @@ class Reinforce(SupernetAlgorithm):
         self, supernet: Supernet, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
     ) -> ArchitectureGradient:
         """Computes alpha's gradient by one forward pass per sampled network, and no backward."""
-        seeds = tf.random.split(seed, self.config.reinforce_networks)
+        return self.gradient_of(supernet, self.judge(supernet, images, labels, seed))
+
+    def gradient_of(self, supernet: Supernet, found: Networks) -> ArchitectureGradient:
+        """Computes alpha's gradient from the rewards of networks that were drawn by it."""
         alpha = tf.convert_to_tensor(supernet.alpha.value)
-        found = self._run(supernet, images, labels, alpha, seeds)
-        mean_reward = tf.reduce_mean(found.reward)
         p = sampling.path_probabilities(alpha, supernet.mask)
         scores = tf.one_hot(found.choices, alpha.shape[1]) - p
         advantages = found.reward - self._baseline_of(found.reward)
@@ -84,7 +85,7 @@ class Reinforce(SupernetAlgorithm):
             gradient=-tf.reduce_mean(advantages[:, None, None] * scores, axis=0),
             cross_entropy=tf.reduce_mean(found.cross_entropy),
             accuracy=tf.reduce_mean(found.accuracy),
-            reward=mean_reward,
+            reward=tf.reduce_mean(found.reward),
         )
 
     def _baseline_of(self, rewards: tf.Tensor) -> tf.Tensor:
@@ -93,19 +94,16 @@ class Reinforce(SupernetAlgorithm):
             return (tf.reduce_sum(rewards) - rewards) / (self.config.reinforce_networks - 1)
         return tf.where(self.baseline_steps > 0, self.baseline, tf.reduce_mean(rewards))
 
-    def _run(
-        self,
-        supernet: Supernet,
-        images: tf.Tensor,
-        labels: tf.Tensor,
-        alpha: tf.Tensor,
-        seeds: tf.Tensor,
+    def judge(
+        self, supernet: Supernet, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
     ) -> Networks:
-        """Draws a network for every seed and runs it; only one is traced and in memory at a time.
+        """Draws networks and runs them; only one is traced and in memory at a time.
 
         If replicas normalize together, every network is traced, since replicas cannot wait for each
         other in a loop.
         """
+        seeds = tf.random.split(seed, self.config.reinforce_networks)
+        alpha = tf.convert_to_tensor(supernet.alpha.value)
         if self.config.reinforce_images:
             # Of several replicas each takes its part.
             images, labels = (self._first_part(one) for one in (images, labels))
@@ -123,9 +121,12 @@ class Reinforce(SupernetAlgorithm):
         choices, *means = found
         cross_entropy, accuracy = replicas.mean(means)
         latency_ms = supernet.latencies.costs_of(choices)
-        is_likely = self.config.reward_quality == "likelihood"
-        quality = tf.exp(-cross_entropy) if is_likely else accuracy
-        return Networks(choices, self.reward(quality, latency_ms), cross_entropy, accuracy)
+        reward = self.reward(self.quality(cross_entropy, accuracy), latency_ms)
+        return Networks(choices, reward, cross_entropy, accuracy)
+
+    def quality(self, cross_entropy: tf.Tensor, accuracy: tf.Tensor) -> tf.Tensor:
+        """Returns what the reward is made of beside the latency, from 0 to 1."""
+        return tf.exp(-cross_entropy) if self.config.reward_quality == "likelihood" else accuracy
 
     def _first_part(self, of_replica: tf.Tensor) -> tf.Tensor:
         count = tf.shape(of_replica)[0] * self.config.reinforce_images // self.config.batch_size
