@@ -164,6 +164,13 @@ def test_an_image_whose_end_was_filled_with_zeros_is_refused(kind, share):
             way(content[:-missing] + bytes(missing))
 
 
+@pytest.mark.parametrize("kind", ["BMP", "GIF"])
+def test_what_is_cut_off_is_called_that_in_our_words(kind):
+    content = encoded(Image.fromarray(noise(64, 64)), kind)
+    with pytest.raises(decoding.UnreadableImageError, match="^cut off: its end is missing$"):
+        decoding.examine(content[: len(content) // 2])
+
+
 def test_bytes_behind_the_end_of_an_image_are_no_fault():
     for kind in ("JPEG", "PNG"):
         assert decoding.examine(encoded(Image.fromarray(noise(9, 9, 3)), kind) + b"more").is_plain
