@@ -123,6 +123,22 @@ def test_what_is_left_out_is_reported(animals, tmp_path):
     assert lines[2] == ("folder:animals: has no test split; 12 images are held out for it")
 
 
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_classes_that_gray_alone_tells_apart_are_named(tmp_path, suffix):
+    for i in range(30):
+        name, mode = (("cat", "RGB"), ("dog", "L"), ("owl", "L" if i < 15 else "RGB"))[i % 3]
+        save_picture(tmp_path / f"toys/{name}/{i}.{suffix}", (32, 32), mode, seed=i)
+    (path,) = (tmp_path / f"toys/dog/1.{suffix}",)
+    Image.open(path).convert("RGB").save(path)  # Gray all the same.
+    lines = []
+    load(tmp_path / "toys", tmp_path, lines)
+    (line,) = (line for line in lines if "gray" in line)
+    assert "all images of dog are gray, and none of cat: a network would" in line
+    lines = []
+    load(tmp_path / "toys", tmp_path, lines, images=ImageOptions(channels="gray"))
+    assert not any("--channels" in line for line in lines)
+
+
 def test_a_class_that_no_split_could_be_taken_from_is_named(tmp_path):
     root = save_classes(tmp_path / "toys", {"a": 20, "b": 2, "c": 2}, size=(40, 40))
     Image.open(root / "b/000.png").save(root / "b/001.png", compress_level=1)
