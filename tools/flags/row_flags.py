@@ -51,6 +51,11 @@ def rows(path: str) -> list[Measurement]:
         )
     if len(every) > 1:
         console.say(console.table(*row_sets.table(every)))
+    if _ENVIRONMENT.value and _ENVIRONMENT.value > len(every):
+        raise ValueError(
+            f"environment: expected a number from 1 to {len(every)}, as the rows in {path} were "
+            f"measured in {len(every)} ways, received {_ENVIRONMENT.value}"
+        )
     if not sets:
         raise ValueError(
             f"{path}: expected rows of a search space with {' '.join(given)}, found none; "
