@@ -38,8 +38,8 @@ _RECIPE = flags.DEFINE_string("recipe", "float32", "Recipe that exports the spac
 _NETWORKS = flags.DEFINE_integer(
     "networks",
     None,
-    "Number of whole networks of the space to time; 48 if not given, or 64 if the space decides "
-    "about widths or resolutions.",
+    "Number of whole networks of the space to time; if not given 48, or 64 if the space decides "
+    "about widths or resolutions, or all of a small space.",
     lower_bound=2,
 )
 _PARTS = flags.DEFINE_integer(

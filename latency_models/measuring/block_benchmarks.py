@@ -90,7 +90,8 @@ def benchmark_space(
         recipe: name of the export recipe that the models are written by.
         device: the device to time on.
         output_path: JSONL file to append the rows to.
-        networks: number of whole networks; by default 48, or 64 for a space with such decisions.
+        networks: number of whole networks; by default 48, or 64 for a space with such decisions,
+            or all of a small space.
         num_parts: number of parts, 0 for all; by default all, or about 120 for such a space.
         seed: seed for the choice of parts and networks, and for the order of timing.
         plan: how long to time; by default the device's plan, with `seed`.

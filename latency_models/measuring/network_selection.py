@@ -19,8 +19,9 @@ DESIGNED_NETWORKS = 64
 
 
 def default_count(space: SearchSpace) -> int:
-    """Returns how many networks of `space` are timed by default."""
-    return DESIGNED_NETWORKS if part_selection.is_designed(space) else DEFAULT_NETWORKS
+    """Returns how many networks of `space` are timed by default: all of a small one."""
+    usual = DESIGNED_NETWORKS if part_selection.is_designed(space) else DEFAULT_NETWORKS
+    return min(usual, space.cardinality)
 
 
 def sample_networks(space: SearchSpace, count: int | None = None, seed: int = 0) -> list[Child]:

@@ -143,7 +143,7 @@ def _of_reference(error: devices.ModelError) -> devices.DeviceError:
     """The same error about the reference, without which nothing can be measured."""
     return devices.DeviceError(
         f"{error.device}: expected to run the reference network of every measurement, received "
-        f"{error.reason}"
+        f"{error.reason}; without it nothing can be measured: use other flags of the device"
     )
 
 

@@ -4,7 +4,7 @@
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -96,6 +96,8 @@ def load(
         groups = parts.likeness.of(train)
         train, validation = _apart(train, dataset.held_out(train.labels, order, count, groups))
     splits = {"train": train, "validation": validation, "test": test}
+    for line in _without_images(splits, parts):
+        report(f"{title}: {line}")
     for line in leaks.describe(splits, parts.likeness, parts.class_names, _naming(parts)):
         report(f"{title}: {line}")
     uneven = class_scores.caution(train.labels, parts.class_names, images.class_weights)
@@ -122,6 +124,22 @@ def _naming(parts: dataset.Parts) -> Callable[[Split, int], str]:
     if parts.files:
         return lambda split, i: naming.printable(parts.files[split.positions[i]].name)
     return lambda split, i: str(split.ids[i])
+
+
+def _without_images(splits: dict[str, Split], parts: dataset.Parts) -> Iterator[str]:
+    """Yields a line for each split made here that has no image of some classes."""
+    sizes = {
+        name: np.bincount(split.labels, minlength=len(parts.class_names))
+        for name, split in splits.items()
+    }
+    for name, given in (("validation", parts.validation), ("test", parts.test)):
+        lacking = np.flatnonzero((sizes[name] == 0) & (sizes["train"] > 0))
+        if given is None and len(splits[name]) and len(lacking):
+            names = naming.shortened(parts.class_names[i] for i in lacking)
+            yield (
+                f"{name} has no image of {names}, of which there are too few different ones to "
+                "hold some out"
+            )
 
 
 def _without_test(split: Split, parts: dataset.Parts) -> tuple[Split, Split]:

@@ -250,15 +250,21 @@ def test_cores_that_cannot_be_read_or_are_offline(cores, mask, said, stub, monke
     )
 
 
-def test_a_folder_of_cores_that_cannot_be_entered_is_no_fault(tmp_path):
+@pytest.mark.parametrize("folder", ["none", "empty", "offline"])
+def test_a_folder_of_cores_that_cannot_be_entered_or_read_is_no_fault(tmp_path, folder):
     """The lines that run on the phone, here in a shell."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "offline/cpu0").mkdir(parents=True)
+    (tmp_path / "offline/cpu0/online").write_text("0\n")
+    said = {"offline": "cpu0 speed not told, offline\n"}.get(folder, "cores cannot be read\n")
     for name in ("big_cores.sh", "phone.sh"):
         script = (SCRIPTS / name).read_text()
         begin = script.index("cd /sys")
         lines = script[begin : script.index("done'", begin) + 4]
-        lines = lines.replace("/sys/devices/system/cpu", f"{tmp_path}/none")
+        lines = lines.replace("/sys/devices/system/cpu", f"{tmp_path}/{folder}")
         done = subprocess.run(["sh", "-c", lines], capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
+        assert name != "phone.sh" or done.stdout == said
 
 
 @pytest.mark.parametrize("fails", ["shell getprop ro.soc*", "shell cd /sys*", "shell dumpsys*"])

@@ -24,8 +24,13 @@ def middle_square(images):
     """The lines of docs/android.md for the frames of a camera."""
     height, width = images.shape[1:3]
     side = min(width, height)
-    across, down = side / width / 2, side / height / 2
-    region = RectF(left=0.5 - across, top=0.5 - down, right=0.5 + across, bottom=0.5 + down)
+    left, top = (width - side) // 2, (height - side) // 2
+    region = RectF(
+        left=left / width,
+        top=top / height,
+        right=(left + side) / width,
+        bottom=(top + side) / height,
+    )
     return ImageProcessingOptions(region_of_interest=region)
 
 

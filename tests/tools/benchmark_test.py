@@ -72,7 +72,7 @@ def test_models_are_timed_into_a_table(tmp_path):
         ("benchmark", ["--space=tiny", "--delegate=gpu"], "expected --delegate for a phone"),
         ("benchmark", ["--space=tiny", "--device=adb"], "name it with --benchmark_model"),
         ("benchmark", ["--space=tiny", "--device=adb:A,adb:A"], "expected different devices"),
-        ("fit_latency", ["--measurements=none.jsonl"], "none.jsonl: expected rows"),
+        ("fit_latency", ["--measurements=none.jsonl"], "none.jsonl: expected a file written by"),
     ],
 )
 def test_bad_input_ends_with_one_line(tool, arguments, words, tmp_path):

@@ -55,6 +55,8 @@ def test_rows_that_are_not_alike_are_shown_and_refused_and_flags_choose(path):
     assert "choose one with --delegate, --benchmark_args, --environment=NUMBER" in line
     done, _ = fit(path, "--delegate=gpu", "--num_threads=4")
     assert "found none" in done.stderr and done.returncode == 1
+    done, _ = fit(path, "--environment=4")
+    assert "environment: expected a number from 1 to 3" in done.stderr and done.returncode == 1
 
     done, model = fit(path, "--delegate=gpu", "--device=adb", "--recipe=int8", "--num_threads=1")
     assert done.returncode == 0, done.stderr

@@ -125,8 +125,10 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(fashion_data_dir, tmp_path
     assert not (tmp_path / "w").exists()
     left = re.findall(r"^(\w+) +to do\b", done.stdout, re.M)
     assert left == list(plan.STAGES)
-    for text in ("12 networks", "target 50 % of the way", "for the search", "for the training"):
-        assert text in done.stdout.replace("\n          ", " ")
+    plain = done.stdout.replace("\n          ", " ")
+    for text in ("12 networks", "target 50 % of the way", "for the search"):
+        assert text in plain
+    assert re.search(r"^then +about \S+ s for the training", plain, re.M)
 
 
 def test_the_plan_names_every_stage_that_a_work_dir_has_finished(tmp_path):

@@ -13,10 +13,12 @@ for name in ro.product.manufacturer ro.product.model ro.soc.model ro.product.cpu
 done
 adb shell 'cd /sys/devices/system/cpu 2>/dev/null || { echo "cores cannot be read"; exit 0; }
 for core in cpu[0-9]*; do
+  [ -d $core ] || { echo "cores cannot be read"; continue; }
   state=$(cat $core/online 2>/dev/null)
   [ "$state" = 0 ] && state=", offline" || state=
-  echo "$core $(cat $core/cpufreq/cpuinfo_max_freq 2>/dev/null) kHz at most," \
-    "$(cat $core/cpufreq/scaling_governor 2>/dev/null)$state"
+  speed=$(cat $core/cpufreq/cpuinfo_max_freq 2>/dev/null)
+  governor=$(cat $core/cpufreq/scaling_governor 2>/dev/null)
+  echo "$core ${speed:+$speed kHz at most, }${governor:-speed not told}$state"
 done'
 here=$(cd "$(dirname "$0")" && pwd)
 mask=$("$here/big_cores.sh")

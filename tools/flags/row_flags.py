@@ -1,5 +1,7 @@
 """Flags that choose rows of a measurement file, which were measured alike."""
 
+import os
+
 from absl import flags
 
 from latency_models.devices.android import benchmark_args
@@ -34,6 +36,11 @@ def rows(path: str) -> list[Measurement]:
     Raises:
         ValueError: there are none, or rows that were not measured alike; what differs is printed.
     """
+    if not os.path.exists(path):
+        raise ValueError(
+            f"{path}: expected a file written by tools.benchmark --space, found none; check the "
+            "path"
+        )
     every = row_sets.of([row for row in measurements.read(path) if row.space])
     wanted = {flag.name: flag.value for flag in (_DEVICE, _DELEGATE, _THREADS, _RECIPE)}
     if _ARGS.value is not None:
@@ -51,6 +58,11 @@ def rows(path: str) -> list[Measurement]:
         )
     if len(every) > 1:
         console.say(console.table(*row_sets.table(every)))
+    if _ENVIRONMENT.value and _ENVIRONMENT.value > len(every):
+        raise ValueError(
+            f"environment: expected a number from 1 to {len(every)}, as the rows in {path} were "
+            f"measured in {len(every)} ways, received {_ENVIRONMENT.value}"
+        )
     if not sets:
         raise ValueError(
             f"{path}: expected rows of a search space with {' '.join(given)}, found none; "

@@ -182,9 +182,8 @@ class AdbSession:
             cores = ", ".join(map(str, self._affinity or ()))
             raise DeviceError(
                 f"{self._name}: expected to pin runs to cores {cores}, but {' '.join(pinned)} "
-                f"failed (exit {output.status}): {remedies.reason(output.text)}; the cores may be "
-                "offline: charge the phone, leave power saving and keep its screen on, or choose "
-                "other cores with --cpu_mask (none: any)"
+                f"failed (exit {output.status}): {remedies.reason(output.text)}; "
+                f"{remedies.of_pinning(output.status)}"
             )
 
     def _read_state(self) -> phone_state.Thermal:

@@ -14,7 +14,7 @@ from latency_models.devices.android import (
 )
 from latency_models.devices.android.adb_client import Output
 from latency_models.devices.android.phone_settings import PhoneSettings
-from latency_models.devices.android.remedies import reason
+from latency_models.devices.android.remedies import crash, reason
 
 _FULL = "require_full_delegation"
 
@@ -147,7 +147,8 @@ class BenchmarkProgram:
                 "benchmark_model --help, or use a newer build"
             )
         if output.status or failure:
-            said = benchmark_output.causes(text) or reason(text) or "no word about the cause"
+            said = benchmark_output.causes(text) or reason(text) or crash(output.status)
+            said = said or "no word about the cause"
             raise ValueError(f"benchmark_model: exit {output.status}: {said}")
         runs = benchmark_output.parse(text)
         return runs, [] if is_plain else self._cautions(text, is_reference)

@@ -76,7 +76,7 @@ class PhoneChanges:
         now = self._adb.shell(quoted("settings", "get", *setting))
         if now.status == 127:
             return  # Bare boards have no settings service, and no doze mode either.
-        value = now.stdout.strip()
+        value = _last_line(now.stdout)
         if now.status or not (value.isdecimal() or value in ("", "null")):
             self._caution(_dark(remedies.reason(now.text)))
             return
@@ -93,7 +93,7 @@ class PhoneChanges:
             f"{quoted('settings', 'put', *setting, _STAY_ON_ALWAYS)}\n"
             f'echo "now $({quoted("settings", "get", *setting)} 2>/dev/null)"'
         )
-        if f"now {_STAY_ON_ALWAYS}" not in put.stdout:
+        if _last_line(put.stdout.rpartition("now ")[2]) != _STAY_ON_ALWAYS:
             self._undo.remove(undo)
             self._caution(_dark(remedies.reason(put.text.rpartition("now ")[0] + put.stderr)))
             return
@@ -127,13 +127,19 @@ class PhoneChanges:
                 self._caution(f"not undone on the phone: {left}")
 
 
+def _last_line(answer: str) -> str:
+    """The value in an answer; a linker's warnings may stand before it."""
+    return (answer.strip().splitlines() or [""])[-1].strip()
+
+
 def _because(said: str) -> str:
     return f" ({said})" if said else ""
 
 
 def _dark(said: str) -> str:
     """Says that the screen may go dark, why, and what helps."""
+    allow = "" if remedies.is_missing(said) else f", or {remedies.SECURITY}"
     return (
         f"the phone refuses to keep its screen on{_because(said)}; keep it on by hand, since a "
-        f"dark phone is slower, or {remedies.SECURITY}"
+        f"dark phone is slower{allow}"
     )

@@ -22,7 +22,11 @@ _SERVER = "end adb's server and start it again: adb kill-server, then adb device
 
 # Words of adb itself, about the way to the phone.
 _OF_ADB = (
-    (r"unauthorized|authorizing", "confirm the dialog on the phone's screen"),
+    (
+        r"unauthorized|authorizing|authenticate",
+        "confirm the dialog on the phone's screen (if there is none, revoke USB debugging "
+        "authorizations among the developer options, and connect it again)",
+    ),
     (
         r"no permissions|insufficient permissions",
         "give this user access to the USB device (udev rules; Debian: apt-get install "
@@ -35,7 +39,7 @@ _OF_ADB = (
     (r"more than one", "name one with --device=adb:SERIAL; adb devices lists them"),
     (
         r"cannot connect to daemon|check server version|cannot start server|start daemon"
-        r"|didn't ACK|protocol fault|ADB_SERVER_SOCKET",
+        r"|didn't ACK|protocol fault|smartsocket|ADB_SERVER_SOCKET",
         f"{_SERVER}; if ADB_SERVER_SOCKET is set, check that a server listens there",
     ),
     (r"offline", "unplug it and plug it in again, or adb reconnect"),
@@ -70,6 +74,7 @@ _OF_PHONE = (
 _NOT_BUILT = "use the one built for {abi}"
 # Words of a program that does not start, by what the phone's shell or linker says.
 _OF_PROGRAM = (
+    (r"\d\d-bit instead of|e_machine", _NOT_BUILT),
     (
         r"CANNOT LINK EXECUTABLE|library \"?\S+\"? not found|cannot locate symbol|shared librar",
         "the phone lacks a library that the program is linked to: use TensorFlow's prebuilt "
@@ -81,10 +86,22 @@ _OF_PROGRAM = (
         "who manages it): use another phone, or ask its manager",
     ),
     (r"Illegal instruction", f"it was built for newer processors: {_NOT_BUILT}"),
+    (
+        r"Segmentation fault|Abort|Bus error|Killed",
+        "it starts and crashes: use TensorFlow's prebuilt program for {abi}",
+    ),
+    (
+        r"^usage:|(^|\s)--?\w+[ =]",
+        "it is another program: use TensorFlow's benchmark_model built for {abi}",
+    ),
     (r"", _NOT_BUILT),
 )
 
-_ILLEGAL_INSTRUCTION = 128 + 4  # SIGILL, of which the shell may say nothing.
+# What a shell says of signals that end a program, or does not say: a shell of Android ends with
+# 128 and the number of the signal.
+_SIGNALS = {4: "Illegal instruction", 6: "Aborted", 7: "Bus error", 9: "Killed"}
+_SIGNALS |= {11: "Segmentation fault"}
+_NO_COMMAND = 127
 
 # Frames of a Java stack trace, and what adb says when it starts its server.
 _NOISE = re.compile(r"at [\w.$]+(\(|$)|\.\.\. \d+ more|\* daemon |Exception occurred while ")
@@ -125,9 +142,28 @@ def of_phone(said: str) -> str | None:
 
 def of_program(status: int, said: str, abi: str) -> str:
     """What helps if a program does not start on a phone with processors of type `abi`."""
-    if status == _ILLEGAL_INSTRUCTION:
-        said += "\nIllegal instruction"
+    said = f"{said}\n{crash(status)}"
     return str(_first(_OF_PROGRAM, said)).format(abi=abi or "its processor")
+
+
+def crash(status: int) -> str:
+    """What a shell calls the signal that ended a program; empty if none did."""
+    return _SIGNALS.get(status - 128, "")
+
+
+def of_pinning(status: int) -> str:
+    """What helps if the phone does not run a program on chosen cores."""
+    if status == _NO_COMMAND:
+        return "this Android cannot pin programs to cores: let them run on any (--cpu_mask=none)"
+    return (
+        "the cores may be offline: charge the phone, leave power saving and keep its screen on, or "
+        "choose other cores with --cpu_mask (none: any)"
+    )
+
+
+def is_missing(said: str) -> bool:
+    """Whether the phone lacks a command, rather than forbidding it."""
+    return re.search(r"not found|inaccessible", said, re.IGNORECASE) is not None
 
 
 def no_phone(states: Sequence[str]) -> str:
@@ -151,7 +187,7 @@ def _is_wsl() -> bool:
 
 def _first(table: Sequence[tuple[str, str]], said: str) -> str | None:
     for pattern, remedy in table:
-        if re.search(pattern, said, re.IGNORECASE):
+        if re.search(pattern, said, re.IGNORECASE | re.MULTILINE):
             return remedy
     return None
 

@@ -11,7 +11,7 @@ import numpy as np
 from nas.data.folder import file_index, image_folder, naming
 from nas.data.folder.image_folder import ImageFile, ImageFolder
 from nas.data.image_options import ImageOptions
-from nas.data.images import decoded_cache, decoded_images, examination
+from nas.data.images import decoded_cache, decoded_images, examination, looks
 from nas.data.images.augmentation import Augmentation
 from nas.data.images.decoded_images import Opener, Survey, Track
 from nas.data.images.examination import Examination
@@ -122,6 +122,10 @@ def read(
             f"{source.title}: the classes look like characters: no image is mirrored (see --flip)"
         )
     _refuse_empty_classes(source, whole.positions)
+    gray = looks.are_gray(examined.looks[whole.positions])
+    told = _told_by_colour(gray, whole.labels, found.class_names)
+    if told and channels == 3:
+        report(f"{source.title}: {told}")
     splits = whole.cut(found.splits)
     kept = whole.positions.tolist()
     records = {i: examined.digests[i].tobytes().hex() for i in kept}
@@ -170,6 +174,22 @@ def _encoded(
     skipped = f", {len(examined.damaged):,} unreadable left out" if examined.damaged else ""
     report(f"{source.title}: {len(whole):,} images of {survey.describe_stored()}{skipped}")
     return encoded_split.kept(whole, options, report)
+
+
+def _told_by_colour(
+    is_gray: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
+) -> str | None:
+    """Returns a sentence if some classes have gray images only, and others none; or None."""
+    shares = np.bincount(labels, is_gray) / np.bincount(labels)
+    gray = [class_names[i] for i in np.flatnonzero(shares == 1.0).tolist()]
+    coloured = [class_names[i] for i in np.flatnonzero(shares == 0.0).tolist()]
+    if not (gray and coloured):
+        return None
+    return (
+        f"all images of {naming.shortened(gray)} are gray, and none of "
+        f"{naming.shortened(coloured)}: a network would tell them apart by that alone; if gray is "
+        "not what makes the class, use --channels=gray"
+    )
 
 
 def _are_characters(class_names: Sequence[str]) -> bool:

@@ -13,7 +13,7 @@ import dataclasses
 import os
 import pathlib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from nas.data.folder import naming
 from nas.data.images import file_kinds
@@ -107,6 +107,11 @@ def scan(root: str | os.PathLike[str]) -> ImageFolder:
             f"{naming.counted(len(left_out), 'file')} left out, not in a class folder or not "
             f"{_kinds()}: {naming.shortened(left_out)}"
         )
+    remarks.extend(
+        f"the classes {', '.join(map(repr, alike))} differ only in capitals or spaces: if they are "
+        "one class, merge the folders"
+        for alike in naming.nearly_equal(class_names)
+    )
     for split in ("validation", "test"):
         without = sorted(set(class_names) - set(by_split.get(split, class_names)))
         if without:
@@ -260,7 +265,7 @@ def _entries(folder: pathlib.Path) -> list[os.DirEntry]:
 
 
 def _folders(folder: pathlib.Path) -> list[pathlib.Path]:
-    return [pathlib.Path(entry.path) for entry in _entries(folder) if entry.is_dir()]
+    return [pathlib.Path(entry.path) for entry in _entries(folder) if _leads_to(entry.is_dir)]
 
 
 def _files(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -268,8 +273,16 @@ def _files(folder: pathlib.Path) -> list[pathlib.Path]:
     return [
         pathlib.Path(entry.path)
         for entry in _entries(folder)
-        if entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
+        if _leads_to(entry.is_file) or (entry.is_symlink() and not os.path.exists(entry.path))
     ]
+
+
+def _leads_to(kind: Callable[[], bool]) -> bool:
+    """Whether an entry is of a kind; a link that leads to itself is of none."""
+    try:
+        return kind()
+    except OSError:
+        return False
 
 
 def _visible_names(root: pathlib.Path, folder: pathlib.Path) -> list[str]:

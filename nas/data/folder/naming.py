@@ -1,7 +1,7 @@
 """Names of files and folders in messages."""
 
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def counted(count: int, noun: str) -> str:
@@ -24,6 +24,14 @@ def printable(name: str) -> str:
         a\nb
     """
     return "".join(c if c.isprintable() else _escaped(c) for c in name)
+
+
+def nearly_equal(names: Sequence[str]) -> list[list[str]]:
+    """Returns groups of names that differ only in capitals or in spaces."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault("".join(name.casefold().split()), []).append(printable(name))
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _escaped(character: str) -> str:

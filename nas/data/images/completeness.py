@@ -2,7 +2,8 @@
 
 Pillow shows the missing rows of a PNG as black, and both libraries those of some JPEGs, without an
 error. Both formats say where they end: a PNG has a checksum in every chunk and a last chunk, a JPEG
-has a last marker.
+has a last marker. A sector of zeros in the middle of a JPEG, as a failing disk or an interrupted
+download leaves it, is known by the codes of the image: zeros are blocks that none contains.
 
 WebP and BMP files that are cut off are refused by their decoders, since both say how long they are.
 An end that was overwritten with zeros cannot be told from content: neither has a checksum, a BMP
@@ -12,12 +13,15 @@ end in 700 kB of zeros.
 
 import re
 import zlib
+from collections.abc import Iterator
 
 # A marker that stands alone in the data of a scan is neither a stuffed byte nor a restart marker.
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _END_OF_IMAGE = 0xD9
 # Markers without a length: TEM, RST0 to RST7, SOI.
 _BARE = (0x01, *range(0xD0, 0xD9))
+_BASELINE, _HUFFMAN_CODES, _SCAN = (0xC0, 0xC1), 0xC4, 0xDA
+_HOLE = bytes(512)
 
 
 class UnreadableImageError(ValueError):
@@ -54,12 +58,36 @@ def _check_png(content: bytes) -> None:
 
 
 def _check_jpeg(content: bytes) -> None:
-    place = 2
+    place, marker, is_baseline, all_zeros = 2, 0, False, b""
     while found := _AFTER_SCAN.search(content, place):
+        if marker == _SCAN and is_baseline and any(all_zeros):
+            _check_scan(content, place, found.start())
         marker, place = content[found.end() - 1], found.end()
         if marker == _END_OF_IMAGE:
             return
+        is_baseline |= marker in _BASELINE
         # The data of a scan follow its header, up to the next marker.
         if marker not in _BARE:
-            place += int.from_bytes(content[place : place + 2], "big")
+            begin, place = place + 2, place + int.from_bytes(content[place : place + 2], "big")
+            if marker == _HUFFMAN_CODES:
+                all_zeros += bytes(_shortest(content[begin:place]))
     raise UnreadableImageError("a JPEG that is cut off: its end is missing")
+
+
+def _shortest(tables: bytes) -> Iterator[int]:
+    """Yields what zeros mean in each of the tables of Huffman codes in a segment.
+
+    That is 0 where zeros are a block of one colour, the same as the one before, which pictures with
+    plain areas contain.
+    """
+    while len(tables) > 17:
+        yield tables[17]
+        tables = tables[17 + sum(tables[1:17]) :]
+
+
+def _check_scan(content: bytes, begin: int, end: int) -> None:
+    """Checks the data of a scan, in which zeros stand for no plain area."""
+    hole = content.find(_HOLE, begin, end)
+    # Some cameras fill up with zeros before the last marker.
+    if hole >= 0 and content[hole:end].strip(b"\0"):
+        raise UnreadableImageError("a damaged JPEG: a part of its pixels was overwritten by zeros")

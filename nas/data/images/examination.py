@@ -30,6 +30,8 @@ _ARRAYS: dict[str, tuple[Any, tuple[int, ...]]] = {
 }
 # Range of an image of 8 bits.
 NOT_DEEP = (-1, -1)
+# The range of a data set over that of its usual image, from which on two bits are lost.
+_FAR_BRIGHTER = 4
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,6 +68,26 @@ class Examination:
         return joined_levels(self.ranges[self.kept])
 
 
+def dark_images(ranges: np.ndarray, name: Callable[[int], str]) -> str | None:
+    """Returns a sentence if a few bright images of 16 bits make the others dark, or None.
+
+    Args:
+        ranges: as for `joined_levels`.
+        name: names the image of a row, for the message.
+    """
+    deep = np.flatnonzero(ranges[:, 0] >= 0)
+    if not len(deep):
+        return None
+    black, brightest = int(ranges[deep, 0].min()), int(deep[ranges[deep, 1].argmax()])
+    usual, white = int(np.median(ranges[deep, 1])), int(ranges[brightest, 1])
+    if white - black < _FAR_BRIGHTER * max(1, usual - black):
+        return None
+    return (
+        f"half of the 16-bit images have no value above {usual:,}, but {name(brightest)} has "
+        f"{white:,}: they become dark; if it is damaged or of another camera, remove or rescale it"
+    )
+
+
 def joined_levels(ranges: np.ndarray) -> Levels | None:
     """Returns the range of several images.
 
@@ -90,7 +112,7 @@ def load(
         cache: folder in which it is stored; None not to store it.
         skip_unreadable: whether unreadable images are left out; otherwise they are an error.
         track: may show progress.
-        report: receives a line if it cannot be stored.
+        report: receives a line if it cannot be stored, and one if 16-bit values become dark.
 
     Raises:
         ValueError: images cannot be read; the message names them.
@@ -106,6 +128,10 @@ def load(
     found = Examination(**arrays, damaged=damaged)
     if not len(found.kept) or damaged and not skip_unreadable:
         raise decoded_images.refusal(source.title, len(source.names), source.names, damaged)
+    kept = found.kept
+    dark = dark_images(found.ranges[kept], lambda row: source.names[kept[row]])
+    if dark:
+        report(f"{source.title}: {dark}")
     return found
 
 

@@ -22,6 +22,8 @@ SIDE = 64
 # which are simple and often alike, none does.
 MOST_BITS = 4
 MOST_BRIGHTER, MOST_APART = 16.0, 5.0
+# Difference between the channels of a gray image that was stored as a JPEG in colour.
+_GRAY = 2
 # Bits of each part of a hash. Hashes of at most `MOST_BITS` different bits have an equal part.
 _PARTS = (13, 13, 13, 13, 12)
 
@@ -35,6 +37,16 @@ def of(image: Image.Image) -> bytes:
     bits = imagehash.phash(image).hash
     fields = image.resize((_FIELDS, _FIELDS), Image.Resampling.BOX)
     return np.packbits(bits).tobytes() + fields.tobytes()
+
+
+def are_gray(looks: np.ndarray) -> np.ndarray:
+    """Returns which images have no colours, bool `[n]`.
+
+    Args:
+        looks: uint8 `[n, SIZE_BYTES]`.
+    """
+    fields = looks[:, _HASH_BYTES:].reshape(len(looks), -1, 3).astype(np.int16)
+    return np.ptp(fields, axis=2).max(axis=1) <= _GRAY
 
 
 def near_pairs(looks: np.ndarray) -> np.ndarray:

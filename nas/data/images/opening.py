@@ -33,7 +33,17 @@ _DAMAGED = (
     struct.error,
     Image.DecompressionBombError,
 )
-_IN_OUR_WORDS = {"could not create decoder object": "a WebP that is cut off or damaged"}
+_CUT_OFF, _DAMAGED_PIXELS = "cut off: its end is missing", "damaged: its pixels cannot be decoded"
+# How Pillow's messages begin, and what we say.
+_IN_OUR_WORDS = {
+    "could not create decoder object": "a WebP that is cut off or damaged",
+    "image file is truncated": _CUT_OFF,
+    "Truncated File Read": _CUT_OFF,
+    "broken data stream": _DAMAGED_PIXELS,
+    "unrecognized data stream": _DAMAGED_PIXELS,
+    "failed to read next frame": _DAMAGED_PIXELS,
+    "cannot load this image": _DAMAGED_PIXELS,
+}
 # Images of more pixels are decoded one at a time, and at a reduced size where the format allows it.
 LARGE_PIXELS = 40_000_000
 # The decoded image and its copy in another mode.
@@ -67,8 +77,7 @@ def opened(file: BinaryIO) -> Iterator[Image.Image]:
     except MemoryError as error:
         raise UnreadableImageError("too large for the free memory; save it smaller") from error
     except _DAMAGED as error:
-        reason = _IN_OUR_WORDS.get(str(error), str(error)) or type(error).__name__
-        raise UnreadableImageError(reason) from error
+        raise UnreadableImageError(_reason(error)) from error
 
 
 @contextlib.contextmanager
@@ -101,6 +110,12 @@ def decodable(
         with _one_large_image:
             _check_memory(image, size[0] * size[1])
             yield image, size
+
+
+def _reason(error: Exception) -> str:
+    said = str(error)
+    known = (ours for theirs, ours in _IN_OUR_WORDS.items() if said.startswith(theirs))
+    return next(known, said or type(error).__name__)
 
 
 def is_large(width: int, height: int) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from nas.data.image_options import ImageOptions
+from nas.data.images import examination
 from nas.data.images.depth import Levels
 from nas.data.images.photo_augmentation import PhotoAugmentation
 from nas.data.splits import encoded_split, image_index, likeness
@@ -59,6 +60,11 @@ def read(
     if damaged.any():
         report(f"{builder.name}: {damaged.sum():,} unreadable images left out")
         whole = whole.take(np.flatnonzero(~damaged))
+    dark = examination.dark_images(
+        np.concatenate([index.ranges for index in indices.values()]), whole.index.title
+    )
+    if dark:
+        report(f"{builder.name}: {dark}")
     rows = whole.rows
     looks = np.concatenate([index.looks for index in indices.values()])
     alike = likeness.find(whole.ids.tolist(), whole.index.digests[rows], looks[rows])

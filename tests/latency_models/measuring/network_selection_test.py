@@ -35,6 +35,10 @@ def test_fixed_spaces_have_as_many_by_default_as_always():
     assert network_selection.default_count(MOBILE) == 64
 
 
+def test_of_a_small_space_all_networks_are_timed_by_default():
+    assert len(network_selection.sample_networks(TINY)) == TINY.cardinality < 48
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("count", [20, None])
 @pytest.mark.parametrize("space", [MOBILE, LARGE], ids=lambda space: space.name)

@@ -138,7 +138,7 @@ def show(settings: Settings, directory: WorkDir) -> None:
         images = preset.train.epochs * steps * preset.train.batch_size
         seconds = images * trial.weight_step_seconds / preset.search.batch_size
         search_plan.say(
-            "",
+            "then",
             f"about {console.duration(seconds)} for the training, if the child takes as long per "
             "image as the supernet; measuring and exporting take more time",
         )

@@ -80,6 +80,29 @@ def test_a_phone_that_is_not_ready(state, words, stub):
         adb_client.only_phone(stub(f"printf 'List of devices attached\\nA1\\t{state}\\n'"))
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("failed to authenticate to 10.0.0.2:5555", "confirm the dialog on the phone's screen"),
+        ("failed to connect to '10.0.0.2:5555': Connection refused", "adb tcpip PORT"),
+    ],
+)
+def test_a_phone_on_the_network_that_does_not_let_in(said, words, stub):
+    listed = "devices) echo 'List of devices attached' ;;"
+    program = stub(f'case $1 in {listed} connect) echo "{said}" ;; esac')
+    adb = adb_client.Adb("10.0.0.2:5555", program)
+    with pytest.raises(DeviceError, match="adb connect failed") as caught:
+        adb.connect()
+    assert words in str(caught.value)
+
+
+def test_a_server_whose_port_is_taken_is_not_said_to_hang(stub):
+    said = "error: could not install *smartsocket* listener: Address already in use"
+    with pytest.raises(DeviceError, match="end adb's server and start it again") as caught:
+        adb_client.Adb("A1", stub(f"echo '{said}' >&2; exit 1")).connect()
+    assert said in str(caught.value) and "hangs" not in str(caught.value)
+
+
 def test_no_phone_at_all(stub, monkeypatch):
     monkeypatch.delenv("ANDROID_SERIAL", raising=False)
     with pytest.raises(DeviceError, match="adb lists none.*switch USB debugging on"):

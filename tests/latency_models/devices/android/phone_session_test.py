@@ -189,6 +189,31 @@ def test_cores_that_cannot_be_read_or_pinned_to_are_said(phone):
     assert "does not tell the speed of its cores, so that runs are not pinned" in caution
 
 
+def test_a_phone_without_taskset_is_measured_on_any_cores_not_told_to_charge(phone):
+    phone.command("taskset", "echo 'sh: taskset: not found' >&2", "exit 127")
+    said = failure(phone)
+    assert "cannot pin programs to cores: let them run on any (--cpu_mask=none)" in said
+    assert "offline" not in said
+    assert sample(phone, cpu_mask="none")[0] > 0.0
+
+
+def test_a_board_without_the_input_command_is_not_told_of_makers_settings(phone):
+    phone.command("input", "echo 'sh: input: not found' >&2", "exit 127")
+    (caution,) = sample(phone)[1]["cautions"]
+    assert caution.endswith("keep it on by hand, since a dark phone is slower")
+
+
+def test_warnings_before_the_value_of_a_setting_are_no_refusal(phone):
+    phone.write("setting", "3\n")
+    phone.command(
+        "settings",
+        "case $1 in get) echo 'WARNING: linker: unused'; cat {root}/setting ;;",
+        '  put) echo "$4" >{root}/setting; echo "$4" >>{root}/puts ;; esac',
+    )
+    assert sample(phone)[1]["cautions"] == []
+    assert phone.lines("puts") == ["15", "3"]
+
+
 @pytest.mark.parametrize("when", ["between", "in the middle of a run"])
 def test_a_phone_that_was_restarted_is_said_to_be(when, phone):
     restart = f"echo second >{phone.root}/proc/sys/kernel/random/boot_id; "
@@ -267,6 +292,10 @@ def test_the_programs_own_reason_is_kept(phone):
         ("sh: can't execute: Permission denied", 126, "does not let programs run in /data/local"),
         ("not executable: 64-bit ELF file", 126, "use the one built for arm64-v8a"),
         ("", 132, "built for newer processors"),
+        ('CANNOT LINK EXECUTABLE: "x" is 32-bit instead of 64-bit', 1, "; use the one built for"),
+        ('error: "x" has unexpected e_machine: 62', 1, "; use the one built for arm64-v8a"),
+        ("Usage: toybox [--long | --help | --version]", 0, "it is another program: use TensorFlow"),
+        ("", 139, "it starts and crashes: use TensorFlow's prebuilt program for arm64-v8a"),
     ],
 )
 def test_a_program_that_does_not_start_is_explained(prints, status, words, phone):
@@ -276,6 +305,11 @@ def test_a_program_that_does_not_start_is_explained(prints, status, words, phone
     program.write_text(f"#!/bin/sh\ncat {phone.root}/output >&2\nexit {status}\n")
     said = failure(phone, program)
     assert "does not run on the phone" in said and words in said
+
+
+def test_a_crash_is_called_one(phone):
+    said = failure(phone, phone.program(before="exit 139"), ModelError)
+    assert said.endswith("benchmark_model: exit 139: Segmentation fault")
 
 
 def test_threads_that_litert_may_ignore_are_said(phone):

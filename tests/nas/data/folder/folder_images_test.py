@@ -1,6 +1,9 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from picture_folders import save_classes, save_picture
+from PIL import Image
 
 from nas.data import loading
 from nas.data.image_options import ImageOptions
@@ -118,6 +121,60 @@ def test_what_is_left_out_is_reported(animals, tmp_path):
     assert lines[0].startswith("folder:animals: 60 images of 12x10 pixels, colour")
     assert "notes.txt" in lines[1]
     assert lines[2] == ("folder:animals: has no test split; 12 images are held out for it")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_classes_that_gray_alone_tells_apart_are_named(tmp_path, suffix):
+    for i in range(30):
+        name, mode = (("cat", "RGB"), ("dog", "L"), ("owl", "L" if i < 15 else "RGB"))[i % 3]
+        save_picture(tmp_path / f"toys/{name}/{i}.{suffix}", (32, 32), mode, seed=i)
+    (path,) = (tmp_path / f"toys/dog/1.{suffix}",)
+    Image.open(path).convert("RGB").save(path)  # Gray all the same.
+    lines = []
+    load(tmp_path / "toys", tmp_path, lines)
+    (line,) = (line for line in lines if "gray" in line)
+    assert "all images of dog are gray, and none of cat: a network would" in line
+    lines = []
+    load(tmp_path / "toys", tmp_path, lines, images=ImageOptions(channels="gray"))
+    assert not any("--channels" in line for line in lines)
+
+
+def test_a_class_that_no_split_could_be_taken_from_is_named(tmp_path):
+    root = save_classes(tmp_path / "toys", {"a": 20, "b": 2, "c": 2}, size=(40, 40))
+    Image.open(root / "b/000.png").save(root / "b/001.png", compress_level=1)
+    lines = []
+    loaded = load(root, tmp_path, lines)
+    assert len(loaded.test) and len(loaded.validation)
+    lacking = [line for line in lines if "has no image of" in line]
+    assert [line.split(",")[0] for line in lacking] == [
+        "folder:toys: validation has no image of b",
+        "folder:toys: test has no image of b",
+    ]
+    assert lacking[0].startswith("folder:toys: validation has no image of b, c, of which there are")
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_one_bright_image_that_makes_all_others_dark_is_named(tmp_path, skip):
+    rng = np.random.default_rng(0)
+    for i in range(20):
+        pixels = rng.integers(100, 4000, (16, 16)).astype(np.uint16)
+        path = tmp_path / f"counts/{'ab'[i % 2]}/{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    options = ImageOptions(skip_unreadable=skip)
+    if skip:
+        (tmp_path / "counts/a/broken.png").write_bytes(b"")
+    lines = []
+    load(tmp_path / "counts", tmp_path, lines, images=options)
+    assert not any("dark" in line for line in lines)
+    pixels[0, 0] = 65535
+    Image.fromarray(pixels).save(tmp_path / "counts/b/hot.png")
+    for cache in ("pixels", "files"):
+        lines = []
+        images = dataclasses.replace(options, cache=cache, resolution=16)
+        load(tmp_path / "counts", tmp_path, lines, images=images)
+        (line,) = (line for line in lines if "dark" in line)
+        assert "no value above 3,9" in line and "b/hot.png has 65,535" in line
 
 
 def test_a_class_without_a_readable_training_image_is_refused(animals, tmp_path):

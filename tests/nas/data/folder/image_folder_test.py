@@ -61,6 +61,21 @@ def test_a_link_to_nowhere_is_an_image_that_reading_will_name(tmp_path):
     assert names(image_folder.scan(tmp_path), "train") == ["a/1.jpg", "a/2.jpg", "b/1.jpg"]
 
 
+def test_links_that_lead_to_themselves_are_found_and_do_not_end_the_scan(tmp_path):
+    touch(tmp_path, "a/1.jpg", "b/1.jpg")
+    (tmp_path / "a/2.jpg").symlink_to("2.jpg")
+    (tmp_path / "loop").symlink_to("loop")
+    assert names(image_folder.scan(tmp_path), "train") == ["a/1.jpg", "a/2.jpg", "b/1.jpg"]
+
+
+@pytest.mark.parametrize("other", ["CAT", "cat ", "c at"])
+def test_classes_that_differ_only_in_capitals_or_spaces_are_named(tmp_path, other):
+    found = image_folder.scan(touch(tmp_path, "cat/1.jpg", f"{other}/2.jpg", "dog/1.jpg"))
+    assert len(found.class_names) == 3
+    (remark,) = found.remarks
+    assert f"{other!r}" in remark and "'cat'" in remark and "merge the folders" in remark
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [

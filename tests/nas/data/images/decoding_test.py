@@ -164,6 +164,35 @@ def test_an_image_whose_end_was_filled_with_zeros_is_refused(kind, share):
             way(content[:-missing] + bytes(missing))
 
 
+@pytest.mark.parametrize("optimize", [False, True])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_jpeg_with_a_hole_of_zeros_is_refused(mode, optimize):
+    content = encoded(Image.fromarray(noise(96, 96, 3)).convert(mode), "JPEG", optimize=optimize)
+    middle = len(content) // 2
+    torn = content[:middle] + bytes(512) + content[middle + 512 :]
+    decoding.examine(content)
+    with pytest.raises(decoding.UnreadableImageError, match="overwritten by zeros"):
+        decoding.examine(torn)
+
+
+@pytest.mark.parametrize("quality", [10, 75, 100])
+@pytest.mark.parametrize("optimize", [False, True])
+def test_plain_areas_and_what_fills_up_a_jpeg_are_no_holes(quality, optimize):
+    pixels = np.full((1600, 800, 3), 255, np.uint8)
+    pixels[:64], pixels[800:] = noise(64, 800, 3), np.arange(800, dtype=np.uint8)[:, None, None]
+    content = encoded(Image.fromarray(pixels), "JPEG", quality=quality, optimize=optimize)
+    assert content.endswith(b"\xff\xd9")
+    for whole in (content, content[:-2] + bytes(2000) + content[-2:]):
+        assert decoding.examine(whole).height == 1600
+
+
+@pytest.mark.parametrize("kind", ["BMP", "GIF"])
+def test_what_is_cut_off_is_called_that_in_our_words(kind):
+    content = encoded(Image.fromarray(noise(64, 64)), kind)
+    with pytest.raises(decoding.UnreadableImageError, match="^cut off: its end is missing$"):
+        decoding.examine(content[: len(content) // 2])
+
+
 def test_bytes_behind_the_end_of_an_image_are_no_fault():
     for kind in ("JPEG", "PNG"):
         assert decoding.examine(encoded(Image.fromarray(noise(9, 9, 3)), kind) + b"more").is_plain

@@ -89,7 +89,7 @@ def test_an_index_that_cannot_be_kept_serves_all_the_same(copied, monkeypatch):
         (small_imagenet.encoded(small_imagenet.picture(0, 30, 30), "TIFF"), "a TIFF image"),
         (small_imagenet.encoded(small_imagenet.picture(0, 30, 30), "PNG")[:-12], "is cut off"),
         (small_imagenet.encoded(small_imagenet.picture(0, 30, 30), "WEBP")[:-12], "a WebP that"),
-        (small_imagenet.encoded(small_imagenet.picture(0, 30, 30), "BMP")[:-12], "truncated"),
+        (small_imagenet.encoded(small_imagenet.picture(0, 30, 30), "BMP")[:-12], "cut off"),
     ],
 )
 def test_a_damaged_image_is_named(tmp_path, content, reason):
