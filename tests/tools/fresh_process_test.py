@@ -67,7 +67,12 @@ for tool in sys.argv[1:]:
 def test_no_tool_imports_what_takes_seconds_before_its_flags_are_read():
     root = pathlib.Path(__file__).parents[2]
     tools = sorted(path.stem for path in (root / "tools").glob("*.py") if path.stem != "__init__")
-    tools += ["experiments.make_truth", "experiments.judge_search", "experiments.sweep_rates"]
+    tools += [
+        "experiments.make_truth",
+        "experiments.judge_search",
+        "experiments.sweep_rates",
+        "experiments.reward_noise",
+    ]
     done = subprocess.run(
         [sys.executable, "-c", IMPORT_EACH, *tools], cwd=root, capture_output=True, text=True
     )

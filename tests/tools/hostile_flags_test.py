@@ -7,7 +7,12 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = sorted(path.stem for path in (ROOT / "tools").glob("*.py") if path.stem != "__init__")
-TOOLS += ["experiments.make_truth", "experiments.judge_search", "experiments.sweep_rates"]
+TOOLS += [
+    "experiments.make_truth",
+    "experiments.judge_search",
+    "experiments.sweep_rates",
+    "experiments.reward_noise",
+]
 
 
 @pytest.mark.parametrize("tool", TOOLS)
