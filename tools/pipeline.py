@@ -178,7 +178,7 @@ def main() -> None:
         replaceable={"preset.recipes": None, **extended},
         hints={
             **{f"preset.{run}.epochs": extension.HINT for run in ("search", "train")},
-            "preset.search.clip_norm": algorithm_flags.CLIP_HINT,
+            "preset.search.clip_norm": algorithm_flags.EARLIER_REWARDS,
             "preset.init": "or say with --init what it began with (random by default before)",
         },
     )

@@ -167,7 +167,7 @@ def main() -> None:
         command="search",
         apart_from=["pipeline"],
         replaceable=extended.replaceable("", "search"),
-        hints={"epochs": extension.HINT, "clip_norm": algorithm_flags.CLIP_HINT},
+        hints={"epochs": extension.HINT, "clip_norm": algorithm_flags.EARLIER_CLIP},
     )
     if watch_flags.DRY_RUN.value:
         task, algorithm = search.prepare(space, dataset, latencies, config, replicas)

@@ -91,8 +91,11 @@ _FLAGS = (
     ),
 )
 
-# For a work dir that an earlier version began.
-CLIP_HINT = "or say with --clip_norm what it began with (0 by default before)"
+# For work dirs that an earlier version began, which had other defaults.
+EARLIER_CLIP = "or, if an earlier version began it, say --clip_norm=0"
+EARLIER_REWARDS = (
+    f"{EARLIER_CLIP} --reinforce_images=0 --reward_quality=accuracy --reward_baseline=average"
+)
 # Names of these flags.
 NAMES = tuple(flag.name for flag in _FLAGS)
 # The algorithms that use a flag, for the flags that not all of them use. Commands define the first
