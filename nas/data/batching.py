@@ -18,6 +18,8 @@ from nas.data.splits.split import Finisher, Split, TrainingReader
 
 # Separate the random streams of one seed; `nas.data.loading` uses 0 and 1.
 _CALIBRATION, _ORDER, _CROPS = 2, 3, 4
+# Finished batches that wait to be read.
+_BATCHES_READY = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,10 +118,7 @@ def training_batches(
         stream = stream.flat_map(slices)
     if finish:
         return one_by_one.batches(stream, batch, _as_floats(finish), slice_size, True)
-    options = tf.data.Options()
-    options.deterministic = True
-    stream = stream.map(batch, num_parallel_calls=tf.data.AUTOTUNE)
-    return stream.prefetch(tf.data.AUTOTUNE).with_options(options)
+    return _made_ready(stream.map(batch, num_parallel_calls=tf.data.AUTOTUNE))
 
 
 def _fold(seed: int, purpose: int, index: tf.Tensor) -> tf.Tensor:
@@ -156,8 +155,20 @@ def evaluation_batches(split: Split, batch_size: int, count: int | None = None) 
 
     if finish:
         return one_by_one.batches(stream, batch, _as_floats(finish), batch_size, False)
-    stream = stream.map(batch, num_parallel_calls=tf.data.AUTOTUNE)
-    return stream.prefetch(tf.data.AUTOTUNE)
+    return _made_ready(stream.map(batch, num_parallel_calls=tf.data.AUTOTUNE))
+
+
+def _made_ready(stream: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns the batches in their order, some of them made before they are asked for.
+
+    tf.data's autotuning is off, so all cores make batches. Its thread sleeps for up to a minute
+    between two rounds, and where nobody reads the stream any more, the program may have to wait for
+    the next one.
+    """
+    options = tf.data.Options()
+    options.deterministic = True
+    options.autotune.enabled = False
+    return stream.prefetch(_BATCHES_READY).with_options(options)
 
 
 def _as_floats(finish: Finisher) -> Finisher:
