@@ -15,7 +15,7 @@ import dataclasses
 import itertools
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from absl import flags
@@ -121,8 +121,8 @@ def _trained(
     from nas.searching.algorithms import SupernetAlgorithm
     from tools.terminal import search_progress
 
-    task, algorithm = search.prepare(space, dataset, None, config, Distribution())
-    assert isinstance(algorithm, SupernetAlgorithm)
+    task, prepared = search.prepare(space, dataset, None, config, Distribution())
+    algorithm = cast(SupernetAlgorithm, prepared)
     shown = search_progress.SearchProgress(target=0.0)
     task = dataclasses.replace(task, directory=directory, callbacks=[shown])
     net = search.train_supernet(task, algorithm)

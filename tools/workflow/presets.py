@@ -77,7 +77,8 @@ PRESETS = {
             clip_norm=search_defaults.CLIP_NORM,
             arch_learning_rate=0.02,
             arch_period=2,
-            # Half of the images say more than all of them do of accuracies; docs/results.md.
+            # The likelihood on half of the images says more than the accuracy on all of them;
+            # docs/results.md.
             reinforce_images=32,
             reward_quality="likelihood",
             reward_baseline="others",

@@ -5,7 +5,7 @@ The supernet is traced once; every epoch begins with the same weights, batches a
 
 import dataclasses
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import keras
 import numpy as np
@@ -114,12 +114,12 @@ class FirstEpochs:
     Args:
         space: the space, with the data set's classes and resolution.
         dataset: its training split is used.
-        config: settings of the search; a whole number of epochs of warm-up, at least one.
+        config: settings of a search with a supernet, and at least an epoch of warm-up.
     """
 
     def __init__(self, space: SearchSpace, dataset: Dataset, config: SearchConfig) -> None:
-        task, algorithm = search.prepare(space, dataset, None, config, Distribution())
-        assert isinstance(algorithm, SupernetAlgorithm)
+        task, prepared = search.prepare(space, dataset, None, config, Distribution())
+        algorithm = cast(SupernetAlgorithm, prepared)
         self._steps = batching.steps_per_epoch(dataset.train, config.batch_size)
         self._net = search.build_supernet(space, config, task.latencies, self._steps, algorithm)
         self._schedule = _Scaled(config, self._steps)
